@@ -1,0 +1,119 @@
+package cred
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Class says what a vendor's answer means for what we asked, not how it was
+// worded. It is the only thing the procedure decides on.
+type Class string
+
+// The classes. Whatever cannot be classified is Unknown: it may have happened.
+const (
+	Done     Class = "done"     // applied, or already so
+	Waiting  Class = "waiting"  // taken, not finished yet: ask again
+	Denied   Class = "denied"   // 401, 403: we may not; not applied
+	Absent   Class = "absent"   // 404, 410: it is not there; not applied
+	Conflict Class = "conflict" // 409, 412: somebody else was first; not applied
+	Refused  Class = "refused"  // other 4xx: understood and not applied
+	Limited  Class = "limited"  // 429: later; not applied
+	Foreign  Class = "foreign"  // what we meant to change was changed by somebody else; not touched
+	Failed   Class = "failed"   // a proof came out false: it does not work
+	Unknown  Class = "unknown"  // time-out, cut connection, 5xx, nonsense: may have happened
+)
+
+// NotApplied reports whether an answer of this class proves that the request
+// changed nothing.
+func (c Class) NotApplied() bool {
+	switch c {
+	case Denied, Absent, Conflict, Refused, Limited, Foreign:
+		return true
+	}
+	return false
+}
+
+// Says is the class in words, for people.
+func (c Class) Says() string {
+	switch c {
+	case Done:
+		return "done"
+	case Waiting:
+		return "not finished yet"
+	case Denied:
+		return "the vendor denied it (401 or 403): the credential we hold there is dead or lacks the permission"
+	case Absent:
+		return "the vendor has no such thing (404)"
+	case Conflict:
+		return "somebody else changed it at the same time"
+	case Refused:
+		return "the vendor refused the request as it stands"
+	case Limited:
+		return "the vendor's rate limit was reached"
+	case Foreign:
+		return "somebody else changed it since it was observed"
+	case Failed:
+		return "the proof came out false"
+	}
+	return "no usable answer: it may have happened"
+}
+
+// Error is a classified failure of one call. It carries no body, no header and
+// no URL query: a truncated answer to a create is a secret.
+type Error struct {
+	Vendor     string        // instance in rekey.yaml
+	Op         string        // what was asked, in words: "create service token"
+	Class      Class         // what it means
+	Status     int           // HTTP status, 0 when there was no answer
+	Code       string        // vendor's code, only if it is in the vendor's table
+	Why        string        // our words, never the vendor's
+	RetryAfter time.Duration // how long the vendor asked us to wait, 0 if it did not say
+	Err        error         // transport error without its URL, may be nil
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s: ", e.Vendor, e.Op)
+	switch {
+	case e.Status != 0 && e.Code != "":
+		fmt.Fprintf(&b, "%s (%d, %s)", e.Class, e.Status, e.Code)
+	case e.Status != 0:
+		fmt.Fprintf(&b, "%s (%d)", e.Class, e.Status)
+	default:
+		b.WriteString(string(e.Class))
+	}
+	if e.Why != "" {
+		b.WriteString(": " + e.Why)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the transport error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf returns the class of err: Done for nil, Unknown for anything that is
+// not an *Error.
+func ClassOf(err error) Class {
+	if err == nil {
+		return Done
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return Unknown
+}
+
+// RetryAfter returns how long the vendor asked us to wait, or 0.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}

@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const columns = `seq, at, run, subject, kind, body, prev, hash`
+
+// querier is a transaction or the database.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func head(ctx context.Context, q querier) (Entry, error) {
+	var last Entry
+	err := each(ctx, q, func(e Entry) error { last = e; return nil },
+		`SELECT `+columns+` FROM entries ORDER BY seq DESC LIMIT 1`)
+	return last, err
+}
+
+func each(ctx context.Context, q querier, fn func(Entry) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var e Entry
+		var at, body string
+		if err := rows.Scan(&e.Seq, &at, &e.Run, &e.Subject, &e.Kind, &body, &e.Prev, &e.Hash); err != nil {
+			return err
+		}
+		e.Body = []byte(body)
+		if e.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return &Broken{Seq: e.Seq, Why: "its time cannot be read"}
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Run returns the entries of one run, in order.
+func (j *Journal) Run(ctx context.Context, run string) ([]Entry, error) {
+	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 ORDER BY seq`, run)
+}
+
+// Last returns the newest entry, the zero Entry if there is none.
+func (j *Journal) Last(ctx context.Context) (Entry, error) { return head(ctx, j.db) }
+
+// Kinds returns the entries of some kinds, of all runs, in order.
+func (j *Journal) Kinds(ctx context.Context, kinds ...string) ([]Entry, error) {
+	query, args := `SELECT `+columns+` FROM entries WHERE kind IN (`, []any{}
+	for i, k := range kinds {
+		if i > 0 {
+			query += ", "
+		}
+		query += fmt.Sprintf("$%d", i+1)
+		args = append(args, k)
+	}
+	return j.collect(ctx, query+`) ORDER BY seq`, args...)
+}
+
+func (j *Journal) collect(ctx context.Context, query string, args ...any) ([]Entry, error) {
+	var out []Entry
+	err := each(ctx, j.db, func(e Entry) error { out = append(out, e); return nil }, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	return out, nil
+}
+
+// Broken is where the chain does not hold.
+type Broken struct {
+	Seq int64
+	Why string
+}
+
+func (b *Broken) Error() string { return fmt.Sprintf("entry %d: %s", b.Seq, b.Why) }
+
+// Verify walks the whole chain and returns how many entries it holds and the
+// last hash, or a *Broken that names the first place where it does not hold. An
+// end that was cut off cleanly shows only against a hash noted elsewhere.
+func (j *Journal) Verify(ctx context.Context) (n int64, last string, err error) {
+	err = each(ctx, j.db, func(e Entry) error {
+		switch {
+		case e.Seq != n+1:
+			return &Broken{Seq: n + 1, Why: fmt.Sprintf("it is missing; the next one is %d", e.Seq)}
+		case e.Prev != last:
+			return &Broken{Seq: e.Seq, Why: "it does not follow the entry before it"}
+		case e.Hash != e.Sum():
+			return &Broken{Seq: e.Seq, Why: "it was edited: its hash is not that of its content"}
+		}
+		n, last = e.Seq, e.Hash
+		return nil
+	}, `SELECT `+columns+` FROM entries ORDER BY seq`)
+	var broken *Broken
+	if err != nil && !errors.As(err, &broken) {
+		err = fmt.Errorf("read journal: %w", err)
+	}
+	return n, last, err
+}

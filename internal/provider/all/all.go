@@ -1,0 +1,28 @@
+// Package all is the list of vendors.
+package all
+
+import (
+	"rekey/internal/provider"
+	"rekey/internal/provider/cloudflare"
+	"rekey/internal/provider/heroku"
+	"rekey/internal/provider/infisical"
+)
+
+// Vendors returns the descriptor of every vendor, by name in order.
+func Vendors() []provider.Descriptor {
+	return []provider.Descriptor{
+		cloudflare.Descriptor,
+		heroku.Descriptor,
+		infisical.Descriptor,
+	}
+}
+
+// Find returns the descriptor with this name.
+func Find(name string) (provider.Descriptor, bool) {
+	for _, d := range Vendors() {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return provider.Descriptor{}, false
+}

@@ -1,0 +1,138 @@
+// Package cloudflare is Cloudflare Access: service tokens, the rules that admit them, and the gate itself.
+//
+// The client is our own. One create of the official SDK sends up to eleven
+// POSTs when the connection drops or the server answers 5xx, with no
+// idempotency key; its typed rules drop what they do not know; it adds 10 MB to
+// the binary (measured; docs/decisions/0003-own-vendor-clients.md).
+package cloudflare
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"rekey/internal/provider"
+	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
+)
+
+//go:embed doc.md
+var doc string
+
+// DefaultBase is the API's address.
+const DefaultBase = "https://api.cloudflare.com/client/v4"
+
+// Fields of a service token's bundle.
+const (
+	FieldID     = "client_id"
+	FieldSecret = "client_secret"
+)
+
+// KindServiceToken is the kind of issuer for Access service tokens.
+const KindServiceToken = "access-service-token"
+
+// Connection is how to reach an account.
+type Connection struct {
+	// Address of the API. Default: https://api.cloudflare.com/client/v4
+	BaseURL string `json:"base_url,omitempty"`
+	// API token with Access: Service Tokens Write and Access: Apps and Policies Write (and Access: Organizations, Identity Providers, and Groups Write where a group admits the token).
+	Token sop.Refs `json:"token" jsonschema:"required"`
+	// Account id.
+	Account sop.Text `json:"account" jsonschema:"required"`
+}
+
+// TokenSettings are the settings of an Access service token.
+type TokenSettings struct {
+	// Life of a new token, as Cloudflare writes it: 8760h. Said explicitly because the default may change.
+	Duration string `json:"duration" jsonschema:"required,pattern=^([0-9]+h|forever)$"`
+}
+
+// Descriptor is Cloudflare for the rest of the house.
+var Descriptor = provider.Descriptor{
+	Name:       "cloudflare",
+	Title:      "Cloudflare Access",
+	Connection: &Connection{},
+	Issuers: []provider.Sheet{{
+		Kind:     KindServiceToken,
+		Settings: &TokenSettings{},
+		Fields:   []string{FieldID, FieldSecret},
+		MaxLive:  50, // per account [developers.cloudflare.com/cloudflare-one/account-limits]
+		Parallel: true,
+		LastSeen: true,
+		Admits:   true,
+		Label:    true,
+	}},
+	Doc:  doc,
+	Open: open,
+}
+
+// Account is one opened Cloudflare account.
+type Account struct {
+	api     *vendorhttp.Client
+	edge    *vendorhttp.Client
+	env     provider.Env
+	account string
+}
+
+func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
+	var c Connection
+	if err := json.Unmarshal(settings, &c); err != nil {
+		return nil, fmt.Errorf("vendor %s: %w", name, err)
+	}
+	account, err := env.Text(c.Account)
+	if err != nil {
+		return nil, fmt.Errorf("vendor %s: account: %w", name, err)
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = DefaultBase
+	}
+	a := &Account{env: env, account: url.PathEscape(account)}
+	a.api = &vendorhttp.Client{
+		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
+		Observe: env.Observe, Explain: explain,
+		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
+			token, source, err := env.Resolve(ctx, c.Token)
+			if err != nil {
+				return "", fmt.Errorf("token: %w", err)
+			}
+			req.Header.Set("Authorization", "Bearer "+token.Reveal())
+			return source.String(), nil
+		},
+	}
+	a.edge = &vendorhttp.Client{Vendor: name + " edge", Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
+	return a, nil
+}
+
+// Close does nothing: an API token has no session.
+func (a *Account) Close(context.Context) {}
+
+// Issuer returns the issuer of a kind.
+func (a *Account) Issuer(kind string, settings json.RawMessage) (provider.Issuer, error) {
+	if kind != KindServiceToken {
+		return nil, fmt.Errorf("cloudflare issues no %q", kind)
+	}
+	var s TokenSettings
+	if err := json.Unmarshal(settings, &s); err != nil {
+		return nil, err
+	}
+	return &tokens{Account: a, settings: s}, nil
+}
+
+// path is below the account.
+func (a *Account) path(parts ...string) string {
+	p := "/accounts/" + a.account + "/access"
+	for _, s := range parts {
+		p += "/" + url.PathEscape(s)
+	}
+	return p
+}
+
+var (
+	_ provider.Issues   = (*Account)(nil)
+	_ provider.Issuer   = (*tokens)(nil)
+	_ provider.Admitter = (*tokens)(nil)
+	_ provider.Prober   = (*tokens)(nil)
+)

@@ -1,0 +1,209 @@
+package cloudflare
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/vendorhttp"
+)
+
+// Kinds of places that can name a service token.
+const (
+	kindPolicy    = "policy"     // reusable, at the account
+	kindAppPolicy = "app-policy" // belongs to one application
+	kindGroup     = "group"
+	kindSCIM      = "scim" // Cloudflare itself calls out with the token
+)
+
+// rules is a policy or group as received. Fields are kept raw: an edit sends
+// back every one of them, those included that did not exist when this was
+// written.
+type rules map[string]json.RawMessage
+
+func (r rules) text(field string) string {
+	var s string
+	_ = json.Unmarshal(r[field], &s)
+	return s
+}
+
+func (r rules) id() string { return r.text("id") }
+
+// ruleArrays: include is OR, require is AND, exclude is NOT (cloudflare.md §2.1).
+var ruleArrays = []string{"include", "require", "exclude"}
+
+func (r rules) array(field string) []json.RawMessage {
+	var a []json.RawMessage
+	_ = json.Unmarshal(r[field], &a)
+	return a
+}
+
+// rule is the part of one rule that concerns us.
+type rule struct {
+	ServiceToken *struct {
+		TokenID string `json:"token_id"`
+	} `json:"service_token"`
+	AnyValid json.RawMessage `json:"any_valid_service_token"`
+}
+
+func tokenOf(raw json.RawMessage) (id string, any bool) {
+	var r rule
+	if json.Unmarshal(raw, &r) != nil {
+		return "", false
+	}
+	if r.ServiceToken != nil {
+		return r.ServiceToken.TokenID, false
+	}
+	return "", len(r.AnyValid) > 0
+}
+
+// place reads what concerns us in a policy or group.
+func (r rules) place(kind, parent string) (p cred.Place, everyone bool) {
+	p = cred.Place{
+		Kind: kind, ID: r.id(), Parent: parent, Name: r.text("name"), Revision: r.text("updated_at"),
+		// A service token gets in through non_identity (Service Auth); bypass and
+		// allow are kept in step with it; deny keeps it out.
+		Admits: r.text("decision") != "deny",
+	}
+	for _, array := range ruleArrays {
+		for _, raw := range r.array(array) {
+			id, anyone := tokenOf(raw)
+			everyone = everyone || anyone && array == "include" && p.Admits
+			if id == "" || slices.Contains(p.Names, id) {
+				continue
+			}
+			p.Names = append(p.Names, id)
+			if array != "include" {
+				if p.Problems == nil {
+					p.Problems = map[string]string{}
+				}
+				p.Problems[id] = "it is named under " + array + ", where a second token does not stand for the first"
+			}
+		}
+	}
+	return p, everyone
+}
+
+// application is the part of an Access application that concerns us.
+type application struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Policies []rules `json:"policies"`
+	SCIM     *struct {
+		Auth json.RawMessage `json:"authentication"`
+	} `json:"scim_config"`
+}
+
+// Places enumerates, because no endpoint tells who names a token: reusable
+// policies, the policies of every application, groups (cloudflare.md §2.2).
+func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
+	var policies, groups []rules
+	var apps []application
+	err := t.env.Together(
+		func() (err error) {
+			policies, err = list(ctx, t.api, "list reusable policies", t.path("policies"), rules.id)
+			return err
+		},
+		func() (err error) {
+			apps, err = list(ctx, t.api, "list applications", t.path("apps"), func(a application) string { return a.ID })
+			return err
+		},
+		func() (err error) {
+			groups, err = list(ctx, t.api, "list groups", t.path("groups"), rules.id)
+			return err
+		},
+	)
+	if err != nil {
+		return provider.Admission{}, err
+	}
+
+	var out provider.Admission
+	seen := map[string]bool{}
+	add := func(kind, parent string, r rules) {
+		p, everyone := r.place(kind, parent)
+		if seen[p.Key()] {
+			return
+		}
+		seen[p.Key()] = true
+		if everyone {
+			out.Everyone = append(out.Everyone, p.Name)
+		}
+		if len(p.Names) > 0 {
+			out.Places = append(out.Places, p)
+		}
+	}
+	for _, r := range policies {
+		add(kindPolicy, "", r)
+	}
+	for _, a := range apps {
+		for _, r := range a.Policies {
+			// A reusable policy may only be changed at the account.
+			if string(r["reusable"]) == "true" {
+				add(kindPolicy, "", r)
+			} else {
+				add(kindAppPolicy, a.ID, r)
+			}
+		}
+		if ids := a.scimClients(); len(ids) > 0 {
+			out.Places = append(out.Places, scimPlace(a, ids))
+		}
+	}
+	for _, r := range groups {
+		add(kindGroup, "", r)
+	}
+	return out, nil
+}
+
+// scimClients returns the client ids with which the application's SCIM
+// configuration calls out; authentication is one scheme or a list of them.
+func (a application) scimClients() []string {
+	if a.SCIM == nil {
+		return nil
+	}
+	type scheme struct {
+		Scheme   string `json:"scheme"`
+		ClientID string `json:"client_id"`
+	}
+	var many []scheme
+	if json.Unmarshal(a.SCIM.Auth, &many) != nil {
+		var one scheme
+		_ = json.Unmarshal(a.SCIM.Auth, &one)
+		many = []scheme{one}
+	}
+	var ids []string
+	for _, s := range many {
+		if s.Scheme == "access_service_token" && s.ClientID != "" {
+			ids = append(ids, s.ClientID)
+		}
+	}
+	return ids
+}
+
+func scimPlace(a application, ids []string) cred.Place {
+	p := cred.Place{Kind: kindSCIM, ID: a.ID, Name: a.Name, Names: ids, Problems: map[string]string{}}
+	for _, id := range ids {
+		p.Problems[id] = "Cloudflare itself calls out with this token for SCIM; change it there by hand first"
+	}
+	return p
+}
+
+// read fetches one place, fresh.
+func (t *tokens) read(ctx context.Context, p cred.Place) (rules, string, error) {
+	var at string
+	switch p.Kind {
+	case kindPolicy:
+		at = t.path("policies", p.ID)
+	case kindAppPolicy:
+		at = t.path("apps", p.Parent, "policies", p.ID)
+	case kindGroup:
+		at = t.path("groups", p.ID)
+	default:
+		return nil, "", &cred.Error{Vendor: t.api.Vendor, Op: "read " + p.Kind, Class: cred.Refused, Why: "this kind of place is not edited"}
+	}
+	var r rules
+	_, err := call(ctx, t.api, vendorhttp.Request{Op: "read " + p.Kind + " before editing", Method: http.MethodGet, Path: at}, &r)
+	return r, at, err
+}

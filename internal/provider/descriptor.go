@@ -1,0 +1,95 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
+)
+
+// Descriptor is what a vendor says of itself. It is a value, checked by the
+// compiler, from which the schema, the docs and the conformance run are made.
+type Descriptor struct {
+	Name       string  // type, as written in rekey.yaml
+	Title      string  // as its makers write it
+	Connection any     // settings under vendors; a pointer to a struct
+	Issuers    []Sheet // what it can issue
+	Store      any     // settings of a store; nil if it is none
+	Consumer   any     // settings of a consumer; nil if it is none
+	ConsumerID string  // setting that identifies a consumer, for its key
+	Doc        string  // docs page: prerequisites, least privilege, gotchas
+	Open       func(Env, string, json.RawMessage) (Vendor, error)
+}
+
+// Sheet is the capability sheet of one kind of credential.
+type Sheet struct {
+	Kind     string   // as written in rekey.yaml
+	Settings any      // a pointer to a struct
+	Fields   []string // of the bundle
+	MaxLive  int      // how many generations may live at once; 0: no limit known
+	Parallel bool     // two generations can be valid at once
+	LastSeen bool     // the issuer tells when a generation was last used
+	Admits   bool     // rules elsewhere decide who gets in
+	Label    bool     // it shows a name that we choose
+}
+
+// Vendor is one opened vendor; it also implements the factories below for the
+// roles that it plays.
+type Vendor interface {
+	// Close ends what was opened (a login); it never fails a run.
+	Close(ctx context.Context)
+}
+
+// Issues is a Vendor that has issuers. The value returned may also be an
+// Admitter and a Prober.
+type Issues interface {
+	Issuer(kind string, settings json.RawMessage) (Issuer, error)
+}
+
+// Stores is a Vendor that has stores.
+type Stores interface {
+	Store(settings json.RawMessage) (Store, error)
+}
+
+// Consumes is a Vendor that has consumers.
+type Consumes interface {
+	Consumer(settings json.RawMessage) (Consumer, error)
+}
+
+// Env is everything that a vendor may have from outside.
+type Env struct {
+	Transport http.RoundTripper
+	Now       func() time.Time
+	// Resolve fetches the first reference that is set.
+	Resolve func(ctx context.Context, refs sop.Refs) (secret.Value, Source, error)
+	// Text resolves a printable setting.
+	Text func(t sop.Text) (string, error)
+	// Observe is told of every call after it was made; may be nil.
+	Observe func(vendorhttp.Call)
+	// Together runs independent calls side by side and returns their errors
+	// joined; tests that count calls run them in order.
+	Together func(calls ...func() error) error
+}
+
+// Source tells where a secret came from, to be shown.
+type Source struct {
+	Ref      sop.Ref   // the one used
+	Fallback bool      // not the first of the list
+	Others   []sop.Ref // set as well, and not tried
+}
+
+// String says where the secret came from, and what was not tried.
+func (s Source) String() string {
+	out := string(s.Ref)
+	if s.Fallback {
+		out += " (not the first choice, which is not set)"
+	}
+	for _, o := range s.Others {
+		out += ", " + string(o) + " is set too and was not tried"
+	}
+	return out
+}

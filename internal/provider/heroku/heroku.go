@@ -1,0 +1,146 @@
+// Package heroku is Heroku as a consumer: config vars, the release they make, and the dynos that run on it.
+//
+// The client is our own: heroku-go is not to be had from the module proxy, and
+// its retry transport breaks every PATCH and POST that meets a 429 (measured;
+// docs/decisions/0003-own-vendor-clients.md).
+package heroku
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
+)
+
+//go:embed doc.md
+var doc string
+
+// DefaultBase is the Platform API.
+const DefaultBase = "https://api.heroku.com"
+
+const (
+	// shutdownGrace: processes of the old release get SIGTERM and 30 seconds
+	// while new ones already run [devcenter.heroku.com/articles/dyno-shutdown-behavior].
+	shutdownGrace = 30 * time.Second
+	// prebootGrace: with preboot old web dynos serve on for the boot time-out (60
+	// s) and two minutes more, invisible in the dyno list
+	// [devcenter.heroku.com/articles/preboot].
+	prebootGrace = 3 * time.Minute
+)
+
+// Connection is how to reach Heroku.
+type Connection struct {
+	// Address of the Platform API. Default: https://api.heroku.com
+	BaseURL string `json:"base_url,omitempty"`
+	// Token of an authorization with the scopes read-protected and write-protected.
+	Token sop.Refs `json:"token" jsonschema:"required"`
+}
+
+// Settings are the settings of a consumer.
+type Settings struct {
+	// App, by name or (better, names can be taken over) by id.
+	App string `json:"app" jsonschema:"required"`
+	// How long old processes may live on after new ones run. Default: 30s, with preboot 3m
+	Grace sop.Duration `json:"grace,omitempty"`
+	// What to do about one-off dynos that still run on an older release: wait until they end, or ignore them. Default: wait
+	OneOffDynos string `json:"one_off_dynos,omitempty" jsonschema:"enum=wait,enum=ignore"`
+}
+
+// Descriptor is Heroku for the rest of the house.
+var Descriptor = provider.Descriptor{
+	Name:       "heroku",
+	Title:      "Heroku",
+	Connection: &Connection{},
+	Consumer:   &Settings{},
+	ConsumerID: "app",
+	Doc:        doc,
+	Open:       open,
+}
+
+// Platform is the opened Platform API.
+type Platform struct {
+	api *vendorhttp.Client
+	env provider.Env
+}
+
+func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
+	var c Connection
+	if err := json.Unmarshal(settings, &c); err != nil {
+		return nil, fmt.Errorf("vendor %s: %w", name, err)
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = DefaultBase
+	}
+	api := &vendorhttp.Client{
+		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
+		Observe: env.Observe, Explain: explain,
+		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
+			token, source, err := env.Resolve(ctx, c.Token)
+			if err != nil {
+				return "", fmt.Errorf("token: %w", err)
+			}
+			req.Header.Set("Accept", "application/vnd.heroku+json; version=3")
+			req.Header.Set("Authorization", "Bearer "+token.Reveal())
+			return source.String(), nil
+		},
+	}
+	return &Platform{api: api, env: env}, nil
+}
+
+// Close does nothing: a token has no session.
+func (p *Platform) Close(context.Context) {}
+
+// Consumer returns one app.
+func (p *Platform) Consumer(settings json.RawMessage) (provider.Consumer, error) {
+	var s Settings
+	if err := json.Unmarshal(settings, &s); err != nil {
+		return nil, err
+	}
+	return &app{Platform: p, settings: s, path: "/apps/" + url.PathEscape(s.App)}, nil
+}
+
+// errorIDs is Heroku's table of error ids (heroku-and-consumers.md §1).
+var errorIDs = map[string]struct {
+	class cred.Class
+	why   string
+}{
+	"unauthorized":        {cred.Denied, "the token is dead or unknown"},
+	"forbidden":           {cred.Denied, "the token may not do this: it needs the scopes read-protected and write-protected and access to the app"},
+	"suspended":           {cred.Denied, "the account or app is suspended"},
+	"two_factor":          {cred.Denied, "Heroku asks for a second factor; use a token that needs none"},
+	"delinquent":          {cred.Refused, "the account has unpaid bills"},
+	"not_found":           {cred.Absent, "there is no such app, or the token may not see it"},
+	"conflict":            {cred.Conflict, "somebody else is changing the app"},
+	"gone":                {cred.Absent, "it no longer exists"},
+	"bad_request":         {cred.Refused, "Heroku finds the request invalid"},
+	"not_acceptable":      {cred.Refused, "Heroku finds the request invalid"},
+	"invalid_params":      {cred.Refused, "Heroku finds the values invalid"},
+	"verification_needed": {cred.Refused, "the account has to be verified"},
+	"rate_limit":          {cred.Limited, "rate limit of the account, shared with its deploys and people"},
+}
+
+func explain(status int, body []byte) (cred.Class, string, string) {
+	var e struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(body, &e) != nil || status >= 500 {
+		return "", "", ""
+	}
+	if known, ok := errorIDs[e.ID]; ok {
+		return known.class, e.ID, known.why
+	}
+	return "", "", ""
+}
+
+var (
+	_ provider.Consumes = (*Platform)(nil)
+	_ provider.Consumer = (*app)(nil)
+)

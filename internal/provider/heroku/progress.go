@@ -1,0 +1,93 @@
+package heroku
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+)
+
+// Progress follows the release that a PATCH made: the answer to the PATCH names
+// none, so it is the first one above the noted version that speaks of our
+// config vars, or the newest. It is done when that release has succeeded and
+// every process runs on it or a later one. The config vars are read after that:
+// while a release command runs, they still show the old values
+// (heroku-and-consumers.md §0.2).
+func (a *app) Progress(ctx context.Context, since string, slots []string) (provider.Progress, error) {
+	noted, _ := strconv.Atoi(since)
+	newest, err := a.releases(ctx, 20)
+	if err != nil {
+		return provider.Progress{}, err
+	}
+	ours, found := follow(newest, noted, slots)
+	if !found {
+		return provider.Progress{Class: cred.Waiting, Detail: fmt.Sprintf("no release after v%d yet", noted)}, nil
+	}
+	p := provider.Progress{Mark: strconv.Itoa(ours.Version)}
+	switch ours.Status {
+	case "succeeded":
+	case "pending":
+		p.Class, p.Detail = cred.Waiting, fmt.Sprintf("release v%d is pending (release command)", ours.Version)
+		return p, nil
+	default:
+		p.Class, p.Detail = cred.Failed, fmt.Sprintf("release v%d %s: the app still runs on the old values", ours.Version, ours.Status)
+		return p, nil
+	}
+
+	var running []dyno
+	err = a.env.Together(
+		func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err },
+		func() (err error) { running, err = a.dynos(ctx); return err },
+	)
+	if err != nil {
+		return provider.Progress{}, err
+	}
+	p.Evidence = append(p.Evidence, fmt.Sprintf("release v%d succeeded", ours.Version))
+	p.Class, p.Detail = a.readiness(running, ours.Version)
+	if p.Class == cred.Done {
+		p.Evidence = append(p.Evidence, p.Detail)
+	}
+	return p, nil
+}
+
+// follow picks the release to follow among the newest ones, newest first.
+func follow(newest []release, noted int, slots []string) (release, bool) {
+	var ours release
+	for _, r := range newest {
+		if r.Version <= noted {
+			break
+		}
+		if ours.Version == 0 || r.describes(slots) {
+			ours = r
+		}
+	}
+	return ours, ours.Version != 0
+}
+
+// readiness looks at every process.
+func (a *app) readiness(running []dyno, version int) (cred.Class, string) {
+	up := 0
+	for _, d := range running {
+		on := fmt.Sprintf("%s on v%d", d.Name, d.Release.Version)
+		switch {
+		case d.oneOff():
+			if d.Release.Version < version && a.settings.OneOffDynos != "ignore" {
+				return cred.Waiting, "one-off dyno " + on + " still holds the old values"
+			}
+		case d.Release.Version < version:
+			return cred.Waiting, on + " is to be replaced"
+		case d.State == "crashed":
+			return cred.Failed, on + " has crashed"
+		case d.State == "up", d.State == "idle":
+			up++
+		default:
+			return cred.Waiting, on + " is " + d.State
+		}
+	}
+	if up == 0 {
+		return cred.Done, "no dynos run: nothing to restart"
+	}
+	return cred.Done, fmt.Sprintf("all %d dynos run on v%d or later", up, version)
+}

@@ -1,0 +1,132 @@
+package infisical
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/secret"
+	"rekey/internal/vendorhttp"
+)
+
+// spare is how long before its end an access token is not used any more.
+const spare = 30 * time.Second
+
+// session holds the access token of a machine identity, in memory only.
+type session struct {
+	env  provider.Env
+	conn Connection
+	api  *vendorhttp.Client // without authorization
+
+	mu    sync.Mutex
+	token secret.Value
+	until time.Time
+	used  string
+}
+
+// authorize puts the access token on a request, logging in first where there is
+// none. It never renews: renewing a token whose life equals its maximum life,
+// the default, deletes it (recorded: 03-token-renew-revoke.json).
+func (s *session) authorize(ctx context.Context, req *http.Request) (string, error) {
+	token, used, err := s.current(ctx)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	return used, nil
+}
+
+func (s *session) current(ctx context.Context) (secret.Value, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conn.Token) > 0 {
+		token, source, err := s.env.Resolve(ctx, s.conn.Token)
+		if err != nil {
+			return secret.Value{}, "", fmt.Errorf("token: %w", err)
+		}
+		return token, source.String(), nil
+	}
+	if s.token.Present() && s.env.Now().Before(s.until) {
+		return s.token, s.used, nil
+	}
+	return s.login(ctx)
+}
+
+// login: POST /api/v1/auth/universal-auth/login (recorded: 01-login.json).
+func (s *session) login(ctx context.Context) (secret.Value, string, error) {
+	const op = "log in"
+	id, _, err := s.env.Resolve(ctx, s.conn.ClientID)
+	if err != nil {
+		return secret.Value{}, "", fmt.Errorf("client_id: %w", err)
+	}
+	key, source, err := s.env.Resolve(ctx, s.conn.ClientSecret)
+	if err != nil {
+		return secret.Value{}, "", fmt.Errorf("client_secret: %w", err)
+	}
+	resp, err := s.api.Do(ctx, vendorhttp.Request{
+		Op: op, Method: http.MethodPost, Path: "/api/v1/auth/universal-auth/login",
+		Body: map[string]string{"clientId": id.Reveal(), "clientSecret": key.Reveal()},
+	})
+	if err != nil {
+		// The request that wanted the token was not sent, so it changed nothing;
+		// only the login itself is uncertain, and it changes nothing either.
+		return secret.Value{}, "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: loginClass(err),
+			Why: why(err, source), RetryAfter: cred.RetryAfter(err)}
+	}
+	var out struct {
+		AccessToken secret.Value `json:"accessToken"`
+		ExpiresIn   int64        `json:"expiresIn"`
+	}
+	if err := resp.Decode(&out); err != nil || !out.AccessToken.Present() {
+		return secret.Value{}, "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Limited, Status: resp.Status, Why: "the login gave no access token"}
+	}
+	s.token, s.used = out.AccessToken, source.String()
+	s.until = s.env.Now().Add(time.Duration(out.ExpiresIn)*time.Second - spare)
+	return s.token, s.used, nil
+}
+
+// loginClass: whatever happened to the login, the request behind it was not
+// sent. An uncertain login is "later", not "may have happened".
+func loginClass(err error) cred.Class {
+	switch c := cred.ClassOf(err); c {
+	case cred.Unknown:
+		return cred.Limited
+	case cred.Absent: // servers of 2024 answer 404 to an unknown client id
+		return cred.Denied
+	default:
+		return c
+	}
+}
+
+func why(err error, source provider.Source) string {
+	if e, ok := asError(err); ok {
+		out := e.Why
+		if out == "" {
+			out = string(e.Class)
+		}
+		return out + "; used " + source.String()
+	}
+	return "the login failed"
+}
+
+// expired forgets the token if the server says that it has ended, so that the
+// next attempt logs in again; it reports whether trying again can help.
+func (s *session) expired(err error) bool {
+	e, ok := asError(err)
+	if !ok || e.Class != cred.Denied || len(s.conn.Token) > 0 {
+		return false
+	}
+	// 401 that is no validation failure, or 403 TokenError (infisical.md §1.11).
+	if e.Status != http.StatusUnauthorized && e.Code != "TokenError" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	had := s.token.Present()
+	s.token = secret.Value{}
+	return had
+}

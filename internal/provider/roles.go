@@ -1,0 +1,150 @@
+// Package provider names the roles a vendor can play, and its descriptor.
+//
+// Rules for everything that implements a role: one call is one attempt, no
+// retry inside (an effect that the journal did not see); every error is a
+// *cred.Error or counts as unknown; nothing is read from the environment, the
+// disk or a global; no secret in an error, a log line or a URL.
+package provider
+
+import (
+	"context"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// Issuer makes and revokes generations of one kind of credential.
+type Issuer interface {
+	// List returns every live generation in our scope, all pages. Read-only.
+	List(ctx context.Context) ([]cred.Handle, error)
+
+	// Owner tells to which of the listed generations a stored bundle belongs,
+	// by its id; "" if to none. Read-only.
+	Owner(ctx context.Context, b secret.Bundle, listed []cred.Handle) (string, error)
+
+	// Create makes one generation with this name, in exactly one request. Not
+	// idempotent and never repeated inside: after any error but a clear refusal
+	// a generation may exist whose secret nobody holds; its name finds it again.
+	Create(ctx context.Context, name string) (cred.Handle, secret.Bundle, error)
+
+	// Revoke ends a generation for good. Absent means that it is not there.
+	Revoke(ctx context.Context, h cred.Handle) error
+}
+
+// Admitter knows the rules that decide which generation gets in.
+type Admitter interface {
+	// Places returns every rule that names any generation, and whether some
+	// rule lets every generation in. Read-only.
+	Places(ctx context.Context) (Admission, error)
+
+	// Admit makes a place name id as well, keeping everything else in it, edits
+	// made by others since it was observed included. Idempotent.
+	Admit(ctx context.Context, p cred.Place, id string) (Edit, error)
+
+	// Dismiss makes a place name id no more, keeping everything else. Idempotent.
+	Dismiss(ctx context.Context, p cred.Place, id string) (Edit, error)
+}
+
+// Admission is who gets in.
+type Admission struct {
+	Places   []cred.Place // that name at least one generation
+	Everyone []string     // names of rules that let any valid generation in
+}
+
+// Edit is what became of a place.
+type Edit struct {
+	Place    cred.Place // as it is now
+	Already  bool       // it was so before; nothing was written
+	Rebased  bool       // somebody had edited it since it was observed; their edit is kept
+	Previous string     // revision found before writing
+}
+
+// Prober asks a protected place.
+type Prober interface {
+	// Probe asks once; a zero bundle means without any credential. It follows no
+	// redirect and keeps no cookie. An error means that nobody answered; an
+	// answer that tells nothing is Unclear, without an error. Read-only.
+	Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error)
+
+	// Wrong returns a well-formed bundle that no issuer has made.
+	Wrong() secret.Bundle
+}
+
+// Store keeps the truth about a credential, with history.
+type Store interface {
+	// Read returns what the slots hold now; a slot that does not exist is not
+	// Present. A place that does not exist is Absent. Read-only.
+	Read(ctx context.Context, slots []string) (map[string]Held, error)
+
+	// ReadVersion returns an earlier value. It fails rather than return another
+	// version than the one asked for. Read-only.
+	ReadVersion(ctx context.Context, slot, version string) (secret.Value, error)
+
+	// History proves that an earlier value can be read back, given what Read
+	// returned; the error says why not. Read-only.
+	History(ctx context.Context, now map[string]Held) error
+
+	// Write puts all values in one atomic request and returns what the slots
+	// hold afterwards. Not idempotent in versions, idempotent in values.
+	Write(ctx context.Context, values []SlotValue) (map[string]Held, error)
+
+	// Remove deletes slots that a run has made. Missing ones are no error.
+	Remove(ctx context.Context, slots []string) error
+}
+
+// Held is what a slot holds.
+type Held struct {
+	Present bool
+	Version string // the vendor's own; "" if it counts none
+	Problem string // why it must not be written, if it must not
+	Value   secret.Value
+}
+
+// SlotValue is one value on its way to its slot.
+type SlotValue struct {
+	Slot  string
+	Value secret.Value // zero: remove the slot
+}
+
+// Consumer is something that uses the credential and must be switched.
+type Consumer interface {
+	// Snapshot returns what it holds and how it is. Read-only.
+	Snapshot(ctx context.Context, slots []string) (Snapshot, error)
+
+	// Write puts all values in one request. Idempotent in values; it may cost a
+	// restart each time.
+	Write(ctx context.Context, values []SlotValue) error
+
+	// Progress tells how far everything it runs has come with a write made after
+	// the given mark. Read-only.
+	Progress(ctx context.Context, since string, slots []string) (Progress, error)
+}
+
+// Snapshot is a consumer as it is now.
+type Snapshot struct {
+	Slots    map[string]Held
+	Mark     string        // grows with every write (a release number)
+	Pending  bool          // a write is still being taken up
+	Grace    time.Duration // how long old processes may go on after new ones run
+	Units    int           // running processes
+	Notes    []string      // worth telling before a run
+	Problems []string      // reasons not to start a run
+}
+
+// Progress is how far a consumer has come.
+type Progress struct {
+	Class    cred.Class // Done, Waiting or Failed
+	Detail   string     // what is being waited for, or what failed
+	Mark     string     // the write that is being followed
+	Slots    map[string]Held
+	Evidence []string // what was seen, for the record
+}
+
+// Checker runs checks of the written procedure.
+type Checker interface {
+	// Check asks once. Done: true as expected. Waiting: an answer, but not the
+	// one expected. Failed: an answer that waiting will not mend. Read-only.
+	Check(ctx context.Context, c sop.Check) (cred.Class, string, error)
+}

@@ -1,0 +1,179 @@
+package rotation
+
+import (
+	"time"
+
+	"rekey/internal/cred"
+)
+
+// Apply folds one event. It never fails: what the journal says has happened.
+func (s *State) Apply(e Event) {
+	s.Run = e.Run
+	switch e.Kind {
+	case KindOpened:
+		s.Opened, s.OpenedAt = e.Opened, e.At
+		s.Generation = 1
+	case KindPlanned:
+		s.Plan = e.Planned
+	case KindIntent:
+		s.intend(e.Intent, e.At)
+	case KindOutcome:
+		s.outcome(e.Outcome, e.At)
+	case KindTurned:
+		s.turn(e.Turned)
+	case KindConfirmed:
+		s.Confirmed = e.Confirmed
+	case KindAsked:
+		s.Asked = e.Asked
+	case KindResumed:
+		s.resume()
+	case KindStuck:
+		s.Stuck = e.Stuck
+	case KindClosed:
+		s.Closed, s.ClosedAt = e.Closed, e.At
+		s.Stuck = nil
+	}
+}
+
+func (s *State) intend(in *Intent, at time.Time) {
+	for _, id := range in.Steps {
+		p := s.Step(id)
+		if p.First.IsZero() {
+			p.First = at
+		}
+		p.Status = Open
+		if st, ok := s.Plan.Step(id); ok && st.Final {
+			// The point of no return is the intent, not the success.
+			s.Final = true
+		}
+	}
+}
+
+// ObserveStep is the pseudo step under which a failed observation is noted.
+const ObserveStep = "observe"
+
+func (s *State) outcome(o *Outcome, at time.Time) {
+	s.Calls += o.Calls
+	p := s.Step(o.Step)
+	if o.Step == ObserveStep {
+		p = &s.Observing
+	}
+	if p.First.IsZero() {
+		p.First = at
+	}
+	p.Last = o
+	st, _ := s.planStep(o.Step)
+	switch {
+	case o.Class == cred.Done:
+		p.Status, p.Done, p.Tries, p.Limits = Ended, at, 0, 0
+	case o.Class == cred.Waiting:
+		p.Status, p.Next = Poll, at.Add(s.pause(p.Tries))
+		p.Tries++
+		p.Maybe = true
+	case o.Class == cred.Limited:
+		p.Status, p.Next = Retry, at.Add(max(o.RetryAfter, s.pause(p.Limits)))
+		p.Limits++
+	case o.Class.NotApplied():
+		p.Status, p.Next = Broken, at.Add(s.pause(p.Tries))
+		p.Tries++
+	case o.Class == cred.Failed:
+		p.Status, p.Next = Broken, at.Add(s.pause(p.Tries))
+		p.Tries++
+		p.Maybe = true
+	default:
+		p.Status, p.Next = Retry, at.Add(s.pause(p.Tries))
+		p.Tries++
+		p.Maybe = true
+	}
+	switch st.Verb {
+	case Create:
+		s.created(o, at)
+	case Sweep:
+		s.swept(p, o)
+	}
+}
+
+func (s *State) created(o *Outcome, at time.Time) {
+	switch {
+	case o.Class == cred.Done:
+		s.Made = o
+	case o.Class == cred.Limited:
+		s.CreateAt = at.Add(max(o.RetryAfter, s.pause(0)))
+	case !o.Class.NotApplied():
+		s.Uncertain = true
+	}
+}
+
+// cleanSweeps in a row are needed: a vendor may list a creation late.
+const cleanSweeps = 2
+
+func (s *State) swept(p *Progress, o *Outcome) {
+	if o.Class != cred.Done {
+		return
+	}
+	if len(o.Gone) > 0 {
+		p.Clean = 0
+	} else {
+		p.Clean++
+	}
+	if p.Clean < cleanSweeps {
+		p.Status = Poll
+		p.Next = p.Done.Add(sweepPause * s.pause(0))
+	}
+}
+
+// sweepPause is in first pauses.
+const sweepPause = 5
+
+func (s *State) turn(t *Turned) {
+	if t.Mode == Forward {
+		// Once more from the start: the steps begin anew, with a new label.
+		s.Steps = map[string]*Progress{}
+		s.Made = nil
+		s.Generation = t.Generation
+	}
+	s.Mode, s.TurnedWhy = t.Mode, t.Why
+}
+
+// resume gives every step a fresh allowance. A step that was open when the
+// process died may have happened.
+func (s *State) resume() {
+	s.Stuck = nil
+	s.Observing = Progress{}
+	for id, p := range s.Steps {
+		switch p.Status {
+		case Open:
+			p.Status, p.Maybe = Retry, true
+			if st, ok := s.planStep(id); ok && st.Verb == Create {
+				s.Uncertain = true
+			}
+		case Broken:
+			p.Status = Retry
+		}
+		if p.Status != Ended {
+			p.Tries, p.First, p.Next = 0, time.Time{}, time.Time{}
+		}
+	}
+}
+
+func (s *State) planStep(id string) (Step, bool) {
+	if s.Plan == nil {
+		return Step{}, false
+	}
+	return s.Plan.Step(id)
+}
+
+// pause grows from the first pause to ten times that.
+func (s *State) pause(tries int) time.Duration {
+	first := time.Second
+	if s.Opened != nil && s.Opened.Spec.Timing.Poll > 0 {
+		first = s.Opened.Spec.Timing.Poll
+	}
+	d := first
+	for range tries {
+		if d *= 2; d >= 10*first {
+			return 10 * first
+		}
+	}
+	return d
+}

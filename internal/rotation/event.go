@@ -1,0 +1,224 @@
+package rotation
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/sop"
+)
+
+// Kind of an event.
+type Kind string
+
+// The kinds. Intent stands before an outside effect, Outcome after it; an
+// intent without an outcome means that it may have happened.
+const (
+	KindOpened    Kind = "opened"    // a run was asked for
+	KindPlanned   Kind = "planned"   // the world before the first write, and what will be done
+	KindIntent    Kind = "intent"    // about to do these steps
+	KindOutcome   Kind = "outcome"   // what became of one step
+	KindTurned    Kind = "turned"    // forward, back, or once more from the start
+	KindConfirmed Kind = "confirmed" // a person confirmed what cannot be undone
+	KindAsked     Kind = "asked"     // a person asked to go back
+	KindResumed   Kind = "resumed"   // a process took the run up again
+	KindStuck     Kind = "stuck"     // it cannot go on by itself
+	KindClosed    Kind = "closed"    // it is over
+)
+
+// Event is one thing that was meant or that happened. Exactly one of the
+// pointers is set, the one for its kind.
+type Event struct {
+	At        time.Time
+	Run       string
+	Kind      Kind
+	Opened    *Opened
+	Planned   *Plan
+	Intent    *Intent
+	Outcome   *Outcome
+	Turned    *Turned
+	Confirmed *Confirmed
+	Asked     *Asked
+	Resumed   *Resumed
+	Stuck     *Stuck
+	Closed    *Closed
+}
+
+// Opened starts a run.
+type Opened struct {
+	Credential string   `json:"credential"`
+	Spec       sop.Spec `json:"spec"`
+	Actor      string   `json:"actor"`            // who, as far as is known
+	Reason     string   `json:"reason,omitempty"` // why
+	Ticket     string   `json:"ticket,omitempty"` // where it was decided
+	Tool       string   `json:"tool"`             // version of Rekey
+	Expect     string   `json:"expect,omitempty"` // digest of a reviewed plan that must come out again
+}
+
+// Intent says that these steps are about to be tried, side by side.
+type Intent struct {
+	Steps      []string `json:"steps"`
+	Generation int      `json:"generation"`
+}
+
+// Outcome says what became of one step.
+type Outcome struct {
+	Step       string        `json:"step"`
+	Generation int           `json:"generation"`
+	Class      cred.Class    `json:"class"`
+	Why        string        `json:"why,omitempty"`      // in words
+	RetryAfter time.Duration `json:"retry,omitempty"`    // as the vendor asked
+	Already    bool          `json:"already,omitempty"`  // it was so; nothing was written
+	Lost       bool          `json:"lost,omitempty"`     // the secret died with the process that made it
+	Evidence   []string      `json:"evidence,omitempty"` // what was seen, for the record
+	Calls      int           `json:"calls,omitempty"`    // requests that it took
+
+	Handle *cred.Handle `json:"handle,omitempty"` // create: the new generation
+	// Makes: create: fingerprints of every value made from the new generation,
+	// by place and slot.
+	Makes map[string]map[string]cred.Fingerprint `json:"makes,omitempty"`
+	Slots []cred.SlotState                       `json:"slots,omitempty"` // what a place holds now
+	Mark  string                                 `json:"mark,omitempty"`  // the consumer's write that was followed
+	Place *cred.Place                            `json:"place,omitempty"` // as it is now
+	Seen  *time.Time                             `json:"seen,omitempty"`  // when the old generation was last used
+	Gone  []string                               `json:"gone,omitempty"`  // ids that were ended
+}
+
+// Turned says in which direction the run goes on.
+type Turned struct {
+	Mode       Mode   `json:"mode"`
+	Generation int    `json:"generation"`
+	Why        string `json:"why"`
+}
+
+// Confirmed is a person's word that what cannot be undone may be done.
+type Confirmed struct {
+	Name  string `json:"name"`
+	Actor string `json:"actor"`
+	How   string `json:"how"` // "typed" or "--confirm"
+}
+
+// Asked is a person's wish to go back.
+type Asked struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Resumed says that a new process took the run up.
+type Resumed struct {
+	Actor string `json:"actor"`
+	Tool  string `json:"tool"`
+}
+
+// Stuck says that the run needs a person. Both sides are told.
+type Stuck struct {
+	Why  string   `json:"why"`
+	Live []string `json:"live"` // what is live, and where
+	Next string   `json:"next"` // command to paste
+}
+
+// Ending of a run.
+type Ending string
+
+// Three endings only; refused is the one in which nothing was touched.
+const (
+	Rotated    Ending = "rotated"
+	RolledBack Ending = "rolled back"
+	RefusedRun Ending = "refused"
+)
+
+// Closed ends a run.
+type Closed struct {
+	Ending   Ending       `json:"ending"`
+	Why      string       `json:"why,omitempty"`
+	Refusals []Refusal    `json:"refusals,omitempty"`
+	Record   *Record      `json:"record,omitempty"`
+	Current  *cred.Handle `json:"current,omitempty"` // the generation in use now
+}
+
+// Record is the audit entry of the written procedure (its step 8).
+type Record struct {
+	Action  string `json:"action"` // secret.rotate.completed
+	Actor   string `json:"actor"`
+	Context struct {
+		SecretName string `json:"secret_name"`
+		OldTokenID string `json:"old_token_id"`
+		NewTokenID string `json:"new_token_id"`
+		Method     string `json:"method"` // programmatic
+	} `json:"context"`
+}
+
+// Body returns the event's payload as JSON, for the journal.
+func (e Event) Body() ([]byte, error) {
+	p := e.payload()
+	if p == nil {
+		return nil, fmt.Errorf("event %q has no payload", e.Kind)
+	}
+	return json.Marshal(p)
+}
+
+// Decode fills the payload of an event of this kind.
+func (e *Event) Decode(body []byte) error {
+	var target any
+	switch e.Kind {
+	case KindOpened:
+		e.Opened = new(Opened)
+	case KindPlanned:
+		e.Planned = new(Plan)
+	case KindIntent:
+		e.Intent = new(Intent)
+	case KindOutcome:
+		e.Outcome = new(Outcome)
+	case KindTurned:
+		e.Turned = new(Turned)
+	case KindConfirmed:
+		e.Confirmed = new(Confirmed)
+	case KindAsked:
+		e.Asked = new(Asked)
+	case KindResumed:
+		e.Resumed = new(Resumed)
+	case KindStuck:
+		e.Stuck = new(Stuck)
+	case KindClosed:
+		e.Closed = new(Closed)
+	}
+	if target = e.payload(); target == nil {
+		return fmt.Errorf("unknown kind of event %q: was the journal written by a newer Rekey?", e.Kind)
+	}
+	return json.Unmarshal(body, target)
+}
+
+func (e *Event) payload() any {
+	switch e.Kind {
+	case KindOpened:
+		return nonNil(e.Opened)
+	case KindPlanned:
+		return nonNil(e.Planned)
+	case KindIntent:
+		return nonNil(e.Intent)
+	case KindOutcome:
+		return nonNil(e.Outcome)
+	case KindTurned:
+		return nonNil(e.Turned)
+	case KindConfirmed:
+		return nonNil(e.Confirmed)
+	case KindAsked:
+		return nonNil(e.Asked)
+	case KindResumed:
+		return nonNil(e.Resumed)
+	case KindStuck:
+		return nonNil(e.Stuck)
+	case KindClosed:
+		return nonNil(e.Closed)
+	}
+	return nil
+}
+
+// nonNil keeps a nil pointer from becoming a non-nil interface.
+func nonNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return p
+}

@@ -1,0 +1,282 @@
+package rotation
+
+import (
+	"fmt"
+	"time"
+
+	"rekey/internal/cred"
+)
+
+// Decision is what to do now; exactly one field is set.
+type Decision struct {
+	Observe bool     // look at everything, read-only, and make the plan
+	Do      []Action // these, side by side
+	Wait    *Wait    // until a time
+	Ask     *Ask     // a person
+	Turn    *Turned  // go on in another direction
+	Stuck   *Stuck   // stop; a person is needed
+	Close   *Closed  // it is over
+}
+
+// Action is one step to be tried now.
+type Action struct {
+	Step       Step
+	Generation int
+	// Look: an earlier attempt may have had its effect, or was taken as a request:
+	// look first and write only if it is not so already.
+	Look bool
+	// LookOnly: an earlier attempt was taken and is being worked on: do not write.
+	LookOnly bool
+}
+
+// Wait says until when, and for what.
+type Wait struct {
+	Until time.Time
+	For   []string
+}
+
+// Ask wants the credential's name from a person.
+type Ask struct {
+	Name string
+	For  []string // titles of the steps that wait for it
+}
+
+// How often a step is tried in one go, by direction. Going back and going on
+// after the point of no return are worth more patience than starting.
+const (
+	triesForward = 5 // without a usable answer
+	triesPatient = 9 // the same, going back or after the point of no return
+	triesRefused = 3 // refused, with that patience; otherwise once
+	limitsInARow = 20
+	generations  = 4
+)
+
+// Next decides. holds tells whether this process has the new generation's secret
+// in memory, which no journal can tell.
+func Next(s *State, now time.Time, holds bool) Decision {
+	switch {
+	case s.Closed != nil:
+		return Decision{Close: s.Closed}
+	case s.Stuck != nil:
+		return Decision{Stuck: s.Stuck}
+	case s.Plan == nil:
+		return s.observe(now)
+	case s.Asked != nil && s.Mode != Back && !s.Final:
+		return s.turnBack("a person asked to go back")
+	case s.Mode == Forward:
+		return s.forward(now, holds)
+	}
+	return s.backward(now)
+}
+
+// observe is read-only and may be repeated; what it cannot see ends the run
+// before anything is touched.
+func (s *State) observe(now time.Time) Decision {
+	p := s.Observing
+	give := func(why string) Decision {
+		return Decision{Close: &Closed{Ending: RefusedRun, Why: why}}
+	}
+	switch {
+	case p.Last == nil:
+		return Decision{Observe: true}
+	case s.Asked != nil:
+		return give("a person asked to go back; nothing had been touched")
+	case p.Status == Broken:
+		return give(p.Last.Why)
+	case p.Tries >= triesRefused || p.Limits > limitsInARow:
+		return give(p.Last.Why)
+	case p.Next.After(now):
+		return Decision{Wait: &Wait{Until: p.Next, For: []string{"observe: " + p.Last.Why}}}
+	}
+	return Decision{Observe: true}
+}
+
+func (s *State) turnBack(why string) Decision {
+	return Decision{Turn: &Turned{Mode: Back, Generation: s.Generation, Why: why}}
+}
+
+// startOver goes back to the start with a new generation, a bounded number of times.
+func (s *State) startOver(why string) Decision {
+	if s.Generation >= generations {
+		return s.turnBack(fmt.Sprintf("%s, %d times in a row", why, s.Generation))
+	}
+	return Decision{Turn: &Turned{Mode: Again, Generation: s.Generation, Why: why}}
+}
+
+// forward decides on the way to the end.
+func (s *State) forward(now time.Time, holds bool) Decision {
+	create := s.Step(string(Create))
+	store := s.Step(string(Store))
+	switch {
+	case create.Status == Retry && create.Last != nil && create.Last.Class == cred.Limited:
+		return s.startOver("the issuer's rate limit was reached")
+	case create.Status == Retry || create.Status == Poll:
+		return s.startOver("the answer to the creation was lost")
+	case s.Made != nil && !s.done(string(Store)) && !holds && !store.Maybe:
+		return s.startOver("the new secret died with the process that made it")
+	case store.Last != nil && store.Last.Lost:
+		return s.startOver("the new secret died with the process that made it")
+	case create.Status == Idle && s.CreateAt.After(now):
+		return Decision{Wait: &Wait{Until: s.CreateAt, For: []string{"the issuer's rate limit"}}}
+	}
+	r := s.round(now)
+	switch {
+	case r.failed != nil && s.Final:
+		return s.stuck(r)
+	case r.failed != nil:
+		return s.turnBack(r.failure())
+	}
+	return s.proceed(r, func() Decision {
+		c := &Closed{Ending: Rotated, Current: s.Made.Handle, Record: s.record()}
+		return Decision{Close: c}
+	})
+}
+
+// backward decides on the way back.
+func (s *State) backward(now time.Time) Decision {
+	r := s.round(now)
+	if r.failed != nil {
+		return s.stuck(r)
+	}
+	return s.proceed(r, func() Decision {
+		if s.Mode == Again {
+			return Decision{Turn: &Turned{Mode: Forward, Generation: s.Generation + 1, Why: "once more, with a new label"}}
+		}
+		return Decision{Close: &Closed{Ending: RolledBack, Why: s.TurnedWhy, Current: &s.Plan.Old}}
+	})
+}
+
+// proceed turns a round without failures into a decision.
+func (s *State) proceed(r round, end func() Decision) Decision {
+	switch {
+	case len(r.ready) > 0:
+		return Decision{Do: r.ready}
+	case len(r.ask) > 0 && r.until.IsZero():
+		return Decision{Ask: &Ask{Name: s.Opened.Credential, For: r.ask}}
+	case !r.until.IsZero():
+		return Decision{Wait: &Wait{Until: r.until, For: r.waits}}
+	}
+	return end()
+}
+
+// round is what all active steps together allow now.
+type round struct {
+	ready  []Action
+	ask    []string  // titles that wait for a person
+	until  time.Time // earliest time at which something can be tried
+	waits  []string  // what is being waited for
+	failed *Step
+	why    string
+}
+
+func (r *round) failure() string { return r.failed.Title + ": " + r.why }
+
+func (r *round) wait(until time.Time, what string) {
+	if r.until.IsZero() || until.Before(r.until) {
+		r.until = until
+	}
+	r.waits = append(r.waits, what)
+}
+
+// round looks at every active step once.
+func (s *State) round(now time.Time) round {
+	var r round
+	active := s.Active()
+	in := map[string]bool{}
+	for _, st := range active {
+		in[st.ID] = true
+	}
+	for i := range active {
+		st := &active[i]
+		p := s.Step(st.ID)
+		if p.Status == Ended {
+			continue
+		}
+		if why := s.giveUp(st, p, now); why != "" {
+			r.failed, r.why = st, why
+			return r
+		}
+		at, ok := s.readyAt(*st, in)
+		if !ok {
+			continue
+		}
+		if p.Next.After(at) {
+			at = p.Next
+		}
+		switch {
+		case at.After(now):
+			r.wait(at, waitingFor(*st, p))
+		case st.Ask && s.Confirmed == nil && s.Mode == Forward:
+			r.ask = append(r.ask, st.Title)
+		default:
+			r.ready = append(r.ready, Action{
+				Step: *st, Generation: s.Generation,
+				Look: p.Maybe || p.Tries > 0, LookOnly: p.Status == Poll && p.Last != nil && p.Last.Class == cred.Waiting,
+			})
+		}
+	}
+	return r
+}
+
+// readyAt tells when a step's needs are done and its pause is over. Needs that
+// are not active are no needs.
+func (s *State) readyAt(st Step, active map[string]bool) (time.Time, bool) {
+	var at time.Time
+	waited := false
+	for _, id := range st.Needs {
+		if !active[id] {
+			continue
+		}
+		p := s.Steps[id]
+		if p == nil || p.Status != Ended {
+			return time.Time{}, false
+		}
+		waited = true
+		if p.Done.After(at) {
+			at = p.Done
+		}
+	}
+	if waited {
+		at = at.Add(st.After)
+	}
+	return at, true
+}
+
+// giveUp says why a step is not to be tried any more; "" if it may be.
+func (s *State) giveUp(st *Step, p *Progress, now time.Time) string {
+	unanswered, refused := triesForward, 1
+	if s.Mode != Forward || s.Final {
+		unanswered, refused = triesPatient, triesRefused
+	}
+	switch {
+	case p.Status == Broken && p.Tries >= refused,
+		p.Status == Retry && (p.Tries >= unanswered || p.Limits > limitsInARow):
+		return words(p.Last)
+	case p.Status == Poll && st.Within > 0 && !p.First.IsZero() && now.Sub(p.First) > st.Within:
+		return fmt.Sprintf("not within %s; last: %s", st.Within, words(p.Last))
+	}
+	return ""
+}
+
+func words(o *Outcome) string {
+	if o.Why != "" {
+		return o.Why
+	}
+	return o.Class.Says()
+}
+
+func waitingFor(st Step, p *Progress) string {
+	if p.Last != nil && p.Last.Why != "" {
+		return st.Title + ": " + p.Last.Why
+	}
+	return st.Title
+}
+
+func (s *State) record() *Record {
+	r := &Record{Action: "secret.rotate.completed", Actor: s.Opened.Actor}
+	r.Context.SecretName = s.Opened.Credential
+	r.Context.OldTokenID = s.Plan.Old.ID
+	r.Context.NewTokenID = s.Made.Handle.ID
+	r.Context.Method = "programmatic"
+	return r
+}

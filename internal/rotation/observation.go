@@ -1,0 +1,93 @@
+package rotation
+
+import (
+	"time"
+
+	"rekey/internal/cred"
+)
+
+// Observation is everything that was seen before the first write: what the plan
+// is compiled from, and what a rollback goes back to. After a lost answer it is
+// too late to ask.
+type Observation struct {
+	At        time.Time      `json:"at"`
+	Issuer    IssuerSeen     `json:"issuer"`
+	Admission AdmissionSeen  `json:"admission"`
+	Store     StoreSeen      `json:"store"`
+	Consumers []ConsumerSeen `json:"consumers"`
+	Gates     []GateSeen     `json:"gates"`
+	Checks    []CheckSeen    `json:"checks"`
+	Sources   []string       `json:"sources,omitempty"` // which references gave the vendors' credentials
+}
+
+// IssuerSeen is what the issuer lists.
+type IssuerSeen struct {
+	Live  []cred.Handle `json:"live"`
+	Owner string        `json:"owner"` // id of the one that the store's bundle belongs to; "" if none
+}
+
+// AdmissionSeen is which rules name the generation in use.
+type AdmissionSeen struct {
+	Places   []cred.Place `json:"places,omitempty"`
+	Everyone []string     `json:"everyone,omitempty"` // rules that let any generation in
+}
+
+// StoreSeen is what the store holds.
+type StoreSeen struct {
+	Slots []SlotSeen `json:"slots"`
+	// History tells whether earlier values can be read back.
+	History string `json:"history,omitempty"` // "" if they can; otherwise why not
+}
+
+// SlotSeen is one slot, and what it should hold if nothing had drifted.
+type SlotSeen struct {
+	cred.SlotState
+	Expected cred.Fingerprint `json:"expected,omitempty"` // made from the generation in use
+	Problem  string           `json:"problem,omitempty"`
+}
+
+// ConsumerSeen is one consumer.
+type ConsumerSeen struct {
+	Key      string        `json:"key"`
+	Slots    []SlotSeen    `json:"slots"`
+	Mark     string        `json:"mark"`
+	Grace    time.Duration `json:"grace"`
+	Units    int           `json:"units"`
+	Notes    []string      `json:"notes,omitempty"`
+	Problems []string      `json:"problems,omitempty"`
+}
+
+// GateSeen is a protected place, asked without and with a wrong credential.
+type GateSeen struct {
+	URL     string       `json:"url"`
+	Without cred.Verdict `json:"without"`
+	Wrong   cred.Verdict `json:"wrong"`
+	Detail  string       `json:"detail,omitempty"`
+}
+
+// CheckSeen is a check of the procedure before anything was changed.
+type CheckSeen struct {
+	URL    string     `json:"url"`
+	Class  cred.Class `json:"class"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+// handle returns the live generation with this id.
+func (o *Observation) handle(id string) (cred.Handle, bool) {
+	for _, h := range o.Issuer.Live {
+		if h.ID == id {
+			return h, true
+		}
+	}
+	return cred.Handle{}, false
+}
+
+// consumer returns what was seen of a consumer.
+func (o *Observation) consumer(key string) *ConsumerSeen {
+	for i := range o.Consumers {
+		if o.Consumers[i].Key == key {
+			return &o.Consumers[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+// Package rotation is the pure core: compile a plan, fold events, decide what is next, tell what is due.
+//
+// It does no input or output, owns no clock and cannot reach a secret. Compile
+// turns a spec and an observation into a plan; Apply folds one event into the
+// state; Next looks at the state and the time and says what to do: exactly one
+// decision. The same events give the same state and the same decision, in a
+// resumed process as in the one that died.
+package rotation
+
+import (
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/sop"
+)
+
+// Verb is what a step does.
+type Verb string
+
+// Forward steps of the strategy replace, in order.
+const (
+	Create    Verb = "create"    // make the new generation
+	Admit     Verb = "admit"     // name it wherever the old one is named
+	Validate  Verb = "validate"  // the gate lets it in
+	Store     Verb = "store"     // write every slot of the store
+	Propagate Verb = "propagate" // write every slot of a consumer
+	Settle    Verb = "settle"    // everything the consumer runs has taken it up
+	Check     Verb = "check"     // a check of the procedure comes out true
+	Quiet     Verb = "quiet"     // nobody uses the old generation any more
+	Dismiss   Verb = "dismiss"   // name the old generation no more
+	Delete    Verb = "delete"    // end the old generation for good
+	Confirm   Verb = "confirm"   // the gate turns the old one away and lets the new one in
+	Sweep     Verb = "sweep"     // nothing else that this run has made is left
+	Pause     Verb = "pause"     // let time pass, with both generations live
+)
+
+// Steps on the way back.
+const (
+	Readmit  Verb = "readmit"  // name the old generation again
+	Return   Verb = "return"   // give a consumer its old values back
+	Resettle Verb = "resettle" // everything the consumer runs has taken them up
+	Restore  Verb = "restore"  // give the store its old values back
+	Withdraw Verb = "withdraw" // name the new generation no more
+	Discard  Verb = "discard"  // end the new generation
+)
+
+// Effect reports whether the verb changes something outside.
+func (v Verb) Effect() bool {
+	switch v {
+	case Validate, Settle, Check, Quiet, Pause, Confirm, Resettle:
+		return false
+	}
+	return true
+}
+
+// Step is one box on the checklist.
+type Step struct {
+	ID     string   `json:"id"`               // unique in the plan: "admit policy/1234"
+	Verb   Verb     `json:"verb"`             //
+	Target string   `json:"target,omitempty"` // place, consumer, probe or check, by its key
+	Title  string   `json:"title"`            // for people
+	Change string   `json:"change,omitempty"` // what it changes, for people; effects only
+	Needs  []string `json:"needs,omitempty"`  // steps that must be done first
+
+	// After is how long to wait once the needs are done.
+	After time.Duration `json:"after,omitempty"`
+	// Within is how long the step may keep saying "not yet".
+	Within time.Duration `json:"within,omitempty"`
+	// Undoes is the forward step whose trying makes this step necessary; only
+	// on the way back.
+	Undoes string `json:"undoes,omitempty"`
+	// Ask: a person confirms with the credential's name before this step.
+	Ask bool `json:"ask,omitempty"`
+	// Final: with the intent to do this step, going back ends.
+	Final bool `json:"final,omitempty"`
+	// Strays: the step is needed only if the fate of some creation is unknown.
+	Strays bool `json:"strays,omitempty"`
+}
+
+// Plan is what will be done, and what a rollback would do. It is plain data
+// without secrets: printed, compared, and kept in the journal.
+type Plan struct {
+	Version  int         `json:"version"`
+	Strategy string      `json:"strategy"`
+	Run      string      `json:"run"` // id, part of the new generation's name
+	Spec     sop.Spec    `json:"spec"`
+	Seen     Observation `json:"seen"`
+	Old      cred.Handle `json:"old"`
+	NewName  string      `json:"new_name"` // without the attempt
+	Steps    []Step      `json:"steps"`
+	Back     []Step      `json:"back"`
+	Notes    []string    `json:"notes,omitempty"` // worth knowing before it starts
+	Costs    []string    `json:"costs,omitempty"` // releases, restarts
+}
+
+// PlanVersion of this format.
+const PlanVersion = 1
+
+// Place returns the place with this key, as observed.
+func (p *Plan) Place(key string) (cred.Place, bool) {
+	for _, pl := range p.Seen.Admission.Places {
+		if pl.Key() == key {
+			return pl, true
+		}
+	}
+	return cred.Place{}, false
+}
+
+// Step returns the step with this id, forward or back.
+func (p *Plan) Step(id string) (Step, bool) {
+	for _, list := range [][]Step{p.Steps, p.Back} {
+		for _, s := range list {
+			if s.ID == id {
+				return s, true
+			}
+		}
+	}
+	return Step{}, false
+}

@@ -1,0 +1,140 @@
+package rotation
+
+import (
+	"fmt"
+
+	"rekey/internal/cred"
+	"rekey/internal/sop"
+)
+
+// Refusal is a reason not to start, with a way out. Nothing was changed.
+type Refusal struct {
+	Code string `json:"code"` // for `rekey explain`
+	What string `json:"what"` // what is so
+	Then string `json:"then"` // what to do about it
+}
+
+func (r Refusal) String() string { return r.What + "\n    → " + r.Then }
+
+// The reasons, by code.
+const (
+	NothingStored   = "nothing-stored"
+	StoreTorn       = "store-torn"
+	StoreUnwritable = "store-unwritable"
+	NoHistory       = "no-history"
+	NotIssued       = "not-issued"
+	SwitchedOff     = "switched-off"
+	NoRoom          = "no-room"
+	PlaceStuck      = "place-stuck"
+	ConsumerDrift   = "consumer-drift"
+	ConsumerUnwell  = "consumer-unwell"
+	OpenDoor        = "open-door"
+	GateUnclear     = "gate-unclear"
+	CheckFalse      = "check-false"
+)
+
+// refuse collects everything that stands against a run.
+func refuse(spec sop.Spec, seen *Observation, limits Limits) []Refusal {
+	var out []Refusal
+	add := func(code, then, what string, args ...any) {
+		out = append(out, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
+	}
+	storeRefusals(spec, seen, add)
+	consumerRefusals(seen, add)
+	issuerRefusals(spec, seen, limits, add)
+
+	for _, g := range seen.Gates {
+		switch {
+		case g.Without == cred.Open || g.Without == cred.Accepted:
+			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.URL)
+		case g.Wrong == cred.Accepted:
+			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.URL)
+		case g.Without != cred.Rejected || g.Wrong != cred.Rejected:
+			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.URL, g.Detail)
+		}
+	}
+	for _, c := range seen.Checks {
+		if c.Class != cred.Done {
+			add(CheckFalse, "mend it first: a check that is false before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
+		}
+	}
+	return out
+}
+
+type adder func(code, then, what string, args ...any)
+
+func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
+	present := 0
+	for _, s := range seen.Store.Slots {
+		if s.Problem != "" {
+			add(StoreUnwritable, "mend it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
+		}
+		if s.Present {
+			present++
+		}
+	}
+	if present == 0 {
+		add(NothingStored, "put the credential in use into the store by hand once; from then on Rekey keeps it", "%s holds none of the slots %v: there is nothing to rotate", spec.Store.Key, spec.Store.SlotNames())
+		return
+	}
+	for _, s := range seen.Store.Slots {
+		if s.Present && s.Expected != "" && s.Fingerprint != s.Expected {
+			add(StoreTorn, "set slot "+s.Slot+" to the value of the others, then run again",
+				"%s is torn: slot %s holds %s, but by the other slots it should hold %s", spec.Store.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
+		}
+	}
+	if seen.Store.History != "" {
+		add(NoHistory, "without history a rollback could not give the store its old values back", "%s cannot give back earlier values: %s", spec.Store.Key, seen.Store.History)
+	}
+}
+
+func consumerRefusals(seen *Observation, add adder) {
+	for _, c := range seen.Consumers {
+		held := 0
+		for _, s := range c.Slots {
+			switch {
+			case s.Problem != "":
+				add(ConsumerUnwell, "mend it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
+			case !s.Present:
+			case s.Expected != "" && s.Fingerprint != s.Expected:
+				held++
+				add(ConsumerDrift, "find out who changed it; set it to what the store holds, then run again",
+					"%s has drifted: slot %s holds %s, but from the store it should hold %s", c.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
+			default:
+				held++
+			}
+		}
+		if held == 0 {
+			add(ConsumerDrift, "is it really a consumer? If so, set one of its slots by hand once", "%s holds none of its slots", c.Key)
+		}
+		for _, p := range c.Problems {
+			add(ConsumerUnwell, "mend it first: a consumer that is unwell before the run proves nothing after it", "%s: %s", c.Key, p)
+		}
+	}
+}
+
+func issuerRefusals(spec sop.Spec, seen *Observation, limits Limits, add adder) {
+	if limits.MaxLive > 0 && len(seen.Issuer.Live) >= limits.MaxLive {
+		add(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live: there is no room for a second one beside the old", spec.Issuer.Vendor, len(seen.Issuer.Live), limits.MaxLive)
+	}
+	if seen.Issuer.Owner == "" {
+		add(NotIssued, "find out which credential is really in use, and put it into the store",
+			"%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)
+		return
+	}
+	old, ok := seen.handle(seen.Issuer.Owner)
+	if !ok {
+		add(NotIssued, "run again", "%s no longer lists the generation in use", spec.Issuer.Vendor)
+		return
+	}
+	if old.Disabled {
+		add(SwitchedOff, "switch it on again, or find out which one is really in use", "the generation in use, %s, is switched off", old.Name)
+	}
+	for _, p := range naming(seen.Admission.Places, old) {
+		for _, id := range []string{old.ID, old.Public} {
+			if why := p.Problems[id]; why != "" && id != "" {
+				add(PlaceStuck, "change it by hand first", "%s %q: %s", p.Kind, p.Name, why)
+			}
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package rotation
+
+import "fmt"
+
+// remarks fills in what a person should know before the run starts.
+func (p *Plan) remarks() {
+	note := func(format string, args ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, args...)) }
+
+	if len(p.Seen.Admission.Places) == 0 {
+		switch {
+		case len(p.Seen.Admission.Everyone) > 0:
+			note("no rule names the old one; %q lets any valid generation in, so no rule is edited", p.Seen.Admission.Everyone[0])
+		default:
+			note("no rule names the old one, so no rule is edited; whether the new one gets in will show when it is validated")
+		}
+	}
+	for _, s := range p.Seen.Store.Slots {
+		if !s.Present {
+			note("%s has no slot %s yet: it will be made", p.Spec.Store.Key, s.Slot)
+		}
+	}
+	for _, c := range p.Seen.Consumers {
+		for _, s := range c.Slots {
+			if !s.Present {
+				note("%s has no slot %s yet: it will be made", c.Key, s.Slot)
+			}
+		}
+		for _, n := range c.Notes {
+			note("%s: %s", c.Key, n)
+		}
+		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(c.Units)))
+	}
+	for _, h := range p.Seen.Issuer.Live {
+		if h.ID != p.Old.ID {
+			note("%s also lists %q (%s), which bears our name and is not in use; Rekey leaves it alone", p.Spec.Issuer.Vendor, h.Name, h.ID)
+		}
+	}
+	if p.Spec.Role != "" {
+		note("required role: %s", p.Spec.Role)
+	}
+}
+
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}

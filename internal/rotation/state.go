@@ -1,0 +1,138 @@
+package rotation
+
+import (
+	"time"
+
+	"rekey/internal/cred"
+)
+
+// Mode is the direction in which a run goes.
+type Mode string
+
+// Forward rotates. Back undoes everything that was tried and ends the run.
+// Again undoes everything and starts over: the secret of the new generation
+// died with the process that made it, before it was stored.
+const (
+	Forward Mode = "forward"
+	Back    Mode = "back"
+	Again   Mode = "again"
+)
+
+// State is what the events amount to.
+type State struct {
+	Run        string
+	Opened     *Opened
+	OpenedAt   time.Time
+	Plan       *Plan
+	Mode       Mode
+	TurnedWhy  string   // why the mode is not forward
+	Generation int      // attempt that is under way, from 1
+	Made       *Outcome // creation of this generation, if it succeeded
+	Steps      map[string]*Progress
+	Uncertain  bool // the fate of some creation is unknown
+	Final      bool // the point of no return is behind us
+	Confirmed  *Confirmed
+	Asked      *Asked
+	Stuck      *Stuck
+	Closed     *Closed
+	ClosedAt   time.Time
+	CreateAt   time.Time // not before: the issuer's rate limit
+	Calls      int       // requests made so far, as told by outcomes
+	Observing  Progress  // attempts to observe
+}
+
+// Status of a step.
+type Status string
+
+// Open means that there is an intent and no outcome.
+const (
+	Idle   Status = ""
+	Open   Status = "open"
+	Retry  Status = "retry" // tried without success; may be tried again
+	Poll   Status = "poll"  // not yet
+	Ended  Status = "done"
+	Broken Status = "failed" // not to be tried again by itself
+)
+
+// Progress of one step.
+type Progress struct {
+	Status Status
+	Maybe  bool      // its effect may have happened
+	Tries  int       // unsuccessful attempts in a row, since the last resume
+	Limits int       // rate limits met in a row
+	Clean  int       // sweeps in a row that found nothing
+	First  time.Time // first attempt, since the last resume
+	Next   time.Time // not before
+	Done   time.Time
+	Last   *Outcome
+}
+
+// NewState returns the state before any event.
+func NewState() *State { return &State{Mode: Forward, Steps: map[string]*Progress{}} }
+
+// Step returns the progress of a step; never nil.
+func (s *State) Step(id string) *Progress {
+	p := s.Steps[id]
+	if p == nil {
+		p = &Progress{}
+		s.Steps[id] = p
+	}
+	return p
+}
+
+// IsOpen reports whether the run is neither closed nor unborn.
+func (s *State) IsOpen() bool { return s.Opened != nil && s.Closed == nil }
+
+// done reports whether a step has ended well.
+func (s *State) done(id string) bool { return s.Steps[id] != nil && s.Steps[id].Status == Ended }
+
+// Label of the generation under way.
+func (s *State) Label() string { return cred.Label(s.Run, s.Generation) }
+
+// Expected returns the fingerprint that a slot gets from the new generation.
+func (s *State) Expected(place, slot string) cred.Fingerprint {
+	if s.Made == nil {
+		return ""
+	}
+	return s.Made.Makes[place][slot]
+}
+
+// Active returns the steps of the present direction. On the way back only those
+// are active whose forward step may have had an effect.
+func (s *State) Active() []Step {
+	if s.Plan == nil {
+		return nil
+	}
+	list := s.Plan.Steps
+	if s.Mode != Forward {
+		list = s.Plan.Back
+	}
+	var out []Step
+	for _, st := range list {
+		switch {
+		case st.Strays && !s.Uncertain:
+		case st.Strays && s.Mode == Again:
+			// The sweep at the end of the run finds what shows up late.
+		case st.Undoes != "" && !s.tried(st.Undoes):
+		default:
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+// tried reports whether the step's effect may have happened. Every step that
+// was tried is undone, not only those that are known to have worked.
+func (s *State) tried(id string) bool {
+	p := s.Steps[id]
+	return p != nil && (p.Maybe || p.Status == Ended || p.Status == Open)
+}
+
+// Fold applies events in order to a new state.
+func Fold(events []Event) *State {
+	s := NewState()
+	for _, e := range events {
+		s.Apply(e)
+	}
+	return s
+}

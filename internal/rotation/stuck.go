@@ -1,0 +1,72 @@
+package rotation
+
+import "fmt"
+
+// stuck ends what the run can do by itself: it says what failed, what is live
+// and where, and which command goes on.
+func (s *State) stuck(r round) Decision {
+	next := fmt.Sprintf("rekey resume %s", s.Run)
+	return Decision{Stuck: &Stuck{Why: r.failure(), Live: s.Live(), Next: next}}
+}
+
+// Live tells which generations are live and who holds what, as far as the
+// journal knows. "may" stands where an answer is missing.
+func (s *State) Live() []string {
+	if s.Plan == nil {
+		return []string{"nothing was touched"}
+	}
+	var out []string
+	old := fmt.Sprintf("the old one, %s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	switch {
+	case s.done(string(Delete)):
+		out = append(out, old+", is deleted")
+	case s.Final:
+		out = append(out, old+", may be deleted")
+	default:
+		out = append(out, old+", is live"+s.dismissed())
+	}
+	out = append(out, s.newIs())
+	out = append(out, s.holds("Store", s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, "")))
+	for _, c := range s.Plan.Spec.Consumers {
+		out = append(out, s.holds("Consumer", c.Key, stepID(Propagate, c.Key), stepID(Return, c.Key)))
+	}
+	return out
+}
+
+func (s *State) dismissed() string {
+	for _, pl := range s.Plan.Seen.Admission.Places {
+		if s.tried(stepID(Dismiss, pl.Key())) && !s.done(stepID(Readmit, pl.Key())) {
+			return fmt.Sprintf(" but may no longer be named in %s %q", pl.Kind, pl.Name)
+		}
+	}
+	return ""
+}
+
+func (s *State) newIs() string {
+	name := s.Plan.Named(s.Generation)
+	switch {
+	case s.done(string(Discard)):
+		return fmt.Sprintf("the new one, %s, is discarded", name)
+	case s.Made != nil && s.tried(string(Discard)):
+		return fmt.Sprintf("the new one, %s (%s), may still be live", name, s.Made.Handle.ID)
+	case s.Made != nil:
+		return fmt.Sprintf("the new one, %s (%s), is live", name, s.Made.Handle.ID)
+	case s.tried(string(Create)):
+		return fmt.Sprintf("a new one named %s may exist", name)
+	}
+	return "no new one was made"
+}
+
+func (s *State) holds(_, key, write, undo string) string {
+	switch {
+	case s.done(undo):
+		return key + " holds the old one again"
+	case s.tried(undo):
+		return key + " may hold either"
+	case s.done(write):
+		return key + " holds the new one"
+	case s.tried(write):
+		return key + " may hold either"
+	}
+	return key + " holds the old one"
+}

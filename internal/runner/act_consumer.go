@@ -1,0 +1,145 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// freshness is how old an observation may be before a consumer is looked at
+// again before it is written.
+const freshness = 2 * time.Minute
+
+func (r *Runner) consumer(key string) (sop.Place, provider.Consumer, *rotation.ConsumerSeen) {
+	plan := r.state.Plan
+	for _, c := range plan.Spec.Consumers {
+		if c.Key != key {
+			continue
+		}
+		for i := range plan.Seen.Consumers {
+			if plan.Seen.Consumers[i].Key == key {
+				return c, r.Roles.Consumers[key], &plan.Seen.Consumers[i]
+			}
+		}
+	}
+	return sop.Place{}, nil, nil
+}
+
+// propagate writes every slot of a consumer in one request.
+func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outcome {
+	place, c, seen := r.consumer(a.Step.Target)
+	if c == nil {
+		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
+	}
+	if a.Look || r.Clock.Now().Sub(r.state.Plan.Seen.At) > freshness {
+		now, err := c.Snapshot(ctx, place.SlotNames())
+		if err != nil {
+			return fromError(err)
+		}
+		if r.allExpected(place, now.Slots) == "" {
+			return rotation.Outcome{Class: cred.Done, Already: true}
+		}
+		if now.Pending {
+			if now.Mark != seen.Mark && a.Look {
+				// What was sent may be what is pending; settling will tell.
+				return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"an earlier write is still being taken up"}}
+			}
+			return failed(cred.Limited, "%s is being changed by somebody else", place.Key)
+		}
+		for _, was := range seen.Slots {
+			h := now.Slots[was.Slot]
+			if fp := r.Keyer.Of(h.Value); fp != was.Fingerprint && fp != r.state.Expected(place.Key, was.Slot) {
+				return failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", place.Key, was.Slot)
+			}
+		}
+	}
+	b, err := r.newBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	vs, err := values(place, b)
+	if err != nil {
+		return failed(cred.Refused, "%v", err)
+	}
+	if err := c.Write(ctx, vs); err != nil {
+		return fromError(err)
+	}
+	return rotation.Outcome{Class: cred.Done}
+}
+
+// settle follows a write until everything that the consumer runs has taken it
+// up, and compares what it holds then.
+func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome {
+	place, c, seen := r.consumer(a.Step.Target)
+	if c == nil {
+		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
+	}
+	since := seen.Mark
+	want := func(slot string) cred.Fingerprint { return r.state.Expected(place.Key, slot) }
+	if a.Step.Verb == rotation.Resettle {
+		given := r.state.Step(string(rotation.Return) + " " + place.Key).Last
+		since = given.Mark
+		held := map[string]cred.Fingerprint{}
+		for _, s := range given.Slots {
+			held[s.Slot] = s.Fingerprint
+		}
+		want = func(slot string) cred.Fingerprint { return held[slot] }
+	}
+	p, err := c.Progress(ctx, since, place.SlotNames())
+	if err != nil {
+		return fromError(err)
+	}
+	o := rotation.Outcome{Class: p.Class, Why: p.Detail, Mark: p.Mark}
+	if p.Class != cred.Done {
+		return o
+	}
+	for _, slot := range place.SlotNames() {
+		if got := r.Keyer.Of(p.Slots[slot].Value); got != want(slot) {
+			return failed(cred.Failed, "%s has settled, but slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
+		}
+	}
+	o.Why, o.Evidence, o.Slots = "", p.Evidence, r.states(place.SlotNames(), p.Slots)
+	return o
+}
+
+// giveBack writes the old values, only where a slot still holds ours. The
+// vendor's own "rollback" is never used: it would take code back with it.
+func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outcome {
+	place, c, seen := r.consumer(a.Step.Target)
+	if c == nil {
+		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
+	}
+	now, err := c.Snapshot(ctx, place.SlotNames())
+	if err != nil {
+		return fromError(err)
+	}
+	if now.Pending {
+		// It may be our own write, on its way to succeed: wait for what it becomes.
+		return failed(cred.Waiting, "%s is still taking up a write", place.Key)
+	}
+	back, evidence, err := r.givingBack(ctx, place, seen.Slots, now.Slots)
+	if err != nil {
+		return fromError(err)
+	}
+	o := rotation.Outcome{Class: cred.Done, Evidence: evidence, Slots: r.states(place.SlotNames(), now.Slots)}
+	if len(back) == 0 {
+		o.Already = true
+		return o
+	}
+	if err := c.Write(ctx, back); err != nil {
+		return fromError(err)
+	}
+	o.Mark = now.Mark
+	for i, s := range o.Slots {
+		for _, v := range back {
+			if v.Slot == s.Slot {
+				o.Slots[i].Present, o.Slots[i].Fingerprint = v.Value.Present(), r.Keyer.Of(v.Value)
+			}
+		}
+	}
+	return o
+}

@@ -1,0 +1,92 @@
+package runner
+
+import (
+	"context"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+func (r *Runner) probe(url string) (sop.Probe, bool) {
+	for _, p := range r.state.Plan.Spec.Validate {
+		if p.URL == url {
+			return p, true
+		}
+	}
+	return sop.Probe{}, false
+}
+
+// validate asks the gate with the new credential. A gate may learn of it late,
+// so a refusal means "not yet" until the time that the plan allows.
+func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outcome {
+	p, ok := r.probe(a.Step.Target)
+	if !ok {
+		return failed(cred.Refused, "the plan knows no probe %s", a.Step.Target)
+	}
+	b, err := r.newBundle(ctx)
+	if err == errLost {
+		return lost()
+	}
+	if err != nil {
+		return fromError(err)
+	}
+	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
+	if err != nil {
+		return fromError(err)
+	}
+	if verdict != cred.Accepted {
+		return failed(cred.Waiting, "%s (%s)", verdict, detail)
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the new one: " + detail}}
+}
+
+// confirmGone asks the gate with the old and with the new credential: a gate
+// that turns everybody away proves nothing.
+func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Outcome {
+	p, ok := r.probe(a.Step.Target)
+	if !ok {
+		return failed(cred.Refused, "the plan knows no probe %s", a.Step.Target)
+	}
+	old, err := r.oldBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	fresh, err := r.newBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	var was, is cred.Verdict
+	var wasDetail, isDetail string
+	err = r.Together(
+		func() (err error) { was, wasDetail, err = r.Roles.Prober.Probe(ctx, p, old); return err },
+		func() (err error) { is, isDetail, err = r.Roles.Prober.Probe(ctx, p, fresh); return err },
+	)
+	switch {
+	case err != nil:
+		return fromError(err)
+	case was != cred.Rejected:
+		return failed(cred.Waiting, "the old one is still not turned away (%s)", wasDetail)
+	case is != cred.Accepted:
+		return failed(cred.Waiting, "the new one is not let in (%s)", isDetail)
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + wasDetail, "the new one: " + isDetail}}
+}
+
+// check runs one check of the procedure.
+func (r *Runner) check(ctx context.Context, a rotation.Action) rotation.Outcome {
+	for i, c := range r.state.Plan.Spec.Verify {
+		if !a.Step.IsCheck(i) {
+			continue
+		}
+		class, detail, err := r.Roles.Checker.Check(ctx, c)
+		if err != nil {
+			return fromError(err)
+		}
+		if class != cred.Done {
+			return failed(class, "%s: %s", c.Title(), detail)
+		}
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{c.Title() + ": " + detail}}
+	}
+	return failed(cred.Refused, "the plan knows no check %s", a.Step.Target)
+}

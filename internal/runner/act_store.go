@@ -1,0 +1,163 @@
+package runner
+
+import (
+	"context"
+	"strconv"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// store writes every slot in one batch, and reads it back. After an attempt of
+// unknown fate it looks first, and writes only what is not there.
+func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome {
+	place := r.state.Plan.Spec.Store
+	if a.Look {
+		held, err := r.Roles.Store.Read(ctx, place.SlotNames())
+		if err != nil {
+			return fromError(err)
+		}
+		if r.allExpected(place, held) == "" {
+			return rotation.Outcome{Class: cred.Done, Already: true, Slots: r.states(place.SlotNames(), held)}
+		}
+		if a.LookOnly {
+			o := *r.state.Step(a.Step.ID).Last
+			return rotation.Outcome{Class: cred.Waiting, Why: o.Why}
+		}
+	}
+	b, err := r.newBundle(ctx)
+	if err == errLost {
+		return lost()
+	}
+	if err != nil {
+		return fromError(err)
+	}
+	vs, err := values(place, b)
+	if err != nil {
+		return failed(cred.Refused, "%v", err)
+	}
+	written, err := r.Roles.Store.Write(ctx, vs)
+	if err != nil {
+		return fromError(err)
+	}
+	if slot := r.allExpected(place, written); slot != "" {
+		return failed(cred.Failed, "the store took the write and keeps something else in slot %s", slot)
+	}
+	if !a.Look {
+		if slot := r.interleaved(written); slot != "" {
+			return failed(cred.Failed, "somebody else wrote slot %s between the observation and this write", slot)
+		}
+	}
+	back, err := r.Roles.Store.Read(ctx, place.SlotNames())
+	if err != nil {
+		return afterEffect(err)
+	}
+	if slot := r.allExpected(place, back); slot != "" {
+		return failed(cred.Unknown, "read back, slot %s does not hold what was written", slot)
+	}
+	return rotation.Outcome{Class: cred.Done, Slots: r.states(place.SlotNames(), back), Evidence: []string{"written in one batch and read back"}}
+}
+
+// allExpected returns the first slot that does not hold what the new generation
+// makes, or "".
+func (r *Runner) allExpected(p sop.Place, held map[string]provider.Held) string {
+	for _, name := range p.SlotNames() {
+		if r.Keyer.Of(held[name].Value) != r.state.Expected(p.Key, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// interleaved returns a slot whose version grew by more than our own write.
+// Every write counts one up, also of the same value (infisical.md §1.5).
+func (r *Runner) interleaved(written map[string]provider.Held) string {
+	for _, s := range r.state.Plan.Seen.Store.Slots {
+		was, err1 := strconv.Atoi(s.Version)
+		now, err2 := strconv.Atoi(written[s.Slot].Version)
+		if err1 == nil && err2 == nil && now != was+1 {
+			return s.Slot
+		}
+	}
+	return ""
+}
+
+// restore gives the store its old values back, slot by slot: only what still
+// holds ours is touched.
+func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcome {
+	place := r.state.Plan.Spec.Store
+	held, err := r.Roles.Store.Read(ctx, place.SlotNames())
+	if err != nil {
+		return fromError(err)
+	}
+	back, evidence, err := r.givingBack(ctx, place, r.state.Plan.Seen.Store.Slots, held)
+	if err != nil {
+		return fromError(err)
+	}
+	var write []provider.SlotValue
+	var remove []string
+	for _, v := range back {
+		if v.Value.Present() {
+			write = append(write, v)
+		} else {
+			remove = append(remove, v.Slot)
+		}
+	}
+	if len(write) > 0 {
+		written, err := r.Roles.Store.Write(ctx, write)
+		if err != nil {
+			return fromError(err)
+		}
+		for _, v := range write {
+			if !written[v.Slot].Value.Equal(v.Value) {
+				return failed(cred.Unknown, "the store took the old values back and keeps something else in slot %s", v.Slot)
+			}
+		}
+	}
+	if len(remove) > 0 {
+		if err := r.Roles.Store.Remove(ctx, remove); err != nil {
+			return afterEffect(err)
+		}
+	}
+	return rotation.Outcome{Class: cred.Done, Already: len(back) == 0, Evidence: evidence}
+}
+
+// givingBack returns what has to be written so that a place holds again what was
+// observed. A slot that holds neither the old nor the new value was changed by
+// somebody else and is left alone (T45).
+func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.SlotSeen, held map[string]provider.Held) ([]provider.SlotValue, []string, error) {
+	var back []provider.SlotValue
+	var evidence []string
+	var old secret.Bundle
+	for i, was := range seen {
+		now := r.Keyer.Of(held[was.Slot].Value)
+		switch {
+		case now == was.Fingerprint && held[was.Slot].Present == was.Present:
+			continue
+		case now == "" || now != r.state.Expected(p.Key, was.Slot):
+			evidence = append(evidence, p.Key+": slot "+was.Slot+" was changed by somebody else and left alone")
+			continue
+		case !was.Present:
+			back = append(back, provider.SlotValue{Slot: was.Slot})
+			continue
+		}
+		if old == nil {
+			var err error
+			if old, err = r.oldBundle(ctx); err != nil {
+				return nil, nil, err
+			}
+		}
+		v, err := old.Render(p.Slots[i].Template)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.Keyer.Of(v) != was.Fingerprint {
+			return nil, nil, &cred.Error{Vendor: p.Vendor, Op: "make the old value", Class: cred.Failed, Why: "slot " + was.Slot + " held something that the old credential does not make"}
+		}
+		back = append(back, provider.SlotValue{Slot: was.Slot, Value: v})
+	}
+	return back, evidence, nil
+}

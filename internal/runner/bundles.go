@@ -1,0 +1,145 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// newBundle returns the secret of the generation under way: from memory, or
+// from the store once it is there.
+func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
+	r.mu.Lock()
+	b := r.fresh[r.state.Generation]
+	r.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
+	spec := r.state.Plan.Spec
+	held, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+	if err != nil {
+		return nil, err
+	}
+	b = r.assemble(spec, func(s sop.Slot) (secret.Value, bool) {
+		h := held[s.Name]
+		return h.Value, r.Keyer.Of(h.Value) == r.state.Expected(spec.Store.Key, s.Name)
+	})
+	if b == nil {
+		return nil, errLost
+	}
+	r.mu.Lock()
+	r.fresh[r.state.Generation] = b
+	r.mu.Unlock()
+	return b, nil
+}
+
+// oldBundle returns the secret of the generation that is being replaced: from
+// memory, from the store as it is, or from the store's history. What comes from
+// there is compared with what was observed, for a history can lie.
+func (r *Runner) oldBundle(ctx context.Context) (secret.Bundle, error) {
+	r.mu.Lock()
+	b := r.old
+	r.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
+	plan := r.state.Plan
+	held, err := r.Roles.Store.Read(ctx, plan.Spec.Store.SlotNames())
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]rotation.SlotSeen{}
+	for _, s := range plan.Seen.Store.Slots {
+		seen[s.Slot] = s
+	}
+	var history error
+	b = r.assemble(plan.Spec, func(s sop.Slot) (secret.Value, bool) {
+		was := seen[s.Name]
+		if !was.Present {
+			return secret.Value{}, false
+		}
+		if h := held[s.Name]; r.Keyer.Of(h.Value) == was.Fingerprint {
+			return h.Value, true
+		}
+		v, err := r.Roles.Store.ReadVersion(ctx, s.Name, was.Version)
+		if err != nil {
+			history = err
+			return secret.Value{}, false
+		}
+		return v, r.Keyer.Of(v) == was.Fingerprint
+	})
+	switch {
+	case b == nil && history != nil:
+		return nil, history
+	case b == nil:
+		return nil, &cred.Error{Vendor: plan.Spec.Store.Vendor, Op: "read the old values from history", Class: cred.Failed,
+			Why: "the history does not hold what was there before this run"}
+	}
+	r.mu.Lock()
+	r.old = b
+	r.mu.Unlock()
+	return b, nil
+}
+
+// assemble puts a bundle together from slots that hold one field alone; nil if a
+// field is missing.
+func (r *Runner) assemble(spec sop.Spec, value func(sop.Slot) (secret.Value, bool)) secret.Bundle {
+	b := secret.Bundle{}
+	for _, s := range spec.Store.Slots {
+		field, alone := s.Template.Alone()
+		if !alone || b[field].Present() {
+			continue
+		}
+		if v, ok := value(s); ok && v.Present() {
+			b[field] = v
+		}
+	}
+	if !b.Complete(spec.Issuer.Fields) {
+		return nil
+	}
+	return b
+}
+
+// values renders a place's slots from a bundle.
+func values(p sop.Place, b secret.Bundle) ([]provider.SlotValue, error) {
+	out := make([]provider.SlotValue, 0, len(p.Slots))
+	for _, s := range p.Slots {
+		v, err := b.Render(s.Template)
+		if err != nil {
+			return nil, fmt.Errorf("%s: slot %s: %w", p.Key, s.Name, err)
+		}
+		out = append(out, provider.SlotValue{Slot: s.Name, Value: v})
+	}
+	return out, nil
+}
+
+// fingerprints of everything that would be made from a bundle, by place and slot.
+func (r *Runner) fingerprints(spec sop.Spec, b secret.Bundle) (map[string]map[string]cred.Fingerprint, error) {
+	out := map[string]map[string]cred.Fingerprint{}
+	for _, p := range append([]sop.Place{spec.Store}, spec.Consumers...) {
+		vs, err := values(p, b)
+		if err != nil {
+			return nil, err
+		}
+		out[p.Key] = map[string]cred.Fingerprint{}
+		for _, v := range vs {
+			out[p.Key][v.Slot] = r.Keyer.Of(v.Value)
+		}
+	}
+	return out, nil
+}
+
+// states turns what slots hold into what may be shown.
+func (r *Runner) states(names []string, held map[string]provider.Held) []cred.SlotState {
+	out := make([]cred.SlotState, 0, len(names))
+	for _, n := range names {
+		h := held[n]
+		out = append(out, cred.SlotState{Slot: n, Present: h.Present, Version: h.Version, Fingerprint: r.Keyer.Of(h.Value)})
+	}
+	return out
+}

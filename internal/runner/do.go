@@ -1,0 +1,146 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+)
+
+// do tries steps side by side: one append for all intents, one for each outcome
+// as it arrives.
+func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
+	var effects []string
+	for _, a := range actions {
+		if a.Step.Verb.Effect() {
+			effects = append(effects, a.Step.ID)
+		}
+	}
+	if len(effects) > 0 {
+		in := &rotation.Intent{Steps: effects, Generation: r.state.Generation}
+		if err := r.append(ctx, rotation.Event{Kind: rotation.KindIntent, Intent: in}); err != nil {
+			return err
+		}
+	}
+	inFlight := context.WithoutCancel(ctx)
+	calls := make([]func() error, len(actions))
+	for i, a := range actions {
+		calls[i] = func() error {
+			before := r.calls()
+			o := r.act(inFlight, a)
+			o.Step, o.Generation = a.Step.ID, a.Generation
+			if len(actions) == 1 {
+				o.Calls = r.calls() - before
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
+		}
+	}
+	return r.Together(calls...)
+}
+
+// act tries one step once.
+func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
+	switch a.Step.Verb {
+	case rotation.Create:
+		return r.create(ctx, a)
+	case rotation.Admit, rotation.Dismiss, rotation.Readmit, rotation.Withdraw:
+		return r.edit(ctx, a)
+	case rotation.Validate:
+		return r.validate(ctx, a)
+	case rotation.Store:
+		return r.store(ctx, a)
+	case rotation.Restore:
+		return r.restore(ctx, a)
+	case rotation.Propagate:
+		return r.propagate(ctx, a)
+	case rotation.Return:
+		return r.giveBack(ctx, a)
+	case rotation.Settle, rotation.Resettle:
+		return r.settle(ctx, a)
+	case rotation.Check:
+		return r.check(ctx, a)
+	case rotation.Quiet:
+		return r.quiet(ctx, a)
+	case rotation.Pause:
+		return rotation.Outcome{Class: cred.Done}
+	case rotation.Delete:
+		return r.delete(ctx)
+	case rotation.Discard:
+		return r.discard(ctx)
+	case rotation.Confirm:
+		return r.confirmGone(ctx, a)
+	case rotation.Sweep:
+		return r.sweep(ctx)
+	}
+	return failed(cred.Refused, "this version of Rekey does not know the step %s", a.Step.Verb)
+}
+
+// outcomeOf classifies an error of one or several calls. Of several, the one
+// that can be least mended by waiting decides.
+func outcomeOf(step string, err error) rotation.Outcome {
+	o := rotation.Outcome{Step: step, Class: cred.ClassOf(err)}
+	if err == nil {
+		return o
+	}
+	o.Why = err.Error()
+	for _, e := range leaves(err) {
+		if rank(cred.ClassOf(e)) > rank(o.Class) {
+			o.Class = cred.ClassOf(e)
+		}
+		o.RetryAfter = max(o.RetryAfter, cred.RetryAfter(e))
+	}
+	return o
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range many.Unwrap() {
+			out = append(out, leaves(e)...)
+		}
+		return out
+	}
+	return []error{err}
+}
+
+func rank(c cred.Class) int {
+	switch c {
+	case cred.Done:
+		return 0
+	case cred.Waiting:
+		return 1
+	case cred.Limited:
+		return 2
+	case cred.Unknown:
+		return 3
+	}
+	return 4
+}
+
+func failed(c cred.Class, format string, args ...any) rotation.Outcome {
+	return rotation.Outcome{Class: c, Why: fmt.Sprintf(format, args...)}
+}
+
+func fromError(err error) rotation.Outcome { return outcomeOf("", err) }
+
+// afterEffect is the outcome of a step of which a part has been done before
+// another call failed: however clear that failure, the step may have happened.
+func afterEffect(err error) rotation.Outcome {
+	o := fromError(err)
+	if o.Class.NotApplied() && o.Class != cred.Limited {
+		o.Class = cred.Unknown
+	}
+	return o
+}
+
+// errLost means that a bundle is neither in memory nor in the store.
+var errLost = errors.New("the secret is neither in memory nor in the store")
+
+func lost() rotation.Outcome {
+	return rotation.Outcome{Class: cred.Absent, Lost: true, Why: errLost.Error()}
+}

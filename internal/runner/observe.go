@@ -1,0 +1,140 @@
+package runner
+
+import (
+	"context"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// Observe collects everything that a plan and its rollback need, side by side
+// and read-only. Its error joins everything that could not be seen.
+func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observation, error) {
+	seen := rotation.Observation{
+		At:        r.Clock.Now().UTC(),
+		Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers)),
+		Gates:     make([]rotation.GateSeen, len(spec.Validate)),
+		Checks:    make([]rotation.CheckSeen, len(spec.Verify)),
+	}
+	var stored map[string]provider.Held
+	snapshots := make([]provider.Snapshot, len(spec.Consumers))
+
+	calls := []func() error{
+		func() (err error) { seen.Issuer.Live, err = r.Roles.Issuer.List(ctx); return err },
+		func() (err error) {
+			if stored, err = r.Roles.Store.Read(ctx, spec.Store.SlotNames()); err != nil {
+				return err
+			}
+			seen.Store.History, err = history(r.Roles.Store.History(ctx, stored))
+			return err
+		},
+	}
+	if r.Roles.Admitter != nil {
+		calls = append(calls, func() error {
+			a, err := r.Roles.Admitter.Places(ctx)
+			seen.Admission = rotation.AdmissionSeen{Places: a.Places, Everyone: a.Everyone}
+			return err
+		})
+	}
+	for i, c := range spec.Consumers {
+		calls = append(calls, func() (err error) {
+			snapshots[i], err = r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())
+			return err
+		})
+	}
+	for i, p := range spec.Validate {
+		calls = append(calls, func() (err error) { seen.Gates[i], err = r.gate(ctx, p); return err })
+	}
+	for i, c := range spec.Verify {
+		calls = append(calls, func() error {
+			class, detail, err := r.Roles.Checker.Check(ctx, c)
+			seen.Checks[i] = rotation.CheckSeen{URL: c.Title(), Class: class, Detail: detail}
+			return err
+		})
+	}
+	if err := r.Together(calls...); err != nil {
+		return seen, err
+	}
+
+	b := r.inUse(spec, stored)
+	if b != nil {
+		owner, err := r.Roles.Issuer.Owner(ctx, b, seen.Issuer.Live)
+		if err != nil {
+			return seen, err
+		}
+		seen.Issuer.Owner = owner
+		r.mu.Lock()
+		r.old = b
+		r.mu.Unlock()
+	}
+	seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
+	for i, c := range spec.Consumers {
+		s := snapshots[i]
+		seen.Consumers[i] = rotation.ConsumerSeen{
+			Key: c.Key, Slots: r.slotsSeen(c, s.Slots, b), Mark: s.Mark, Grace: s.Grace,
+			Units: s.Units, Notes: s.Notes, Problems: s.Problems,
+		}
+	}
+	if r.Sources != nil {
+		seen.Sources = r.Sources()
+	}
+	return seen, nil
+}
+
+// history: what a store says about its history is a finding, unless it could not
+// be asked at all.
+func history(err error) (string, error) {
+	switch cred.ClassOf(err) {
+	case cred.Done:
+		return "", nil
+	case cred.Unknown, cred.Limited:
+		return "", err
+	}
+	return err.Error(), nil
+}
+
+// inUse assembles the bundle that the store holds now, by the credential's own
+// name if that is complete, otherwise by whichever names are.
+func (r *Runner) inUse(spec sop.Spec, stored map[string]provider.Held) secret.Bundle {
+	from := func(use func(sop.Slot) bool) secret.Bundle {
+		return r.assemble(spec, func(s sop.Slot) (secret.Value, bool) { return stored[s.Name].Value, use(s) })
+	}
+	if b := from(func(s sop.Slot) bool { return s.For == spec.Name }); b != nil {
+		return b
+	}
+	return from(func(sop.Slot) bool { return true })
+}
+
+// slotsSeen compares what slots hold with what they should hold.
+func (r *Runner) slotsSeen(p sop.Place, held map[string]provider.Held, b secret.Bundle) []rotation.SlotSeen {
+	out := make([]rotation.SlotSeen, 0, len(p.Slots))
+	for i, st := range r.states(p.SlotNames(), held) {
+		s := rotation.SlotSeen{SlotState: st, Problem: held[st.Slot].Problem}
+		if b != nil {
+			if v, err := b.Render(p.Slots[i].Template); err == nil {
+				s.Expected = r.Keyer.Of(v)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// gate asks a protected place without and with a wrong credential: an open door
+// proves nothing, and is found before anything is made.
+func (r *Runner) gate(ctx context.Context, p sop.Probe) (rotation.GateSeen, error) {
+	g := rotation.GateSeen{URL: p.URL}
+	var without, wrong string
+	err := r.Together(
+		func() (err error) { g.Without, without, err = r.Roles.Prober.Probe(ctx, p, nil); return err },
+		func() (err error) {
+			g.Wrong, wrong, err = r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
+			return err
+		},
+	)
+	g.Detail = "without any: " + without + "; with a made-up one: " + wrong
+	return g, err
+}

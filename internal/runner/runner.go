@@ -1,0 +1,220 @@
+// Package runner carries a plan out: append the intent, act, append the outcome, fold, decide again.
+//
+// It is the only place with retries (it asks the core again), the only one that
+// holds bundles in memory, and it holds them no longer than the process lives.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+)
+
+// Recorder is what the runner needs of a journal.
+type Recorder interface {
+	// Append writes events and returns when they are safe on disk.
+	Append(ctx context.Context, events ...rotation.Event) error
+}
+
+// Clock is time, so that tests own it.
+type Clock interface {
+	Now() time.Time
+	// Sleep waits until d has passed or ctx is done.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Roles are the vendors, each in the part it plays for one credential.
+type Roles struct {
+	Issuer    provider.Issuer
+	Admitter  provider.Admitter // nil: nothing decides who gets in
+	Prober    provider.Prober
+	Store     provider.Store
+	Consumers map[string]provider.Consumer // by key
+	Checker   provider.Checker
+}
+
+// Runner carries out one run.
+type Runner struct {
+	Journal  Recorder
+	Roles    Roles
+	Keyer    secret.Keyer
+	Clock    Clock
+	Limits   rotation.Limits
+	Together func(calls ...func() error) error
+	// Calls counts the requests made so far; may be nil.
+	Calls func() int
+	// Watch is told of every event after it is on disk; may be nil.
+	Watch func(rotation.Event)
+	// Waits is told what is being waited for; may be nil.
+	Waits func(rotation.Wait)
+	// Confirm asks a person for the typed name; it returns how it was given, or
+	// ErrNotConfirmed.
+	Confirm func(ctx context.Context, ask rotation.Ask) (how string, err error)
+	// Reviewed is the plan that has to come out again, or nil.
+	Reviewed *rotation.Plan
+	Actor    string
+	// Sources tells which references were used; may be nil.
+	Sources func() []string
+
+	state *rotation.State
+	mu    sync.Mutex // guards the bundles and the appending of outcomes
+	fresh map[int]secret.Bundle
+	old   secret.Bundle
+}
+
+// ErrNotConfirmed means that nobody confirmed what cannot be undone.
+var ErrNotConfirmed = errors.New("not confirmed")
+
+// Result is how a run ended in this process.
+type Result struct {
+	State    *rotation.State
+	Waiting  string // why it stopped although it is neither closed nor stuck
+	Detached bool   // interrupted by the caller
+}
+
+// Run goes on from the given state until the run is closed, stuck, waiting for
+// a person, or ctx is done. Work in flight is finished first: ctx stops only
+// what has not begun.
+func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error) {
+	r.state = state
+	if r.fresh == nil {
+		r.fresh = map[int]secret.Bundle{}
+	}
+	for {
+		if state.Closed == nil && ctx.Err() != nil {
+			return Result{State: state, Detached: true}, nil
+		}
+		now := r.Clock.Now()
+		d := rotation.Next(state, now, r.fresh[state.Generation] != nil)
+		var err error
+		switch {
+		case d.Close != nil:
+			if state.Closed == nil {
+				err = r.append(ctx, rotation.Event{Kind: rotation.KindClosed, Closed: d.Close})
+			}
+			if err == nil {
+				return Result{State: state}, nil
+			}
+		case d.Stuck != nil:
+			if state.Stuck == nil {
+				err = r.append(ctx, rotation.Event{Kind: rotation.KindStuck, Stuck: d.Stuck})
+			}
+			if err == nil {
+				return Result{State: state}, nil
+			}
+		case d.Observe:
+			err = r.plan(ctx)
+		case d.Turn != nil:
+			err = r.append(ctx, rotation.Event{Kind: rotation.KindTurned, Turned: d.Turn})
+		case d.Ask != nil:
+			var waiting string
+			waiting, err = r.confirm(ctx, *d.Ask)
+			if waiting != "" {
+				return Result{State: state, Waiting: waiting}, nil
+			}
+		case d.Wait != nil:
+			if r.Waits != nil {
+				r.Waits(*d.Wait)
+			}
+			// An interruption is seen at the top of the loop.
+			_ = r.Clock.Sleep(ctx, d.Wait.Until.Sub(now))
+		case len(d.Do) > 0:
+			err = r.do(ctx, d.Do)
+		default:
+			err = errors.New("the core gave no decision; this is a bug")
+		}
+		if err != nil {
+			return Result{State: state}, err
+		}
+	}
+}
+
+// append writes events, then folds them and tells the watcher. Nothing is
+// folded that is not on disk.
+func (r *Runner) append(ctx context.Context, events ...rotation.Event) error {
+	for i := range events {
+		events[i].At = r.Clock.Now().UTC()
+		events[i].Run = r.state.Run
+	}
+	// An interruption must not lose the outcome of what was done.
+	if err := r.Journal.Append(context.WithoutCancel(ctx), events...); err != nil {
+		return fmt.Errorf("the journal cannot be written, so nothing more is done: %w", err)
+	}
+	for _, e := range events {
+		r.state.Apply(e)
+		if r.Watch != nil {
+			r.Watch(e)
+		}
+	}
+	return nil
+}
+
+// plan looks at everything and compiles, or ends the run with every reason
+// against it.
+func (r *Runner) plan(ctx context.Context) error {
+	before := r.calls()
+	seen, err := r.Observe(context.WithoutCancel(ctx), r.state.Opened.Spec)
+	if err != nil {
+		o := outcomeOf(rotation.ObserveStep, err)
+		o.Calls = r.calls() - before
+		return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
+	}
+	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Limits, r.state.Run)
+	if len(refusals) > 0 {
+		return r.refuse(ctx, "the run was not started", refusals)
+	}
+	if want := r.state.Opened.Expect; want != "" && plan.Digest() != want {
+		return r.refuse(ctx, "the world is not as it was when the plan was made", differences(r.Reviewed, &plan))
+	}
+	done := rotation.Outcome{Step: rotation.ObserveStep, Class: cred.Done, Calls: r.calls() - before}
+	return r.append(ctx,
+		rotation.Event{Kind: rotation.KindOutcome, Outcome: &done},
+		rotation.Event{Kind: rotation.KindPlanned, Planned: &plan})
+}
+
+func (r *Runner) refuse(ctx context.Context, why string, refusals []rotation.Refusal) error {
+	return r.append(ctx, rotation.Event{Kind: rotation.KindClosed, Closed: &rotation.Closed{
+		Ending: rotation.RefusedRun, Why: why, Refusals: refusals,
+	}})
+}
+
+// differences says what has changed since a reviewed plan.
+func differences(reviewed, now *rotation.Plan) []rotation.Refusal {
+	const then = "make a new plan and have it reviewed: rekey plan NAME --out FILE"
+	if reviewed == nil {
+		return []rotation.Refusal{{Code: rotation.PlanChanged, What: "the plan comes out differently now", Then: then}}
+	}
+	var out []rotation.Refusal
+	for _, d := range rotation.Differences(reviewed, now) {
+		out = append(out, rotation.Refusal{Code: rotation.PlanChanged, What: d, Then: then})
+	}
+	return out
+}
+
+func (r *Runner) confirm(ctx context.Context, ask rotation.Ask) (waiting string, err error) {
+	how, err := "", ErrNotConfirmed
+	if r.Confirm != nil {
+		how, err = r.Confirm(ctx, ask)
+	}
+	if err != nil {
+		if errors.Is(err, ErrNotConfirmed) {
+			return "everything is proven; the old one is retired when somebody confirms it", nil
+		}
+		return "", err
+	}
+	return "", r.append(ctx, rotation.Event{Kind: rotation.KindConfirmed, Confirmed: &rotation.Confirmed{Name: ask.Name, Actor: r.Actor, How: how}})
+}
+
+func (r *Runner) calls() int {
+	if r.Calls == nil {
+		return 0
+	}
+	return r.Calls()
+}

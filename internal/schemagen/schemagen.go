@@ -1,0 +1,99 @@
+// Package schemagen makes the JSON Schema of rekey.yaml from the types that read it.
+package schemagen
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/invopop/jsonschema"
+
+	"rekey/internal/provider"
+	"rekey/internal/sop"
+)
+
+// Schema returns the schema as JSON. root is the module's folder: the comments
+// of the types become the descriptions that an editor shows.
+func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
+	r := &jsonschema.Reflector{
+		Anonymous: true, RequiredFromJSONSchemaTags: true, ExpandedStruct: false,
+		Mapper: special,
+	}
+	if err := r.AddGoComments("rekey", root); err != nil {
+		return nil, err
+	}
+	s := r.Reflect(&sop.File{})
+	s.ID = "https://rekey.invalid/rekey.schema.json"
+	s.Title = "rekey.yaml"
+
+	add := func(name string, settings any) *jsonschema.Schema {
+		reflected := r.Reflect(settings)
+		for _, def := range reflected.Definitions {
+			s.Definitions[name] = def
+			return def
+		}
+		return nil
+	}
+	connection := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
+	connection.Properties.Set("vendor", &jsonschema.Schema{Type: "string", Description: "Type of the vendor, where the key is another name than the type."})
+	for _, v := range vendors {
+		c := add("connection."+v.Name, v.Connection)
+		c.Properties.Set("vendor", &jsonschema.Schema{Type: "string"})
+		merge(connection, c, v.Title)
+		for _, sheet := range v.Issuers {
+			d := add("issuer."+v.Name+"."+sheet.Kind, sheet.Settings)
+			d.Extras = map[string]any{"x-fields": sheet.Fields}
+			merge(s.Definitions["IssuerBinding"], d, v.Title)
+		}
+		if v.Store != nil {
+			merge(s.Definitions["StoreBinding"], add("store."+v.Name, v.Store), v.Title)
+		}
+		if v.Consumer != nil {
+			d := add("consumer."+v.Name, v.Consumer)
+			d.Extras = map[string]any{"x-id": v.ConsumerID}
+			merge(s.Definitions["ConsumerBinding"], d, v.Title)
+		}
+	}
+	s.Definitions["Connection"] = connection
+	file := s.Definitions["File"]
+	vs, _ := file.Properties.Get("vendors")
+	vs.AdditionalProperties = &jsonschema.Schema{Ref: "#/$defs/Connection"}
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("make the schema: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// merge lets an editor offer the vendor's settings beside the common keys; which
+// of them belong together is checked when the file is read.
+func merge(into, from *jsonschema.Schema, title string) {
+	for p := from.Properties.Oldest(); p != nil; p = p.Next() {
+		if _, has := into.Properties.Get(p.Key); has {
+			continue
+		}
+		c := *p.Value
+		c.Description = title + ": " + c.Description
+		into.Properties.Set(p.Key, &c)
+	}
+}
+
+// special gives the types that are written as text their shape.
+func special(t reflect.Type) *jsonschema.Schema {
+	text := func(pattern string, examples ...any) *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", Pattern: pattern, Examples: examples}
+	}
+	oneOrMany := func(item *jsonschema.Schema) *jsonschema.Schema {
+		minimum := uint64(1)
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{item, {Type: "array", Items: item, MinItems: &minimum}}}
+	}
+	switch t {
+	case reflect.TypeFor[sop.Duration]():
+		return text(`^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$`, "90d", "30s")
+	case reflect.TypeFor[sop.Refs]():
+		return oneOrMany(text(`^(env|file|cmd|infisical):.+`, "env:NAME", "file:PATH", "cmd:COMMAND"))
+	case reflect.TypeFor[sop.Text]():
+		return oneOrMany(text(``, "env:NAME"))
+	}
+	return nil
+}

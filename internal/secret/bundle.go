@@ -1,0 +1,63 @@
+package secret
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"rekey/internal/cred"
+)
+
+// Bundle is the secret fields of one generation, by field name.
+type Bundle map[string]Value
+
+// Fields returns the names of the fields, sorted.
+func (b Bundle) Fields() []string {
+	names := make([]string, 0, len(b))
+	for n := range b {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Complete reports whether every named field is present.
+func (b Bundle) Complete(fields []string) bool {
+	for _, f := range fields {
+		if !b[f].Present() {
+			return false
+		}
+	}
+	return len(fields) > 0
+}
+
+// Render fills t with the bundle's fields. A field that is missing is an
+// error: an empty credential must never be written anywhere (T01, T02).
+func (b Bundle) Render(t cred.Template) (Value, error) {
+	var out strings.Builder
+	for _, part := range t.Parts() {
+		if part.Field == "" {
+			out.WriteString(part.Text)
+			continue
+		}
+		v := b[part.Field]
+		if !v.Present() {
+			return Value{}, fmt.Errorf("bundle has no field %q for template %q", part.Field, t)
+		}
+		out.WriteString(v.Reveal())
+	}
+	return New(out.String()), nil
+}
+
+// RenderAll fills several templates, by slot name.
+func (b Bundle) RenderAll(slots map[string]cred.Template) (map[string]Value, error) {
+	out := make(map[string]Value, len(slots))
+	for name, t := range slots {
+		v, err := b.Render(t)
+		if err != nil {
+			return nil, fmt.Errorf("slot %s: %w", name, err)
+		}
+		out[name] = v
+	}
+	return out, nil
+}

@@ -1,0 +1,45 @@
+package secret
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"rekey/internal/cred"
+)
+
+// fingerprintBytes of the HMAC are kept: 80 bits, far beyond accidental
+// collision among the values of one installation.
+const fingerprintBytes = 10
+
+// Keyer makes fingerprints: HMAC-SHA256 (RFC 2104) under a key of the
+// installation, so that a fingerprint in a journal cannot be tested against
+// guesses by someone who has only the journal.
+type Keyer struct{ key Value }
+
+// NewKeyer returns a Keyer for an installation's key.
+func NewKeyer(key Value) Keyer { return Keyer{key} }
+
+// Of returns the fingerprint of v, or "" when v holds nothing.
+func (k Keyer) Of(v Value) cred.Fingerprint {
+	if !v.Present() {
+		return ""
+	}
+	mac := hmac.New(sha256.New, []byte(k.key.Reveal()))
+	mac.Write([]byte(v.Reveal()))
+	return cred.Fingerprint(hex.EncodeToString(mac.Sum(nil)[:fingerprintBytes]))
+}
+
+// OfText returns the fingerprint of a printable string, to compare it with
+// that of a secret without revealing the latter (a stored client id against
+// the issuer's list).
+func (k Keyer) OfText(s string) cred.Fingerprint { return k.Of(New(s)) }
+
+// OfBundle returns the fingerprint of every field.
+func (k Keyer) OfBundle(b Bundle) map[string]cred.Fingerprint {
+	out := make(map[string]cred.Fingerprint, len(b))
+	for name, v := range b {
+		out[name] = k.Of(v)
+	}
+	return out
+}

@@ -1,0 +1,312 @@
+package sim
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Cloudflare is one account's Access.
+type Cloudflare struct {
+	Account  string   `json:"account"`
+	Token    string   `json:"token"` // API token that is let in
+	MaxLive  int      `json:"max_live"`
+	Tokens   []*Token `json:"tokens"`
+	Deleted  []*Token `json:"deleted,omitempty"`
+	Policies []Rules  `json:"policies"` // reusable
+	Apps     []*App   `json:"apps"`
+	Groups   []Rules  `json:"groups"`
+}
+
+// Token is a service token.
+type Token struct {
+	ID            string    `json:"id"`
+	Name          string    `json:"name"`
+	ClientID      string    `json:"client_id"`
+	Secret        string    `json:"client_secret"`
+	SecretVersion int       `json:"client_secret_version"`
+	Duration      string    `json:"duration"`
+	Enabled       bool      `json:"enabled"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	ExpiresAt     time.Time `json:"expires_at"`
+	LastSeenAt    time.Time `json:"last_seen_at"`
+	DeletedAt     time.Time `json:"deleted_at,omitzero"`
+	Hidden        int       `json:"hidden,omitempty"` // lists that do not show it yet
+}
+
+// Rules is a policy or group, as raw as the API shows it.
+type Rules map[string]json.RawMessage
+
+// App is an Access application.
+type App struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Domain   string   `json:"domain"` // host, or host/path
+	AUD      string   `json:"aud"`
+	Type     string   `json:"type"`
+	Reusable []string `json:"reusable,omitempty"` // ids of reusable policies, in order
+	Policies []Rules  `json:"policies"`           // its own
+	Refuse   int      `json:"refuse,omitempty"`   // status of a refusal: 302, 401 or 403
+}
+
+func (r Rules) text(field string) string {
+	var s string
+	_ = json.Unmarshal(r[field], &s)
+	return s
+}
+
+func (r Rules) array(field string) []json.RawMessage {
+	var a []json.RawMessage
+	_ = json.Unmarshal(r[field], &a)
+	return a
+}
+
+func (r Rules) set(field string, v any) {
+	b, _ := json.Marshal(v)
+	r[field] = b
+}
+
+func (c *Cloudflare) token(id string) *Token {
+	for _, t := range c.Tokens {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+func (c *Cloudflare) app(id string) *App {
+	for _, a := range c.Apps {
+		if a.ID == id {
+			return a
+		}
+	}
+	return nil
+}
+
+func byID(list []Rules, id string) Rules {
+	for _, r := range list {
+		if r.text("id") == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// cloudflareRoutes: contracts/cloudflare.openapi.json.
+func (w *World) cloudflareRoutes(mux *http.ServeMux) {
+	const root = "/client/v4/accounts/{account}/access"
+	handle := func(pattern string, f func(http.ResponseWriter, *http.Request)) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.HandleFunc(method+" "+root+path, func(rw http.ResponseWriter, req *http.Request) {
+			if w.cloudflareGate(rw, req) {
+				f(rw, req)
+			}
+		})
+	}
+	handle("GET /service_tokens", w.listTokens)
+	handle("POST /service_tokens", w.createToken)
+	handle("GET /service_tokens/{id}", w.getToken)
+	handle("DELETE /service_tokens/{id}", w.deleteToken)
+
+	handle("GET /policies", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.state.Cloudflare.Policies) })
+	handle("GET /policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
+		getRules(rw, byID(w.state.Cloudflare.Policies, req.PathValue("id")))
+	})
+	handle("PUT /policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
+		w.putRules(rw, req, byID(w.state.Cloudflare.Policies, req.PathValue("id")), "decision")
+	})
+	handle("GET /groups", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.state.Cloudflare.Groups) })
+	handle("GET /groups/{id}", func(rw http.ResponseWriter, req *http.Request) {
+		getRules(rw, byID(w.state.Cloudflare.Groups, req.PathValue("id")))
+	})
+	handle("PUT /groups/{id}", func(rw http.ResponseWriter, req *http.Request) {
+		w.putRules(rw, req, byID(w.state.Cloudflare.Groups, req.PathValue("id")), "")
+	})
+	handle("GET /apps", w.listApps)
+	handle("GET /apps/{app}/policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
+		getRules(rw, w.appPolicy(req))
+	})
+	handle("PUT /apps/{app}/policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
+		w.putRules(rw, req, w.appPolicy(req), "decision")
+	})
+	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
+		cloudflareFailure(rw, http.StatusNotFound, 7003, "Could not route to the path, perhaps your object identifier is invalid?")
+	})
+}
+
+// cloudflareGate checks the API token and the account. A dead token and a lacking
+// permission look alike: 403, 10000 (cloudflare.md §4).
+func (w *World) cloudflareGate(rw http.ResponseWriter, req *http.Request) bool {
+	c := &w.state.Cloudflare
+	switch {
+	case req.Header.Get("Authorization") == "":
+		cloudflareFailure(rw, http.StatusBadRequest, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
+	case req.Header.Get("Authorization") != "Bearer "+c.Token:
+		cloudflareFailure(rw, http.StatusForbidden, 10000, "Authentication error")
+	case req.PathValue("account") != c.Account:
+		cloudflareFailure(rw, http.StatusNotFound, 7003, "Could not route to /accounts, perhaps your object identifier is invalid?")
+	default:
+		return true
+	}
+	return false
+}
+
+func cloudflareFailure(rw http.ResponseWriter, status, code int, message string) {
+	writeJSON(rw, status, map[string]any{
+		"success": false, "errors": []map[string]any{{"code": code, "message": message}}, "messages": []any{}, "result": nil,
+	})
+}
+
+func cloudflareResult(rw http.ResponseWriter, status int, result any) {
+	writeJSON(rw, status, map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result})
+}
+
+// page answers a list: default 20 a page, 1000 at most [src cloudflare-go v7.9.0; obs].
+func page[T any](rw http.ResponseWriter, req *http.Request, all []T) {
+	number, per := 1, 20
+	if n, err := strconv.Atoi(req.URL.Query().Get("page")); err == nil && n > 0 {
+		number = n
+	}
+	if n, err := strconv.Atoi(req.URL.Query().Get("per_page")); err == nil && n > 0 {
+		per = min(n, 1000)
+	}
+	from := min((number-1)*per, len(all))
+	items := all[from:min(from+per, len(all))]
+	if items == nil {
+		items = []T{}
+	}
+	writeJSON(rw, http.StatusOK, map[string]any{
+		"success": true, "errors": []any{}, "messages": []any{}, "result": items,
+		"result_info": map[string]int{"page": number, "per_page": per, "count": len(items), "total_count": len(all)},
+	})
+}
+
+// shown is a token as listed: never with its secret.
+func (t *Token) shown() map[string]any {
+	m := map[string]any{
+		"id": t.ID, "name": t.Name, "client_id": t.ClientID, "duration": t.Duration, "enabled": t.Enabled,
+		"created_at": t.CreatedAt, "updated_at": t.UpdatedAt, "expires_at": t.ExpiresAt,
+		"client_secret_version": t.SecretVersion, "last_seen_at": nil,
+	}
+	if !t.LastSeenAt.IsZero() {
+		m["last_seen_at"] = t.LastSeenAt
+	}
+	return m
+}
+
+func (w *World) listTokens(rw http.ResponseWriter, req *http.Request) {
+	var shown []map[string]any
+	for _, t := range w.state.Cloudflare.Tokens {
+		if t.Hidden > 0 {
+			t.Hidden--
+			continue
+		}
+		shown = append(shown, t.shown())
+	}
+	page(rw, req, shown)
+}
+
+// createToken answers 201 with the secret, once. Names are not unique
+// (cloudflare.md §1).
+func (w *World) createToken(rw http.ResponseWriter, req *http.Request) {
+	var in struct {
+		Name     string `json:"name"`
+		Duration string `json:"duration"`
+	}
+	c := &w.state.Cloudflare
+	if err := readJSON(req, &in); err != nil || in.Name == "" {
+		cloudflareFailure(rw, http.StatusBadRequest, 12130, "access.api.error.invalid_request")
+		return
+	}
+	if in.Duration == "" {
+		in.Duration = "8760h"
+	}
+	life, err := time.ParseDuration(in.Duration)
+	switch {
+	case err != nil && in.Duration != "forever":
+		cloudflareFailure(rw, http.StatusBadRequest, 12130, "access.api.error.invalid_request: duration")
+		return
+	case len(c.Tokens) >= c.MaxLive:
+		cloudflareFailure(rw, http.StatusBadRequest, 12132, "access.api.error.service_token_limit_reached")
+		return
+	}
+	t := w.state.newToken(in.Name, in.Duration, life)
+	t.Hidden = w.state.Knobs.ListLag
+	w.publishChange()
+	out := t.shown()
+	out["client_secret"] = t.Secret
+	delete(out, "last_seen_at")
+	cloudflareResult(rw, http.StatusCreated, out)
+}
+
+// newToken makes a token. Its shape is not that of a real one: Cloudflare
+// revokes what looks real and is found in public.
+func (s *State) newToken(name, duration string, life time.Duration) *Token {
+	t := &Token{
+		ID: s.uuid(), Name: name, ClientID: "simulated-" + s.random(8) + ".access", Secret: "simulated-secret-" + s.random(24),
+		SecretVersion: 1, Duration: duration, Enabled: true, CreatedAt: s.At, UpdatedAt: s.At, ExpiresAt: s.At.Add(life),
+	}
+	if duration == "forever" {
+		t.ExpiresAt = time.Time{}
+	}
+	s.Cloudflare.Tokens = append(s.Cloudflare.Tokens, t)
+	return t
+}
+
+func (w *World) getToken(rw http.ResponseWriter, req *http.Request) {
+	if t := w.state.Cloudflare.token(req.PathValue("id")); t != nil {
+		cloudflareResult(rw, http.StatusOK, t.shown())
+		return
+	}
+	tokenNotFound(rw)
+}
+
+func tokenNotFound(rw http.ResponseWriter) {
+	cloudflareFailure(rw, http.StatusNotFound, 12109, "access.api.error.service_token_not_found")
+}
+
+// deleteToken refuses while a policy or group names the token: 400, 12139
+// (cloudflare.md §0.2).
+func (w *World) deleteToken(rw http.ResponseWriter, req *http.Request) {
+	c := &w.state.Cloudflare
+	t := c.token(req.PathValue("id"))
+	if t == nil {
+		tokenNotFound(rw)
+		return
+	}
+	if c.references(t.ID) {
+		cloudflareFailure(rw, http.StatusBadRequest, 12139,
+			"access.api.error.service_token_in_use: cannot delete a service token that is used by a policy, group, or app SCIM configuration")
+		return
+	}
+	c.Tokens = slices.DeleteFunc(c.Tokens, func(x *Token) bool { return x == t })
+	t.DeletedAt = w.state.At
+	c.Deleted = append(c.Deleted, t)
+	w.publishChange()
+	cloudflareResult(rw, http.StatusOK, t.shown())
+}
+
+// references reports whether any rule names the token.
+func (c *Cloudflare) references(id string) bool {
+	lists := [][]Rules{c.Policies, c.Groups}
+	for _, a := range c.Apps {
+		lists = append(lists, a.Policies)
+	}
+	for _, list := range lists {
+		for _, r := range list {
+			for _, array := range []string{"include", "require", "exclude"} {
+				for _, raw := range r.array(array) {
+					if readRule(raw).token() == id {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}

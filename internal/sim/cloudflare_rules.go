@@ -1,0 +1,130 @@
+package sim
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// oneRule is the part of a rule that the simulated gate understands.
+type oneRule struct {
+	ServiceToken *struct {
+		TokenID string `json:"token_id"`
+	} `json:"service_token"`
+	AnyValid json.RawMessage `json:"any_valid_service_token"`
+	Everyone json.RawMessage `json:"everyone"`
+	Group    *struct {
+		ID string `json:"id"`
+	} `json:"group"`
+	Email *struct {
+		Email string `json:"email"`
+	} `json:"email"`
+	EmailDomain *struct {
+		Domain string `json:"domain"`
+	} `json:"email_domain"`
+}
+
+func readRule(raw json.RawMessage) oneRule {
+	var r oneRule
+	_ = json.Unmarshal(raw, &r)
+	return r
+}
+
+func (r oneRule) token() string {
+	if r.ServiceToken == nil {
+		return ""
+	}
+	return r.ServiceToken.TokenID
+}
+
+func getRules(rw http.ResponseWriter, r Rules) {
+	if r == nil {
+		cloudflareFailure(rw, http.StatusNotFound, 12100, "access.api.error.not_found")
+		return
+	}
+	cloudflareResult(rw, http.StatusOK, r)
+}
+
+// readOnly fields are set by the server whatever is sent.
+var readOnly = map[string]bool{"id": true, "uid": true, "created_at": true, "updated_at": true, "app_count": true, "reusable": true}
+
+// putRules replaces a policy or group: what is not sent is gone (cloudflare.md §2.3).
+func (w *World) putRules(rw http.ResponseWriter, req *http.Request, r Rules, required string) {
+	if r == nil {
+		cloudflareFailure(rw, http.StatusNotFound, 12100, "access.api.error.not_found")
+		return
+	}
+	var in Rules
+	if err := readJSON(req, &in); err != nil {
+		cloudflareFailure(rw, http.StatusBadRequest, 12130, "access.api.error.invalid_request")
+		return
+	}
+	for _, field := range []string{"name", "include", required} {
+		if field != "" && in[field] == nil {
+			cloudflareFailure(rw, http.StatusBadRequest, 12130, "access.api.error.invalid_request: missing "+field)
+			return
+		}
+	}
+	for _, array := range []string{"include", "require", "exclude"} {
+		for _, raw := range in.array(array) {
+			if id := readRule(raw).token(); id != "" && w.state.Cloudflare.token(id) == nil {
+				cloudflareFailure(rw, http.StatusBadRequest, 12109, "access.api.error.service_token_not_found")
+				return
+			}
+		}
+	}
+	for field := range r {
+		if !readOnly[field] {
+			delete(r, field)
+		}
+	}
+	for field, v := range in {
+		if !readOnly[field] {
+			r[field] = v
+		}
+	}
+	r.set("updated_at", w.state.tick())
+	w.publishChange()
+	cloudflareResult(rw, http.StatusOK, r)
+}
+
+// tick returns a time that no earlier edit has: updated_at is the only lock there is.
+func (s *State) tick() string {
+	s.Counter++
+	return s.At.Add(time.Duration(s.Counter%1000000) * time.Microsecond).Format(time.RFC3339Nano)
+}
+
+func (w *World) appPolicy(req *http.Request) Rules {
+	a := w.state.Cloudflare.app(req.PathValue("app"))
+	if a == nil {
+		return nil
+	}
+	return byID(a.Policies, req.PathValue("id"))
+}
+
+// listApps embeds each application's policies, reusable ones included
+// (cloudflare.md §2.2).
+func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
+	c := &w.state.Cloudflare
+	var out []map[string]any
+	for _, a := range c.Apps {
+		policies := []Rules{}
+		for _, id := range a.Reusable {
+			if r := byID(c.Policies, id); r != nil {
+				policies = append(policies, r)
+			}
+		}
+		policies = append(policies, a.Policies...)
+		out = append(out, map[string]any{
+			"id": a.ID, "name": a.Name, "domain": a.Domain, "aud": a.AUD, "type": a.Type, "policies": policies,
+		})
+	}
+	page(rw, req, out)
+}
+
+// splitDomain takes "host/path" apart.
+func splitDomain(d string) (host, path string) {
+	host, path, _ = strings.Cut(d, "/")
+	return host, "/" + path
+}

@@ -1,0 +1,329 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Heroku is the Platform API for the apps of one account.
+type Heroku struct {
+	Token string       `json:"token"`
+	Apps  []*HerokuApp `json:"apps"`
+}
+
+// HerokuApp is one app.
+type HerokuApp struct {
+	ID          string     `json:"id"`
+	Name        string     `json:"name"`
+	Maintenance bool       `json:"maintenance,omitempty"`
+	Releases    []*Release `json:"releases"`  // oldest first
+	Processes   []*Process `json:"processes"` // living and ended
+}
+
+// Release is one release with the config vars that it carries.
+type Release struct {
+	ID          string            `json:"id"`
+	Version     int               `json:"version"`
+	Status      string            `json:"status"` // pending, succeeded, failed, expired
+	Description string            `json:"description"`
+	CreatedAt   time.Time         `json:"created_at"`
+	Ends        time.Time         `json:"ends,omitzero"` // when the release command is over
+	Becomes     string            `json:"becomes,omitempty"`
+	Vars        map[string]string `json:"vars"`
+}
+
+// Process is one process of a dyno; a restarted dyno has several in its life.
+type Process struct {
+	ID      string            `json:"id"`
+	Name    string            `json:"name"` // web.1
+	Type    string            `json:"type"`
+	Release int               `json:"release"`
+	Env     map[string]string `json:"env"`
+	Started time.Time         `json:"started"`
+	Up      time.Time         `json:"up"`               // when it has booted
+	Stops   time.Time         `json:"stops,omitzero"`   // when it is gone
+	Hidden  bool              `json:"hidden,omitempty"` // replaced: no longer in the dyno list
+	Crashed bool              `json:"crashed,omitempty"`
+}
+
+func (p *Process) alive(at time.Time) bool {
+	return !p.Crashed && !p.Started.After(at) && (p.Stops.IsZero() || p.Stops.After(at))
+}
+
+func (p *Process) state(at time.Time) string {
+	switch {
+	case p.Crashed:
+		return "crashed"
+	case p.Up.After(at):
+		return "starting"
+	}
+	return "up"
+}
+
+func (h *Heroku) app(name string) *HerokuApp {
+	for _, a := range h.Apps {
+		if a.Name == name || a.ID == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// current is the newest release that has succeeded: what runs.
+func (a *HerokuApp) current() *Release {
+	for _, r := range slices.Backward(a.Releases) {
+		if r.Status == "succeeded" {
+			return r
+		}
+	}
+	return nil
+}
+
+func (a *HerokuApp) serves() bool {
+	for _, p := range a.Processes {
+		if p.Type == "web" && !p.Crashed && p.Stops.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *State) herokuEvents(offer func(time.Time, func())) {
+	for _, a := range s.Heroku.Apps {
+		for _, r := range a.Releases {
+			if r.Status == "pending" && !r.Ends.IsZero() {
+				offer(r.Ends, func() { s.finish(a, r) })
+			}
+		}
+		for _, p := range a.Processes {
+			if p.Stops.After(s.At) {
+				offer(p.Stops, func() {})
+			}
+			if p.Up.After(s.At) {
+				offer(p.Up, func() {})
+			}
+		}
+	}
+}
+
+// change makes a release with these config vars. With a release command it is
+// pending, and the old values stay in force, until the command is over
+// (heroku-and-consumers.md §0.2).
+func (s *State) change(a *HerokuApp, vars map[string]string, description string) *Release {
+	version := 1
+	if n := len(a.Releases); n > 0 {
+		version = a.Releases[n-1].Version + 1
+	}
+	r := &Release{ID: s.uuid(), Version: version, Status: "pending", Description: description, CreatedAt: s.At, Vars: vars, Becomes: "succeeded"}
+	a.Releases = append(a.Releases, r)
+	switch s.Knobs.Release {
+	case "pending":
+		return r
+	case "failed":
+		r.Becomes = "failed"
+	}
+	if d := s.Knobs.ReleaseDelay.std(); d > 0 {
+		r.Ends = s.At.Add(d)
+		return r
+	}
+	s.finish(a, r)
+	return r
+}
+
+// finish ends a release command; if it succeeded every dyno is restarted. New
+// processes start while old ones have their time to shut down; with preboot old
+// web processes serve on, out of sight.
+func (s *State) finish(a *HerokuApp, r *Release) {
+	r.Status, r.Ends = r.Becomes, time.Time{}
+	if r.Status != "succeeded" || a.current() != r {
+		return
+	}
+	k := s.Knobs
+	for _, p := range slices.Clone(a.Processes) {
+		if p.Hidden || p.Type == "run" || p.Type == "release" {
+			continue
+		}
+		p.Hidden, p.Stops = true, s.At.Add(k.Shutdown.std())
+		if k.Preboot && p.Type == "web" {
+			p.Stops = s.At.Add(k.PrebootDelay.std())
+		}
+		if p.Crashed {
+			p.Stops = s.At
+		}
+		s.start(a, p.Name, p.Type, r)
+	}
+}
+
+func (s *State) start(a *HerokuApp, name, kind string, r *Release) *Process {
+	p := &Process{ID: s.uuid(), Name: name, Type: kind, Release: r.Version, Env: r.Vars, Started: s.At, Up: s.At.Add(s.Knobs.BootDelay.std()), Crashed: s.Knobs.Crash}
+	a.Processes = append(a.Processes, p)
+	return p
+}
+
+// herokuRoutes: contracts/heroku.schema.json.
+func (w *World) herokuRoutes(mux *http.ServeMux) {
+	handle := func(pattern string, f func(http.ResponseWriter, *http.Request, *HerokuApp)) {
+		mux.HandleFunc(pattern, func(rw http.ResponseWriter, req *http.Request) {
+			rw.Header().Set("Request-Id", w.state.uuid())
+			if req.Header.Get("Authorization") != "Bearer "+w.state.Heroku.Token {
+				herokuFailure(rw, http.StatusUnauthorized, "unauthorized", "Invalid credentials provided.")
+				return
+			}
+			if !strings.HasPrefix(req.Header.Get("Accept"), "application/vnd.heroku+json; version=3") {
+				herokuFailure(rw, http.StatusNotAcceptable, "not_acceptable", "Unsupported version")
+				return
+			}
+			a := w.state.Heroku.app(req.PathValue("app"))
+			if a == nil {
+				herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that app.")
+				return
+			}
+			f(rw, req, a)
+		})
+	}
+	handle("GET /apps/{app}", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
+		writeJSON(rw, http.StatusOK, map[string]any{"id": a.ID, "name": a.Name, "maintenance": a.Maintenance})
+	})
+	handle("GET /apps/{app}/config-vars", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
+		writeJSON(rw, http.StatusOK, a.current().Vars)
+	})
+	handle("PATCH /apps/{app}/config-vars", w.patchConfigVars)
+	handle("GET /apps/{app}/releases", w.listReleases)
+	handle("POST /apps/{app}/releases", w.rollbackRelease)
+	handle("GET /apps/{app}/dynos", w.listDynos)
+	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, _ *HerokuApp) {
+		writeJSON(rw, http.StatusOK, map[string]any{"name": "preboot", "enabled": w.state.Knobs.Preboot})
+	})
+	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
+		herokuFailure(rw, http.StatusNotFound, "not_found", "The requested API endpoint was not found.")
+	})
+}
+
+func herokuFailure(rw http.ResponseWriter, status int, id, message string) {
+	writeJSON(rw, status, map[string]string{"id": id, "message": message, "url": "https://devcenter.heroku.com/articles/platform-api-reference"})
+}
+
+// patchConfigVars merges; null deletes. One PATCH is one release. The answer is
+// the whole map as it is in force, so with a release command the old one.
+func (w *World) patchConfigVars(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+	var in map[string]*string
+	if err := readJSON(req, &in); err != nil {
+		herokuFailure(rw, http.StatusBadRequest, "bad_request", "Unable to parse the JSON request.")
+		return
+	}
+	base := a.current()
+	if newest := a.Releases[len(a.Releases)-1]; newest.Status == "pending" {
+		base = newest
+	}
+	vars := maps.Clone(base.Vars)
+	var set, removed []string
+	for name, v := range in {
+		switch {
+		case !configVarName.MatchString(name):
+			herokuFailure(rw, http.StatusUnprocessableEntity, "invalid_params", "Config var key is invalid.")
+			return
+		case v == nil:
+			delete(vars, name)
+			removed = append(removed, name)
+		default:
+			vars[name] = *v
+			set = append(set, name)
+		}
+	}
+	sort.Strings(set)
+	sort.Strings(removed)
+	var words []string
+	if len(set) > 0 {
+		words = append(words, fmt.Sprintf("Set %s config vars", strings.Join(set, ", ")))
+	}
+	if len(removed) > 0 {
+		words = append(words, fmt.Sprintf("Remove %s config vars", strings.Join(removed, ", ")))
+	}
+	if r := w.state.change(a, vars, strings.Join(words, " and ")); r.Status == "pending" {
+		rw.Header().Set("X-Heroku-Warning", "The release command is running; this config change will not be available until the command succeeds.")
+	}
+	writeJSON(rw, http.StatusOK, a.current().Vars)
+}
+
+var configVarName = regexp.MustCompile(`^\w+$`)
+
+// releaseRange reads the three spellings that real clients use:
+// "version ..; order=desc,max=1", "; max=1,order=desc", "; max=15, order=desc".
+var releaseMax = regexp.MustCompile(`max=(\d+)`)
+
+func (w *World) listReleases(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+	list := slices.Clone(a.Releases)
+	spec := req.Header.Get("Range")
+	if strings.Contains(spec, "order=desc") {
+		slices.Reverse(list)
+	}
+	limit := 200
+	if m := releaseMax.FindStringSubmatch(spec); m != nil {
+		limit, _ = strconv.Atoi(m[1])
+	}
+	status := http.StatusOK
+	if limit < len(list) {
+		status = http.StatusPartialContent
+		rw.Header().Set("Next-Range", fmt.Sprintf("version %d..; max=%d", list[limit].Version, limit))
+		list = list[:limit]
+	}
+	out := []map[string]any{}
+	for _, r := range list {
+		out = append(out, r.shown(a))
+	}
+	writeJSON(rw, status, out)
+}
+
+func (r *Release) shown(a *HerokuApp) map[string]any {
+	return map[string]any{
+		"id": r.ID, "version": r.Version, "status": r.Status, "current": a.current() == r, "description": r.Description,
+		"created_at": r.CreatedAt, "updated_at": r.CreatedAt, "eligible_for_rollback": r.Status == "succeeded",
+		"app": map[string]string{"id": a.ID, "name": a.Name}, "slug": nil, "artifacts": []any{}, "addon_plan_names": []string{},
+		"output_stream_url": nil, "user": map[string]string{"id": "00000000-0000-4000-8000-000000000001", "email": "ops@example.com"},
+	}
+}
+
+// rollbackRelease makes a new release with code and config vars of an old one
+// (heroku-and-consumers.md §0.5). The id must be a UUID.
+func (w *World) rollbackRelease(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+	var in struct {
+		Release string `json:"release"`
+	}
+	_ = readJSON(req, &in)
+	for _, r := range a.Releases {
+		if r.ID == in.Release {
+			made := w.state.change(a, maps.Clone(r.Vars), fmt.Sprintf("Rollback to v%d", r.Version))
+			writeJSON(rw, http.StatusCreated, made.shown(a))
+			return
+		}
+	}
+	herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that release.")
+}
+
+func (w *World) listDynos(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
+	out := []map[string]any{}
+	for _, p := range a.Processes {
+		if p.Hidden || !p.Crashed && !p.alive(w.state.At) {
+			continue
+		}
+		id := ""
+		for _, r := range a.Releases {
+			if r.Version == p.Release {
+				id = r.ID
+			}
+		}
+		out = append(out, map[string]any{
+			"id": p.ID, "name": p.Name, "type": p.Type, "state": p.state(w.state.At), "command": "bin/" + p.Type, "size": "Standard-1X", "attach_url": nil,
+			"created_at": p.Started, "updated_at": p.Started, "release": map[string]any{"id": id, "version": p.Release},
+			"app": map[string]string{"id": a.ID, "name": a.Name},
+		})
+	}
+	writeJSON(rw, http.StatusOK, out)
+}

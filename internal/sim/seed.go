@@ -1,0 +1,141 @@
+package sim
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Options of a new world.
+type Options struct {
+	Seed  int64
+	Now   time.Time
+	Knobs Knobs
+}
+
+// New returns the world of the SOP: both credentials under new and former names
+// in Infisical, used by one Heroku app, the first admitted by a reusable policy,
+// the second through a rule group; and things of others that must stay as they
+// are.
+func New(o Options) State {
+	s := State{Seed: o.Seed, At: o.Now.UTC(), Knobs: o.Knobs, Calls: map[string]map[string]int{}}
+	born := o.Now.UTC().AddDate(0, 0, -92)
+
+	c := &s.Cloudflare
+	c.Account, c.Token, c.MaxLive = "simulated-account", "simulated-cloudflare-"+s.random(12), 50
+	const life = 8760 * time.Hour
+	old := func(name string) *Token {
+		t := s.newToken(name+"-"+born.Format(time.DateOnly), "8760h", life)
+		t.CreatedAt, t.UpdatedAt, t.ExpiresAt = born, born, born.Add(life)
+		return t
+	}
+	console, vault, ci := old("raxx-console-svc"), old("raxx-vault-svc"), old("ci-deploy")
+
+	names := func(ids ...string) []map[string]any {
+		var out []map[string]any
+		for _, id := range ids {
+			out = append(out, map[string]any{"service_token": map[string]string{"token_id": id}})
+		}
+		return out
+	}
+	rules := func(name, decision string, include any, more map[string]any) Rules {
+		r := Rules{}
+		r.set("id", s.uuid())
+		r.set("name", name)
+		r.set("include", include)
+		r.set("require", []any{})
+		r.set("exclude", []any{})
+		r.set("created_at", born)
+		r.set("updated_at", born)
+		if decision != "" {
+			r.set("decision", decision)
+		}
+		for k, v := range more {
+			r.set(k, v)
+		}
+		return r
+	}
+	policy := rules("console service auth", "non_identity", names(ci.ID, console.ID), map[string]any{
+		"reusable": true, "app_count": 1, "session_duration": "24h", "purpose_justification_required": false,
+	})
+	group := rules("vault probes", "", names(vault.ID), map[string]any{"is_default": []any{}})
+	inGroup := []map[string]any{{"group": map[string]string{"id": group.text("id")}}}
+	vaultPolicy := rules("vault service auth", "non_identity", inGroup, map[string]any{"reusable": true, "app_count": 1, "session_duration": "24h"})
+	people := rules("ops people", "allow", []map[string]any{{"email_domain": map[string]string{"domain": "raxx.app"}}}, map[string]any{
+		"precedence": 2, "approval_required": false,
+	})
+	c.Policies, c.Groups = []Rules{policy, vaultPolicy}, []Rules{group}
+	c.Apps = []*App{
+		{ID: s.uuid(), Name: "Console", Domain: "console.raxx.app/health", AUD: s.random(32), Type: "self_hosted",
+			Reusable: []string{policy.text("id")}, Policies: []Rules{people}},
+		{ID: s.uuid(), Name: "Vault", Domain: "vault.raxx.app", AUD: s.random(32), Type: "self_hosted",
+			Reusable: []string{vaultPolicy.text("id")}, Policies: []Rules{}},
+	}
+
+	session := "simulated-session-" + s.random(12)
+	s.Edge = Edge{Team: "raxx", Session: session,
+		Sites: map[string]*Site{
+			"console.raxx.app": {App: "raxx-console-prod", Status: map[string]string{
+				"console-prod": "CF_ACCESS_SVC_CONSOLE", "vault-prod": "CF_ACCESS_SVC_VAULT",
+			}},
+			"vault.raxx.app": {},
+			"www.raxx.app":   {Public: true},
+		},
+		Uses: map[string]string{
+			"CF_ACCESS_SVC_CONSOLE": "console.raxx.app", "CF_ACCESS_SERVICE_TOKEN_CONSOLE": "console.raxx.app",
+			"CF_ACCESS_SVC_VAULT": "vault.raxx.app", "CF_ACCESS_SERVICE_TOKEN_VAULT_PROBE": "vault.raxx.app",
+		},
+	}
+
+	i := &s.Infisical
+	i.ClientID, i.ClientSecret, i.Project = "simulated-identity-"+s.random(6), "simulated-identity-secret-"+s.random(12), s.uuid()
+	i.Environments, i.Folders, i.TTL = []string{"dev", "prod"}, []string{"/MooseQuest", "/MooseQuest/cloudflare"}, Duration(30*24*time.Hour)
+	const path = "/MooseQuest/cloudflare"
+	pair := func(t *Token, names ...string) {
+		for _, n := range names {
+			s.put("prod", path, n, "retired-long-ago")
+			s.put("prod", path, n, t.Secret)
+			s.put("prod", path, n+"__CLIENT_ID", "retired-long-ago")
+			s.put("prod", path, n+"__CLIENT_ID", t.ClientID)
+		}
+	}
+	pair(console, "CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE")
+	pair(vault, "CF_ACCESS_SVC_VAULT", "CF_ACCESS_SERVICE_TOKEN_VAULT_PROBE")
+	s.put("prod", path, "UNRELATED", "not ours")
+
+	s.Heroku.Token = "simulated-heroku-" + s.random(12)
+	app := &HerokuApp{ID: s.uuid(), Name: "raxx-console-prod"}
+	s.Heroku.Apps = []*HerokuApp{app}
+	vars := map[string]string{"DATABASE_URL": "postgres://simulated", "WEB_CONCURRENCY": "2"}
+	for _, n := range []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"} {
+		vars[n] = console.ClientID + ":" + console.Secret
+	}
+	for _, n := range []string{"CF_ACCESS_SVC_VAULT", "CF_ACCESS_SERVICE_TOKEN_VAULT_PROBE"} {
+		vars[n] = vault.ClientID + ":" + vault.Secret
+	}
+	r := &Release{ID: s.uuid(), Version: 41, Status: "succeeded", Description: "Deploy 3f9ab2c1", CreatedAt: o.Now.Add(-6 * time.Hour).UTC(), Vars: vars}
+	app.Releases = []*Release{r}
+	for _, d := range []string{"web.1", "web.2", "worker.1"} {
+		kind := d[:len(d)-2]
+		app.Processes = append(app.Processes, &Process{ID: s.uuid(), Name: d, Type: kind, Release: 41, Env: vars, Started: r.CreatedAt, Up: r.CreatedAt})
+	}
+
+	s.Env = map[string]string{
+		"CF_ACCESS_MGMT": c.Token, "CF_ACCOUNT_ID": c.Account,
+		"INFISICAL_CLIENT_ID": i.ClientID, "INFISICAL_CLIENT_SECRET": i.ClientSecret, "INFISICAL_PROJECT_ID": i.Project,
+		"HEROKU_API_KEY": s.Heroku.Token, "OPS_SESSION_COOKIE": "ops_session=" + session,
+	}
+	return s
+}
+
+// view is what GET /_world shows.
+func (s *State) view() map[string]any {
+	b, _ := json.Marshal(s)
+	var out map[string]any
+	_ = json.Unmarshal(b, &out)
+	out["outages"] = s.Outages
+	if s.Outages == nil {
+		out["outages"] = []Outage{}
+	}
+	delete(out, "env")
+	return out
+}

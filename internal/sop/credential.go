@@ -1,0 +1,286 @@
+package sop
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+var credentialName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+func (p *parser) credentials() {
+	p.slots = map[string]string{}
+	names := map[string]string{}
+	each(get(p.root, "credentials"), func(k, v *yaml.Node) {
+		c := &credential{parser: p, key: k, path: "credentials." + k.Value}
+		if !credentialName.MatchString(k.Value) {
+			c.wrong(k, "", "this is not a usable name: want letters, digits, _, . and -", "")
+		}
+		c.resolve(v)
+		for _, n := range append([]string{c.spec.Name}, c.spec.Former...) {
+			if other, taken := names[n]; taken {
+				c.wrong(k, "", n+" is also a name of "+other, "")
+			}
+			names[n] = c.spec.Name
+		}
+		p.config.Specs = append(p.config.Specs, c.spec)
+	})
+}
+
+// credential is one credential on its way to a Spec.
+type credential struct {
+	*parser
+	key  *yaml.Node // its name in the file
+	path string
+	node *yaml.Node // procedure and credential laid over each other, filled in
+	spec Spec
+}
+
+func (c *credential) wrong(n *yaml.Node, under, msg, hint string) {
+	if n == nil {
+		n = c.key
+	}
+	path := c.path
+	if under != "" {
+		path = join(path, under)
+	}
+	c.doc(n).at(n, path, msg, hint)
+}
+
+// resolve lays the credential over its procedure and fills everything in.
+func (c *credential) resolve(v *yaml.Node) {
+	s := &c.spec
+	s.Name = c.key.Value
+	procedure, scope := c.procedure(v)
+	s.Procedure = procedure
+	base := get(get(c.root, "procedures"), procedure)
+	if procedure != "" && base == nil {
+		return // told; whatever it would have said is not missing
+	}
+	if n := get(v, "scope"); n != nil {
+		scope = n.Value
+	}
+	s.Scope = strings.ToLower(scope)
+	if f := get(v, "former"); f != nil && f.Kind == yaml.SequenceNode {
+		for _, n := range f.Content {
+			s.Former = append(s.Former, n.Value)
+		}
+	}
+	if base != nil {
+		base = without(base, "applies_to")
+	}
+	words := map[string]string{}
+	if scope != "" {
+		words["scope"], words["SCOPE"] = s.Scope, strings.ToUpper(scope)
+	}
+	c.node = fill(overlay(base, without(v, "procedure", "former", "scope")), words)
+
+	s.Document, s.Role = c.text("document"), c.text("role")
+	s.Cadence = Duration(c.text("cadence")).Or(0)
+	s.BeforeExpiry = Duration(c.text("before_expiry")).Or(0)
+	s.Timing = c.timing().waits()
+	c.issuer()
+	c.store()
+	c.consumers()
+	c.probes()
+	c.checks()
+	c.advise()
+}
+
+// procedure finds the credential's procedure, by its own word or by its name.
+func (c *credential) procedure(v *yaml.Node) (name, scope string) {
+	for _, a := range c.applies {
+		rest, ok := strings.CutPrefix(c.key.Value, a.prefix)
+		if s, ok2 := strings.CutSuffix(rest, a.suffix); ok && ok2 && s != "" {
+			name, scope = a.procedure, s
+		}
+	}
+	n := get(v, "procedure")
+	if n == nil {
+		return name, scope
+	}
+	known := []string{}
+	each(get(c.root, "procedures"), func(k, _ *yaml.Node) { known = append(known, k.Value) })
+	if get(get(c.root, "procedures"), n.Value) == nil {
+		c.wrong(n, "procedure", "there is no procedure of this name", didYouMean(n.Value, known))
+	}
+	return n.Value, scope
+}
+
+func (c *credential) text(key string) string {
+	if n := get(c.node, key); n != nil && n.Kind == yaml.ScalarNode {
+		return n.Value
+	}
+	return ""
+}
+
+// from tells in a message where a missing thing could have been said.
+func (c *credential) from() string {
+	if c.spec.Procedure == "" {
+		return "and no procedure applies to it"
+	}
+	return "nor does its procedure " + c.spec.Procedure + " say one"
+}
+
+func (c *credential) timing() *Timing {
+	n := get(c.node, "timing")
+	if n == nil {
+		return nil
+	}
+	var t Timing
+	read := map[string]*Duration{"poll": &t.Poll, "validate": &t.Validate, "settle": &t.Settle, "verify": &t.Verify, "quiet": &t.Quiet, "soak": &t.Soak, "confirm": &t.Confirm}
+	each(n, func(k, v *yaml.Node) {
+		if d := read[k.Value]; d != nil {
+			*d = Duration(v.Value)
+		}
+	})
+	return &t
+}
+
+// vendorOf reads which vendor a binding means and of which type that is.
+func (c *credential) vendorOf(n *yaml.Node, under, role string) (name, kind string) {
+	v := get(n, "vendor")
+	if v == nil {
+		c.wrong(n, under, "the key vendor is missing", "")
+		return "", ""
+	}
+	known := []string{}
+	for k := range c.config.Vendors {
+		known = append(known, k)
+	}
+	vendor, ok := c.config.Vendors[v.Value]
+	if !ok {
+		if get(get(c.root, "vendors"), v.Value) == nil {
+			c.wrong(v, under+".vendor", "there is no vendor of this name under vendors", didYouMean(v.Value, known))
+		}
+		return v.Value, ""
+	}
+	if len(c.having(role+"."+vendor.Type)) == 0 {
+		c.wrong(v, under+".vendor", vendor.Type+" cannot be a "+role+"; "+role+"s are "+strings.Join(c.roles(role), ", "), "")
+		return v.Value, ""
+	}
+	return v.Value, vendor.Type
+}
+
+// roles lists the vendor types that play a role.
+func (c *credential) roles(role string) []string {
+	var out []string
+	for _, d := range c.having(role + ".") {
+		t, _, _ := strings.Cut(d, ".")
+		if len(out) == 0 || out[len(out)-1] != t {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (c *credential) issuer() {
+	n := get(c.node, "issuer")
+	if n == nil {
+		c.wrong(nil, "", "it has no issuer, "+c.from(), "")
+		return
+	}
+	s := &c.spec.Issuer
+	var kind string
+	s.Vendor, kind = c.vendorOf(n, "issuer", "issuer")
+	if kind == "" {
+		return
+	}
+	s.Kind = value(get(n, "kind"))
+	known := c.having("issuer." + kind + ".")
+	def := "issuer." + kind + "." + s.Kind
+	if c.definition(def) == nil {
+		c.wrong(orNode(get(n, "kind"), n), "issuer.kind", kind+" issues "+strings.Join(known, ", "), didYouMean(s.Kind, known))
+		return
+	}
+	fields, _ := c.definition(def)["x-fields"].([]any)
+	for _, f := range fields {
+		s.Fields = append(s.Fields, f.(string))
+	}
+	s.Name = value(get(n, "name"))
+	if s.Name == "" {
+		c.wrong(n, "issuer", "the key name is missing: the issuer shows it, and Rekey finds by it what it made", "")
+	}
+	s.Name = strings.ReplaceAll(s.Name, "<name>", c.spec.Name)
+	s.Settings = c.settings(def, without(n, "vendor", "kind", "name"), "issuer")
+}
+
+// settings checks a vendor's own settings exactly.
+func (c *credential) settings(def string, n *yaml.Node, under string) []byte {
+	n = fill(n, map[string]string{"name": c.spec.Name})
+	d := c.doc(n)
+	path := join(c.path, under)
+	v := d.plain(n, path)
+	c.check(def, d, v, path)
+	return raw(v)
+}
+
+func (c *credential) store() {
+	n := get(c.node, "store")
+	if n == nil {
+		c.wrong(nil, "", "it has no store, "+c.from(), "")
+		return
+	}
+	s := &c.spec.Store
+	var kind string
+	if s.Vendor, kind = c.vendorOf(n, "store", "store"); kind == "" {
+		return
+	}
+	s.Settings = c.settings("store."+kind, without(n, "vendor", "slots"), "store")
+	s.Key = s.Vendor + ":store"
+	s.Slots = c.slotsOf(n, "store", string(s.Settings)+s.Vendor)
+	for _, f := range c.spec.Issuer.Fields {
+		alone := false
+		for _, slot := range s.Slots {
+			got, ok := slot.Template.Alone()
+			alone = alone || ok && got == f
+		}
+		if !alone && len(s.Slots) > 0 {
+			c.wrong(get(n, "slots"), "store.slots", "no slot holds {"+f+"} alone, so it could not be read back for a rollback", "")
+		}
+	}
+}
+
+func (c *credential) consumers() {
+	n, common := get(c.node, "consumers"), get(c.node, "consumer")
+	if n == nil || n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		c.wrong(orNode(n, c.key), "", "it has no consumers, "+c.from()+": what nobody uses needs no rotation", "")
+		return
+	}
+	for i, item := range n.Content {
+		under := "consumers." + strconv.Itoa(i)
+		item = overlay(common, item)
+		var s Place
+		var kind string
+		if s.Vendor, kind = c.vendorOf(item, under, "consumer"); kind == "" {
+			continue
+		}
+		def := "consumer." + kind
+		s.Settings = c.settings(def, without(item, "vendor", "slots"), under)
+		id, _ := c.definition(def)["x-id"].(string)
+		s.Key = s.Vendor + ":" + value(get(item, id))
+		s.Slots = c.slotsOf(item, under, s.Key)
+		for _, other := range c.spec.Consumers {
+			if other.Key == s.Key {
+				c.wrong(item, under, s.Key+" stands here twice", "put all its slots into one entry: one write, one restart")
+			}
+		}
+		c.spec.Consumers = append(c.spec.Consumers, s)
+	}
+}
+
+func value(n *yaml.Node) string {
+	if n == nil {
+		return ""
+	}
+	return n.Value
+}
+
+func orNode(n, other *yaml.Node) *yaml.Node {
+	if n != nil {
+		return n
+	}
+	return other
+}

@@ -1,0 +1,160 @@
+package sop
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/itchyny/gojq"
+	"go.yaml.in/yaml/v4"
+
+	"rekey/internal/cred"
+)
+
+// slotsOf reads slots: one with <name> in it stands for the name and for every
+// former name. place identifies what holds them, to find two writers of one slot.
+func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
+	slots := get(n, "slots")
+	if slots == nil || len(slots.Content) == 0 {
+		c.wrong(n, under, "the key slots is missing", "")
+		return nil
+	}
+	var out []Slot
+	for _, name := range append([]string{c.spec.Name}, c.spec.Former...) {
+		each(slots, func(k, v *yaml.Node) {
+			slot := strings.ReplaceAll(k.Value, "<name>", name)
+			if slot == k.Value && name != c.spec.Name {
+				return // not made from the name: it stands once
+			}
+			at := under + ".slots." + k.Value
+			t, err := cred.ParseTemplate(v.Value)
+			if err != nil {
+				c.wrong(v, at, err.Error(), "")
+				return
+			}
+			for _, f := range t.Fields() {
+				if !contains(c.spec.Issuer.Fields, f) && len(c.spec.Issuer.Fields) > 0 {
+					c.wrong(v, at, "the issuer gives no field {"+f+"}; it gives {"+strings.Join(c.spec.Issuer.Fields, "}, {")+"}", didYouMean(f, c.spec.Issuer.Fields))
+				}
+			}
+			if other, taken := c.slots[place+"\x00"+slot]; taken {
+				c.wrong(k, at, "slot "+slot+" is already written for "+other, "")
+			}
+			c.slots[place+"\x00"+slot] = name
+			out = append(out, Slot{Name: slot, Template: t, For: name})
+		})
+	}
+	return out
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *credential) probes() {
+	n := get(c.node, "validate")
+	if n == nil || n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		c.wrong(orNode(n, c.key), "", "it has no validate, "+c.from()+": without a protected place nothing proves that a new credential works", "")
+		return
+	}
+	for i, item := range n.Content {
+		u := get(item, "url")
+		c.address(u, "validate."+strconv.Itoa(i)+".url")
+		c.spec.Validate = append(c.spec.Validate, Probe{URL: c.named(u), Status: number(get(item, "status"))})
+	}
+}
+
+func (c *credential) checks() {
+	n := get(c.node, "verify")
+	if n == nil || n.Kind != yaml.SequenceNode {
+		return
+	}
+	for i, item := range n.Content {
+		under := "verify." + strconv.Itoa(i)
+		u, jq := get(item, "url"), get(item, "jq")
+		c.address(u, under+".url")
+		k := Check{URL: c.named(u), Status: number(get(item, "status")), JQ: c.named(jq)}
+		if jq != nil {
+			query, err := gojq.Parse(k.JQ)
+			if err == nil {
+				_, err = gojq.Compile(query)
+			}
+			if err != nil {
+				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")
+			}
+		}
+		each(get(item, "headers"), func(h, v *yaml.Node) {
+			var refs Refs
+			_ = refs.UnmarshalJSON(raw(c.doc(v).plain(v, "")))
+			if k.Headers == nil {
+				k.Headers = map[string]Refs{}
+			}
+			k.Headers[h.Value] = refs
+		})
+		c.spec.Verify = append(c.spec.Verify, k)
+	}
+}
+
+// named fills in the name, which slots keep for each of the names.
+func (c *credential) named(n *yaml.Node) string {
+	return strings.ReplaceAll(value(n), "<name>", c.spec.Name)
+}
+
+// address checks a URL: absolute, and encrypted unless it stays on this machine
+// or is simulated.
+func (c *credential) address(n *yaml.Node, under string) {
+	if n == nil {
+		return // told by the schema
+	}
+	u, err := url.Parse(c.named(n))
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
+		c.wrong(n, under, "this is not an address: want https://host/path", "")
+	case u.User != nil:
+		c.wrong(n, under, "an address must not carry a user or password", "")
+	case strings.Contains(u.Host, "<"), strings.Contains(u.Path, "<"):
+		c.wrong(n, under, "the placeholder in this address has nothing to be filled with", "give the credential a scope")
+	case u.Scheme == "http" && !loopback(u.Hostname()) && get(c.root, "simulate") == nil:
+		c.wrong(n, under, "a credential is sent there, so it must be https", "")
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func number(n *yaml.Node) int {
+	i, _ := strconv.Atoi(value(n))
+	return i
+}
+
+// advise tells what is not wrong but worth a look.
+func (c *credential) advise() {
+	tell := func(n *yaml.Node, under, msg string) {
+		p := Problem{File: c.file, Path: join(c.path, under), Msg: msg, Line: c.key.Line, Col: c.key.Column}
+		if n != nil && n.Line > 0 {
+			p.Line, p.Col = n.Line, n.Column
+		}
+		c.advice = append(c.advice, p)
+	}
+	if c.spec.Cadence == 0 && c.spec.BeforeExpiry == 0 {
+		tell(nil, "", "neither cadence nor before_expiry: it will never be due")
+	}
+	if n := get(c.node, "issuer"); n != nil && c.spec.Issuer.Name != "" && !strings.Contains(c.spec.Issuer.Name, "<date>") && !strings.Contains(c.spec.Issuer.Name, "<run>") {
+		tell(get(n, "name"), "issuer.name", "without <date> people cannot tell by the name when a generation was made")
+	}
+	if len(c.spec.Verify) == 0 {
+		tell(nil, "", "no verify: only the consumer's own read-back will prove that it uses the new credential")
+	}
+	life, err := ParseDuration(value(get(get(c.node, "issuer"), "duration")))
+	if err == nil && c.spec.Cadence > 0 && life > 2*c.spec.Cadence {
+		tell(get(get(c.node, "issuer"), "duration"), "issuer.duration", "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
+	}
+}

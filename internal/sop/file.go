@@ -1,0 +1,128 @@
+// Package sop turns rekey.yaml into checked specs, with every mistake at its line.
+package sop
+
+// File is rekey.yaml: which vendors there are, how a kind of credential is
+// rotated, and which credentials there are.
+type File struct {
+	// Version of this format; 1.
+	Rekey int `json:"rekey" jsonschema:"required,enum=1"`
+	// Practise on simulated vendors instead of real ones: a world file, or the address of `rekey sim`. Delete this line to work on the real vendors.
+	Simulate string `json:"simulate,omitempty"`
+	// Where the journal is kept, relative to this file. Default: .rekey
+	Journal string `json:"journal,omitempty"`
+	// How to reach each vendor. The key is the name used below; it is also the vendor's type unless the entry says `vendor:`.
+	Vendors map[string]any `json:"vendors" jsonschema:"required"`
+	// How a kind of credential is rotated: what many credentials have in common, said once.
+	Procedures map[string]Procedure `json:"procedures,omitempty"`
+	// The credentials, by name.
+	Credentials map[string]Credential `json:"credentials" jsonschema:"required"`
+}
+
+// Procedure is what all credentials of a kind have in common.
+type Procedure struct {
+	// Names that this procedure applies to, with one placeholder: CF_ACCESS_SVC_<SCOPE>. The part in its place becomes <SCOPE>, and in lower case <scope>.
+	AppliesTo string `json:"applies_to,omitempty" jsonschema:"pattern=^[A-Za-z0-9_.-]*<SCOPE>[A-Za-z0-9_.-]*$"`
+	Common
+}
+
+// Credential is one thing that is rotated. Whatever it says here wins over its procedure.
+type Credential struct {
+	// The procedure; only needed where no applies_to matches the name.
+	Procedure string `json:"procedure,omitempty"`
+	// Former names that still have to work: every slot written for the name is written for these as well.
+	Former []string `json:"former,omitempty"`
+	// Overrides the scope taken from the name.
+	Scope string `json:"scope,omitempty"`
+	Common
+}
+
+// Common is what may be said in a procedure, in a credential, or in both.
+// <name>, <scope>, <SCOPE>, <date> (UTC) and <run> are filled in.
+type Common struct {
+	// Where the written procedure is.
+	Document string `json:"document,omitempty"`
+	// Role that a person needs to rotate this.
+	Role string `json:"role,omitempty"`
+	// How often to rotate: 90d.
+	Cadence Duration `json:"cadence,omitempty"`
+	// Rotate when the issuer's own expiry is nearer than this: 14d.
+	BeforeExpiry Duration `json:"before_expiry,omitempty"`
+	// What makes and revokes the credential.
+	Issuer *IssuerBinding `json:"issuer,omitempty"`
+	// Where its truth is kept, with history.
+	Store *StoreBinding `json:"store,omitempty"`
+	// What all its consumers have in common.
+	Consumer *ConsumerBinding `json:"consumer,omitempty"`
+	// Everything that uses it and must be switched.
+	Consumers []ConsumerBinding `json:"consumers,omitempty"`
+	// Protected places that must let the new credential in and turn a wrong one away.
+	Validate []Probe `json:"validate,omitempty"`
+	// Checks that the consumers work; run before, after the switch, and after the old one is gone.
+	Verify []Check `json:"verify,omitempty"`
+	// How long to wait for what.
+	Timing *Timing `json:"timing,omitempty"`
+}
+
+// IssuerBinding names the vendor surface that makes and revokes the credential; the vendor's own settings stand beside these keys.
+type IssuerBinding struct {
+	// Vendor, as named under vendors.
+	Vendor string `json:"vendor,omitempty"`
+	// What kind of credential: access-service-token.
+	Kind string `json:"kind,omitempty"`
+	// Name that the issuer shows: raxx-<scope>-svc-<date>. Rekey appends the run's label, or puts it in place of <run>, to find again what it made.
+	Name string `json:"name,omitempty"`
+}
+
+// StoreBinding names the store; the vendor's own settings stand beside these keys.
+type StoreBinding struct {
+	// Vendor, as named under vendors.
+	Vendor string `json:"vendor,omitempty"`
+	// Name of each slot and the template of what it holds: "<name>": "{client_secret}". A slot with <name> in it is written for the former names too.
+	Slots map[string]string `json:"slots,omitempty"`
+}
+
+// ConsumerBinding names one consumer; the vendor's own settings stand beside these keys.
+type ConsumerBinding struct {
+	// Vendor, as named under vendors.
+	Vendor string `json:"vendor,omitempty"`
+	// Name of each slot and the template of what it holds: "<name>": "{client_id}:{client_secret}".
+	Slots map[string]string `json:"slots,omitempty"`
+}
+
+// Probe is a protected place. It is asked without a credential, with a wrong one and with the new one.
+type Probe struct {
+	// Address behind the gate that this credential opens.
+	URL string `json:"url" jsonschema:"required"`
+	// Status that the place answers to a good credential. Default: 200
+	Status int `json:"status,omitempty" jsonschema:"minimum=200,maximum=599"`
+}
+
+// Check is a request whose answer proves that a consumer works.
+type Check struct {
+	// Address to ask. Redirects are not followed.
+	URL string `json:"url" jsonschema:"required"`
+	// Headers to send; secrets by reference.
+	Headers map[string]Refs `json:"headers,omitempty"`
+	// Status that is expected. Default: 200
+	Status int `json:"status,omitempty" jsonschema:"minimum=200,maximum=599"`
+	// jq expression over the JSON answer; must give true.
+	JQ string `json:"jq,omitempty"`
+}
+
+// Timing bounds every wait.
+type Timing struct {
+	// First pause between two looks; grows to ten times this. Default: 1s
+	Poll Duration `json:"poll,omitempty"`
+	// How long a new credential may take until the gate knows it. Default: 2m
+	Validate Duration `json:"validate,omitempty"`
+	// How long a consumer may take to run on the new value. Default: 20m
+	Settle Duration `json:"settle,omitempty"`
+	// How long a check may take to come out true. Default: 5m
+	Verify Duration `json:"verify,omitempty"`
+	// How long the old credential must not have been seen by the issuer before it is retired. Default: 1m
+	Quiet Duration `json:"quiet,omitempty"`
+	// How long to let both live after everything is proven, then check again. Default: 0s
+	Soak Duration `json:"soak,omitempty"`
+	// How long the gate may take to forget the old credential. Default: 2m
+	Confirm Duration `json:"confirm,omitempty"`
+}

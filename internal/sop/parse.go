@@ -1,0 +1,200 @@
+package sop
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Config is a checked file.
+type Config struct {
+	File     string            // as given
+	Dir      string            // folder of the file: relative paths start here
+	Simulate string            // "" on real vendors
+	Journal  string            // folder of the journal, absolute or relative to Dir
+	Vendors  map[string]Vendor // by name
+	Specs    []Spec            // in the file's order
+	Advice   Problems          // worth a look, not wrong
+}
+
+// Vendor is how to reach one vendor.
+type Vendor struct {
+	Type     string
+	Settings json.RawMessage
+}
+
+// Spec returns the credential with this name or former name.
+func (c *Config) Spec(name string) (Spec, error) {
+	var known []string
+	for _, s := range c.Specs {
+		if s.Name == name {
+			return s, nil
+		}
+		known = append(known, s.Name)
+	}
+	for _, s := range c.Specs {
+		for _, f := range s.Former {
+			if f == name {
+				return Spec{}, fmt.Errorf("%s is a former name of %s; use that", name, s.Name)
+			}
+		}
+	}
+	err := fmt.Errorf("%s has no credential %s", c.File, name)
+	if hint := didYouMean(name, known); hint != "" {
+		err = fmt.Errorf("%w (%s)", err, hint)
+	}
+	return Spec{}, err
+}
+
+// Load reads and checks a file. The error is Problems where the file is wrong.
+func Load(path string) (*Config, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, src)
+}
+
+// Parse checks a file's content. All mistakes are found in one go.
+func Parse(file string, src []byte) (*Config, error) {
+	sch, err := newSchemas()
+	if err != nil {
+		return nil, err
+	}
+	var problems Problems
+	root, err := read(src)
+	if err != nil {
+		line, msg := yamlError(err)
+		return nil, Problems{{File: file, Line: line, Col: 1, Msg: msg}}
+	}
+	d := doc{file: file, node: root, problems: &problems}
+	whole := d.plain(root, "")
+	sch.check("File", d, whole, "")
+
+	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
+		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}}}
+	p.vendors()
+	p.procedures()
+	p.credentials()
+	if len(problems) > 0 {
+		return nil, problems.sorted()
+	}
+	p.top(whole)
+	p.config.Advice = p.advice.sorted()
+	return p.config, nil
+}
+
+// read parses YAML; an empty file reads as an empty mapping.
+func read(src []byte) (*yaml.Node, error) {
+	var n yaml.Node
+	if err := yaml.Unmarshal(src, &n); err != nil {
+		return nil, err
+	}
+	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+		return n.Content[0], nil
+	}
+	return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, nil
+}
+
+// yamlError takes the line out of the library's message.
+func yamlError(err error) (int, string) {
+	msg := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 1
+	if i := strings.Index(msg, "line "); i >= 0 {
+		_, _ = fmt.Sscanf(msg[i:], "line %d", &line)
+	}
+	return line, "this is no YAML: " + msg
+}
+
+type parser struct {
+	*schemas
+	file     string
+	root     *yaml.Node
+	problems *Problems
+	advice   Problems
+	config   *Config
+	applies  []applies         // procedures that apply by name
+	slots    map[string]string // place and slot -> credential that writes it
+}
+
+type applies struct {
+	prefix, suffix, procedure string
+}
+
+func (p *parser) doc(n *yaml.Node) doc { return doc{file: p.file, node: n, problems: p.problems} }
+
+func (p *parser) top(whole any) {
+	m, _ := whole.(map[string]any)
+	p.config.Simulate, _ = m["simulate"].(string)
+	if j, _ := m["journal"].(string); j != "" {
+		p.config.Journal = j
+	}
+}
+
+func (p *parser) vendors() {
+	each(get(p.root, "vendors"), func(k, v *yaml.Node) {
+		d, at := p.doc(v), "vendors."+k.Value
+		kind := k.Value
+		if t := get(v, "vendor"); t != nil {
+			kind = t.Value
+		}
+		if p.definition("connection."+kind) == nil {
+			known := p.having("connection.")
+			d.at(k, at, "there is no vendor of this type; known are "+strings.Join(known, ", "), didYouMean(kind, known))
+			return
+		}
+		settings := d.plain(v, at)
+		if settings == nil {
+			settings = map[string]any{}
+		}
+		p.check("connection."+kind, d, settings, at)
+		p.config.Vendors[k.Value] = Vendor{Type: kind, Settings: raw(settings)}
+	})
+}
+
+func (p *parser) procedures() {
+	each(get(p.root, "procedures"), func(k, v *yaml.Node) {
+		if a := get(v, "applies_to"); a != nil {
+			if prefix, suffix, ok := strings.Cut(a.Value, "<SCOPE>"); ok {
+				p.applies = append(p.applies, applies{prefix, suffix, k.Value})
+			}
+		}
+	})
+}
+
+// each calls f for every entry of a mapping.
+func each(n *yaml.Node, f func(k, v *yaml.Node)) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		f(n.Content[i], n.Content[i+1])
+	}
+}
+
+// without returns a mapping without some keys.
+func without(n *yaml.Node, keys ...string) *yaml.Node {
+	out := *n
+	out.Content = nil
+	each(n, func(k, v *yaml.Node) {
+		for _, drop := range keys {
+			if k.Value == drop {
+				return
+			}
+		}
+		out.Content = append(out.Content, k, v)
+	})
+	return &out
+}
+
+func raw(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage("null")
+	}
+	return b
+}

@@ -1,0 +1,185 @@
+package sop
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+//go:generate sh -c "cd ../.. && go run ./internal/schemagen/gen"
+
+//go:embed rekey.schema.json
+var schemaJSON []byte
+
+// Schema returns the JSON Schema (2020-12) of rekey.yaml.
+func Schema() []byte { return schemaJSON }
+
+// schemas compiles definitions of the schema, once each.
+type schemas struct {
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	root     map[string]any
+	done     map[string]*jsonschema.Schema
+}
+
+const schemaURL = "https://rekey.invalid/rekey.schema.json"
+
+func newSchemas() (*schemas, error) {
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
+	if err != nil {
+		return nil, fmt.Errorf("embedded schema: %w", err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(schemaURL, v); err != nil {
+		return nil, fmt.Errorf("embedded schema: %w", err)
+	}
+	return &schemas{compiler: c, root: v.(map[string]any), done: map[string]*jsonschema.Schema{}}, nil
+}
+
+// definition returns the raw definition, nil if there is none.
+func (s *schemas) definition(name string) map[string]any {
+	defs, _ := s.root["$defs"].(map[string]any)
+	d, _ := defs[name].(map[string]any)
+	return d
+}
+
+// having lists the definitions that begin with a prefix, without it.
+func (s *schemas) having(prefix string) []string {
+	defs, _ := s.root["$defs"].(map[string]any)
+	var out []string
+	for name := range defs {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			out = append(out, rest)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// properties lists the keys that a definition knows.
+func (s *schemas) properties(name string) []string {
+	props, _ := s.definition(name)["properties"].(map[string]any)
+	var out []string
+	for k := range props {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// check validates a value against a definition and adds every mistake.
+func (s *schemas) check(name string, d doc, value any, path string) {
+	s.mu.Lock()
+	sch := s.done[name]
+	if sch == nil {
+		sch = s.compiler.MustCompile(schemaURL + "#/$defs/" + name)
+		s.done[name] = sch
+	}
+	s.mu.Unlock()
+	err := sch.Validate(value)
+	if err == nil {
+		return
+	}
+	if ve, ok := err.(*jsonschema.ValidationError); ok {
+		s.report(ve, d, path)
+	}
+}
+
+// report turns the library's errors into ours. Values are never quoted: one of
+// them may be a secret that does not belong into the file.
+func (s *schemas) report(e *jsonschema.ValidationError, d doc, path string) {
+	value, key := find(d.node, e.InstanceLocation)
+	here := path
+	for _, step := range e.InstanceLocation {
+		here = join(here, step)
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		for _, p := range k.Properties {
+			_, at := find(d.node, append(append([]string{}, e.InstanceLocation...), p))
+			d.at(at, join(here, p), "this key is not known here", didYouMean(p, s.properties(definitionOf(e.SchemaURL))))
+		}
+		return
+	case *kind.Required:
+		for _, m := range k.Missing {
+			at := key
+			if at == nil {
+				at = value
+			}
+			d.at(at, here, "the key "+m+" is missing", "")
+		}
+		return
+	case *kind.OneOf, *kind.AnyOf:
+		d.at(value, here, oneOrMany(e), "")
+		return
+	case *kind.Type:
+		d.at(value, here, fmt.Sprintf("want %s, not %s", strings.Join(k.Want, " or "), k.Got), "")
+		return
+	case *kind.Pattern:
+		d.at(value, here, patternWords(k.Want), "")
+		return
+	case *kind.Enum:
+		var want []string
+		for _, w := range k.Want {
+			want = append(want, fmt.Sprint(w))
+		}
+		d.at(value, here, "want "+strings.Join(want, " or "), "")
+		return
+	}
+	if len(e.Causes) > 0 {
+		for _, c := range e.Causes {
+			s.report(c, d, path)
+		}
+		return
+	}
+	d.at(value, here, "this value is out of range", "")
+}
+
+// definitionOf takes the definition's name out of a schema location.
+func definitionOf(url string) string {
+	_, rest, _ := strings.Cut(url, "#/$defs/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
+// oneOrMany: only references and texts are written as one or a list.
+func oneOrMany(e *jsonschema.ValidationError) string {
+	var b strings.Builder
+	collect(e, &b)
+	if strings.Contains(b.String(), "pattern") {
+		return Ref("").Check().Error()
+	}
+	return "want a text or a list of texts"
+}
+
+func collect(e *jsonschema.ValidationError, b *strings.Builder) {
+	if k, ok := e.ErrorKind.(*kind.Pattern); ok && strings.Contains(k.Want, "infisical") {
+		b.WriteString("pattern")
+	}
+	for _, c := range e.Causes {
+		collect(c, b)
+	}
+}
+
+// patternWords says a pattern in words.
+func patternWords(pattern string) string {
+	switch {
+	case strings.Contains(pattern, "ms|s|m|h|d|w"):
+		return "this is not a length of time: want 90d, 12h, 30s"
+	case strings.Contains(pattern, "forever"):
+		return "want hours as the issuer writes them: 8760h, or forever"
+	case strings.Contains(pattern, "<SCOPE>"):
+		return "want a name with <SCOPE> in it: CF_ACCESS_SVC_<SCOPE>"
+	case strings.Contains(pattern, "infisical"):
+		return Ref("").Check().Error()
+	case pattern == "^/":
+		return "want a path that begins with /"
+	}
+	return "this does not have the form " + pattern
+}

@@ -1,0 +1,105 @@
+package sop
+
+import (
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"rekey/internal/cred"
+)
+
+// Spec is one credential with everything resolved and nothing secret in it. It
+// is what a plan is compiled from and what the journal keeps.
+type Spec struct {
+	Name         string        `json:"name"`
+	Former       []string      `json:"former,omitempty"`
+	Scope        string        `json:"scope,omitempty"`
+	Procedure    string        `json:"procedure,omitempty"`
+	Document     string        `json:"document,omitempty"`
+	Role         string        `json:"role,omitempty"`
+	Cadence      time.Duration `json:"cadence,omitempty"`       // 0: never due by age
+	BeforeExpiry time.Duration `json:"before_expiry,omitempty"` // 0: never due by expiry
+	Issuer       Issuer        `json:"issuer"`
+	Store        Place         `json:"store"`
+	Consumers    []Place       `json:"consumers"`
+	Validate     []Probe       `json:"validate"`
+	Verify       []Check       `json:"verify"`
+	Timing       Waits         `json:"timing"`
+}
+
+// Issuer is the vendor surface that makes the credential.
+type Issuer struct {
+	Vendor   string          `json:"vendor"`           // instance under vendors
+	Kind     string          `json:"kind"`             // what it makes
+	Name     string          `json:"name"`             // pattern with <date> and <run> still in it
+	Settings json.RawMessage `json:"settings"`         // the vendor's own
+	Fields   []string        `json:"fields,omitempty"` // of the bundle
+}
+
+// Place is a store or a consumer with the slots it holds.
+type Place struct {
+	Key      string          `json:"key"`      // "heroku:raxx-console-prod"
+	Vendor   string          `json:"vendor"`   // instance under vendors
+	Settings json.RawMessage `json:"settings"` // the vendor's own
+	Slots    []Slot          `json:"slots"`
+}
+
+// Slot is one place that holds a value made from the bundle.
+type Slot struct {
+	Name     string        `json:"name"`
+	Template cred.Template `json:"template"`
+	For      string        `json:"for"` // which of the credential's names it belongs to
+}
+
+// Waits bounds every wait of a run.
+type Waits struct {
+	Poll     time.Duration `json:"poll"`
+	Validate time.Duration `json:"validate"`
+	Settle   time.Duration `json:"settle"`
+	Verify   time.Duration `json:"verify"`
+	Quiet    time.Duration `json:"quiet"`
+	Soak     time.Duration `json:"soak"`
+	Confirm  time.Duration `json:"confirm"`
+}
+
+// Templates returns the slots as templates by name.
+func (p Place) Templates() map[string]cred.Template {
+	out := make(map[string]cred.Template, len(p.Slots))
+	for _, s := range p.Slots {
+		out[s.Name] = s.Template
+	}
+	return out
+}
+
+// SlotNames returns the names of the slots in the file's order.
+func (p Place) SlotNames() []string {
+	out := make([]string, len(p.Slots))
+	for i, s := range p.Slots {
+		out[i] = s.Name
+	}
+	return out
+}
+
+func (t *Timing) waits() Waits {
+	if t == nil {
+		t = &Timing{}
+	}
+	return Waits{
+		Poll:     t.Poll.Or(time.Second),
+		Validate: t.Validate.Or(2 * time.Minute),
+		Settle:   t.Settle.Or(20 * time.Minute),
+		Verify:   t.Verify.Or(5 * time.Minute),
+		Quiet:    t.Quiet.Or(time.Minute),
+		Soak:     t.Soak.Or(0),
+		Confirm:  t.Confirm.Or(2 * time.Minute),
+	}
+}
+
+// Title is the check's address without scheme and query, for people.
+func (c Check) Title() string {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return "check"
+	}
+	return u.Host + u.Path
+}

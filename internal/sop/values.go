@@ -1,0 +1,114 @@
+package sop
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a length of time as written: 90d, 2w, 8760h, 30s. A day is 24
+// hours and a week 7 days, whatever the calendar says.
+type Duration string
+
+var durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(ms|w|d|h|m|s)`)
+
+// ParseDuration reads 90d, 2w3d, 1h30m, 500ms.
+func ParseDuration(s string) (time.Duration, error) {
+	units := map[string]time.Duration{
+		"ms": time.Millisecond, "s": time.Second, "m": time.Minute,
+		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
+	}
+	rest, total := s, time.Duration(0)
+	for rest != "" {
+		m := durationPart.FindStringSubmatch(rest)
+		if m == nil {
+			return 0, fmt.Errorf("%q is not a length of time: want 90d, 12h, 30s", s)
+		}
+		n, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a length of time", s)
+		}
+		total += time.Duration(n * float64(units[m[2]]))
+		rest = rest[len(m[0]):]
+	}
+	if s == "" {
+		return 0, fmt.Errorf("an empty length of time")
+	}
+	return total, nil
+}
+
+// Or returns the length, or fallback where nothing was written.
+func (d Duration) Or(fallback time.Duration) time.Duration {
+	if v, err := ParseDuration(string(d)); err == nil {
+		return v
+	}
+	return fallback
+}
+
+// Ref names a secret without holding it: env:NAME, file:PATH, cmd:COMMAND or
+// infisical:/path/KEY.
+type Ref string
+
+// Schemes are the ways in which a secret may be named.
+var Schemes = []string{"env", "file", "cmd", "infisical"}
+
+// Split returns the scheme and what follows it.
+func (r Ref) Split() (scheme, rest string) {
+	scheme, rest, _ = strings.Cut(string(r), ":")
+	return scheme, rest
+}
+
+// Check reports what is wrong with a reference, without quoting it: somebody
+// may have written the secret itself.
+func (r Ref) Check() error {
+	scheme, rest, found := strings.Cut(string(r), ":")
+	if found && rest != "" {
+		for _, s := range Schemes {
+			if scheme == s {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("a secret is named by reference (env:NAME, file:PATH, cmd:COMMAND, infisical:/path/KEY), never written down; what stands here is none of these and is not shown")
+}
+
+// Refs are references in order of preference: the first that is set is used.
+// In the file: one, or a list.
+type Refs []Ref
+
+// UnmarshalJSON takes one reference or a list.
+func (r *Refs) UnmarshalJSON(b []byte) error {
+	var one Ref
+	if json.Unmarshal(b, &one) == nil {
+		*r = Refs{one}
+		return nil
+	}
+	var many []Ref
+	if err := json.Unmarshal(b, &many); err != nil {
+		return fmt.Errorf("want a reference or a list of references")
+	}
+	*r = many
+	return nil
+}
+
+// Text is a printable setting: written down, or taken from the environment by
+// reference (env:NAME), where several may be given in order of preference.
+type Text []string
+
+// UnmarshalJSON takes one text or a list.
+func (t *Text) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*t = Text{one}
+		return nil
+	}
+	var many []string
+	if err := json.Unmarshal(b, &many); err != nil {
+		return fmt.Errorf("want a text or a list of texts")
+	}
+	*t = many
+	return nil
+}

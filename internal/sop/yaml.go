@@ -1,0 +1,170 @@
+package sop
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// doc is a part of a file with its positions.
+type doc struct {
+	file     string
+	node     *yaml.Node
+	problems *Problems
+}
+
+// at adds a mistake at a node.
+func (d doc) at(n *yaml.Node, path, msg, hint string) {
+	p := Problem{File: d.file, Path: path, Msg: msg, Hint: hint, Line: 1, Col: 1}
+	if n != nil && n.Line > 0 {
+		p.Line, p.Col = n.Line, n.Column
+	}
+	*d.problems = append(*d.problems, p)
+}
+
+// plain turns a node into maps, lists and scalars; a key that stands twice is a
+// mistake at its second place.
+func (d doc) plain(n *yaml.Node, path string) any {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return d.plain(n.Alias, path)
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k, v := n.Content[i], n.Content[i+1]
+			at := join(path, k.Value)
+			switch {
+			case k.Kind != yaml.ScalarNode:
+				d.at(k, path, "a key must be a plain word", "")
+				continue
+			case k.Tag == "!!merge":
+				d.at(k, path, "merge keys (<<) are not understood here", "say what is common in a procedure")
+				continue
+			}
+			if _, twice := out[k.Value]; twice {
+				d.at(k, at, "this key stands here twice", "")
+			}
+			out[k.Value] = d.plain(v, at)
+		}
+		return out
+	case yaml.SequenceNode:
+		out := make([]any, 0, len(n.Content))
+		for i, c := range n.Content {
+			out = append(out, d.plain(c, join(path, strconv.Itoa(i))))
+		}
+		return out
+	case yaml.ScalarNode:
+		var v any
+		if err := n.Decode(&v); err != nil {
+			return n.Value
+		}
+		if i, ok := v.(int); ok {
+			return float64(i) // as JSON has it
+		}
+		return v
+	}
+	return nil
+}
+
+func join(path, more string) string {
+	if path == "" {
+		return more
+	}
+	return path + "." + more
+}
+
+// value finds the node at a location; key finds the key's own node where the
+// location names an entry of a mapping.
+func find(n *yaml.Node, location []string) (value, key *yaml.Node) {
+	value = n
+	for _, step := range location {
+		for value != nil && value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if value == nil {
+			return nil, key
+		}
+		var next *yaml.Node
+		switch value.Kind {
+		case yaml.MappingNode:
+			for i := 0; i+1 < len(value.Content); i += 2 {
+				if value.Content[i].Value == step {
+					key, next = value.Content[i], value.Content[i+1]
+				}
+			}
+		case yaml.SequenceNode:
+			if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(value.Content) {
+				next, key = value.Content[i], nil
+			}
+		}
+		if next == nil {
+			return value, nil
+		}
+		value = next
+	}
+	return value, key
+}
+
+func get(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// overlay lays one mapping over another, key by key: what says more wins. Nodes
+// keep the positions at which they were written.
+func overlay(base, over *yaml.Node) *yaml.Node {
+	if base == nil {
+		return over
+	}
+	if over == nil {
+		return base
+	}
+	if base.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode {
+		return over
+	}
+	out := *base
+	out.Content = append([]*yaml.Node{}, base.Content...)
+	out.Line, out.Column = over.Line, over.Column
+	for i := 0; i+1 < len(over.Content); i += 2 {
+		k, v := over.Content[i], over.Content[i+1]
+		replaced := false
+		for j := 0; j+1 < len(out.Content); j += 2 {
+			if out.Content[j].Value == k.Value {
+				out.Content[j], out.Content[j+1], replaced = k, overlay(out.Content[j+1], v), true
+			}
+		}
+		if !replaced {
+			out.Content = append(out.Content, k, v)
+		}
+	}
+	return &out
+}
+
+// fill replaces <word> in every scalar, keys included.
+func fill(n *yaml.Node, words map[string]string) *yaml.Node {
+	if n == nil {
+		return nil
+	}
+	out := *n
+	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "<") {
+		for word, by := range words {
+			out.Value = strings.ReplaceAll(out.Value, "<"+word+">", by)
+		}
+	}
+	out.Content = make([]*yaml.Node, len(n.Content))
+	for i, c := range n.Content {
+		out.Content[i] = fill(c, words)
+	}
+	if n.Alias != nil {
+		out.Alias = fill(n.Alias, words)
+	}
+	return &out
+}

@@ -1,0 +1,120 @@
+package stage
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"rekey/internal/sim"
+)
+
+// Kind of a fault at one call.
+type Kind string
+
+// The kinds of faults that every call is given.
+const (
+	CrashBefore Kind = "crash before" // the process dies before the request is sent
+	CrashAfter  Kind = "crash after"  // the effect happens, the process dies before the answer
+	Lost        Kind = "not applied"  // the connection breaks before the effect
+	Applied     Kind = "applied"      // the effect happens, the connection breaks
+	Page        Kind = "html"         // the effect happens, a proxy answers 502 with a page
+	Refused     Kind = "refused"      // 403 in the vendor's own shape
+	Limited     Kind = "limited"      // 429 with Retry-After
+	Late        Kind = "late"         // as applied, and what was made is listed late
+)
+
+// Kinds are all kinds.
+var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limited, Late}
+
+// Fault is a kind of fault at the n-th call of a run.
+type Fault struct {
+	Call int
+	Kind Kind
+}
+
+func (f Fault) String() string { return fmt.Sprintf("%s at call %d", f.Kind, f.Call) }
+
+// Arrange makes the stage suffer these faults.
+func (s *Stage) Arrange(faults ...Fault) {
+	s.Before = func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		for _, f := range faults {
+			if f.Call == n {
+				return s.suffer(f.Kind, req, send)
+			}
+		}
+		return send()
+	}
+}
+
+func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+	switch k {
+	case CrashBefore:
+		panic(Crash{})
+	case CrashAfter:
+		_, _ = send()
+		panic(Crash{})
+	case Lost:
+		return nil, io.ErrUnexpectedEOF
+	case Applied:
+		_, _ = send()
+		return nil, io.ErrUnexpectedEOF
+	case Page:
+		_, _ = send()
+		return answer(req, http.StatusBadGateway, "text/html", "<html>502 Bad Gateway</html>"), nil
+	case Late:
+		s.World.Turn(func(k *sim.Knobs) { k.ListLag = 1 })
+		_, _ = send()
+		return nil, io.ErrUnexpectedEOF
+	case Refused:
+		return refusal(req, http.StatusForbidden), nil
+	case Limited:
+		r := refusal(req, http.StatusTooManyRequests)
+		r.Header.Set("Retry-After", "5")
+		return r, nil
+	}
+	panic("unknown kind of fault " + k)
+}
+
+// refusal answers in the shape of the vendor that was asked.
+func refusal(req *http.Request, status int) *http.Response {
+	switch vendor := sim.Hosts[req.URL.Host]; vendor {
+	case "cloudflare":
+		code := map[int]int{403: 10000, 429: 971}[status]
+		return answer(req, status, "application/json", fmt.Sprintf(`{"success":false,"errors":[{"code":%d,"message":"no"}],"messages":[],"result":null}`, code))
+	case "infisical":
+		name := map[int]string{403: "PermissionDenied", 429: "RateLimitExceeded"}[status]
+		return answer(req, status, "application/json", fmt.Sprintf(`{"statusCode":%d,"message":"no","error":%q}`, status, name))
+	case "heroku":
+		id := map[int]string{403: "forbidden", 429: "rate_limit"}[status]
+		return answer(req, status, "application/json", fmt.Sprintf(`{"id":%q,"message":"no"}`, id))
+	}
+	return answer(req, status, "text/html", "<html>no</html>")
+}
+
+func answer(req *http.Request, status int, kind, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(bytes.NewReader([]byte(body))), ContentLength: int64(len(body)),
+	}
+}
+
+// Scenario is one way to play the SOP.
+type Scenario struct {
+	Credential string
+	// Everyone: a rule lets any valid token in, so no rule has to be edited.
+	Everyone bool
+	Faults   []Fault
+}
+
+func (sc Scenario) String() string {
+	parts := []string{sc.Credential}
+	if sc.Everyone {
+		parts = append(parts, "without admission")
+	}
+	for _, f := range sc.Faults {
+		parts = append(parts, f.String())
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,170 @@
+package stage
+
+import (
+	"fmt"
+	"strings"
+
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/sim"
+)
+
+// Judge compares the world and the journal with the promises and returns every
+// one that was broken. It knows the world's truth, which the program does not.
+func (s *Stage) Judge(result runner.Result) []string {
+	var broken []string
+	bad := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
+	st := result.State
+
+	s.World.Look(func(w *sim.State) {
+		for _, o := range w.Outages {
+			bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format("15:04:05.000"), o.Why)
+		}
+		s.ending(w, st, bad)
+		journal := s.Log.Text()
+		for name, secret := range secrets(w) {
+			if strings.Contains(journal, secret) {
+				bad("promise 4: %s stands in the journal", name)
+			}
+		}
+	})
+	return broken
+}
+
+// ending judges promises 3 and 6.
+func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any)) {
+	switch {
+	case st.Closed == nil && st.Stuck == nil:
+		bad("promise 6: the run ended without an ending")
+		return
+	case st.Stuck != nil:
+		if len(st.Stuck.Live) < 3 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
+			bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
+		}
+		return
+	}
+	if st.Closed.Ending == rotation.RefusedRun {
+		if len(w.Cloudflare.Deleted) > 0 || len(w.Cloudflare.Tokens) != 3 || len(w.Heroku.Apps[0].Releases) != 1 {
+			bad("promise 8: refused, but something was changed")
+		}
+		return
+	}
+	var ours []*sim.Token
+	for _, t := range w.Cloudflare.Tokens {
+		if strings.HasPrefix(t.Name, "raxx-"+st.Opened.Spec.Scope+"-svc-") {
+			ours = append(ours, t)
+		}
+	}
+	if len(ours) != 1 {
+		bad("promise 3: %d live tokens bear our name: %s", len(ours), names(ours))
+		return
+	}
+	live := ours[0]
+	isNew := strings.Contains(live.Name, st.Run)
+	if isNew != (st.Closed.Ending == rotation.Rotated) {
+		bad("promise 6: the ending is %q, but %s is live", st.Closed.Ending, live.Name)
+	}
+	slots := []string{st.Opened.Credential}
+	slots = append(slots, st.Opened.Spec.Former...)
+	for _, n := range slots {
+		for slot, want := range map[string]string{n: live.Secret, n + "__CLIENT_ID": live.ClientID} {
+			if got := stored(w, slot); got != want {
+				bad("promise 3: the store's %s is not of the live token", slot)
+			}
+		}
+		vars := current(w.Heroku.Apps[0])
+		if vars[n] != live.ClientID+":"+live.Secret {
+			bad("promise 3: the app's %s is not of the live token", n)
+		}
+	}
+	if in, want := namedIn(w, live.ID), len(st.Plan.Seen.Admission.Places); in != want {
+		bad("promise 3: the live token is named in %d places, want %d", in, want)
+	}
+	if in := namedStrays(w); in != "" {
+		bad("promise 3: a rule still names %s, which is not live", in)
+	}
+	if got := stored(w, "UNRELATED"); got != "not ours" {
+		bad("what is not ours was changed: UNRELATED is %q", got)
+	}
+}
+
+func names(ts []*sim.Token) string {
+	var out []string
+	for _, t := range ts {
+		out = append(out, t.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func stored(w *sim.State, key string) string {
+	for _, s := range w.Infisical.Secrets {
+		if s.Key == key {
+			return s.Versions[len(s.Versions)-1].Value
+		}
+	}
+	return ""
+}
+
+func current(a *sim.HerokuApp) map[string]string {
+	vars := map[string]string{}
+	for _, r := range a.Releases {
+		if r.Status == "succeeded" {
+			vars = r.Vars
+		}
+	}
+	return vars
+}
+
+// namedIn counts the rules that name a token.
+func namedIn(w *sim.State, id string) int {
+	n := 0
+	for _, r := range allRules(w) {
+		if strings.Contains(string(r["include"]), id) {
+			n++
+		}
+	}
+	return n
+}
+
+// namedStrays returns a token id that a rule names although no such token lives.
+func namedStrays(w *sim.State) string {
+	for _, t := range w.Cloudflare.Deleted {
+		if namedIn(w, t.ID) > 0 {
+			return t.Name
+		}
+	}
+	return ""
+}
+
+func allRules(w *sim.State) []sim.Rules {
+	out := append([]sim.Rules{}, w.Cloudflare.Policies...)
+	out = append(out, w.Cloudflare.Groups...)
+	for _, a := range w.Cloudflare.Apps {
+		out = append(out, a.Policies...)
+	}
+	return out
+}
+
+// secrets are all values that must not appear anywhere.
+func secrets(w *sim.State) map[string]string {
+	out := map[string]string{
+		"the Cloudflare API token": w.Cloudflare.Token, "the Heroku token": w.Heroku.Token,
+		"the identity's secret": w.Infisical.ClientSecret, "the session cookie": w.Edge.Session,
+	}
+	for _, list := range [][]*sim.Token{w.Cloudflare.Tokens, w.Cloudflare.Deleted} {
+		for _, t := range list {
+			out["the secret of "+t.Name] = t.Secret
+		}
+	}
+	for t := range w.Infisical.Access {
+		out["an access token"] = t
+	}
+	return out
+}
+
+// Secrets returns every secret of the world, by what it is.
+func (s *Stage) Secrets() map[string]string {
+	var out map[string]string
+	s.World.Look(func(w *sim.State) { out = secrets(w) })
+	return out
+}

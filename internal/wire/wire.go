@@ -1,0 +1,123 @@
+// Package wire opens the vendors that a spec names and hands each to the runner in its role.
+package wire
+
+import (
+	"context"
+	"fmt"
+
+	"rekey/internal/provider"
+	"rekey/internal/provider/all"
+	"rekey/internal/provider/httpcheck"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/sop"
+)
+
+// Crew is everything that a run of one credential works with.
+type Crew struct {
+	Roles  runner.Roles
+	Limits rotation.Limits
+	opened []provider.Vendor
+}
+
+// Close closes every vendor.
+func (c *Crew) Close(ctx context.Context) {
+	for _, v := range c.opened {
+		v.Close(ctx)
+	}
+}
+
+// Open opens every vendor of the spec once, and asks each for its role.
+func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew, error) {
+	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
+	c := o.crew
+	c.Roles.Consumers = map[string]provider.Consumer{}
+	c.Roles.Checker = httpcheck.New(env)
+
+	if err := o.issuer(spec.Issuer); err != nil {
+		return nil, err
+	}
+	v, err := o.vendor(spec.Store.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	stores, ok := v.(provider.Stores)
+	if !ok {
+		return nil, fmt.Errorf("vendor %s cannot be a store", spec.Store.Vendor)
+	}
+	if c.Roles.Store, err = stores.Store(spec.Store.Settings); err != nil {
+		return nil, err
+	}
+	for _, place := range spec.Consumers {
+		v, err := o.vendor(place.Vendor)
+		if err != nil {
+			return nil, err
+		}
+		consumes, ok := v.(provider.Consumes)
+		if !ok {
+			return nil, fmt.Errorf("vendor %s cannot be a consumer", place.Vendor)
+		}
+		if c.Roles.Consumers[place.Key], err = consumes.Consumer(place.Settings); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+type opener struct {
+	vendors map[string]sop.Vendor
+	env     provider.Env
+	byName  map[string]provider.Vendor
+	crew    *Crew
+}
+
+// vendor opens a vendor once.
+func (o *opener) vendor(name string) (provider.Vendor, error) {
+	if v := o.byName[name]; v != nil {
+		return v, nil
+	}
+	conf, ok := o.vendors[name]
+	if !ok {
+		return nil, fmt.Errorf("vendor %s is not in rekey.yaml", name)
+	}
+	d, ok := all.Find(conf.Type)
+	if !ok {
+		return nil, fmt.Errorf("vendor %s: there is no vendor of type %s", name, conf.Type)
+	}
+	v, err := d.Open(o.env, name, conf.Settings)
+	if err != nil {
+		return nil, err
+	}
+	o.byName[name] = v
+	o.crew.opened = append(o.crew.opened, v)
+	return v, nil
+}
+
+func (o *opener) issuer(spec sop.Issuer) error {
+	v, err := o.vendor(spec.Vendor)
+	if err != nil {
+		return err
+	}
+	issues, ok := v.(provider.Issues)
+	if !ok {
+		return fmt.Errorf("vendor %s cannot be an issuer", spec.Vendor)
+	}
+	issuer, err := issues.Issuer(spec.Kind, spec.Settings)
+	if err != nil {
+		return err
+	}
+	c := o.crew
+	c.Roles.Issuer = issuer
+	c.Roles.Admitter, _ = issuer.(provider.Admitter)
+	c.Roles.Prober, _ = issuer.(provider.Prober)
+	if c.Roles.Prober == nil {
+		return fmt.Errorf("vendor %s cannot prove that a %s works", spec.Vendor, spec.Kind)
+	}
+	d, _ := all.Find(o.vendors[spec.Vendor].Type)
+	for _, sheet := range d.Issuers {
+		if sheet.Kind == spec.Kind {
+			c.Limits = rotation.Limits{MaxLive: sheet.MaxLive, LastSeen: sheet.LastSeen}
+		}
+	}
+	return nil
+}
