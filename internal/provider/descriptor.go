@@ -20,7 +20,8 @@ type Descriptor struct {
 	Issuers    []Sheet // what it can issue
 	Store      any     // settings of a store; nil if it is none
 	Consumer   any     // settings of a consumer; nil if it is none
-	ConsumerID string  // setting that identifies a consumer, for its key
+	StoreID    string  // setting that tells one store of the vendor from another, for its key
+	ConsumerID string  // the same for consumers
 	Doc        string  // docs page: prerequisites, least privilege, gotchas
 	Open       func(Env, string, json.RawMessage) (Vendor, error)
 }

@@ -142,6 +142,12 @@ type Progress struct {
 	Evidence []string // what was seen, for the record
 }
 
+// Calls is what an issuer, store or consumer may tell of the requests by which
+// it changes something, for the reader of a plan: for an issuer by "create",
+// "delete" and kind of place ({id} and {parent} are filled in), otherwise by
+// "write".
+type Calls interface{ Calls() map[string]string }
+
 // Checker runs checks of the written procedure.
 type Checker interface {
 	// Check asks once. Done: true as expected. Waiting: an answer, but not the

@@ -10,11 +10,14 @@ import (
 	"rekey/internal/sop"
 )
 
-// Limits of the issuer that decide whether a plan is possible; from its
-// capability sheet.
-type Limits struct {
+// Capabilities decide what a plan can be made of; from the vendors' sheets.
+type Capabilities struct {
 	MaxLive  int  // how many generations may live at once; 0: unknown
-	LastSeen bool // it tells when a generation was last used
+	LastSeen bool // the issuer tells when a generation was last used
+	// Calls are the requests by which the vendors change something, in words,
+	// for the reader of a plan: by "create", "delete", kind of place, and the key
+	// of the store and of each consumer.
+	Calls map[string]string
 }
 
 // StrategyReplace creates a new generation beside the old one.
@@ -22,8 +25,8 @@ const StrategyReplace = "replace"
 
 // Compile makes the plan, or says everything that stands against it. All
 // refusals happen here, before anything is touched.
-func Compile(spec sop.Spec, seen Observation, limits Limits, run string) (Plan, []Refusal) {
-	if refusals := refuse(spec, &seen, limits); len(refusals) > 0 {
+func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Plan, []Refusal) {
+	if refusals := refuse(spec, &seen, can); len(refusals) > 0 {
 		return Plan{}, refusals
 	}
 	old, _ := seen.handle(seen.Issuer.Owner)
@@ -34,7 +37,7 @@ func Compile(spec sop.Spec, seen Observation, limits Limits, run string) (Plan, 
 	}
 	p.Seen.Admission.Places = naming(seen.Admission.Places, old)
 	p.Seen.Issuer.Live = related(seen.Issuer.Live, spec, old)
-	p.forward(limits)
+	p.forward(can)
 	p.backward()
 	p.remarks()
 	return p, nil
@@ -84,6 +87,11 @@ func bearsOurName(spec sop.Spec, name string) bool {
 	return len(fixed) > 3 && strings.HasPrefix(name, fixed)
 }
 
+// edit is the call that edits a place.
+func (c Capabilities) edit(pl cred.Place) string {
+	return strings.NewReplacer("{id}", pl.ID, "{parent}", pl.Parent).Replace(c.Calls[pl.Kind])
+}
+
 // builder collects steps.
 type builder struct{ steps []Step }
 
@@ -97,17 +105,17 @@ func (b *builder) add(s Step) string {
 }
 
 // forward lays out the strategy replace.
-func (p *Plan) forward(limits Limits) {
+func (p *Plan) forward(can Capabilities) {
 	var b builder
 	w := p.Spec.Timing
-	create := b.add(Step{Verb: Create, Title: "create the new generation",
+	create := b.add(Step{Verb: Create, Title: "create the new generation", Call: can.Calls["create"],
 		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(1))})
 
 	ready := []string{create}
 	for _, pl := range p.Seen.Admission.Places {
 		if pl.Admits {
 			ready = append(ready, b.add(Step{Verb: Admit, Target: pl.Key(), Needs: []string{create},
-				Title:  fmt.Sprintf("admit it in %s %q", pl.Kind, pl.Name),
+				Title: fmt.Sprintf("admit it in %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
 				Change: fmt.Sprintf("%s: %s %q also names the new one", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
 		}
 	}
@@ -117,14 +125,14 @@ func (p *Plan) forward(limits Limits) {
 			Title: "validate: " + probe.URL + " lets it in"}))
 	}
 	store := b.add(Step{Verb: Store, Needs: valid, Within: w.Settle,
-		Title:  fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")),
+		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
 		Change: fmt.Sprintf("%s: one batch of %s", p.Spec.Store.Key, strings.Join(p.Spec.Store.SlotNames(), ", "))})
 
 	var settled []string
 	grace := time.Duration(0)
 	for _, c := range p.Spec.Consumers {
 		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: []string{store},
-			Title:  fmt.Sprintf("propagate to %s (%s)", c.Key, count(len(c.Slots), "slot")),
+			Title: fmt.Sprintf("propagate to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
 			Change: fmt.Sprintf("%s: one write of %s", c.Key, strings.Join(c.SlotNames(), ", "))})
 		settled = append(settled, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
 			Title: "settle: everything in " + c.Key + " runs on it"}))
@@ -135,7 +143,7 @@ func (p *Plan) forward(limits Limits) {
 		proven = append(proven, b.add(Step{Verb: Check, Target: checkKey(i, "after the switch"), Needs: settled, Within: w.Verify,
 			Title: "check: " + c.Title()}))
 	}
-	if limits.LastSeen {
+	if can.LastSeen {
 		proven = append(proven, b.add(Step{Verb: Quiet, Needs: settled, After: grace + w.Quiet, Within: w.Verify,
 			Title: "quiet: nobody uses the old one any more"}))
 	} else {
@@ -155,11 +163,11 @@ func (p *Plan) forward(limits Limits) {
 	gone := slices.Clone(proven)
 	for _, pl := range p.Seen.Admission.Places {
 		gone = append(gone, b.add(Step{Verb: Dismiss, Target: pl.Key(), Needs: proven, Ask: true,
-			Title:  fmt.Sprintf("dismiss the old one from %s %q", pl.Kind, pl.Name),
+			Title: fmt.Sprintf("dismiss the old one from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
 			Change: fmt.Sprintf("%s: %s %q names the old one no more", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
 	}
 	del := b.add(Step{Verb: Delete, Needs: gone, Ask: true, Final: true,
-		Title:  "delete the old generation",
+		Title: "delete the old generation", Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})
 	for _, probe := range p.Spec.Validate {
 		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: []string{del}, Within: w.Confirm,

@@ -60,6 +60,7 @@ type Step struct {
 	Target string   `json:"target,omitempty"` // place, consumer, probe or check, by its key
 	Title  string   `json:"title"`            // for people
 	Change string   `json:"change,omitempty"` // what it changes, for people; effects only
+	Call   string   `json:"call,omitempty"`   // the request that changes it; effects only
 	Needs  []string `json:"needs,omitempty"`  // steps that must be done first
 
 	// After is how long to wait once the needs are done.

@@ -34,14 +34,14 @@ const (
 )
 
 // refuse collects everything that stands against a run.
-func refuse(spec sop.Spec, seen *Observation, limits Limits) []Refusal {
+func refuse(spec sop.Spec, seen *Observation, can Capabilities) []Refusal {
 	var out []Refusal
 	add := func(code, then, what string, args ...any) {
 		out = append(out, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}
 	storeRefusals(spec, seen, add)
 	consumerRefusals(seen, add)
-	issuerRefusals(spec, seen, limits, add)
+	issuerRefusals(spec, seen, can, add)
 
 	for _, g := range seen.Gates {
 		switch {
@@ -113,9 +113,9 @@ func consumerRefusals(seen *Observation, add adder) {
 	}
 }
 
-func issuerRefusals(spec sop.Spec, seen *Observation, limits Limits, add adder) {
-	if limits.MaxLive > 0 && len(seen.Issuer.Live) >= limits.MaxLive {
-		add(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live: there is no room for a second one beside the old", spec.Issuer.Vendor, len(seen.Issuer.Live), limits.MaxLive)
+func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, add adder) {
+	if can.MaxLive > 0 && len(seen.Issuer.Live) >= can.MaxLive {
+		add(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live: there is no room for a second one beside the old", spec.Issuer.Vendor, len(seen.Issuer.Live), can.MaxLive)
 	}
 	if seen.Issuer.Owner == "" {
 		add(NotIssued, "find out which credential is really in use, and put it into the store",

@@ -39,6 +39,7 @@ type State struct {
 	CreateAt   time.Time // not before: the issuer's rate limit
 	Calls      int       // requests made so far, as told by outcomes
 	Observing  Progress  // attempts to observe
+	Past       []Event   // what a resumed process read, to be shown; not folded
 }
 
 // Status of a step.

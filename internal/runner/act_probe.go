@@ -86,7 +86,7 @@ func (r *Runner) check(ctx context.Context, a rotation.Action) rotation.Outcome 
 		if class != cred.Done {
 			return failed(class, "%s: %s", c.Title(), detail)
 		}
-		return rotation.Outcome{Class: cred.Done, Evidence: []string{c.Title() + ": " + detail}}
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{detail}}
 	}
 	return failed(cred.Refused, "the plan knows no check %s", a.Step.Target)
 }

@@ -24,6 +24,9 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 			return err
 		}
 	}
+	if r.Starts != nil {
+		r.Starts(actions)
+	}
 	inFlight := context.WithoutCancel(ctx)
 	calls := make([]func() error, len(actions))
 	for i, a := range actions {

@@ -33,13 +33,19 @@ func TestPairs(t *testing.T) {
 		n++
 		endings[v.Ending]++
 		if v.Ending == "stuck" {
-			if v.Healed { healed++ }
-			if endings["stuck"]%300==1 { fmt.Println("STUCK", v.Scenario, v.Stuck.Why) }
+			if v.Healed {
+				healed++
+			}
+			if endings["stuck"]%300 == 1 {
+				fmt.Println("STUCK", v.Scenario, v.Stuck.Why)
+			}
 		}
 		if v.Err != nil || len(v.Broken) > 0 {
 			if shown++; shown < 15 {
 				t.Errorf("%s: %s %v %v %+v", v.Scenario, v.Ending, v.Err, v.Broken, v.Stuck)
-			} else { t.Fail() }
+			} else {
+				t.Fail()
+			}
 		}
 	}
 	for range runtime.NumCPU() {
@@ -51,7 +57,9 @@ func TestPairs(t *testing.T) {
 				report(first)
 				for call := sc.Faults[0].Call + 1; call <= first.Calls; call++ {
 					for _, k := range stage.Kinds[:6] {
-						if k == stage.Page { continue }
+						if k == stage.Page {
+							continue
+						}
 						two := sc
 						two.Faults = append(append([]stage.Fault{}, sc.Faults...), stage.Fault{Call: call, Kind: k})
 						report(two.Run(1))
@@ -64,7 +72,9 @@ func TestPairs(t *testing.T) {
 		clean := sc.Run(1)
 		for call := 1; call <= clean.Calls; call++ {
 			for _, k := range stage.Kinds {
-				if k == stage.Page || k == stage.Limited || k == stage.Late && call != 15 && call!=17 { continue }
+				if k == stage.Page || k == stage.Limited || k == stage.Late && call != 15 && call != 17 {
+					continue
+				}
 				sc.Faults = []stage.Fault{{Call: call, Kind: k}}
 				work <- sc
 			}

@@ -46,12 +46,14 @@ type Runner struct {
 	Roles    Roles
 	Keyer    secret.Keyer
 	Clock    Clock
-	Limits   rotation.Limits
+	Can      rotation.Capabilities
 	Together func(calls ...func() error) error
 	// Calls counts the requests made so far; may be nil.
 	Calls func() int
 	// Watch is told of every event after it is on disk; may be nil.
 	Watch func(rotation.Event)
+	// Starts is told which steps are about to be tried; may be nil.
+	Starts func([]rotation.Action)
 	// Waits is told what is being waited for; may be nil.
 	Waits func(rotation.Wait)
 	// Confirm asks a person for the typed name; it returns how it was given, or
@@ -166,7 +168,7 @@ func (r *Runner) plan(ctx context.Context) error {
 		o.Calls = r.calls() - before
 		return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
 	}
-	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Limits, r.state.Run)
+	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Can, r.state.Run)
 	if len(refusals) > 0 {
 		return r.refuse(ctx, "the run was not started", refusals)
 	}

@@ -46,7 +46,9 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 			merge(s.Definitions["IssuerBinding"], d, v.Title)
 		}
 		if v.Store != nil {
-			merge(s.Definitions["StoreBinding"], add("store."+v.Name, v.Store), v.Title)
+			d := add("store."+v.Name, v.Store)
+			d.Extras = map[string]any{"x-id": v.StoreID}
+			merge(s.Definitions["StoreBinding"], d, v.Title)
 		}
 		if v.Consumer != nil {
 			d := add("consumer."+v.Name, v.Consumer)

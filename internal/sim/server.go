@@ -76,10 +76,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 
 // serve handles one request of a vendor: latency, count, fault, effect, answer.
 func (w *World) serve(rw http.ResponseWriter, req *http.Request, vendor string, mux *http.ServeMux) {
-	handler, pattern := mux.Handler(req)
-	if pattern == "" {
-		pattern = req.Method + " (unknown)"
-	}
+	_, pattern := mux.Handler(req)
 	if w.Trace != nil {
 		w.Trace(vendor, pattern)
 	}
@@ -95,7 +92,7 @@ func (w *World) serve(rw http.ResponseWriter, req *http.Request, vendor string, 
 	}
 
 	real := newReply()
-	err := w.handle(real, req, vendor, pattern, handler, mux, fault)
+	err := w.handle(real, req, vendor, pattern, mux, fault)
 	switch {
 	case err != nil:
 		http.Error(rw, "the simulated world cannot be saved: "+err.Error(), http.StatusInsufficientStorage)
@@ -109,27 +106,37 @@ func (w *World) serve(rw http.ResponseWriter, req *http.Request, vendor string, 
 }
 
 // handle lets the request take effect, unless a fault prevents it.
-func (w *World) handle(real *reply, req *http.Request, vendor, pattern string, handler http.Handler, mux *http.ServeMux, fault *Fault) error {
+func (w *World) handle(real *reply, req *http.Request, vendor, pattern string, mux *http.ServeMux, fault *Fault) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.advance()
-	if w.state.Calls[vendor] == nil {
-		w.state.Calls[vendor] = map[string]int{}
+	w.count(req, vendor, pattern)
+	if w.state.limited(real, vendor) {
+		return nil
 	}
-	w.state.Calls[vendor][pattern]++
 	prevented := fault != nil && !fault.Applied && (fault.Status != 0 || fault.HTML || fault.Cut || fault.Empty)
 	if !prevented {
-		if pattern == "" {
-			handler.ServeHTTP(real, req)
-		} else {
-			mux.ServeHTTP(real, req) // sets the path values
-		}
+		mux.ServeHTTP(real, req)
 		w.state.judge()
 	}
 	if w.Saved != nil {
 		return w.Saved(&w.state)
 	}
 	return nil
+}
+
+// count counts calls to vendors, and apart from them visits to the sites that
+// the edge guards.
+func (w *World) count(req *http.Request, vendor, pattern string) {
+	if vendor == "edge" {
+		host, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+		w.state.Visits[host]++
+		return
+	}
+	if w.state.Calls[vendor] == nil {
+		w.state.Calls[vendor] = map[string]int{}
+	}
+	w.state.Calls[vendor][pattern]++
 }
 
 // control is the world's own interface, for tests and people.
@@ -241,4 +248,20 @@ func readJSON(req *http.Request, v any) error {
 		return io.EOF
 	}
 	return json.Unmarshal(b, v)
+}
+
+// Env asks the world what a person would have in the environment.
+func (r Remote) Env() (map[string]string, error) {
+	req, err := http.NewRequest(http.MethodGet, r.Base.JoinPath("_env").String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var out map[string]string
+	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&out)
+	return out, err
 }

@@ -45,7 +45,9 @@ type State struct {
 	Heroku     Heroku                    `json:"heroku"`
 	Faults     []*Fault                  `json:"faults,omitempty"`
 	Outages    []Outage                  `json:"outages,omitempty"`
-	Calls      map[string]map[string]int `json:"calls"` // by vendor and endpoint
+	Calls      map[string]map[string]int `json:"calls"`  // to vendors, by endpoint
+	Visits     map[string]int            `json:"visits"` // to the sites behind the edge, by host
+	Buckets    map[string]*Bucket        `json:"buckets,omitempty"`
 }
 
 // Knobs are properties of the world that last.
@@ -82,6 +84,9 @@ func Open(state State, now func() time.Time) *World {
 	w := &World{now: now, state: state, Sleep: time.Sleep}
 	if w.state.Calls == nil {
 		w.state.Calls = map[string]map[string]int{}
+	}
+	if w.state.Visits == nil {
+		w.state.Visits = map[string]int{}
 	}
 	w.routes()
 	w.publish()

@@ -229,7 +229,8 @@ func (c *credential) store() {
 		return
 	}
 	s.Settings = c.settings("store."+kind, without(n, "vendor", "slots"), "store")
-	s.Key = s.Vendor + ":store"
+	id, _ := c.definition("store." + kind)["x-id"].(string)
+	s.Key = s.Vendor + ":" + value(get(n, id))
 	s.Slots = c.slotsOf(n, "store", string(s.Settings)+s.Vendor)
 	for _, f := range c.spec.Issuer.Fields {
 		alone := false

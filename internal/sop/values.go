@@ -49,7 +49,7 @@ func (d Duration) Or(fallback time.Duration) time.Duration {
 }
 
 // Ref names a secret without holding it: env:NAME, file:PATH, cmd:COMMAND or
-// infisical:/path/KEY.
+// infisical:ENV/path/KEY.
 type Ref string
 
 // Schemes are the ways in which a secret may be named.
@@ -72,7 +72,7 @@ func (r Ref) Check() error {
 			}
 		}
 	}
-	return fmt.Errorf("a secret is named by reference (env:NAME, file:PATH, cmd:COMMAND, infisical:/path/KEY), never written down; what stands here is none of these and is not shown")
+	return fmt.Errorf("a secret is named by reference (env:NAME, file:PATH, cmd:COMMAND, infisical:ENV/path/KEY), never written down; what stands here is none of these and is not shown")
 }
 
 // Refs are references in order of preference: the first that is set is used.

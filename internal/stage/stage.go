@@ -171,7 +171,7 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 		return result, false, err
 	}
 	r := &runner.Runner{
-		Journal: s.Log, Roles: crew.Roles, Limits: crew.Limits, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
+		Journal: s.Log, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
 		Calls: func() int { return s.Calls }, Confirm: s.Confirm,
 	}
 	if r.Confirm == nil {

@@ -4,6 +4,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"rekey/internal/provider"
 	"rekey/internal/provider/all"
@@ -16,7 +17,7 @@ import (
 // Crew is everything that a run of one credential works with.
 type Crew struct {
 	Roles  runner.Roles
-	Limits rotation.Limits
+	Can    rotation.Capabilities
 	opened []provider.Vendor
 }
 
@@ -32,6 +33,7 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
 	c := o.crew
 	c.Roles.Consumers = map[string]provider.Consumer{}
+	c.Can.Calls = map[string]string{}
 	c.Roles.Checker = httpcheck.New(env)
 
 	if err := o.issuer(spec.Issuer); err != nil {
@@ -48,6 +50,7 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 	if c.Roles.Store, err = stores.Store(spec.Store.Settings); err != nil {
 		return nil, err
 	}
+	c.tells(spec.Store.Key, c.Roles.Store)
 	for _, place := range spec.Consumers {
 		v, err := o.vendor(place.Vendor)
 		if err != nil {
@@ -60,8 +63,16 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 		if c.Roles.Consumers[place.Key], err = consumes.Consumer(place.Settings); err != nil {
 			return nil, err
 		}
+		c.tells(place.Key, c.Roles.Consumers[place.Key])
 	}
 	return c, nil
+}
+
+// tells notes by which request a store or consumer is written.
+func (c *Crew) tells(key string, role any) {
+	if t, ok := role.(provider.Calls); ok {
+		c.Can.Calls[key] = t.Calls()["write"]
+	}
 }
 
 type opener struct {
@@ -113,10 +124,13 @@ func (o *opener) issuer(spec sop.Issuer) error {
 	if c.Roles.Prober == nil {
 		return fmt.Errorf("vendor %s cannot prove that a %s works", spec.Vendor, spec.Kind)
 	}
+	if t, ok := issuer.(provider.Calls); ok {
+		maps.Copy(c.Can.Calls, t.Calls())
+	}
 	d, _ := all.Find(o.vendors[spec.Vendor].Type)
 	for _, sheet := range d.Issuers {
 		if sheet.Kind == spec.Kind {
-			c.Limits = rotation.Limits{MaxLive: sheet.MaxLive, LastSeen: sheet.LastSeen}
+			c.Can.MaxLive, c.Can.LastSeen = sheet.MaxLive, sheet.LastSeen
 		}
 	}
 	return nil

@@ -37,6 +37,17 @@ func (t serviceToken) handle() cred.Handle {
 	}
 }
 
+// Calls tells the requests that change something.
+func (t *tokens) Calls() map[string]string {
+	return map[string]string{
+		"create":      "POST " + t.path("service_tokens"),
+		"delete":      "DELETE " + t.path("service_tokens") + "/{id}",
+		kindPolicy:    "PUT " + t.path("policies") + "/{id}",
+		kindAppPolicy: "PUT " + t.path("apps") + "/{parent}/policies/{id}",
+		kindGroup:     "PUT " + t.path("groups") + "/{id}",
+	}
+}
+
 // List: https://developers.cloudflare.com/api/resources/zero_trust/subresources/access/subresources/service_tokens/methods/list
 func (t *tokens) List(ctx context.Context) ([]cred.Handle, error) {
 	found, err := list(ctx, t.api, "list service tokens", t.path("service_tokens"), func(s serviceToken) string { return s.ID })

@@ -22,6 +22,11 @@ type app struct {
 	path     string
 }
 
+// Calls tells the request that changes something.
+func (a *app) Calls() map[string]string {
+	return map[string]string{"write": "PATCH " + a.path + "/config-vars"}
+}
+
 // release is one release; four states, not three (schema.json).
 type release struct {
 	Version     int       `json:"version"`

@@ -21,6 +21,11 @@ type folder struct {
 	at Settings
 }
 
+// Calls tells the request that changes something.
+func (f *folder) Calls() map[string]string {
+	return map[string]string{"write": "PATCH /api/v4/secrets/batch (upsert, environment " + f.at.Environment + ")"}
+}
+
 // item is a secret as the API shows it.
 type item struct {
 	Key     string       `json:"secretKey"`

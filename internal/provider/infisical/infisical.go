@@ -54,6 +54,7 @@ var Descriptor = provider.Descriptor{
 	Title:      "Infisical",
 	Connection: &Connection{},
 	Store:      &Settings{},
+	StoreID:    "path",
 	Doc:        doc,
 	Open:       open,
 }

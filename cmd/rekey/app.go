@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"rekey/internal/report"
+	"rekey/internal/sop"
+)
+
+// app is what all commands share.
+type app struct {
+	streams
+	dir, file string
+	json      bool
+	noColor   bool
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rekey",
+		Short: "Rotate credentials by a written procedure, safe to kill at any moment",
+		Long: `Rekey carries out a written credential-rotation procedure: it makes the new
+credential, proves it, stores it, hands it to everything that uses it, proves
+that they use it, and only then takes the old one away.
+
+Start with  rekey demo  (nothing to set up), then  rekey init.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	p := root.PersistentFlags()
+	p.StringVarP(&a.dir, "dir", "C", ".", "folder to work in")
+	p.StringVarP(&a.file, "file", "f", "rekey.yaml", "configuration, relative to the folder")
+	p.BoolVar(&a.json, "json", false, "JSON; one object a line while running")
+	p.BoolVar(&a.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
+	root.AddCommand(
+		a.initCommand(), a.lintCommand(), a.checkCommand(), a.planCommand(), a.runCommand(), a.resumeCommand(),
+		a.rollbackCommand(), a.statusCommand(), a.logCommand(), a.verifyCommand(), a.explainCommand(),
+		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// terminal reports whether a stream is a terminal that can be drawn on.
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (a *app) style(stream any) report.Style {
+	s := report.Style{Color: terminal(stream) && !a.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if f, ok := stream.(*os.File); ok && terminal(stream) {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			s.Width = w
+		}
+	}
+	return s
+}
+
+func (a *app) now() time.Time { return time.Now() }
+
+func (a *app) print(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format, args...) }
+
+// printJSON writes one object; indented, for it is not part of a stream.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// complain tells an error on standard error, or as JSON.
+func (a *app) complain(e exit) {
+	var problems sop.Problems
+	if a.json {
+		out := map[string]any{"type": "error", "exit": e.code, "error": e.err.Error()}
+		if errors.As(e.err, &problems) {
+			out["problems"] = problems
+		}
+		_ = json.NewEncoder(a.out).Encode(out)
+		return
+	}
+	s := a.style(a.err)
+	if errors.As(e.err, &problems) {
+		for _, p := range problems {
+			_, _ = fmt.Fprintln(a.err, p.String())
+		}
+		_, _ = fmt.Fprintf(a.err, "%s %s; nothing was touched\n", s.Bad("✗"), count(len(problems), "mistake"))
+		return
+	}
+	_, _ = fmt.Fprintf(a.err, "%s %v\n", s.Bad("rekey:"), e.err)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// path is relative to the folder that -C names.
+func (a *app) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(a.dir, p)
+}
+
+// load reads rekey.yaml.
+func (a *app) load() (*sop.Config, error) {
+	path := a.path(a.file)
+	c, err := sop.Load(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, usage("there is no %s here\n  next  rekey init   (writes one)\n  or    rekey demo   (nothing to set up)", path)
+	case err != nil:
+		return nil, exit{exitUsage, err}
+	}
+	return c, nil
+}
+
+// journalDir is where the journal is kept.
+func (a *app) journalDir(c *sop.Config) string {
+	if filepath.IsAbs(c.Journal) {
+		return c.Journal
+	}
+	return filepath.Join(c.Dir, c.Journal)
+}

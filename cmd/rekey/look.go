@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/screen"
+	"rekey/internal/sop"
+)
+
+func (a *app) lintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "lint", Short: "Check rekey.yaml: every mistake, with its place", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.load()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]any{"file": c.File, "credentials": len(c.Specs), "advice": nonNil(c.Advice)})
+			}
+			for _, p := range c.Advice {
+				a.print("%s\n", p)
+			}
+			a.print("%s %s: %s, nothing wrong\n", a.style(a.out).Good("✓"), c.File, count(len(c.Specs), "credential"))
+			return nil
+		},
+	}
+}
+
+func nonNil(p sop.Problems) sop.Problems {
+	if p == nil {
+		return sop.Problems{}
+	}
+	return p
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "check NAME", Short: "Look at everything that a run would need, changing nothing",
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := a.workOn(args[0])
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			seen, problems := w.runner(screen.Quiet{}).Observe(c.Context(), w.spec)
+			var refusals []rotation.Refusal
+			if problems == nil {
+				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
+			}
+			if a.json {
+				err = a.printJSON(map[string]any{"credential": w.spec.Name, "ok": problems == nil && len(refusals) == 0, "seen": seen, "refusals": refusals, "problems": lines(problems), "used": w.finder.Used()})
+			} else {
+				a.print("%s", report.Check(w.spec, seen, refusals, lines(problems), w.finder.Used(), a.style(a.out), a.now()))
+				a.print("%s", w.countedCalls())
+			}
+			if err == nil && (problems != nil || len(refusals) > 0) {
+				err = exit{exitFailed, nil}
+			}
+			return err
+		},
+	}
+}
+
+// lines takes joined errors apart.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []string
+		for _, e := range many.Unwrap() {
+			out = append(out, lines(e)...)
+		}
+		return out
+	}
+	return []string{err.Error()}
+}
+
+// workOn opens everything for a credential by name.
+func (a *app) workOn(name string) (*work, error) {
+	config, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := config.Spec(name)
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	return a.prepare(config, spec)
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "plan NAME", Short: "Show what a run would do, changing nothing",
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], out) },
+	}
+	c.Flags().StringVar(&out, "out", "", "write the plan to a file (.json), to be reviewed and then run exactly")
+	return c
+}
+
+func (a *app) plan(ctx context.Context, name, out string) error {
+	w, err := a.workOn(name)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	seen, err := w.runner(screen.Quiet{}).Observe(ctx, w.spec)
+	if err != nil {
+		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(lines(err)), name)}
+	}
+	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
+	if len(refusals) > 0 {
+		if a.json {
+			_ = a.printJSON(map[string]any{"credential": name, "refusals": refusals})
+		} else {
+			a.print("%s", report.Refusals(name, refusals, a.style(a.out)))
+		}
+		return exit{exitFailed, nil}
+	}
+	if out != "" {
+		if err := writePlan(a.path(out), &plan); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.json:
+		return a.printJSON(plan)
+	default:
+		a.print("%s", report.Plan(&plan, a.style(a.out), a.now()))
+		a.print("\n%s", w.countedCalls())
+	}
+	if out != "" {
+		a.print("  written to %s, digest %s\n  next  rekey run %s\n", out, plan.Digest()[:12], out)
+	} else {
+		a.print("  next  rekey run %s\n", name)
+	}
+	return nil
+}
+
+func writePlan(path string, p *rotation.Plan) error {
+	if len(path) < 6 || path[len(path)-5:] != ".json" {
+		return usage("a plan is written to a file ending in .json, by which `rekey run` knows it")
+	}
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+		return exit{exitFailed, fmt.Errorf("write the plan: %w", err)}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+// Command rekey rotates credentials by a written procedure.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(Main()) }
+
+// Main is the program with its real surroundings; it returns the exit code.
+func Main() int {
+	ctx, stop := signals()
+	defer stop()
+	return execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+}
+
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit codes are an API (rekey explain "exit codes").
+const (
+	exitDone       = 0
+	exitFailed     = 1 // error, nothing was changed
+	exitUsage      = 2 // usage or rekey.yaml
+	exitRolledBack = 3
+	exitStuck      = 4
+	exitWaiting    = 5
+	exitEvidence   = 10 // the journal does not verify
+	exitLocked     = 11 // another run is open
+)
+
+// exit carries an exit code; a nil error means that everything was said.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exit) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return exit{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func execute(ctx context.Context, args []string, std streams) int {
+	a := &app{streams: std}
+	root := a.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var e exit
+	if !errors.As(err, &e) {
+		e = exit{exitUsage, err} // cobra's own errors are about usage
+	}
+	if e.err != nil {
+		a.complain(e)
+	}
+	return e.code
+}
+
+// signals: the first interruption lets what is in flight finish, the second
+// ends the program at once; the journal knows what was meant.
+func signals() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-c
+		cancel()
+		<-c
+		os.Exit(130)
+	}()
+	return ctx, func() { signal.Stop(c); cancel() }
+}

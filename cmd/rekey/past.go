@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/report"
+	"rekey/internal/sop"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Every credential: what it needs, when it is due, what is open", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := a.load()
+			if err != nil {
+				return err
+			}
+			runs, err := a.runs(c.Context(), config)
+			if err != nil {
+				return err
+			}
+			rows := report.Rows(config.Specs, runs, a.now())
+			if a.json {
+				return a.printJSON(map[string]any{"at": a.now().UTC(), "credentials": rows})
+			}
+			a.print("%s", report.Status(rows, a.style(a.out), a.now()))
+			return nil
+		},
+	}
+}
+
+func (a *app) logCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "log [RUN]", Short: "All runs, or everything about one", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeRuns,
+		RunE: func(c *cobra.Command, args []string) error {
+			config, err := a.load()
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				runs, err := a.runs(c.Context(), config)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]any{"runs": runs})
+				}
+				a.print("%s", report.Runs(runs, a.style(a.out), a.now()))
+				return nil
+			}
+			return a.withJournal(config, func(j *journal.Journal) error {
+				events, err := history.Book{J: j}.Events(c.Context(), args[0])
+				if err != nil {
+					return exit{exitFailed, err}
+				}
+				if len(events) == 0 {
+					return usage("the journal knows no run %s\n  next  rekey log", args[0])
+				}
+				if a.json {
+					entries, err := j.Run(c.Context(), args[0])
+					if err != nil {
+						return exit{exitFailed, err}
+					}
+					return a.printJSON(entries)
+				}
+				a.print("%s", report.Log(events, a.style(a.out)))
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "verify", Short: "Check that nobody has edited, reordered or cut out journal entries", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.withJournal(config, func(j *journal.Journal) error {
+				n, last, err := j.Verify(c.Context())
+				var broken *journal.Broken
+				if errors.As(err, &broken) {
+					if a.json {
+						_ = a.printJSON(map[string]any{"ok": false, "entry": broken.Seq, "why": broken.Why})
+						return exit{exitEvidence, nil}
+					}
+					return exit{exitEvidence, fmt.Errorf("the journal does not verify: %w", broken)}
+				}
+				if err != nil {
+					return exit{exitFailed, err}
+				}
+				if a.json {
+					return a.printJSON(map[string]any{"ok": true, "entries": n, "last": last})
+				}
+				a.print("%s %d entries in one chain; the last is %s\n", a.style(a.out).Good("✓"), n, last)
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) withJournal(config *sop.Config, f func(*journal.Journal) error) error {
+	j, err := journal.OpenExisting(a.journalDir(config))
+	if errors.Is(err, journal.ErrNone) {
+		return exit{exitFailed, fmt.Errorf("there is no journal yet in %s; the first run makes it", a.journalDir(config))}
+	}
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	defer func() { _ = j.Close() }()
+	return f(j)
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "explain WORD|CODE", Short: "What a word or a code means, and what to do",
+		ValidArgs: report.Topics(), Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			word := joinWords(args)
+			text, ok := report.Explain(word)
+			if a.json {
+				return a.printJSON(map[string]any{"word": word, "known": ok, "text": text})
+			}
+			a.print("%s", text)
+			if !ok && word != "" {
+				return exit{exitUsage, nil}
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+func (a *app) resumeCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use: "resume [RUN]", Short: "Go on with a run that was killed, interrupted, stuck or is waiting",
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeOpenRuns,
+		RunE: func(c *cobra.Command, args []string) error { return a.goOn(c.Context(), args, f, nil) },
+	}
+	f.add(c, false)
+	return c
+}
+
+func (a *app) rollbackCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: "rollback RUN", Short: "Undo everything that an open run has done",
+		Long: `Undo everything that an open run has done: consumers and store get their old
+values back, then the new generation is taken away. Possible until the point of
+no return, which is the intent to delete the old generation.`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeOpenRuns,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.goOn(c.Context(), args, runFlags{}, &rotation.Asked{Actor: actor(), Reason: reason})
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	return c
+}
+
+// goOn takes an open run up again, forward or back.
+func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotation.Asked) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	run, err := a.pick(ctx, config, args)
+	if err != nil {
+		return err
+	}
+	spec, err := config.Spec(run.Credential)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	w, err := a.prepare(config, spec)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	unlock, err := w.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Read only now: until the lock was ours another process may have written.
+	events, err := w.book.Events(ctx, run.Run)
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	state := rotation.Fold(events)
+	switch {
+	case state.Closed != nil:
+		return usage("run %s is over: %s\n  next  rekey log %s", run.Run, state.Closed.Ending, run.Run)
+	case asked != nil && state.Final:
+		return exit{exitFailed, fmt.Errorf("run %s is past the point of no return: the old generation may be deleted, so there is nothing to go back to\n  next  rekey resume %s", run.Run, run.Run)}
+	case f.confirm != "" && f.confirm != spec.Name:
+		return usage("--confirm says %s, but this is %s", f.confirm, spec.Name)
+	}
+	state.Past = events
+	var first []rotation.Event
+	if asked != nil {
+		first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
+	}
+	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: actor(), Tool: version}})
+	return w.carryOut(ctx, state, first, f.confirm, nil)
+}
+
+// pick finds the run that is meant: the one named, or the only open one.
+func (a *app) pick(ctx context.Context, config *sop.Config, args []string) (history.Summary, error) {
+	runs, err := a.runs(ctx, config)
+	if err != nil {
+		return history.Summary{}, err
+	}
+	var open []history.Summary
+	for _, r := range runs {
+		if len(args) == 1 && r.Run == args[0] {
+			return r, nil
+		}
+		if r.Open() {
+			open = append(open, r)
+		}
+	}
+	switch {
+	case len(args) == 1:
+		return history.Summary{}, usage("the journal knows no run %s\n  next  rekey log", args[0])
+	case len(open) == 0:
+		return history.Summary{}, usage("no run is open\n  next  rekey status")
+	case len(open) > 1:
+		var b strings.Builder
+		for _, r := range open {
+			_, _ = fmt.Fprintf(&b, "\n  rekey resume %s   # %s, opened %s", r.Run, r.Credential, report.Ago(r.Opened, a.now()))
+		}
+		return history.Summary{}, usage("several runs are open; which one?%s", b.String())
+	}
+	return open[0], nil
+}
+
+// runs reads the journal; there may be none yet.
+func (a *app) runs(ctx context.Context, config *sop.Config) ([]history.Summary, error) {
+	j, err := journal.OpenExisting(a.journalDir(config))
+	if err == journal.ErrNone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	defer func() { _ = j.Close() }()
+	runs, err := history.Book{J: j}.Runs(ctx)
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	return runs, nil
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/screen"
+)
+
+// version is set by the linker; releases only.
+var version = "dev"
+
+type runFlags struct {
+	confirm, reason, ticket string
+}
+
+func (f *runFlags) add(c *cobra.Command, full bool) {
+	c.Flags().StringVar(&f.confirm, "confirm", "", "the credential's name: confirms what cannot be undone, for scripts")
+	if full {
+		c.Flags().StringVar(&f.reason, "reason", "", "why, for the record: scheduled, compromise, offboarding")
+		c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
+	}
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use: "run NAME|PLANFILE", Short: "Rotate a credential",
+		Long: `Rotate a credential: observe, create, admit, validate, store, propagate, settle,
+check, retire. Before what cannot be undone it asks for the credential's name.
+
+A plan file (rekey plan NAME --out FILE) is carried out exactly, or refused if
+anything has changed since.
+
+Ctrl-C stops safely at the next step; rekey resume goes on.`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], f) },
+	}
+	f.add(c, true)
+	return c
+}
+
+func (a *app) run(ctx context.Context, what string, f runFlags) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	name, reviewed := what, (*rotation.Plan)(nil)
+	if strings.HasSuffix(what, ".json") {
+		if reviewed, err = readPlan(a.path(what)); err != nil {
+			return err
+		}
+		name = reviewed.Spec.Name
+	}
+	spec, err := config.Spec(name)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	if err := a.canConfirm(spec.Name, f.confirm); err != nil {
+		return err
+	}
+	w, err := a.prepare(config, spec)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	unlock, err := w.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if open, found, err := w.book.OpenRun(ctx, spec.Name); err != nil {
+		return exit{exitFailed, err}
+	} else if found {
+		return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s\n  or    rekey rollback %s", spec.Name, open.Run, open.Run)}
+	}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: actor(), Reason: f.reason, Ticket: f.ticket, Tool: version}
+	run := runID()
+	if reviewed != nil {
+		run, opened.Expect = reviewed.Run, reviewed.Digest()
+		if events, err := w.book.Events(ctx, run); err != nil || len(events) > 0 {
+			return exit{exitUsage, fmt.Errorf("this plan was carried out already\n  next  rekey log %s", run)}
+		}
+	}
+	state := rotation.NewState()
+	first := rotation.Event{At: a.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
+	return w.carryOut(ctx, state, []rotation.Event{first}, f.confirm, reviewed)
+}
+
+// canConfirm refuses early what could not be finished.
+func (a *app) canConfirm(name, confirm string) error {
+	switch {
+	case confirm != "" && confirm != name:
+		return usage("--confirm says %s, but this is %s", confirm, name)
+	case confirm == "" && !(terminal(a.in) && terminal(a.err)):
+		return usage("nobody can be asked here, and the last step cannot be undone\n  next  rekey run %s --confirm %s", name, name)
+	}
+	return nil
+}
+
+// lock makes sure that only one process works on the credential.
+func (w *work) lock() (func(), error) {
+	unlock, err := w.book.J.Lock(w.spec.Name)
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, exit{exitLocked, fmt.Errorf("another process is working on %s right now; look with: rekey status", w.spec.Name)}
+	}
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	return unlock, nil
+}
+
+// carryOut journals the first events and goes on until the run ends in this
+// process, showing it.
+func (w *work) carryOut(ctx context.Context, state *rotation.State, first []rotation.Event, confirm string, reviewed *rotation.Plan) error {
+	a := w.app
+	s, asJSON := a.screen()
+	r := w.runner(s)
+	r.Reviewed = reviewed
+	r.Confirm = w.confirm(s, confirm)
+	recorder := history.Recorder{Book: w.book, Credential: w.spec.Name}
+	if err := recorder.Append(context.WithoutCancel(ctx), first...); err != nil {
+		s.End()
+		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
+	}
+	for _, e := range state.Past {
+		s.Event(e)
+	}
+	for _, e := range first {
+		state.Apply(e)
+		s.Event(e)
+	}
+	result, err := r.Run(ctx, state)
+	s.End()
+	if err != nil {
+		return exit{exitStuck, fmt.Errorf("%w\n  live  %s\n  next  rekey resume %s", err, strings.Join(state.Live(), "\n        "), state.Run)}
+	}
+	return w.tell(result, asJSON)
+}
+
+// screen picks the view: live on a terminal, calm elsewhere, or JSON.
+func (a *app) screen() (screen.Screen, *screen.JSON) {
+	if a.json {
+		j := screen.NewJSON(a.out, version)
+		return j, j
+	}
+	if f, ok := a.err.(*os.File); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
+		if _, height, err := term.GetSize(int(f.Fd())); err == nil && height >= 24 {
+			return screen.NewLive(a.err, a.style(a.err), a.now), nil
+		}
+	}
+	return screen.NewCalm(a.err, a.style(a.err), a.now), nil
+}
+
+// tell says how the run came out, and turns that into the exit code.
+func (w *work) tell(result runner.Result, asJSON *screen.JSON) error {
+	a, st := w.app, result.State
+	code := exitDone
+	switch {
+	case st.Stuck != nil:
+		code = exitStuck
+	case st.Closed == nil:
+		code = exitWaiting
+	case st.Closed.Ending == rotation.RefusedRun:
+		code = exitFailed
+	case st.Closed.Ending == rotation.RolledBack:
+		code = exitRolledBack
+	}
+	if asJSON != nil {
+		asJSON.Write(w.resultJSON(result, code))
+	} else {
+		a.print("\n%s", report.Ending(st, a.style(a.out), a.now()))
+		if st.Closed == nil && st.Stuck == nil {
+			why := result.Waiting
+			if result.Detached {
+				why = "interrupted; everything that had begun was finished and written down"
+			}
+			a.print("  why    %s\n  or     rekey rollback %s\n", why, st.Run)
+		}
+		a.print("%s", w.counted(st))
+	}
+	if code == exitDone {
+		return nil
+	}
+	return exit{code, nil}
+}
+
+func (w *work) resultJSON(result runner.Result, code int) map[string]any {
+	st := result.State
+	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls}
+	switch {
+	case st.Stuck != nil:
+		out["ending"], out["stuck"] = "stuck", st.Stuck
+	case st.Closed != nil:
+		out["ending"], out["closed"] = st.Closed.Ending, st.Closed
+	default:
+		out["ending"], out["waiting"], out["detached"] = "waiting", result.Waiting, result.Detached
+		out["next"] = "rekey resume " + st.Run
+	}
+	return out
+}
+
+// counted tells the calls of this process.
+func (w *work) counted(st *rotation.State) string {
+	return "  run " + st.Run + ", " + strings.TrimLeft(w.countedCalls(), " ")
+}
+
+func (w *work) countedCalls() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	vendors, sites, parts := 0, 0, []string{}
+	for _, name := range sortedKeys(w.calls) {
+		n := w.calls[name]
+		if _, vendor := w.config.Vendors[name]; vendor {
+			vendors += n
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		} else {
+			sites += n
+		}
+	}
+	return fmt.Sprintf("  %s to vendors (%s), %s of protected sites\n", count(vendors, "call"), strings.Join(parts, ", "), count(sites, "probe"))
+}
+
+// confirm asks a person, or takes the name given for scripts.
+func (w *work) confirm(s screen.Screen, given string) func(context.Context, rotation.Ask) (string, error) {
+	a := w.app
+	return func(ctx context.Context, ask rotation.Ask) (string, error) {
+		if given == ask.Name {
+			return "--confirm", nil
+		}
+		if !terminal(a.in) || a.json {
+			return "", runner.ErrNotConfirmed
+		}
+		style := a.style(a.err)
+		for range 3 {
+			question := []string{"", "  " + style.Mind("Everything is proven. What follows cannot be undone:")}
+			for _, f := range ask.For {
+				question = append(question, "    "+f)
+			}
+			release := s.Hold(len(question) + 1)
+			_, _ = fmt.Fprintf(a.err, "%s\n  Type %s to go on (nothing: stop here, both stay live): ", strings.Join(question, "\n"), style.Bold(ask.Name))
+			answer, err := readLine(ctx, a.in)
+			release()
+			switch {
+			case err != nil || strings.TrimSpace(answer) == "":
+				return "", runner.ErrNotConfirmed
+			case strings.TrimSpace(answer) == ask.Name:
+				return "typed", nil
+			}
+		}
+		return "", runner.ErrNotConfirmed
+	}
+}
+
+func readPlan(path string) (*rotation.Plan, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("read the plan: %v", err)
+	}
+	var p rotation.Plan
+	if err := json.Unmarshal(b, &p); err != nil || p.Version != rotation.PlanVersion || p.Run == "" || p.Spec.Name == "" {
+		return nil, usage("%s is no plan of this version of Rekey\n  next  rekey plan NAME --out FILE", path)
+	}
+	return &p, nil
+}
+

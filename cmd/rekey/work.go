@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/provider"
+	"rekey/internal/refs"
+	"rekey/internal/runner"
+	"rekey/internal/screen"
+	"rekey/internal/secret"
+	"rekey/internal/sim"
+	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
+	"rekey/internal/wire"
+)
+
+// work is everything that a command about one credential works with.
+type work struct {
+	app    *app
+	config *sop.Config
+	spec   sop.Spec
+	finder *refs.Finder
+	env    provider.Env
+	crew   *wire.Crew
+	keyer  secret.Keyer
+	book   history.Book
+	screen screen.Screen
+	closes []func()
+
+	mu    sync.Mutex
+	calls map[string]int // by vendor
+}
+
+func (w *work) close() {
+	for i := len(w.closes) - 1; i >= 0; i-- {
+		w.closes[i]()
+	}
+}
+
+// prepare opens everything for one credential. Nothing of it touches a vendor.
+func (a *app) prepare(config *sop.Config, spec sop.Spec) (*work, error) {
+	w := &work{app: a, config: config, spec: spec, calls: map[string]int{}}
+	transport, lookup, err := w.surroundings()
+	if err != nil {
+		w.close()
+		return nil, exit{exitFailed, err}
+	}
+	w.finder = &refs.Finder{Dir: config.Dir, Env: lookup}
+	w.env = provider.Env{
+		Transport: transport, Now: a.now, Together: wire.Together,
+		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
+	}
+	w.finder.Store = w.stored
+	if w.crew, err = wire.Open(spec, config.Vendors, w.env); err != nil {
+		w.close()
+		return nil, exit{exitUsage, err}
+	}
+	w.closes = append(w.closes, func() { w.crew.Close(context.Background()) })
+
+	dir := a.journalDir(config)
+	j, err := journal.Open(dir)
+	if err != nil {
+		w.close()
+		return nil, exit{exitFailed, err}
+	}
+	w.closes = append(w.closes, func() { _ = j.Close() })
+	w.book = history.Book{J: j}
+	if w.keyer, err = fingerprints(dir); err != nil {
+		w.close()
+		return nil, exit{exitFailed, err}
+	}
+	return w, nil
+}
+
+// surroundings are the network and the environment: the real ones, or a
+// simulated world, which gets neither a real address nor a real variable.
+func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 8
+	w.closes = append(w.closes, t.CloseIdleConnections)
+	where := w.config.Simulate
+	switch {
+	case where == "":
+		return t, os.LookupEnv, nil
+	case strings.HasPrefix(where, "http://"):
+		base, err := url.Parse(where)
+		if err != nil {
+			return nil, nil, fmt.Errorf("simulate: this is not an address")
+		}
+		remote := sim.Remote{Base: base, Transport: t}
+		known, err := remote.Env()
+		if err != nil {
+			return nil, nil, fmt.Errorf("simulate: no world answers at %s: is `rekey sim` running?", where)
+		}
+		return remote, lookup(known), nil
+	}
+	path := where
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(w.config.Dir, path)
+	}
+	world, unlock, err := sim.Load(path, w.app.now)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.closes = append(w.closes, unlock)
+	return world, lookup(world.Env()), nil
+}
+
+func lookup(m map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := m[name]; return v, ok }
+}
+
+// observe counts calls and shows them.
+func (w *work) observe(c vendorhttp.Call) {
+	w.mu.Lock()
+	w.calls[c.Vendor]++
+	w.mu.Unlock()
+	if w.screen != nil {
+		w.screen.Call(c)
+	}
+}
+
+func (w *work) callCount() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.calls {
+		n += c
+	}
+	return n
+}
+
+// stored reads an infisical: reference through the first vendor of that type.
+func (w *work) stored(ctx context.Context, environment, path, key string) (secret.Value, error) {
+	for name, v := range w.config.Vendors {
+		if v.Type != "infisical" {
+			continue
+		}
+		return wire.ReadOne(ctx, name, w.config.Vendors, w.env, environment, path, key)
+	}
+	return secret.Value{}, errors.New("there is no vendor of type infisical under vendors")
+}
+
+// runner returns a runner over all this.
+func (w *work) runner(s screen.Screen) *runner.Runner {
+	w.screen = s
+	return &runner.Runner{
+		Journal: history.Recorder{Book: w.book, Credential: w.spec.Name},
+		Roles:   w.crew.Roles, Can: w.crew.Can, Keyer: w.keyer, Clock: clock{}, Together: wire.Together,
+		Calls: w.callCount, Watch: s.Event, Starts: s.Starts, Waits: s.Waits, Sources: w.finder.Used, Actor: actor(),
+	}
+}
+
+// clock is real time.
+type clock struct{}
+
+func (clock) Now() time.Time { return time.Now() }
+
+func (clock) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// actor is who runs this, as far as the system knows.
+func actor() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+const keyFile = "fingerprint.key"
+
+// fingerprints reads the installation's fingerprint key, or makes one. It is not
+// a credential: who has it and the journal can test guesses of a value.
+func fingerprints(dir string) (secret.Keyer, error) {
+	path := filepath.Join(dir, keyFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		fresh := make([]byte, 32)
+		_, _ = rand.Read(fresh)
+		b = []byte(hex.EncodeToString(fresh) + "\n")
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			return fingerprints(dir) // somebody else was faster
+		}
+		if err != nil {
+			return secret.Keyer{}, fmt.Errorf("make the fingerprint key: %w", err)
+		}
+		_, err = f.Write(b)
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return secret.Keyer{}, fmt.Errorf("make the fingerprint key: %w", err)
+		}
+	} else if err != nil {
+		return secret.Keyer{}, fmt.Errorf("read the fingerprint key: %w", err)
+	}
+	key := strings.TrimSpace(string(b))
+	if len(key) < 32 {
+		return secret.Keyer{}, fmt.Errorf("%s is damaged: restore it, or move it away (old fingerprints will then match nothing)", path)
+	}
+	return secret.NewKeyer(secret.New(key)), nil
+}
+
+// runID is short enough to be read out: 30 random bits without look-alikes.
+func runID() string {
+	const letters = "23456789abcdefghjkmnpqrstuvwxyz"
+	var b [6]byte
+	_, _ = rand.Read(b[:])
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return string(b[:])
+}

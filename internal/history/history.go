@@ -1,0 +1,153 @@
+// Package history reads and writes the events of runs in the journal.
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+)
+
+// Book is the journal as a book of runs.
+type Book struct{ J *journal.Journal }
+
+// Recorder writes the events of one credential's run.
+type Recorder struct {
+	Book       Book
+	Credential string
+}
+
+// Append writes events and returns when they are on disk.
+func (r Recorder) Append(ctx context.Context, events ...rotation.Event) error {
+	drafts := make([]journal.Draft, 0, len(events))
+	for _, e := range events {
+		body, err := e.Body()
+		if err != nil {
+			return err
+		}
+		drafts = append(drafts, journal.Draft{At: e.At, Run: e.Run, Subject: r.Credential, Kind: string(e.Kind), Body: body})
+	}
+	return r.Book.J.Append(ctx, drafts...)
+}
+
+// Events returns the events of a run, in order.
+func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) {
+	entries, err := b.J.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]rotation.Event, 0, len(entries))
+	for _, en := range entries {
+		e := rotation.Event{At: en.At, Run: en.Run, Kind: rotation.Kind(en.Kind)}
+		if err := e.Decode(en.Body); err != nil {
+			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// State returns what a run amounts to.
+func (b Book) State(ctx context.Context, run string) (*rotation.State, error) {
+	events, err := b.Events(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, fmt.Errorf("the journal knows no run %s", run)
+	}
+	return rotation.Fold(events), nil
+}
+
+// Summary is a run in one line.
+type Summary struct {
+	Run        string          `json:"run"`
+	Credential string          `json:"credential"`
+	Actor      string          `json:"actor"`
+	Reason     string          `json:"reason,omitempty"`
+	Opened     time.Time       `json:"opened"`
+	Closed     time.Time       `json:"closed,omitzero"`
+	Ending     rotation.Ending `json:"ending,omitempty"` // "" while open
+	Stuck      string          `json:"stuck,omitempty"`  // why, while it is stuck
+	Why        string          `json:"why,omitempty"`
+	Current    *cred.Handle    `json:"current,omitempty"`
+}
+
+// Open reports whether the run is still open.
+func (s Summary) Open() bool { return s.Ending == "" }
+
+// Runs returns all runs, oldest first. It reads only their ends, so it stays
+// fast with many runs.
+func (b Book) Runs(ctx context.Context) ([]Summary, error) {
+	entries, err := b.J.Kinds(ctx, string(rotation.KindOpened), string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed))
+	if err != nil {
+		return nil, err
+	}
+	byRun := map[string]*Summary{}
+	for _, en := range entries {
+		s := byRun[en.Run]
+		if s == nil {
+			s = &Summary{Run: en.Run, Credential: en.Subject}
+			byRun[en.Run] = s
+		}
+		if err := s.add(en); err != nil {
+			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+		}
+	}
+	out := make([]Summary, 0, len(byRun))
+	for _, s := range byRun {
+		out = append(out, *s)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if !out[i].Opened.Equal(out[j].Opened) {
+			return out[i].Opened.Before(out[j].Opened)
+		}
+		return out[i].Run < out[j].Run
+	})
+	return out, nil
+}
+
+func (s *Summary) add(en journal.Entry) error {
+	switch rotation.Kind(en.Kind) {
+	case rotation.KindOpened:
+		var o struct{ Actor, Reason string }
+		if err := json.Unmarshal(en.Body, &o); err != nil {
+			return err
+		}
+		s.Opened, s.Actor, s.Reason = en.At, o.Actor, o.Reason
+	case rotation.KindStuck:
+		var o rotation.Stuck
+		if err := json.Unmarshal(en.Body, &o); err != nil {
+			return err
+		}
+		s.Stuck = o.Why
+	case rotation.KindResumed:
+		s.Stuck = ""
+	case rotation.KindClosed:
+		var o rotation.Closed
+		if err := json.Unmarshal(en.Body, &o); err != nil {
+			return err
+		}
+		s.Closed, s.Ending, s.Why, s.Current, s.Stuck = en.At, o.Ending, o.Why, o.Current, ""
+	}
+	return nil
+}
+
+// OpenRun returns the open run of a credential, if there is one.
+func (b Book) OpenRun(ctx context.Context, credential string) (Summary, bool, error) {
+	runs, err := b.Runs(ctx)
+	if err != nil {
+		return Summary{}, false, err
+	}
+	for _, s := range runs {
+		if s.Credential == credential && s.Open() {
+			return s, true, nil
+		}
+	}
+	return Summary{}, false, nil
+}

@@ -1,0 +1,101 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Check tells what a look at everything found.
+func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal, problems, used []string, s Style, now time.Time) string {
+	out := []string{s.Bold(spec.Name), ""}
+	good := func(format string, args ...any) {
+		out = append(out, "  "+s.Good("✓")+" "+fmt.Sprintf(format, args...))
+	}
+	if len(problems) == 0 {
+		found(spec, seen, good, now)
+	}
+	for _, p := range problems {
+		out = append(out, "  "+s.Bad("✗")+" "+p)
+	}
+	for _, r := range refusals {
+		out = append(out, "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
+	}
+	if len(used) > 0 {
+		out = append(out, "", "  "+s.Dim("credentials for the vendors came from"))
+		for _, u := range used {
+			out = append(out, "    "+u)
+		}
+	}
+	out = append(out, "")
+	switch n := len(problems) + len(refusals); n {
+	case 0:
+		out = append(out, "Everything that a run needs can be seen and is in order. That the vendors also accept writes shows at the first one, which can be undone.")
+	case 1:
+		out = append(out, "1 thing stands against a run; nothing was touched.")
+	default:
+		out = append(out, fmt.Sprintf("%d things stand against a run; nothing was touched.", n))
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), now time.Time) {
+	for _, h := range seen.Issuer.Live {
+		if h.ID == seen.Issuer.Owner {
+			good("%s lists the generation in use: %s, made %s, last used %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), Ago(h.LastSeen, now))
+			for _, p := range seen.Admission.Places {
+				if p.NamesAny(h) {
+					good("%s %q names it", p.Kind, p.Name)
+				}
+			}
+		}
+	}
+	if len(seen.Admission.Everyone) > 0 {
+		good("%q lets any valid generation in", seen.Admission.Everyone[0])
+	}
+	present := 0
+	for _, x := range seen.Store.Slots {
+		if x.Present {
+			present++
+		}
+	}
+	good("%s holds %d of %d slots", spec.Store.Key, present, len(seen.Store.Slots))
+	if seen.Store.History == "" {
+		good("%s gives earlier values back", spec.Store.Key)
+	}
+	for _, c := range seen.Consumers {
+		if len(c.Problems) == 0 {
+			good("%s runs %s on write %s; old ones may live on for %s", c.Key, processWord(c.Units), c.Mark, Span(c.Grace))
+		}
+	}
+	for _, g := range seen.Gates {
+		if g.Without == cred.Rejected && g.Wrong == cred.Rejected {
+			good("%s refuses nobody's and a made-up credential", g.URL)
+		}
+	}
+	for _, c := range seen.Checks {
+		if c.Class == cred.Done {
+			good("%s is true", c.URL)
+		}
+	}
+}
+
+func processWord(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}
+
+// Refusals tells why a plan cannot be made.
+func Refusals(name string, refusals []rotation.Refusal, s Style) string {
+	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was touched", s.Bad("refused"), s.Bold(name))}
+	for _, r := range refusals {
+		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
+	}
+	return strings.Join(out, "\n") + "\n"
+}

@@ -1,0 +1,142 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/rotation"
+)
+
+// Ending tells how a run came out.
+func Ending(st *rotation.State, s Style, now time.Time) string {
+	switch {
+	case st.Stuck != nil:
+		return stuckText(st, s)
+	case st.Closed == nil:
+		return fmt.Sprintf("%s is open.\n  go on  rekey resume %s\n", st.Run, st.Run)
+	case st.Closed.Ending == rotation.RefusedRun:
+		return refusedText(st, s)
+	case st.Closed.Ending == rotation.RolledBack:
+		return rolledBackText(st, s)
+	}
+	return rotatedText(st, s, now)
+}
+
+func rotatedText(st *rotation.State, s Style, now time.Time) string {
+	p := st.Plan
+	out := []string{fmt.Sprintf("%s  %s in %s", s.Good("rotated"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
+	out = append(out, indent(table([][]string{
+		{s.Dim("old"), p.Old.Name, s.Dim(p.Old.ID), s.Mind("deleted")},
+		{s.Dim("new"), s.Name(st.Made.Handle.Name), s.Dim(st.Made.Handle.ID), s.Good("in use")},
+	}, 2), "  ")...)
+	out = append(out, "")
+	rows := [][]string{{s.Dim("where"), s.Dim("slot"), s.Dim("before"), s.Dim("now")}}
+	group := func(key string, slots []rotation.SlotSeen) {
+		for i, x := range slots {
+			where := s.Dim(key)
+			if i > 0 {
+				where = ""
+			}
+			rows = append(rows, []string{where, x.Slot, x.Fingerprint.Short(), s.Good(st.Expected(key, x.Slot).Short())})
+		}
+	}
+	group(p.Spec.Store.Key, p.Seen.Store.Slots)
+	for _, c := range p.Seen.Consumers {
+		group(c.Key, c.Slots)
+	}
+	out = append(out, indent(table(rows, 2), "  ")...)
+	out = append(out, "", "  "+s.Bold("Proof"))
+	for _, e := range evidence(st) {
+		out = append(out, "  "+s.Good("✓")+" "+e)
+	}
+	if p.Spec.Cadence > 0 {
+		due := st.ClosedAt.Add(p.Spec.Cadence)
+		out = append(out, "", fmt.Sprintf("  next due %s (%s)", due.Format(time.DateOnly), Ago(due, now)))
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+// evidence collects what was seen, in the order of the plan.
+func evidence(st *rotation.State) []string {
+	var out []string
+	for _, step := range st.Plan.Steps {
+		p := st.Steps[step.ID]
+		if p == nil || p.Last == nil {
+			continue
+		}
+		switch step.Verb {
+		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Confirm, rotation.Delete:
+			for _, e := range p.Last.Evidence {
+				if step.Verb == rotation.Check {
+					e = step.Title + ": " + e
+				}
+				if !slices.Contains(out, e) {
+					out = append(out, e)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func rolledBackText(st *rotation.State, s Style) string {
+	out := []string{
+		fmt.Sprintf("%s  %s is as it was before", s.Mind("rolled back"), s.Bold(st.Opened.Credential)),
+		"",
+		"  why     " + st.Closed.Why,
+		fmt.Sprintf("  now     %s (%s) is in use everywhere; the new one is gone", st.Plan.Old.Name, st.Plan.Old.ID),
+	}
+	for _, l := range leftAlone(st) {
+		out = append(out, "  mind    "+l)
+	}
+	out = append(out, fmt.Sprintf("  next    mend what failed, then: rekey run %s", st.Opened.Credential))
+	return strings.Join(out, "\n") + "\n"
+}
+
+// leftAlone is what somebody else had changed and a rollback did not touch.
+func leftAlone(st *rotation.State) []string {
+	var out []string
+	for _, step := range st.Plan.Back {
+		if p := st.Steps[step.ID]; p != nil && p.Last != nil {
+			for _, e := range p.Last.Evidence {
+				if strings.Contains(e, "left alone") {
+					out = append(out, e)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func stuckText(st *rotation.State, s Style) string {
+	out := []string{
+		fmt.Sprintf("%s  %s needs you", s.Bad("stuck"), s.Bold(st.Opened.Credential)),
+		"",
+		"  failed  " + st.Stuck.Why,
+	}
+	for i, l := range st.Stuck.Live {
+		head := "  live    "
+		if i > 0 {
+			head = "          "
+		}
+		out = append(out, head+l)
+	}
+	out = append(out, "  next    "+st.Stuck.Next)
+	if !st.Final && st.Mode == rotation.Forward {
+		out = append(out, "  or      rekey rollback "+st.Run)
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+func refusedText(st *rotation.State, s Style) string {
+	out := []string{fmt.Sprintf("%s  %s was not touched", s.Bad("refused"), s.Bold(st.Opened.Credential)), "", "  why     " + st.Closed.Why}
+	for _, r := range st.Closed.Refusals {
+		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
+	}
+	if len(st.Closed.Refusals) == 0 {
+		out = append(out, "  now     the credential in use is as it was", "  next    mend what failed, then: rekey check "+st.Opened.Credential)
+	}
+	return strings.Join(out, "\n") + "\n"
+}

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"rekey/internal/rotation"
+)
+
+// Topic explains one word or code: what it means, and what to do.
+type Topic struct {
+	Word string
+	Text string
+}
+
+// topics are the words of the program and the codes of its refusals.
+var topics = map[string]string{
+	"credential":  "A named thing that is rotated (CF_ACCESS_SVC_CONSOLE), with its former names. Everything written for the name is written for the former names too, in the same write.",
+	"issuer":      "The vendor surface that makes and revokes the credential.",
+	"handle":      "The issuer's non-secret identity of one generation: its id, its client id, its name, when it expires.",
+	"bundle":      "The secret fields of one generation: client_id and client_secret. It lives in memory and at its destinations, nowhere else.",
+	"store":       "Where the truth about a credential is kept, with history: Infisical.",
+	"slot":        "One place that holds a value: a key in the store, a config var of an app.",
+	"consumer":    "Something that uses the credential and must be switched: a Heroku app.",
+	"admission":   "The vendor rule that lets a generation in: an Access policy or group. Rules name a token by its id, so a new token is in none until it is added, and the old one cannot be deleted before it is taken out of all.",
+	"probe":       "A check that answers accepted, denied, or could not tell. A place that lets anybody in proves nothing, so it is asked without any credential and with a made-up one first.",
+	"fingerprint": "A keyed hash of a value (HMAC-SHA256 under a key of this installation): the only trace of a value that is ever shown. Equal values have equal fingerprints.",
+	"plan":        "What will be done. `rekey plan NAME --out FILE` writes it down; `rekey run FILE` carries out exactly that, or refuses if anything has changed since.",
+	"journal":     "What was meant and what happened: an intent before every change, its outcome after. An intent without an outcome means that it may have happened; Rekey looks before it acts again.",
+	"run":         "One execution of a plan. It can be killed at any moment; `rekey resume` goes on.",
+	"intent":      "The journal's entry before a change. With the intent to delete the old generation, going back ends.",
+	"stuck":       "The run cannot go on by itself and says what is live, where, and the next command. Nothing is out: both generations may be live. Mend what it names, then `rekey resume RUN`.",
+	"rolled back": "Every consumer and the store hold the old credential again, and the new one is gone.",
+	"quiet":       "Before the old generation is retired the issuer must not have seen it in use for a while (timing.quiet). If it is still seen, something that is not registered uses it.",
+	"grace":       "How long old processes of a consumer may live on after new ones run: 30s on Heroku, 3m with preboot. Rekey waits that long before it takes the old credential away.",
+	"refresh":     "Cloudflare's Refresh extends the expiry and keeps the secret. It is not a rotation, and Rekey never uses it as one.",
+	"exit codes":  "0 done; 1 error, nothing was changed; 2 usage or rekey.yaml; 3 rolled back; 4 stuck; 5 waiting for a person; 10 the journal does not verify; 11 locked: another run is open.",
+
+	rotation.NothingStored:   "The store holds none of the slots, so there is no credential to replace. Put the one in use there by hand once; from then on Rekey keeps it.",
+	rotation.StoreTorn:       "The slots of the store do not belong to one generation: a new secret beside an old client id, or a former name that somebody forgot. Rotating over it would hide which one is in use. Set the slot that differs to the value of the others.",
+	rotation.StoreUnwritable: "A slot cannot be written safely: the vendor's own rotation manages it, its value may not be read, or its name stands there twice.",
+	rotation.NoHistory:       "The store did not give back an earlier value when it was asked for one. Without that a rollback could not restore it, so the run does not start.",
+	rotation.NotIssued:       "The client id in the store is not in the issuer's list of live tokens: the token was deleted, or the store holds something else. Rekey never guesses which token to delete.",
+	rotation.SwitchedOff:     "The generation in the store is switched off at the issuer, so nobody can be using it.",
+	rotation.NoRoom:          "The issuer allows only so many live generations, and a replacement needs room for a second one beside the old.",
+	rotation.PlaceStuck:      "A rule names the token where a second one beside it would not do the same: under require, where both would be needed, or in a SCIM configuration.",
+	rotation.ConsumerDrift:   "A consumer does not hold what the store holds: somebody changed it, or a rollback of its release brought an old value back. Rotating would overwrite that unseen.",
+	rotation.ConsumerUnwell:  "A consumer is unwell before the run, so its health after the run would prove nothing.",
+	rotation.OpenDoor:        "The place lets somebody in without a credential, or with a made-up one. A new credential that gets in there proves nothing.",
+	rotation.GateUnclear:     "The place refuses, but not in the way the gate does: a firewall, an error page, a redirect elsewhere. It cannot tell a good credential from a bad one.",
+	rotation.CheckFalse:      "A check of the procedure is not true before anything was changed. An expired cookie or a renamed site looks like this.",
+	rotation.PlanChanged:     "The world or rekey.yaml is not as it was when the plan was made. What was reviewed is not what would be done.",
+}
+
+// Explain returns the topic of a word, or the nearest ones.
+func Explain(word string) (string, bool) {
+	if text, ok := topics[strings.ToLower(word)]; ok {
+		return fmt.Sprintf("%s\n  %s\n", word, text), true
+	}
+	return "known are: " + strings.Join(Topics(), ", ") + "\n", false
+}
+
+// Topics lists all words and codes.
+func Topics() []string {
+	out := make([]string, 0, len(topics))
+	for w := range topics {
+		out = append(out, w)
+	}
+	sort.Strings(out)
+	return out
+}

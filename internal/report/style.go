@@ -1,0 +1,144 @@
+// Package report turns plans, states and histories into text for people.
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Style colours text, or does not.
+type Style struct {
+	Color bool
+	Width int // columns; 0: unlimited
+}
+
+func (s Style) paint(code, text string) string {
+	if !s.Color || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Bold, Dim and the colours paint a text.
+func (s Style) Bold(t string) string { return s.paint("1", t) }
+
+// Dim is for what is there to be looked up, not read.
+func (s Style) Dim(t string) string { return s.paint("2", t) }
+
+// Good is for what is proven.
+func (s Style) Good(t string) string { return s.paint("32", t) }
+
+// Bad is for what needs a person.
+func (s Style) Bad(t string) string { return s.paint("31", t) }
+
+// Mind is for what cannot be undone, and for waiting.
+func (s Style) Mind(t string) string { return s.paint("33", t) }
+
+// Name is for the names of things.
+func (s Style) Name(t string) string { return s.paint("36", t) }
+
+// visible is the width of a text without colours.
+func visible(t string) int {
+	n, in := 0, false
+	for _, r := range t {
+		switch {
+		case r == '\x1b':
+			in = true
+		case in && r == 'm':
+			in = false
+		case !in:
+			n++
+		}
+	}
+	return n
+}
+
+// pad fills up to a width.
+func pad(t string, width int) string {
+	if n := width - visible(t); n > 0 {
+		return t + strings.Repeat(" ", n)
+	}
+	return t
+}
+
+// Cut shortens an uncoloured text to a width.
+func Cut(t string, width int) string {
+	if width <= 0 || utf8.RuneCountInString(t) <= width {
+		return t
+	}
+	if width < 2 {
+		return ""
+	}
+	return string([]rune(t)[:width-1]) + "…"
+}
+
+// table lines columns up; cells may be coloured.
+func table(rows [][]string, gap int) []string {
+	var widths []int
+	for _, r := range rows {
+		for i, c := range r {
+			if i >= len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], visible(c))
+		}
+	}
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		var b strings.Builder
+		for j, c := range r {
+			if j == len(r)-1 {
+				b.WriteString(c)
+				break
+			}
+			b.WriteString(pad(c, widths[j]+gap))
+		}
+		out[i] = strings.TrimRight(b.String(), " ")
+	}
+	return out
+}
+
+func indent(lines []string, by string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		if l != "" {
+			out[i] = by + l
+		}
+	}
+	return out
+}
+
+// Span says a length of time as people do: 3m12s, 5h, 92d.
+func Span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Span(-d)
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return strings.TrimSuffix(d.Truncate(time.Second).String(), "0s")
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// Ago says how long something is past or ahead.
+func Ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case t.IsZero():
+		return "never"
+	case d < -time.Second:
+		return "in " + Span(-d)
+	case d < 2*time.Second:
+		return "just now"
+	default:
+		return Span(d) + " ago"
+	}
+}

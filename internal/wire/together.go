@@ -1,0 +1,52 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"rekey/internal/provider"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// Together runs independent calls side by side, waits for all, and joins their
+// errors in the order of the calls.
+func Together(calls ...func() error) error {
+	if len(calls) == 1 {
+		return calls[0]()
+	}
+	errs := make([]error, len(calls))
+	var wg sync.WaitGroup
+	for i, c := range calls {
+		wg.Go(func() { errs[i] = c() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// ReadOne reads one secret from a store that is named by place, for references.
+func ReadOne(ctx context.Context, vendor string, vendors map[string]sop.Vendor, env provider.Env, environment, path, key string) (secret.Value, error) {
+	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
+	v, err := o.vendor(vendor)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer v.Close(ctx)
+	stores, ok := v.(provider.Stores)
+	if !ok {
+		return secret.Value{}, fmt.Errorf("vendor %s cannot be a store", vendor)
+	}
+	settings, err := json.Marshal(map[string]string{"path": path, "environment": environment})
+	if err != nil {
+		return secret.Value{}, err
+	}
+	s, err := stores.Store(settings)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	held, err := s.Read(ctx, []string{key})
+	return held[key].Value, err
+}
