@@ -136,6 +136,7 @@ type Snapshot struct {
 // Progress is how far a consumer has come.
 type Progress struct {
 	Class    cred.Class // Done, Waiting or Failed
+	Unwell   bool       // Failed, although the values were taken up: processes crash
 	Detail   string     // what is being waited for, or what failed
 	Mark     string     // the write that is being followed
 	Slots    map[string]Held

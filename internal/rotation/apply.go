@@ -62,13 +62,14 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 		p.First = at
 	}
 	p.Last = o
+	p.Maybe = p.Maybe || o.Partly
 	st, _ := s.planStep(o.Step)
 	switch {
 	case o.Class == cred.Done:
-		p.Status, p.Done, p.Tries, p.Limits = Ended, at, 0, 0
+		p.Status, p.Done, p.Tries, p.Limits, p.Polls = Ended, at, 0, 0, 0
 	case o.Class == cred.Waiting:
-		p.Status, p.Next = Poll, at.Add(s.pause(p.Tries))
-		p.Tries++
+		p.Status, p.Next = Poll, at.Add(s.pause(p.Polls))
+		p.Polls++
 		p.Maybe = true
 	case o.Class == cred.Limited:
 		p.Status, p.Next = Retry, at.Add(max(o.RetryAfter, s.pause(p.Limits)))
@@ -90,7 +91,18 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 		s.created(o, at)
 	case Sweep:
 		s.swept(p, o)
+	case Resettle:
+		if o.Class == cred.Failed {
+			// The write that gave the old values back did not take: write again.
+			s.again(stepID(Return, st.Target), p.Next)
+		}
 	}
+}
+
+// again makes an ended step be tried once more, not before a time.
+func (s *State) again(id string, at time.Time) {
+	p := s.Step(id)
+	p.Status, p.Next = Retry, at
 }
 
 func (s *State) created(o *Outcome, at time.Time) {
@@ -151,7 +163,7 @@ func (s *State) resume() {
 			p.Status = Retry
 		}
 		if p.Status != Ended {
-			p.Tries, p.First, p.Next = 0, time.Time{}, time.Time{}
+			p.Tries, p.Limits, p.Polls, p.First, p.Next = 0, 0, 0, time.Time{}, time.Time{}
 		}
 	}
 }

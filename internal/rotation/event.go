@@ -70,6 +70,7 @@ type Outcome struct {
 	Why        string        `json:"why,omitempty"`      // in words
 	RetryAfter time.Duration `json:"retry,omitempty"`    // as the vendor asked
 	Already    bool          `json:"already,omitempty"`  // it was so; nothing was written
+	Partly     bool          `json:"partly,omitempty"`   // a part of it was done before it failed
 	Lost       bool          `json:"lost,omitempty"`     // the secret died with the process that made it
 	Evidence   []string      `json:"evidence,omitempty"` // what was seen, for the record
 	Calls      int           `json:"calls,omitempty"`    // requests that it took

@@ -121,7 +121,9 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 	}
 	r := s.round(now)
 	switch {
-	case r.failed != nil && s.Final:
+	case r.failed != nil && (s.Final || r.failed.Ask):
+		// Everything runs on the new one, and that is proven: going back would
+		// restart every consumer for the sake of what a person has to mend anyway.
 		return s.stuck(r)
 	case r.failed != nil:
 		return s.turnBack(r.failure())
@@ -245,7 +247,7 @@ func (s *State) readyAt(st Step, active map[string]bool) (time.Time, bool) {
 // giveUp says why a step is not to be tried any more; "" if it may be.
 func (s *State) giveUp(st *Step, p *Progress, now time.Time) string {
 	unanswered, refused := triesForward, 1
-	if s.Mode != Forward || s.Final {
+	if s.Mode != Forward || s.Final || st.Ask {
 		unanswered, refused = triesPatient, triesRefused
 	}
 	switch {

@@ -61,6 +61,7 @@ type Progress struct {
 	Maybe  bool      // its effect may have happened
 	Tries  int       // unsuccessful attempts in a row, since the last resume
 	Limits int       // rate limits met in a row
+	Polls  int       // "not yet" answers in a row
 	Clean  int       // sweeps in a row that found nothing
 	First  time.Time // first attempt, since the last resume
 	Next   time.Time // not before

@@ -94,7 +94,12 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 		return fromError(err)
 	}
 	o := rotation.Outcome{Class: p.Class, Why: p.Detail, Mark: p.Mark}
-	if p.Class != cred.Done {
+	if p.Unwell && a.Step.Verb == rotation.Resettle {
+		// It holds the old values and is unwell for other reasons: it may recover,
+		// and nothing better can be given to it.
+		o.Class = cred.Waiting
+	}
+	if o.Class != cred.Done {
 		return o
 	}
 	for _, slot := range place.SlotNames() {

@@ -135,6 +135,7 @@ func fromError(err error) rotation.Outcome { return outcomeOf("", err) }
 // another call failed: however clear that failure, the step may have happened.
 func afterEffect(err error) rotation.Outcome {
 	o := fromError(err)
+	o.Partly = true
 	if o.Class.NotApplied() && o.Class != cred.Limited {
 		o.Class = cred.Unknown
 	}

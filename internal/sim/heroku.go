@@ -109,6 +109,9 @@ func (s *State) herokuEvents(offer func(time.Time, func())) {
 			if p.Up.After(s.At) {
 				offer(p.Up, func() {})
 			}
+			if p.Crashed && !p.Hidden && !p.Started.Add(crashRestart).Before(s.At) {
+				offer(p.Started.Add(crashRestart), func() { s.restart(a, p) })
+			}
 		}
 	}
 }
@@ -158,6 +161,19 @@ func (s *State) finish(a *HerokuApp, r *Release) {
 			p.Stops = s.At
 		}
 		s.start(a, p.Name, p.Type, r)
+	}
+}
+
+// crashRestart is after how long a crashed dyno is started again; Heroku begins
+// sooner and backs off further [devcenter.heroku.com/articles/dyno-crash-restart-policy].
+const crashRestart = time.Minute
+
+func (s *State) restart(a *HerokuApp, p *Process) {
+	p.Hidden, p.Stops = true, s.At
+	for _, r := range a.Releases {
+		if r.Version == p.Release {
+			s.start(a, p.Name, p.Type, r)
+		}
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
+	"rekey/internal/rotation"
 	"rekey/internal/sim"
 )
 
@@ -23,9 +25,12 @@ const (
 	Refused     Kind = "refused"      // 403 in the vendor's own shape
 	Limited     Kind = "limited"      // 429 with Retry-After
 	Late        Kind = "late"         // as applied, and what was made is listed late
+
+	// RefusedForEver refuses every call of this kind from here on.
+	RefusedForEver Kind = "refused for ever"
 )
 
-// Kinds are all kinds.
+// Kinds are all kinds that hit a single call.
 var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limited, Late}
 
 // Fault is a kind of fault at the n-th call of a run.
@@ -43,6 +48,9 @@ func (s *Stage) Arrange(faults ...Fault) {
 			if f.Call == n {
 				return s.suffer(f.Kind, req, send)
 			}
+		}
+		if s.refused[endpoint(req)] {
+			return refusal(req, http.StatusForbidden), nil
 		}
 		return send()
 	}
@@ -64,10 +72,17 @@ func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, e
 		_, _ = send()
 		return answer(req, http.StatusBadGateway, "text/html", "<html>502 Bad Gateway</html>"), nil
 	case Late:
+		s.late, s.lateMade = true, s.lateMade || req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/service_tokens")
 		s.World.Turn(func(k *sim.Knobs) { k.ListLag = 1 })
 		_, _ = send()
 		return nil, io.ErrUnexpectedEOF
 	case Refused:
+		return refusal(req, http.StatusForbidden), nil
+	case RefusedForEver:
+		if s.refused == nil {
+			s.refused = map[string]bool{}
+		}
+		s.refused[endpoint(req)] = true
 		return refusal(req, http.StatusForbidden), nil
 	case Limited:
 		r := refusal(req, http.StatusTooManyRequests)
@@ -76,6 +91,13 @@ func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, e
 	}
 	panic("unknown kind of fault " + k)
 }
+
+// endpoint is the kind of a call: method and path without ids.
+func endpoint(req *http.Request) string {
+	return req.Method + " " + req.URL.Host + ids.ReplaceAllString(req.URL.Path, "*")
+}
+
+var ids = regexp.MustCompile(`[0-9a-f-]{36}`)
 
 // refusal answers in the shape of the vendor that was asked.
 func refusal(req *http.Request, status int) *http.Response {
@@ -106,6 +128,10 @@ type Scenario struct {
 	// Everyone: a rule lets any valid token in, so no rule has to be edited.
 	Everyone bool
 	Faults   []Fault
+	// Knobs of the world; nil: those of a realistic Heroku.
+	Knobs *sim.Knobs
+	// Damage breaks the plan, to see whether the judge sees it.
+	Damage func(*rotation.Plan)
 }
 
 func (sc Scenario) String() string {

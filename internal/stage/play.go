@@ -13,6 +13,9 @@ type Verdict struct {
 	Ending   string   // rotated, rolled back, refused, stuck
 	Broken   []string // promises
 	Calls    int
+	Seed     int64
+	Late     bool // a late fault was among them
+	Made     bool // and it met a creation
 	Err      error
 	Stage    *Stage
 	Stuck    *rotation.Stuck
@@ -22,14 +25,19 @@ type Verdict struct {
 
 // Run plays a scenario to its end and judges it.
 func (sc Scenario) Run(seed int64) Verdict {
-	s := New(seed, Knobs)
+	knobs := Knobs
+	if sc.Knobs != nil {
+		knobs = *sc.Knobs
+	}
+	s := New(seed, knobs)
+	s.damage = sc.Damage
 	if sc.Everyone {
 		s.World.Look(openToEveryone)
 	}
 	s.Arrange(sc.Faults...)
-	v := Verdict{Scenario: sc, Stage: s}
+	v := Verdict{Scenario: sc, Stage: s, Seed: seed}
 	result, err := s.Play(sc.Credential)
-	v.Calls, v.Err = s.Calls, err
+	v.Calls, v.Err, v.Late, v.Made = s.Calls, err, s.late, s.lateMade
 	if err != nil {
 		return v
 	}
@@ -40,6 +48,7 @@ func (sc Scenario) Run(seed int64) Verdict {
 	case st.Stuck != nil:
 		v.Ending, v.Stuck = "stuck", st.Stuck
 		s.Before = nil
+		s.World.Turn(func(k *sim.Knobs) { k.Crash, k.Release = false, "" })
 		again, err := s.Resume()
 		v.Err = err
 		v.Healed = err == nil && again.State.Closed != nil

@@ -34,6 +34,10 @@ type Stage struct {
 	Confirm func(context.Context, rotation.Ask) (string, error)
 	// Sources of secrets, over the world's own environment.
 	Env map[string]string
+
+	late, lateMade bool            // a late fault happened; it met a creation
+	refused        map[string]bool // kinds of calls that are refused for ever
+	damage         func(*rotation.Plan)
 }
 
 // Crash is what a simulated kill panics with.
@@ -159,6 +163,9 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 		return result, false, err
 	}
 	state := rotation.Fold(events)
+	if s.damage != nil {
+		s.Log.Damage = s.damage
+	}
 	if len(events) > 1 {
 		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test"}}
 		if err := s.Log.Append(context.Background(), e); err != nil {
@@ -216,6 +223,8 @@ type Log struct {
 	Lines []Line
 	// Fail makes the next append fail.
 	Fail error
+	// Damage breaks a plan on its way into the journal.
+	Damage func(*rotation.Plan)
 }
 
 // Line is one entry.
@@ -232,6 +241,9 @@ func (l *Log) Append(_ context.Context, events ...rotation.Event) error {
 		return l.Fail
 	}
 	for _, e := range events {
+		if e.Planned != nil && l.Damage != nil {
+			l.Damage(e.Planned)
+		}
 		b, err := e.Body()
 		if err != nil {
 			return err

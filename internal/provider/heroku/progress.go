@@ -22,6 +22,9 @@ func (a *app) Progress(ctx context.Context, since string, slots []string) (provi
 		return provider.Progress{}, err
 	}
 	ours, found := follow(newest, noted, slots)
+	if since == "" {
+		ours, found = inForce(newest)
+	}
 	if !found {
 		return provider.Progress{Class: cred.Waiting, Detail: fmt.Sprintf("no release after v%d yet", noted)}, nil
 	}
@@ -46,6 +49,7 @@ func (a *app) Progress(ctx context.Context, since string, slots []string) (provi
 	}
 	p.Evidence = append(p.Evidence, fmt.Sprintf("release v%d succeeded", ours.Version))
 	p.Class, p.Detail = a.readiness(running, ours.Version)
+	p.Unwell = p.Class == cred.Failed
 	if p.Class == cred.Done {
 		p.Evidence = append(p.Evidence, p.Detail)
 	}
@@ -64,6 +68,17 @@ func follow(newest []release, noted int, slots []string) (release, bool) {
 		}
 	}
 	return ours, ours.Version != 0
+}
+
+// inForce is the release that runs when nothing was written: the newest that
+// succeeded, unless a newer one is on its way.
+func inForce(newest []release) (release, bool) {
+	for _, r := range newest {
+		if r.Status == "pending" || r.Status == "succeeded" {
+			return r, true
+		}
+	}
+	return release{}, false
 }
 
 // readiness looks at every process.

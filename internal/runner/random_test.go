@@ -1,0 +1,158 @@
+package runner_test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/stage"
+)
+
+var (
+	seedFlag  = flag.Int64("seed", 1, "first seed of the random schedules")
+	schedules = flag.Int("schedules", 3000, "how many random schedules")
+	endless   = flag.Bool("endless", false, "random schedules until a promise is broken")
+)
+
+// TestRandomFaults plays schedules of any number of faults in worlds of every
+// kind. A broken promise is found again with -seed.
+func TestRandomFaults(t *testing.T) {
+	n := *schedules
+	if raceEnabled || testing.Short() {
+		n = min(n, 300)
+		t.Logf("ONLY %d SCHEDULES (-short or -race)", n)
+	}
+	y := newTally(t, true)
+	workers(func(work chan<- func()) {
+		for i := int64(0); *endless && !t.Failed() || i < int64(n); i++ {
+			seed := *seedFlag + i
+			work <- func() { y.add(randomScenario(seed).Run(seed)) }
+		}
+	})
+	y.done(0.10)
+}
+
+func randomScenario(seed int64) stage.Scenario {
+	r := rand.New(rand.NewPCG(uint64(seed), 0))
+	sc := variations[r.IntN(len(variations))]
+	for range 1 + r.IntN(7) {
+		sc.Faults = append(sc.Faults, stage.Fault{Call: 1 + r.IntN(60), Kind: stage.Kinds[r.IntN(len(stage.Kinds))]})
+	}
+	k := stage.Knobs
+	second := func(n int) sim.Duration { return sim.Duration(time.Duration(r.IntN(n)) * time.Second) }
+	some := func(f func()) {
+		if r.IntN(4) == 0 {
+			f()
+		}
+	}
+	some(func() { k.EdgeDelay = second(30) })
+	some(func() { k.ListLag = r.IntN(3) })
+	some(func() { k.ReleaseDelay = second(60) })
+	some(func() { k.Preboot = true })
+	some(func() { k.BootDelay = second(40) })
+	some(func() { k.Strict = true })
+	switch r.IntN(12) {
+	case 0:
+		k.Release, k.ReleaseDelay = "failed", second(60)
+	case 1:
+		k.Crash = true
+	}
+	sc.Knobs = &k
+	return sc
+}
+
+// TestLastingRefusal lets a vendor refuse one kind of call for ever, from every
+// moment of the run on. Nothing may be out. Where the run cannot end by itself it
+// says what is live; once the vendor gives in, resume ends it.
+func TestLastingRefusal(t *testing.T) {
+	y := newTally(t, true)
+	early := map[string]int{}
+	workers(func(work chan<- func()) {
+		for _, sc := range variations {
+			for call := 1; call <= sc.Run(1).Calls; call++ {
+				one := sc
+				one.Faults = []stage.Fault{{Call: call, Kind: stage.RefusedForEver}}
+				work <- func() {
+					v := one.Run(1)
+					y.add(v)
+					if v.Ending == "stuck" && !strings.Contains(v.Stuck.Live[0], "may be deleted") && !strings.Contains(v.Stuck.Live[0], "is deleted") {
+						y.mu.Lock()
+						early[v.Stuck.Why]++
+						y.mu.Unlock()
+					}
+				}
+			}
+		}
+	})
+	for why, n := range early {
+		t.Logf("stuck before the point of no return, %d times: %s", n, why)
+	}
+	y.done(1)
+}
+
+// TestTheJudgeSees breaks the plan in ways that must break a promise: a judge
+// that finds nothing here finds nothing anywhere.
+func TestTheJudgeSees(t *testing.T) {
+	drop := func(verbs ...rotation.Verb) func(*rotation.Plan) {
+		return func(p *rotation.Plan) {
+			gone := map[string]bool{}
+			for _, list := range []*[]rotation.Step{&p.Steps, &p.Back} {
+				var kept []rotation.Step
+				for _, st := range *list {
+					if contains(verbs, st.Verb) {
+						gone[st.ID] = true
+						continue
+					}
+					kept = append(kept, st)
+				}
+				for i := range kept {
+					var needs []string
+					for _, n := range kept[i].Needs {
+						if !gone[n] {
+							needs = append(needs, n)
+						}
+					}
+					kept[i].Needs = needs
+				}
+				*list = kept
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		damage  func(*rotation.Plan)
+		faults  []stage.Fault
+		promise string
+	}{
+		{"consumers are never switched", drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
+		{"old processes are not waited for", func(p *rotation.Plan) {
+			drop(rotation.Quiet)(p)
+		}, nil, "promise 1"},
+		{"the old one is never deleted", drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
+		{"the store is left out", drop(rotation.Store), nil, "promise 3"},
+		{"a rollback forgets the new one", drop(rotation.Discard), []stage.Fault{{Call: 19, Kind: stage.Refused}}, "promise 3"},
+		{"a rollback forgets the consumers", drop(rotation.Return, rotation.Resettle), []stage.Fault{{Call: 25, Kind: stage.Refused}}, "promise 1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sc := variations[0]
+			sc.Faults, sc.Damage = tt.faults, tt.damage
+			v := sc.Run(1)
+			if !strings.Contains(strings.Join(v.Broken, "\n"), tt.promise) {
+				t.Errorf("ended %q, and the judge found only %v (%v)", v.Ending, v.Broken, v.Err)
+			}
+		})
+	}
+}
+
+func contains(list []rotation.Verb, v rotation.Verb) bool {
+	for _, x := range list {
+		if x == v {
+			return true
+		}
+	}
+	return false
+}
