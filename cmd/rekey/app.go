@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,8 +33,18 @@ credential, proves it, stores it, hands it to everything that uses it, proves
 that they use it, and only then takes the old one away.
 
 Start with  rekey demo  (nothing to set up), then  rekey init.`,
-		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			err := fmt.Errorf("unknown command %s", args[0])
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				err = fmt.Errorf("%w (did you mean %s?)", err, near[0])
+			}
+			return fmt.Errorf("%w\n  next  rekey --help", err)
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -55,6 +66,17 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 func terminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// questions is where a person is asked: standard error, or the terminal itself
+// if that was led elsewhere.
+func (a *app) questions() (io.Writer, func()) {
+	if !terminal(a.err) {
+		if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+			return tty, func() { _ = tty.Close() }
+		}
+	}
+	return a.err, func() {}
 }
 
 func (a *app) style(stream any) report.Style {

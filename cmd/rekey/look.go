@@ -10,6 +10,7 @@ import (
 
 	"rekey/internal/report"
 	"rekey/internal/rotation"
+	"rekey/internal/runner"
 	"rekey/internal/screen"
 	"rekey/internal/sop"
 )
@@ -57,9 +58,9 @@ func (a *app) checkCommand() *cobra.Command {
 				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
 			}
 			if a.json {
-				err = a.printJSON(map[string]any{"credential": w.spec.Name, "ok": problems == nil && len(refusals) == 0, "seen": seen, "refusals": refusals, "problems": lines(problems), "used": w.finder.Used()})
+				err = a.printJSON(map[string]any{"credential": w.spec.Name, "ok": problems == nil && len(refusals) == 0, "seen": seen, "refusals": refusals, "problems": runner.Problems(problems), "used": w.finder.Used()})
 			} else {
-				a.print("%s", report.Check(w.spec, seen, refusals, lines(problems), w.finder.Used(), a.style(a.out), a.now()))
+				a.print("%s", report.Check(w.spec, seen, refusals, runner.Problems(problems), w.finder.Used(), a.style(a.out), a.now()))
 				a.print("%s", w.countedCalls())
 			}
 			if err == nil && (problems != nil || len(refusals) > 0) {
@@ -68,21 +69,6 @@ func (a *app) checkCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-// lines takes joined errors apart.
-func lines(err error) []string {
-	if err == nil {
-		return nil
-	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var out []string
-		for _, e := range many.Unwrap() {
-			out = append(out, lines(e)...)
-		}
-		return out
-	}
-	return []string{err.Error()}
 }
 
 // workOn opens everything for a credential by name.
@@ -117,7 +103,7 @@ func (a *app) plan(ctx context.Context, name, out string) error {
 	defer w.close()
 	seen, err := w.runner(screen.Quiet{}).Observe(ctx, w.spec)
 	if err != nil {
-		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(lines(err)), name)}
+		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(err)), name)}
 	}
 	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
 	if len(refusals) > 0 {

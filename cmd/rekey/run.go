@@ -104,7 +104,7 @@ func (a *app) canConfirm(name, confirm string) error {
 	switch {
 	case confirm != "" && confirm != name:
 		return usage("--confirm says %s, but this is %s", confirm, name)
-	case confirm == "" && !(terminal(a.in) && terminal(a.err)):
+	case confirm == "" && !terminal(a.in):
 		return usage("nobody can be asked here, and the last step cannot be undone\n  next  rekey run %s --confirm %s", name, name)
 	}
 	return nil
@@ -243,14 +243,16 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 		if !terminal(a.in) || a.json {
 			return "", runner.ErrNotConfirmed
 		}
-		style := a.style(a.err)
+		out, done := a.questions()
+		defer done()
+		style := a.style(out)
 		for range 3 {
 			question := []string{"", "  " + style.Mind("Everything is proven. What follows cannot be undone:")}
 			for _, f := range ask.For {
 				question = append(question, "    "+f)
 			}
 			release := s.Hold(len(question) + 1)
-			_, _ = fmt.Fprintf(a.err, "%s\n  Type %s to go on (nothing: stop here, both stay live): ", strings.Join(question, "\n"), style.Bold(ask.Name))
+			_, _ = fmt.Fprintf(out, "%s\n  Type %s to go on (nothing: stop here, both stay live): ", strings.Join(question, "\n"), style.Bold(ask.Name))
 			answer, err := readLine(ctx, a.in)
 			release()
 			switch {
@@ -275,4 +277,3 @@ func readPlan(path string) (*rotation.Plan, error) {
 	}
 	return &p, nil
 }
-

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -96,7 +97,9 @@ func (f *Finder) note(s string) {
 func (f *Finder) Used() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]string{}, f.used...)
+	out := append([]string{}, f.used...)
+	sort.Strings(out) // they were used side by side, in any order
+	return out
 }
 
 // isSet reports whether a reference could be tried, without running a command.

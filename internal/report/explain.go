@@ -50,6 +50,7 @@ var topics = map[string]string{
 	rotation.OpenDoor:        "The place lets somebody in without a credential, or with a made-up one. A new credential that gets in there proves nothing.",
 	rotation.GateUnclear:     "The place refuses, but not in the way the gate does: a firewall, an error page, a redirect elsewhere. It cannot tell a good credential from a bad one.",
 	rotation.CheckFalse:      "A check of the procedure is not true before anything was changed. An expired cookie or a renamed site looks like this.",
+	rotation.NotSeen:         "Something that a run needs could not be looked at: the message says which vendor refused or did not answer. Nothing is begun on half a picture.",
 	rotation.PlanChanged:     "The world or rekey.yaml is not as it was when the plan was made. What was reviewed is not what would be done.",
 }
 

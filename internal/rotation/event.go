@@ -73,6 +73,7 @@ type Outcome struct {
 	Partly     bool          `json:"partly,omitempty"`   // a part of it was done before it failed
 	Lost       bool          `json:"lost,omitempty"`     // the secret died with the process that made it
 	Evidence   []string      `json:"evidence,omitempty"` // what was seen, for the record
+	Problems   []string      `json:"problems,omitempty"` // observe: everything that could not be seen
 	Calls      int           `json:"calls,omitempty"`    // requests that it took
 
 	Handle *cred.Handle `json:"handle,omitempty"` // create: the new generation

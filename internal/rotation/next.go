@@ -74,17 +74,21 @@ func Next(s *State, now time.Time, holds bool) Decision {
 func (s *State) observe(now time.Time) Decision {
 	p := s.Observing
 	give := func(why string) Decision {
-		return Decision{Close: &Closed{Ending: RefusedRun, Why: why}}
+		c := &Closed{Ending: RefusedRun, Why: why}
+		if p.Last != nil {
+			for _, problem := range p.Last.Problems {
+				c.Refusals = append(c.Refusals, Refusal{Code: NotSeen, What: problem, Then: "mend it, then look again with: rekey check " + s.Opened.Credential})
+			}
+		}
+		return Decision{Close: c}
 	}
 	switch {
 	case p.Last == nil:
 		return Decision{Observe: true}
 	case s.Asked != nil:
 		return give("a person asked to go back; nothing had been touched")
-	case p.Status == Broken:
-		return give(p.Last.Why)
-	case p.Tries >= triesRefused || p.Limits > limitsInARow:
-		return give(p.Last.Why)
+	case p.Status == Broken, p.Tries >= triesRefused, p.Limits > limitsInARow:
+		return give("not everything could be seen")
 	case p.Next.After(now):
 		return Decision{Wait: &Wait{Until: p.Next, For: []string{"observe: " + p.Last.Why}}}
 	}

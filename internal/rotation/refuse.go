@@ -31,6 +31,7 @@ const (
 	OpenDoor        = "open-door"
 	GateUnclear     = "gate-unclear"
 	CheckFalse      = "check-false"
+	NotSeen         = "not-seen"
 )
 
 // refuse collects everything that stands against a run.

@@ -20,8 +20,10 @@ func (s *State) Live() []string {
 	switch {
 	case s.done(string(Delete)):
 		out = append(out, old+", is deleted")
-	case s.Final:
+	case s.Final && s.tried(string(Delete)):
 		out = append(out, old+", may be deleted")
+	case s.Final:
+		out = append(out, old+", is live: the vendor refused to delete it"+s.dismissed())
 	default:
 		out = append(out, old+", is live"+s.dismissed())
 	}

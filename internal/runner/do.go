@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -97,6 +98,37 @@ func outcomeOf(step string, err error) rotation.Outcome {
 		o.RetryAfter = max(o.RetryAfter, cred.RetryAfter(e))
 	}
 	return o
+}
+
+// Problems takes joined errors apart into lines. What one vendor answered to
+// several calls for the same reason is said once.
+func Problems(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var order []string
+	ops, same := map[string][]string{}, map[string]*cred.Error{}
+	for _, e := range leaves(err) {
+		ce, ok := errors.AsType[*cred.Error](e)
+		if !ok {
+			order = append(order, e.Error())
+			continue
+		}
+		key := fmt.Sprintf("%s|%s|%d|%s|%s", ce.Vendor, ce.Class, ce.Status, ce.Code, ce.Why)
+		if same[key] == nil {
+			order = append(order, key)
+			same[key] = ce
+		}
+		ops[key] = append(ops[key], ce.Op)
+	}
+	for i, key := range order {
+		if ce := same[key]; ce != nil {
+			all := *ce
+			all.Op = strings.Join(ops[key], ", ")
+			order[i] = all.Error()
+		}
+	}
+	return order
 }
 
 // leaves takes joined errors apart.

@@ -165,7 +165,11 @@ func (r *Runner) plan(ctx context.Context) error {
 	seen, err := r.Observe(context.WithoutCancel(ctx), r.state.Opened.Spec)
 	if err != nil {
 		o := outcomeOf(rotation.ObserveStep, err)
-		o.Calls = r.calls() - before
+		o.Problems = Problems(err)
+		o.Why, o.Calls = o.Problems[0], r.calls()-before
+		if n := len(o.Problems); n > 1 {
+			o.Why += fmt.Sprintf(" (and %d more)", n-1)
+		}
 		return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
 	}
 	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Can, r.state.Run)

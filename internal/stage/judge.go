@@ -7,6 +7,7 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sim"
+	"rekey/internal/sop"
 )
 
 // Judge compares the world and the journal with the promises and returns every
@@ -49,43 +50,54 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		}
 		return
 	}
+	live, broken := Agreement(w, st.Opened.Spec)
+	for _, b := range broken {
+		bad("%s", b)
+	}
+	if live == nil {
+		return
+	}
+	isNew := strings.Contains(live.Name, st.Run)
+	if isNew != (st.Closed.Ending == rotation.Rotated) {
+		bad("promise 6: the ending is %q, but %s is live", st.Closed.Ending, live.Name)
+	}
+	if in, want := namedIn(w, live.ID), len(st.Plan.Seen.Admission.Places); in != want {
+		bad("promise 3: the live token is named in %d places, want %d", in, want)
+	}
+	if got := stored(w, "UNRELATED"); got != "not ours" {
+		bad("what is not ours was changed: UNRELATED is %q", got)
+	}
+}
+
+// Agreement judges promise 3 for one credential from the world alone: exactly one
+// live token bears its name, and store and app hold that one under every name.
+func Agreement(w *sim.State, spec sop.Spec) (live *sim.Token, broken []string) {
+	bad := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	var ours []*sim.Token
 	for _, t := range w.Cloudflare.Tokens {
-		if strings.HasPrefix(t.Name, "raxx-"+st.Opened.Spec.Scope+"-svc-") {
+		if strings.HasPrefix(t.Name, "raxx-"+spec.Scope+"-svc-") {
 			ours = append(ours, t)
 		}
 	}
 	if len(ours) != 1 {
 		bad("promise 3: %d live tokens bear our name: %s", len(ours), names(ours))
-		return
+		return nil, broken
 	}
-	live := ours[0]
-	isNew := strings.Contains(live.Name, st.Run)
-	if isNew != (st.Closed.Ending == rotation.Rotated) {
-		bad("promise 6: the ending is %q, but %s is live", st.Closed.Ending, live.Name)
-	}
-	slots := []string{st.Opened.Credential}
-	slots = append(slots, st.Opened.Spec.Former...)
-	for _, n := range slots {
+	live = ours[0]
+	for _, n := range append([]string{spec.Name}, spec.Former...) {
 		for slot, want := range map[string]string{n: live.Secret, n + "__CLIENT_ID": live.ClientID} {
 			if got := stored(w, slot); got != want {
 				bad("promise 3: the store's %s is not of the live token", slot)
 			}
 		}
-		vars := current(w.Heroku.Apps[0])
-		if vars[n] != live.ClientID+":"+live.Secret {
+		if current(w.Heroku.Apps[0])[n] != live.ClientID+":"+live.Secret {
 			bad("promise 3: the app's %s is not of the live token", n)
 		}
-	}
-	if in, want := namedIn(w, live.ID), len(st.Plan.Seen.Admission.Places); in != want {
-		bad("promise 3: the live token is named in %d places, want %d", in, want)
 	}
 	if in := namedStrays(w); in != "" {
 		bad("promise 3: a rule still names %s, which is not live", in)
 	}
-	if got := stored(w, "UNRELATED"); got != "not ours" {
-		bad("what is not ours was changed: UNRELATED is %q", got)
-	}
+	return live, broken
 }
 
 func names(ts []*sim.Token) string {

@@ -1,0 +1,108 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rekey/internal/sop"
+)
+
+// criticalPath is the longest chain of calls of the SOP's run that must follow
+// one another; everything else runs beside it.
+var criticalPath = []string{
+	"log in to the store", "read the slots", "prove that history can be read",
+	"create",
+	"read the policy", "write the policy",
+	"probe with the new one",
+	"write the store", "read it back",
+	"write the app",
+	"find the release", "look at dynos and config vars",
+	"check, and ask when the old one was last used",
+	"read the policy", "write the policy",
+	"delete the old one",
+	"probe with the old one and the new one",
+}
+
+// BenchmarkRun times the whole binary on vendors that take 100 ms for every
+// answer, and prints how much longer than its critical path that takes.
+func BenchmarkRun(b *testing.B) {
+	const latency = 100 * time.Millisecond
+	path, err := binary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var wall time.Duration
+	var rss int64
+	calls, entries := 0, 0
+	for b.Loop() {
+		dir := b.TempDir()
+		out, err := exec.Command(path, "-C", dir, "demo", "--folder", "d", "--latency", "0s", "--json").CombinedOutput()
+		if err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		dir = filepath.Join(dir, "d")
+		file := filepath.Join(dir, "rekey.yaml")
+		config := strings.NewReplacer("quiet: 1s", "quiet: 0s", "grace: 1s ", "grace: 0s ").Replace(demoConfig())
+		world := filepath.Join(dir, "world.json")
+		w, err := os.ReadFile(world)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w = []byte(strings.Replace(string(w), `"knobs": {`, `"knobs": {"latency": "`+latency.String()+`",`, 1))
+		w = []byte(strings.Replace(string(w), `"shutdown": "1s"`, `"shutdown": "0s"`, 1))
+		if err := os.WriteFile(world, w, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+			b.Fatal(err)
+		}
+		cmd := exec.Command(path, "-C", dir, "run", "CF_ACCESS_SVC_VAULT", "--confirm", "CF_ACCESS_SVC_VAULT", "--json")
+		start := time.Now()
+		out, err = cmd.Output()
+		wall += time.Since(start)
+		if err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		rss = max(rss, int64(usage.Maxrss))
+		calls = strings.Count(string(out), `"type":"call"`)
+		entries = strings.Count(string(out), `"type":"event"`)
+	}
+	n := time.Duration(b.N)
+	path17 := time.Duration(len(criticalPath)) * latency
+	b.ReportMetric(float64(wall/n)/float64(path17), "x-critical-path")
+	b.ReportMetric(float64((wall/n - path17).Milliseconds()), "ms-over-path")
+	b.ReportMetric(float64(calls), "calls")
+	b.ReportMetric(float64(entries), "journal-entries")
+	mib := float64(rss) / 1024 // Linux counts KiB
+	if runtime.GOOS == "darwin" {
+		mib /= 1024
+	}
+	b.ReportMetric(mib, "MiB-peak")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkLint reads a file with a thousand credentials.
+func BenchmarkLint(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(sop.Example())
+	for i := range 1000 {
+		name := "N" + strings.Repeat("X", i%7) + string(rune('A'+i%26)) + string(rune('A'+i/26%26)) + string(rune('A'+i/676))
+		text.WriteString("\n  CF_ACCESS_SVC_" + name + ":\n    consumers: [{app: app-" + strings.ToLower(name) + "}]\n")
+	}
+	src := []byte(text.String())
+	if _, err := sop.Parse("bench.yaml", src); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		_, _ = sop.Parse("bench.yaml", src)
+	}
+}

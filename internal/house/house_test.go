@@ -1,0 +1,277 @@
+// Package house holds tests only: floors, package comments, where secrets may be revealed, and that every vendor conforms.
+package house
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+
+	"rekey/internal/provider/all"
+	"rekey/internal/schemagen"
+	"rekey/internal/sop"
+)
+
+const root = "../.."
+
+// floors: imports go only down. A package imports what stands on a lower floor;
+// what stands on the same floor only where it is named under neighbours.
+var floors = map[string]int{
+	"internal/cred": 0, "internal/secret": 0,
+	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1,
+	"internal/rotation": 2, "internal/provider": 2,
+	"internal/provider/*": 3, "internal/refs": 3, "internal/history": 3, "internal/runner": 3,
+	"internal/report": 4, "internal/provider/all": 4,
+	"internal/screen": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5,
+	"internal/stage": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/house": 6,
+	"cmd/rekey": 7,
+}
+
+// neighbours may be imported from the same floor.
+var neighbours = map[string][]string{
+	"internal/secret": {"internal/cred"},
+}
+
+type pkg struct {
+	ImportPath, Dir, Doc string
+	Imports, Deps        []string
+	GoFiles              []string
+}
+
+// packages of this module, with what they import outside of tests.
+func packages(t *testing.T) map[string]pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,Imports,Deps,GoFiles", "./...")
+	cmd.Dir = root
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string]pkg{}
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for dec.More() {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimPrefix(p.ImportPath, "rekey/")] = p
+	}
+	return all
+}
+
+func floorOf(name string) (int, bool) {
+	if f, ok := floors[name]; ok {
+		return f, true
+	}
+	if dir, _ := filepath.Split(name); dir == "internal/provider/" {
+		return floors["internal/provider/*"], true
+	}
+	return 0, false
+}
+
+func TestImportsGoOnlyDown(t *testing.T) {
+	pkgs := packages(t)
+	if len(pkgs) < 15 {
+		t.Fatalf("go list found only %d packages", len(pkgs))
+	}
+	for name, p := range pkgs {
+		mine, ok := floorOf(name)
+		if !ok {
+			t.Errorf("%s stands on no floor; give it one in floors and in docs/architecture.md", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			other, ours := strings.CutPrefix(imp, "rekey/")
+			if !ours {
+				continue
+			}
+			theirs, _ := floorOf(other)
+			if theirs < mine || contains(neighbours[name], other) {
+				continue
+			}
+			t.Errorf("%s (floor %d) imports %s (floor %d)", name, mine, other, theirs)
+		}
+	}
+}
+
+// secretFree packages cannot reach a secret, even indirectly: that there is none
+// in a plan, a journal or a report is a fact of the import graph.
+var secretFree = []string{"internal/sop", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen"}
+
+func TestTheSecretFreeHalfCannotReachASecret(t *testing.T) {
+	pkgs := packages(t)
+	for _, name := range secretFree {
+		p, ok := pkgs[name]
+		if !ok {
+			t.Errorf("%s is gone; take it off the list", name)
+		}
+		if contains(p.Deps, "rekey/internal/secret") {
+			t.Errorf("%s reaches internal/secret", name)
+		}
+	}
+	if !contains(pkgs["internal/runner"].Deps, "rekey/internal/secret") {
+		t.Error("the test sees no dependency where there is one")
+	}
+}
+
+// reveals are the only places where a secret becomes a string.
+var reveals = regexp.MustCompile(`^(internal/secret|internal/vendorhttp|internal/provider/[a-z]+)/[a-z_]+\.go$`)
+
+func TestSecretsAreRevealedOnlyOnTheWayOut(t *testing.T) {
+	found := 0
+	eachFile(t, func(path string, f *ast.File, _ *token.FileSet) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Reveal" {
+				found++
+				if !reveals.MatchString(path) {
+					t.Errorf("%s reveals a secret", path)
+				}
+			}
+			return true
+		})
+	})
+	if found == 0 {
+		t.Error("no Reveal was found at all: has it another name now?")
+	}
+}
+
+// eachFile visits every Go file that is no test.
+func eachFile(t *testing.T, visit func(path string, f *ast.File, fset *token.FileSet)) {
+	t.Helper()
+	fset := token.NewFileSet()
+	for _, p := range packages(t) {
+		for _, name := range p.GoFiles {
+			full := filepath.Join(p.Dir, name)
+			f, err := parser.ParseFile(fset, full, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			abs, _ := filepath.Abs(root)
+			rel, err := filepath.Rel(abs, full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(filepath.ToSlash(rel), f, fset)
+		}
+	}
+}
+
+func TestNoInitAndNoGlobals(t *testing.T) {
+	eachFile(t, func(path string, f *ast.File, _ *token.FileSet) {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s has an init", path)
+			}
+		}
+	})
+}
+
+func TestEveryPackageHasItsSentence(t *testing.T) {
+	for name, p := range packages(t) {
+		if strings.TrimSpace(p.Doc) == "" && len(p.GoFiles) > 0 {
+			t.Errorf("%s has no package comment", name)
+		}
+	}
+}
+
+func TestEveryVendorConforms(t *testing.T) {
+	for _, d := range all.Vendors() {
+		dir := filepath.Join(root, "internal/provider", d.Name)
+		for _, file := range []string{"conform_test.go", "doc.md"} {
+			b, err := os.ReadFile(filepath.Join(dir, file))
+			if err != nil {
+				t.Errorf("vendor %s: %v", d.Name, err)
+			} else if len(b) < 200 {
+				t.Errorf("vendor %s: %s says next to nothing", d.Name, file)
+			}
+		}
+		if d.Doc == "" || d.Title == "" || d.Connection == nil {
+			t.Errorf("vendor %s: its descriptor is not complete", d.Name)
+		}
+	}
+}
+
+func TestSchemaIsMadeFromTheTypes(t *testing.T) {
+	// The comments are read relative to the module's folder.
+	t.Chdir(root)
+	want, err := schemagen.Schema(".", all.Vendors())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, sop.Schema()) {
+		t.Error("internal/sop/rekey.schema.json is not what the types say; run: go generate ./internal/sop")
+	}
+}
+
+// linked is the checked-in list of modules that the binary links: a new
+// dependency is a visible diff with a reason.
+func TestDependenciesAreListed(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./cmd/rekey")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range strings.Fields(string(out)) {
+		seen[m] = true
+	}
+	delete(seen, "rekey")
+	var got []string
+	for m := range seen {
+		got = append(got, m)
+	}
+	sort.Strings(got)
+	b, err := os.ReadFile("linked.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, line := range strings.Split(string(b), "\n") {
+		if name, _, _ := strings.Cut(line, " "); name != "" && !strings.HasPrefix(line, "#") {
+			want = append(want, name)
+		}
+	}
+	sort.Strings(want)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the binary links\n%s\nbut linked.txt says\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestNothingNamesThisMachine: what is committed must be at home anywhere.
+func TestNothingNamesThisMachine(t *testing.T) {
+	cmd := exec.Command("git", "ls-files", "-z")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	bad := regexp.MustCompile(`/work/|/root/|/home/[a-z]+/|/tmp/[a-z]`)
+	for _, name := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || strings.HasSuffix(name, "house_test.go") {
+			continue
+		}
+		if m := bad.Find(b); m != nil {
+			t.Errorf("%s names %s", name, m)
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
