@@ -135,8 +135,6 @@ func refusedText(st *rotation.State, s Style) string {
 	for _, r := range st.Closed.Refusals {
 		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
 	}
-	if len(st.Closed.Refusals) == 0 {
-		out = append(out, "  now     the credential in use is as it was", "  next    mend what failed, then: rekey check "+st.Opened.Credential)
-	}
+	out = append(out, "", "  now     the credential in use is as it was", "  next    mend what failed, then: rekey check "+st.Opened.Credential)
 	return strings.Join(out, "\n") + "\n"
 }

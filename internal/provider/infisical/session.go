@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,8 +75,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	if err != nil {
 		// The request that wanted the token was not sent, so it changed nothing;
 		// only the login itself is uncertain, and it changes nothing either.
-		return secret.Value{}, "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: loginClass(err),
-			Why: why(err, source), RetryAfter: cred.RetryAfter(err)}
+		return secret.Value{}, "", notSent(err, source)
 	}
 	var out struct {
 		AccessToken secret.Value `json:"accessToken"`
@@ -102,15 +102,16 @@ func loginClass(err error) cred.Class {
 	}
 }
 
-func why(err error, source provider.Source) string {
-	if e, ok := asError(err); ok {
-		out := e.Why
-		if out == "" {
-			out = string(e.Class)
-		}
-		return out + "; used " + source.String()
+// notSent is the error of the request that was not sent because its login failed.
+func notSent(err error, source provider.Source) error {
+	e, ok := asError(err)
+	if !ok {
+		return err
 	}
-	return "the login failed"
+	out := *e
+	out.Class = loginClass(err)
+	out.Why = strings.TrimPrefix(e.Why+"; used "+source.String(), "; ")
+	return &out
 }
 
 // expired forgets the token if the server says that it has ended, so that the
