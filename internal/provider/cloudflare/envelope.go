@@ -51,9 +51,6 @@ var codes = map[int]struct {
 	12139: {cred.Refused, "a policy, group or SCIM configuration still names this token"},
 }
 
-// inUse is the code of a refused delete.
-const inUse = "12139"
-
 func explain(status int, body []byte) (cred.Class, string, string) {
 	var e envelope
 	if json.Unmarshal(body, &e) != nil {
