@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,12 +25,16 @@ import (
 
 var kills = flag.Int("kills", 100, "how often the real binary is killed")
 
+// builtBinary tells whether there is something to clean up.
+var builtBinary atomic.Bool
+
 // binary builds the program once.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "rekey-test")
 	if err != nil {
 		return "", err
 	}
+	builtBinary.Store(true)
 	path := filepath.Join(dir, "rekey")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,7 +13,20 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
 // TestMain lets scripts call rekey by its name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rekey": func() { os.Exit(Main()) }})
+	testscript.Main(cleaner{m}, map[string]func(){"rekey": func() { os.Exit(Main()) }})
+}
+
+// cleaner removes the binary that some tests build.
+type cleaner struct{ *testing.M }
+
+func (c cleaner) Run() int {
+	code := c.M.Run()
+	if builtBinary.Load() {
+		if path, err := binary(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+	}
+	return code
 }
 
 // TestScripts is the command line's contract: output, silence and exit codes.
