@@ -78,6 +78,7 @@ func demoConfig() string {
     timing:                               # short, to be watched; the defaults fit the real vendors
       poll: 200ms
       quiet: 1s
+      watch: 1s
 `, 1)
 	return strings.Replace(text, "      vendor: heroku\n      slots:", "      vendor: heroku\n      grace: 1s                           # Heroku gives old processes 30s\n      slots:", 1)
 }

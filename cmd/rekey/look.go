@@ -43,11 +43,12 @@ func nonNil(p sop.Problems) sop.Problems {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var strategy string
+	c := &cobra.Command{
 		Use: "check NAME", Short: "Look at everything that a run would need, changing nothing",
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.workOn(args[0])
+			w, err := a.workOn(args[0], strategy)
 			if err != nil {
 				return err
 			}
@@ -69,10 +70,12 @@ func (a *app) checkCommand() *cobra.Command {
 			return err
 		},
 	}
+	strategyFlag(c, &strategy)
+	return c
 }
 
 // workOn opens everything for a credential by name.
-func (a *app) workOn(name string) (*work, error) {
+func (a *app) workOn(name, strategy string) (*work, error) {
 	config, err := a.load()
 	if err != nil {
 		return nil, err
@@ -81,22 +84,26 @@ func (a *app) workOn(name string) (*work, error) {
 	if err != nil {
 		return nil, exit{exitUsage, err}
 	}
+	if err := withStrategy(&spec, strategy); err != nil {
+		return nil, err
+	}
 	return a.prepare(config, spec)
 }
 
 func (a *app) planCommand() *cobra.Command {
-	var out string
+	var out, strategy string
 	c := &cobra.Command{
 		Use: "plan NAME", Short: "Show what a run would do, changing nothing",
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
-		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], out) },
+		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], out, strategy) },
 	}
+	strategyFlag(c, &strategy)
 	c.Flags().StringVar(&out, "out", "", "write the plan to a file (.json), to be reviewed and then run exactly")
 	return c
 }
 
-func (a *app) plan(ctx context.Context, name, out string) error {
-	w, err := a.workOn(name)
+func (a *app) plan(ctx context.Context, name, out, strategy string) error {
+	w, err := a.workOn(name, strategy)
 	if err != nil {
 		return err
 	}

@@ -17,13 +17,14 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/screen"
+	"rekey/internal/sop"
 )
 
 // version is set by the linker; releases only.
 var version = "dev"
 
 type runFlags struct {
-	confirm, reason, ticket string
+	confirm, reason, ticket, strategy string
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -31,7 +32,27 @@ func (f *runFlags) add(c *cobra.Command, full bool) {
 	if full {
 		c.Flags().StringVar(&f.reason, "reason", "", "why, for the record: scheduled, compromise, offboarding")
 		c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
+		strategyFlag(c, &f.strategy)
 	}
+}
+
+// strategyFlag overrides the strategy for once.
+func strategyFlag(c *cobra.Command, strategy *string) {
+	c.Flags().StringVar(strategy, "strategy", "", "replace or roll, instead of what rekey.yaml says")
+}
+
+// withStrategy applies the flag to a spec.
+func withStrategy(spec *sop.Spec, strategy string) error {
+	switch strategy {
+	case "":
+	case "replace", "roll":
+		spec.Issuer.Strategy = strategy
+	case "refresh":
+		return usage("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  --strategy replace, or --strategy roll")
+	default:
+		return usage("--strategy wants replace or roll")
+	}
+	return nil
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -68,7 +89,10 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if err := a.canConfirm(spec.Name, f.confirm); err != nil {
+	if reviewed != nil {
+		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
+	}
+	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
 		return err
 	}
 	w, err := a.prepare(config, spec)

@@ -33,6 +33,8 @@ type Handle struct {
 	Expires  time.Time `json:"expires,omitzero"`   // UTC; zero means never or not told
 	LastSeen time.Time `json:"last_seen,omitzero"` // UTC; zero means never or not told
 	Disabled bool      `json:"disabled,omitempty"` // switched off but kept
+	Version  int       `json:"version,omitempty"`  // counts the secrets that it has had, if the issuer tells
+	Previous time.Time `json:"previous,omitzero"`  // until then the secret before the present one works too; UTC
 }
 
 // SlotState is what one slot holds, without its value.

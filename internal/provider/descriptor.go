@@ -32,7 +32,9 @@ type Sheet struct {
 	Settings any      // a pointer to a struct
 	Fields   []string // of the bundle
 	MaxLive  int      // how many generations may live at once; 0: no limit known
-	Parallel bool     // two generations can be valid at once
+	Create   bool     // a second generation can be made beside the first
+	Roll     string   // rotation.RollWithGrace, rotation.RollAtOnce, or ""
+	Disable  bool     // a generation can be switched off and on again
 	LastSeen bool     // the issuer tells when a generation was last used
 	Admits   bool     // rules elsewhere decide who gets in
 	Label    bool     // it shows a name that we choose

@@ -33,6 +33,25 @@ type Issuer interface {
 	Revoke(ctx context.Context, h cred.Handle) error
 }
 
+// Roller gives a generation a new secret in place.
+type Roller interface {
+	// Roll makes a new secret for h, in exactly one request. With a grace the
+	// secret before it works until keep; the zero keep means that it ends at once.
+	// Not idempotent and never repeated inside: a second roll may drop the secret
+	// that is still in use. The handle returned tells version and grace.
+	Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error)
+
+	// Keep moves the end of the secret before the present one, later or earlier; a
+	// time in the past ends it now. Idempotent.
+	Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.Handle, error)
+}
+
+// Switcher switches a generation off and on again without ending it.
+type Switcher interface {
+	// Switch is idempotent; the handle returned tells what it is now.
+	Switch(ctx context.Context, h cred.Handle, on bool) (cred.Handle, error)
+}
+
 // Admitter knows the rules that decide which generation gets in.
 type Admitter interface {
 	// Places returns every rule that names any generation, and whether some

@@ -27,10 +27,14 @@ func Ending(st *rotation.State, s Style, now time.Time) string {
 func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	p := st.Plan
 	out := []string{fmt.Sprintf("%s  %s in %s", s.Good("rotated"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
-	out = append(out, indent(table([][]string{
+	generations := [][]string{
 		{s.Dim("old"), p.Old.Name, s.Dim(p.Old.ID), s.Mind("deleted")},
 		{s.Dim("new"), s.Name(st.Made.Handle.Name), s.Dim(st.Made.Handle.ID), s.Good("in use")},
-	}, 2), "  ")...)
+	}
+	if p.Strategy != rotation.Replace {
+		generations = [][]string{{s.Dim("same"), s.Name(p.Old.Name), s.Dim(p.Old.ID), s.Good("with a new secret; the old one is dead")}}
+	}
+	out = append(out, indent(table(generations, 2), "  ")...)
 	out = append(out, "")
 	rows := [][]string{{s.Dim("where"), s.Dim("slot"), s.Dim("before"), s.Dim("now")}}
 	group := func(key string, slots []rotation.SlotSeen) {
@@ -67,7 +71,7 @@ func evidence(st *rotation.State) []string {
 			continue
 		}
 		switch step.Verb {
-		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Confirm, rotation.Delete:
+		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Disable, rotation.Confirm, rotation.Delete, rotation.Expire:
 			for _, e := range p.Last.Evidence {
 				if step.Verb == rotation.Check {
 					e = step.Title + ": " + e
@@ -86,13 +90,24 @@ func rolledBackText(st *rotation.State, s Style) string {
 		fmt.Sprintf("%s  %s is as it was before", s.Mind("rolled back"), s.Bold(st.Opened.Credential)),
 		"",
 		"  why     " + st.Closed.Why,
-		fmt.Sprintf("  now     %s (%s) is in use everywhere; the new one is gone", st.Plan.Old.Name, st.Plan.Old.ID),
+		"  now     " + nowAfterBack(st),
 	}
 	for _, l := range leftAlone(st) {
 		out = append(out, "  mind    "+l)
 	}
 	out = append(out, fmt.Sprintf("  next    mend what failed, then: rekey run %s", st.Opened.Credential))
 	return strings.Join(out, "\n") + "\n"
+}
+
+func nowAfterBack(st *rotation.State) string {
+	p := st.Plan
+	if p.Strategy == rotation.Replace {
+		return fmt.Sprintf("%s (%s) is in use everywhere; the new one is gone", p.Old.Name, p.Old.ID)
+	}
+	if st.Keep.IsZero() {
+		return fmt.Sprintf("%s (%s) is in use everywhere, with the secret that it had", p.Old.Name, p.Old.ID)
+	}
+	return fmt.Sprintf("everybody has the old secret of %s, which works until %s; rotate again before", p.Old.Name, st.Keep.UTC().Format(time.RFC3339))
 }
 
 // leftAlone is what somebody else had changed and a rollback did not touch.

@@ -14,15 +14,15 @@ func Plan(p *rotation.Plan, s Style, now time.Time) string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 
-	add("%s  %s", s.Bold(p.Spec.Name), s.Dim("replace: create, swap, delete"))
-	if p.Spec.Issuer.Kind == "access-service-token" {
-		add("%s", s.Dim("Cloudflare can also roll a service token in place; this plan follows the written procedure."))
-	}
+	add("%s  %s", s.Bold(p.Spec.Name), s.Dim(strategyWords(p.Strategy)))
 	add("")
-	out = append(out, indent(table([][]string{
-		{s.Dim("old"), s.Name(p.Old.Name), p.Old.ID, "made " + Ago(p.Old.Created, now) + expiry(p.Old.Expires, now), "last used " + Ago(p.Old.LastSeen, now)},
-		{s.Dim("new"), s.Name(p.Named(1)), "", "", ""},
-	}, 2), "  ")...)
+	generations := [][]string{{s.Dim("old"), s.Name(p.Old.Name), p.Old.ID, "made " + Ago(p.Old.Created, now) + expiry(p.Old.Expires, now), "last used " + Ago(p.Old.LastSeen, now)}}
+	if p.Strategy == rotation.Replace {
+		generations = append(generations, []string{s.Dim("new"), s.Name(p.Named(1)), "", "", ""})
+	} else {
+		generations = append(generations, []string{s.Dim("new"), "the same, with another secret", "", "", ""})
+	}
+	out = append(out, indent(table(generations, 2), "  ")...)
 	add("")
 
 	out = append(out, stepLines(p, s)...)
@@ -48,6 +48,16 @@ func Plan(p *rotation.Plan, s Style, now time.Time) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
+func strategyWords(strategy string) string {
+	switch strategy {
+	case rotation.RollWithGrace:
+		return "roll with grace: a new secret in place, the old one lives on for a while"
+	case rotation.RollAtOnce:
+		return "roll at once: a new secret in place, the old one is dead at once"
+	}
+	return "replace: create, swap, delete"
+}
+
 func expiry(t, now time.Time) string {
 	if t.IsZero() {
 		return ", does not expire"
@@ -59,10 +69,12 @@ func expiry(t, now time.Time) string {
 // request that makes it.
 func stepLines(p *rotation.Plan, s Style) []string {
 	var out []string
-	for i, st := range p.Steps {
-		if st.Strays {
-			continue // only after a creation whose answer was lost
+	n := 0
+	for _, st := range p.Steps {
+		if st.Strays || st.Recurs {
+			continue // only after a lost answer, or when time runs low
 		}
+		n++
 		if st.Final {
 			out = append(out, "  "+s.Mind("── point of no return: asks for the typed name ──"))
 		}
@@ -74,7 +86,7 @@ func stepLines(p *rotation.Plan, s Style) []string {
 		if st.After > 0 {
 			title += s.Dim(fmt.Sprintf("  (%s after the step before)", Span(st.After)))
 		}
-		out = append(out, fmt.Sprintf("  %s  %s  %s", s.Dim(fmt.Sprintf("%2d", i+1)), mark, title))
+		out = append(out, fmt.Sprintf("  %s  %s  %s", s.Dim(fmt.Sprintf("%2d", n)), mark, title))
 		if st.Call != "" {
 			out = append(out, "              "+s.Dim(st.Call))
 		}
@@ -100,7 +112,13 @@ func changes(p *rotation.Plan, s Style) [][]string {
 		}
 	}
 	for _, pl := range p.Seen.Admission.Places {
+		if p.Strategy != rotation.Replace {
+			break // they go on naming the same handle
+		}
 		rows = append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), fmt.Sprintf("%s %q", pl.Kind, pl.Name), "names old → old and new → new", s.Dim("everything else in it is kept")})
+	}
+	if p.Strategy != rotation.Replace {
+		return append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), p.Spec.Issuer.Kind, "secret → another", s.Mind("cannot be undone")})
 	}
 	return append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), p.Spec.Issuer.Kind, p.Old.ID + " → deleted", s.Mind("cannot be undone")})
 }
@@ -114,11 +132,15 @@ func orDash(v string) string {
 
 func overlap(p *rotation.Plan) string {
 	var waits time.Duration
-	last := 0
-	for i, st := range p.Steps {
+	last, n := 0, 0
+	for _, st := range p.Steps {
+		if st.Strays || st.Recurs {
+			continue
+		}
+		n++
 		waits = max(waits, st.After)
 		if st.Final {
-			last = i + 1
+			last = n
 		}
 	}
 	text := fmt.Sprintf("both generations are valid from step 1 to step %d", last)
@@ -129,6 +151,15 @@ func overlap(p *rotation.Plan) string {
 }
 
 func goingBack(p *rotation.Plan) []string {
+	switch p.Strategy {
+	case rotation.RollAtOnce:
+		return []string{"there is no going back: the old secret is dead with the first step; only forward"}
+	case rotation.RollWithGrace:
+		return []string{
+			"until the old secret is ended: every consumer and the store get it back, and its time is moved as far out as it goes",
+			"it cannot become the present secret again: a run that went back has to be followed by another before that time",
+		}
+	}
 	out := []string{
 		"until the point of no return: every consumer, then the store, get their old values back, then the new one is taken away",
 		"only what still holds our values is touched; what somebody else changed meanwhile is left alone and told",

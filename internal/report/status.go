@@ -50,7 +50,7 @@ func Rows(specs []sop.Spec, runs []history.Summary, now time.Time) []Row {
 		if m := made[sp.Name]; m != nil {
 			row.Made = m.Closed
 			if m.Current != nil {
-				row.Made, row.Expires, row.Token = m.Current.Created, m.Current.Expires, m.Current.Name
+				row.Expires, row.Token = m.Current.Expires, m.Current.Name
 			}
 		}
 		row.Due = rotation.DueAt(sp, row.Made, row.Expires)

@@ -86,8 +86,11 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 		p.Tries++
 		p.Maybe = true
 	}
+	if o.Keep != nil {
+		s.Keep = *o.Keep
+	}
 	switch st.Verb {
-	case Create:
+	case Create, Roll:
 		s.created(o, at)
 	case Sweep:
 		s.swept(p, o)
@@ -156,7 +159,7 @@ func (s *State) resume() {
 		switch p.Status {
 		case Open:
 			p.Status, p.Maybe = Retry, true
-			if st, ok := s.planStep(id); ok && st.Verb == Create {
+			if st, ok := s.planStep(id); ok && (st.Verb == Create || st.Verb == Roll) {
 				s.Uncertain = true
 			}
 		case Broken:

@@ -84,6 +84,7 @@ type Outcome struct {
 	Mark  string                                 `json:"mark,omitempty"`  // the consumer's write that was followed
 	Place *cred.Place                            `json:"place,omitempty"` // as it is now
 	Seen  *time.Time                             `json:"seen,omitempty"`  // when the old generation was last used
+	Keep  *time.Time                             `json:"keep,omitempty"`  // until when the old secret works, after a roll
 	Gone  []string                               `json:"gone,omitempty"`  // ids that were ended
 }
 

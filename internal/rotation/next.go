@@ -102,26 +102,19 @@ func (s *State) turnBack(why string) Decision {
 // startOver goes back to the start with a new generation, a bounded number of times.
 func (s *State) startOver(why string) Decision {
 	if s.Generation >= generations {
-		return s.turnBack(fmt.Sprintf("%s, %d times in a row", why, s.Generation))
+		why = fmt.Sprintf("%s, %d times in a row", why, s.Generation)
+		if s.Final {
+			return Decision{Stuck: &Stuck{Why: why, Live: s.Live(), Next: "rekey resume " + s.Run}}
+		}
+		return s.turnBack(why)
 	}
 	return Decision{Turn: &Turned{Mode: Again, Generation: s.Generation, Why: why}}
 }
 
 // forward decides on the way to the end.
 func (s *State) forward(now time.Time, holds bool) Decision {
-	create := s.Step(string(Create))
-	store := s.Step(string(Store))
-	switch {
-	case create.Status == Retry && create.Last != nil && create.Last.Class == cred.Limited:
-		return s.startOver("the issuer's rate limit was reached")
-	case create.Status == Retry || create.Status == Poll:
-		return s.startOver("the answer to the creation was lost")
-	case s.Made != nil && !s.done(string(Store)) && !holds && !store.Maybe:
-		return s.startOver("the new secret died with the process that made it")
-	case store.Last != nil && store.Last.Lost:
-		return s.startOver("the new secret died with the process that made it")
-	case create.Status == Idle && s.CreateAt.After(now):
-		return Decision{Wait: &Wait{Until: s.CreateAt, For: []string{"the issuer's rate limit"}}}
+	if d, decided := s.secretLost(now, holds); decided {
+		return d
 	}
 	r := s.round(now)
 	switch {
@@ -136,6 +129,35 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 		c := &Closed{Ending: Rotated, Current: s.Made.Handle, Record: s.record()}
 		return Decision{Close: c}
 	})
+}
+
+// secretLost decides what to do when nobody has the new secret: the answer that
+// carried it was lost, or the process died that had it in memory.
+func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
+	made := s.Step(s.Plan.Maker())
+	store := s.Step(string(Store))
+	limited := made.Last != nil && made.Last.Class == cred.Limited
+	why := ""
+	switch {
+	case made.Status == Idle && s.CreateAt.After(now):
+		return Decision{Wait: &Wait{Until: s.CreateAt, For: []string{"the issuer's rate limit"}}}, true
+	case made.Status == Retry && limited && s.Plan.Strategy == Replace:
+		why = "the issuer's rate limit was reached"
+	case made.Status == Retry && limited && !made.Maybe:
+		return Decision{}, false // certainly not rolled: it may be tried again
+	case made.Status == Retry || made.Status == Poll:
+		why = "the answer that carried the new secret was lost"
+	case s.Made != nil && !s.done(string(Store)) && !holds && !store.Maybe,
+		store.Last != nil && store.Last.Lost:
+		why = "the new secret died with the process that made it"
+	default:
+		return Decision{}, false
+	}
+	if s.Plan.Strategy == RollWithGrace {
+		// Rolling again would drop the secret that consumers still use.
+		return s.turnBack(why), true
+	}
+	return s.startOver(why), true
 }
 
 // backward decides on the way back.
@@ -187,6 +209,8 @@ func (r *round) wait(until time.Time, what string) {
 // round looks at every active step once.
 func (s *State) round(now time.Time) round {
 	var r round
+	var recurs *Step
+	var recursAt time.Time
 	active := s.Active()
 	in := map[string]bool{}
 	for _, st := range active {
@@ -195,7 +219,7 @@ func (s *State) round(now time.Time) round {
 	for i := range active {
 		st := &active[i]
 		p := s.Step(st.ID)
-		if p.Status == Ended {
+		if p.Status == Ended && !st.Recurs {
 			continue
 		}
 		if why := s.giveUp(st, p, now); why != "" {
@@ -209,6 +233,12 @@ func (s *State) round(now time.Time) round {
 		if p.Next.After(at) {
 			at = p.Next
 		}
+		if st.Recurs {
+			recurs, recursAt = st, s.extendAt()
+			if recursAt.After(now) || s.Keep.IsZero() {
+				continue
+			}
+		}
 		switch {
 		case at.After(now):
 			r.wait(at, waitingFor(*st, p))
@@ -221,7 +251,15 @@ func (s *State) round(now time.Time) round {
 			})
 		}
 	}
+	if recurs != nil && !r.until.IsZero() && recursAt.After(now) && recursAt.Before(r.until) {
+		r.wait(recursAt, recurs.Title)
+	}
 	return r
+}
+
+// extendAt is when the old secret's time has run down to half of its grace.
+func (s *State) extendAt() time.Time {
+	return s.Keep.Add(-s.Plan.Spec.Issuer.Grace / 2)
 }
 
 // readyAt tells when a step's needs are done and its pause is over. Needs that

@@ -17,9 +17,11 @@ import (
 // Verb is what a step does.
 type Verb string
 
-// Forward steps of the strategy replace, in order.
+// Forward steps, in the order in which the strategies use them.
 const (
 	Create    Verb = "create"    // make the new generation
+	Roll      Verb = "roll"      // give the same handle a new secret
+	Extend    Verb = "extend"    // let the secret before it live on while proofs are open
 	Admit     Verb = "admit"     // name it wherever the old one is named
 	Validate  Verb = "validate"  // the gate lets it in
 	Store     Verb = "store"     // write every slot of the store
@@ -27,8 +29,10 @@ const (
 	Settle    Verb = "settle"    // everything the consumer runs has taken it up
 	Check     Verb = "check"     // a check of the procedure comes out true
 	Quiet     Verb = "quiet"     // nobody uses the old generation any more
+	Disable   Verb = "disable"   // switch the old generation off, which can be undone
 	Dismiss   Verb = "dismiss"   // name the old generation no more
 	Delete    Verb = "delete"    // end the old generation for good
+	Expire    Verb = "expire"    // end the secret before the present one
 	Confirm   Verb = "confirm"   // the gate turns the old one away and lets the new one in
 	Sweep     Verb = "sweep"     // nothing else that this run has made is left
 	Pause     Verb = "pause"     // let time pass, with both generations live
@@ -36,12 +40,14 @@ const (
 
 // Steps on the way back.
 const (
+	Enable   Verb = "enable"   // switch the old generation on again
 	Readmit  Verb = "readmit"  // name the old generation again
 	Return   Verb = "return"   // give a consumer its old values back
 	Resettle Verb = "resettle" // everything the consumer runs has taken them up
 	Restore  Verb = "restore"  // give the store its old values back
 	Withdraw Verb = "withdraw" // name the new generation no more
 	Discard  Verb = "discard"  // end the new generation
+	Prolong  Verb = "prolong"  // let the old secret live on for as long as allowed
 )
 
 // Effect reports whether the verb changes something outside.
@@ -72,6 +78,9 @@ type Step struct {
 	Undoes string `json:"undoes,omitempty"`
 	// Ask: a person confirms with the credential's name before this step.
 	Ask bool `json:"ask,omitempty"`
+	// Recurs: the step is tried whenever the old secret's time runs low, and is
+	// never done.
+	Recurs bool `json:"recurs,omitempty"`
 	// Final: with the intent to do this step, going back ends.
 	Final bool `json:"final,omitempty"`
 	// Strays: the step is needed only if the fate of some creation is unknown.
@@ -92,6 +101,14 @@ type Plan struct {
 	Back     []Step      `json:"back"`
 	Notes    []string    `json:"notes,omitempty"` // worth knowing before it starts
 	Costs    []string    `json:"costs,omitempty"` // releases, restarts
+}
+
+// Maker is the step that makes the new secret.
+func (p *Plan) Maker() string {
+	if p.Strategy == Replace {
+		return string(Create)
+	}
+	return string(Roll)
 }
 
 // PlanVersion of this format.

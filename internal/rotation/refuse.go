@@ -35,14 +35,14 @@ const (
 )
 
 // refuse collects everything that stands against a run.
-func refuse(spec sop.Spec, seen *Observation, can Capabilities) []Refusal {
+func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string) []Refusal {
 	var out []Refusal
 	add := func(code, then, what string, args ...any) {
 		out = append(out, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}
 	storeRefusals(spec, seen, add)
 	consumerRefusals(seen, add)
-	issuerRefusals(spec, seen, can, add)
+	issuerRefusals(spec, seen, can, strategy, add)
 
 	for _, g := range seen.Gates {
 		switch {
@@ -114,8 +114,8 @@ func consumerRefusals(seen *Observation, add adder) {
 	}
 }
 
-func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, add adder) {
-	if can.MaxLive > 0 && len(seen.Issuer.Live) >= can.MaxLive {
+func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy string, add adder) {
+	if strategy == Replace && can.MaxLive > 0 && len(seen.Issuer.Live) >= can.MaxLive {
 		add(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live: there is no room for a second one beside the old", spec.Issuer.Vendor, len(seen.Issuer.Live), can.MaxLive)
 	}
 	if seen.Issuer.Owner == "" {
@@ -130,6 +130,9 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, add adde
 	}
 	if old.Disabled {
 		add(SwitchedOff, "switch it on again, or find out which one is really in use", "the generation in use, %s, is switched off", old.Name)
+	}
+	if strategy != Replace {
+		return // the rules go on naming the same handle
 	}
 	for _, p := range naming(seen.Admission.Places, old) {
 		for _, id := range []string{old.ID, old.Public} {

@@ -3,10 +3,20 @@ package rotation
 import "fmt"
 
 // remarks fills in what a person should know before the run starts.
-func (p *Plan) remarks() {
+func (p *Plan) remarks(can Capabilities) {
 	note := func(format string, args ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, args...)) }
 
-	if len(p.Seen.Admission.Places) == 0 {
+	switch {
+	case p.Strategy == Replace && can.Roll == RollWithGrace:
+		note("%s can also roll this in place (issuer.strategy: roll): no rule is edited and only the secret changes, but the old secret then ends by a clock that knows nothing of proofs", p.Spec.Issuer.Vendor)
+	case p.Strategy == RollWithGrace:
+		note("the old secret ends %s after the roll, whether or not anybody was switched; Rekey moves that later as long as it runs, so do not leave this run open for longer", brief(p.Spec.Issuer.Grace))
+		note("going back is possible while the old secret lives, but cannot make it the present one again")
+	case p.Strategy == RollAtOnce:
+		note("there is no overlap and no way back: every consumer is down from the roll until it has settled")
+	}
+
+	if len(p.Seen.Admission.Places) == 0 && p.Strategy == Replace && can.Admits {
 		switch {
 		case len(p.Seen.Admission.Everyone) > 0:
 			note("no rule names the old one; %q lets any valid generation in, so no rule is edited", p.Seen.Admission.Everyone[0])

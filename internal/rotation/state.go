@@ -37,6 +37,7 @@ type State struct {
 	Closed     *Closed
 	ClosedAt   time.Time
 	CreateAt   time.Time // not before: the issuer's rate limit
+	Keep       time.Time // until when the old secret works, after a roll with grace
 	Calls      int       // requests made so far, as told by outcomes
 	Observing  Progress  // attempts to observe
 	Past       []Event   // what a resumed process read, to be shown; not folded
@@ -112,6 +113,7 @@ func (s *State) Active() []Step {
 	var out []Step
 	for _, st := range list {
 		switch {
+		case st.Recurs && s.Final:
 		case st.Strays && !s.Uncertain:
 		case st.Strays && s.Mode == Again:
 			// The sweep at the end of the run finds what shows up late.

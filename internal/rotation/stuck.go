@@ -1,6 +1,9 @@
 package rotation
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // stuck ends what the run can do by itself: it says what failed, what is live
 // and where, and which command goes on.
@@ -16,6 +19,9 @@ func (s *State) Live() []string {
 		return []string{"nothing was touched"}
 	}
 	var out []string
+	if s.Plan.Strategy != Replace {
+		return append(s.liveRolled(), s.liveHolders()...)
+	}
 	old := fmt.Sprintf("the old one, %s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
 	switch {
 	case s.done(string(Delete)):
@@ -28,9 +34,30 @@ func (s *State) Live() []string {
 		out = append(out, old+", is live"+s.dismissed())
 	}
 	out = append(out, s.newIs())
-	out = append(out, s.holds("Store", s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, "")))
+	return append(out, s.liveHolders()...)
+}
+
+// liveRolled tells of the secrets of a handle that was rolled in place.
+func (s *State) liveRolled() []string {
+	name := fmt.Sprintf("%s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	switch {
+	case s.done(string(Expire)):
+		return []string{name + " has a new secret; the old one is dead"}
+	case s.Plan.Strategy == RollAtOnce && s.tried(string(Roll)):
+		return []string{name + " may have a new secret; the old one is dead then"}
+	case !s.Keep.IsZero():
+		return []string{fmt.Sprintf("%s has a new secret; the old one works until %s", name, s.Keep.UTC().Format(time.RFC3339))}
+	case s.tried(string(Roll)):
+		return []string{name + " may have a new secret; the old one works for " + brief(s.Plan.Spec.Issuer.Grace) + " from then"}
+	}
+	return []string{name + " has the secret that it had"}
+}
+
+// liveHolders tells what store and consumers hold.
+func (s *State) liveHolders() []string {
+	out := []string{s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
 	for _, c := range s.Plan.Spec.Consumers {
-		out = append(out, s.holds("Consumer", c.Key, stepID(Propagate, c.Key), stepID(Return, c.Key)))
+		out = append(out, s.holds(c.Key, stepID(Propagate, c.Key), stepID(Return, c.Key)))
 	}
 	return out
 }
@@ -59,7 +86,7 @@ func (s *State) newIs() string {
 	return "no new one was made"
 }
 
-func (s *State) holds(_, key, write, undo string) string {
+func (s *State) holds(key, write, undo string) string {
 	switch {
 	case s.done(undo):
 		return key + " holds the old one again"

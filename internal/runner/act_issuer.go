@@ -102,6 +102,13 @@ func (r *Runner) discard(ctx context.Context) rotation.Outcome {
 // sweep ends what shows up late: whatever bears a label of this run, except the
 // generation that is now in use.
 func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
+	if r.state.Plan.Strategy != rotation.Replace {
+		o := r.prolong(ctx)
+		if o.Class == cred.Done && !o.Already {
+			o.Gone = []string{r.state.Plan.Old.ID} // not clean: it had to be dealt with
+		}
+		return o
+	}
 	listed, err := r.Roles.Issuer.List(ctx)
 	if err != nil {
 		return fromError(err)

@@ -51,6 +51,14 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 	switch a.Step.Verb {
 	case rotation.Create:
 		return r.create(ctx, a)
+	case rotation.Roll:
+		return r.roll(ctx, a)
+	case rotation.Extend, rotation.Expire:
+		return r.keep(ctx, a)
+	case rotation.Prolong:
+		return r.prolong(ctx)
+	case rotation.Disable, rotation.Enable:
+		return r.flip(ctx, a)
 	case rotation.Admit, rotation.Dismiss, rotation.Readmit, rotation.Withdraw:
 		return r.edit(ctx, a)
 	case rotation.Validate:

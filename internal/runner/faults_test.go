@@ -14,12 +14,13 @@ import (
 )
 
 // variations are the SOP's two credentials (one admitted by a policy, one
-// through a group), each with and without rules to edit.
+// through a group), each with and without rules to edit, and one rolled in place.
 var variations = []stage.Scenario{
 	{Credential: "CF_ACCESS_SVC_CONSOLE"},
 	{Credential: "CF_ACCESS_SVC_CONSOLE", Everyone: true},
 	{Credential: "CF_ACCESS_SVC_VAULT"},
 	{Credential: "CF_ACCESS_SVC_VAULT", Everyone: true},
+	{Credential: "CF_ACCESS_SVC_VAULT", Strategy: "roll"},
 }
 
 // pairKinds leaves out what differs from another kind only in its words.

@@ -33,6 +33,8 @@ type Clock interface {
 // Roles are the vendors, each in the part it plays for one credential.
 type Roles struct {
 	Issuer    provider.Issuer
+	Roller    provider.Roller   // nil: cannot be rolled
+	Switcher  provider.Switcher // nil: cannot be switched off
 	Admitter  provider.Admitter // nil: nothing decides who gets in
 	Prober    provider.Prober
 	Store     provider.Store

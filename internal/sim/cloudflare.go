@@ -34,6 +34,8 @@ type Token struct {
 	UpdatedAt     time.Time `json:"updated_at"`
 	ExpiresAt     time.Time `json:"expires_at"`
 	LastSeenAt    time.Time `json:"last_seen_at"`
+	PrevSecret    string    `json:"previous_client_secret,omitempty"`
+	PrevUntil     time.Time `json:"previous_client_secret_expires_at,omitzero"`
 	DeletedAt     time.Time `json:"deleted_at,omitzero"`
 	Hidden        int       `json:"hidden,omitempty"` // lists that do not show it yet
 }
@@ -111,6 +113,9 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 	handle("GET /service_tokens", w.listTokens)
 	handle("POST /service_tokens", w.createToken)
 	handle("GET /service_tokens/{id}", w.getToken)
+	handle("PUT /service_tokens/{id}", w.putToken)
+	handle("POST /service_tokens/{id}/rotate", w.rotateToken)
+	handle("POST /service_tokens/{id}/refresh", w.refreshToken)
 	handle("DELETE /service_tokens/{id}", w.deleteToken)
 
 	handle("GET /policies", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.state.Cloudflare.Policies) })
@@ -195,6 +200,9 @@ func (t *Token) shown() map[string]any {
 	}
 	if !t.LastSeenAt.IsZero() {
 		m["last_seen_at"] = t.LastSeenAt
+	}
+	if !t.PrevUntil.IsZero() {
+		m["previous_client_secret_expires_at"] = t.PrevUntil
 	}
 	return m
 }

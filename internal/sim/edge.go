@@ -75,8 +75,10 @@ func (s *State) edgeEvents(offer func(time.Time, func())) {
 		offer(v.At, func() { s.Edge.Known, s.Edge.Coming = v, s.Edge.Coming[1:] })
 	}
 	for _, t := range s.Edge.Known.Tokens {
-		if t.ExpiresAt.After(s.At) {
-			offer(t.ExpiresAt, func() {})
+		for _, end := range []time.Time{t.ExpiresAt, t.PrevUntil} {
+			if end.After(s.At) {
+				offer(end, func() {})
+			}
 		}
 	}
 }
@@ -85,7 +87,8 @@ func (s *State) edgeEvents(offer func(time.Time, func())) {
 func (v *View) find(id, secret string, at time.Time) *Token {
 	for i := range v.Tokens {
 		t := &v.Tokens[i]
-		if t.ClientID == id && t.Secret == secret && t.Enabled && (t.ExpiresAt.IsZero() || t.ExpiresAt.After(at)) {
+		known := t.Secret == secret || t.PrevSecret == secret && t.PrevSecret != "" && t.PrevUntil.After(at)
+		if t.ClientID == id && known && t.Enabled && (t.ExpiresAt.IsZero() || t.ExpiresAt.After(at)) {
 			return t
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -130,7 +131,7 @@ func (c *credential) timing() *Timing {
 		return nil
 	}
 	var t Timing
-	read := map[string]*Duration{"poll": &t.Poll, "validate": &t.Validate, "settle": &t.Settle, "verify": &t.Verify, "quiet": &t.Quiet, "soak": &t.Soak, "confirm": &t.Confirm}
+	read := map[string]*Duration{"poll": &t.Poll, "validate": &t.Validate, "settle": &t.Settle, "verify": &t.Verify, "quiet": &t.Quiet, "watch": &t.Watch, "soak": &t.Soak, "confirm": &t.Confirm}
 	each(n, func(k, v *yaml.Node) {
 		if d := read[k.Value]; d != nil {
 			*d = Duration(v.Value)
@@ -204,7 +205,16 @@ func (c *credential) issuer() {
 		c.wrong(n, "issuer", "the key name is missing: the issuer shows it, and Rekey finds by it what it made", "")
 	}
 	s.Name = strings.ReplaceAll(s.Name, "<name>", c.spec.Name)
-	s.Settings = c.settings(def, without(n, "vendor", "kind", "name"), "issuer")
+	s.Strategy = value(get(n, "strategy"))
+	switch s.Strategy {
+	case "", "replace", "roll":
+	case "refresh":
+		c.wrong(get(n, "strategy"), "issuer.strategy", "refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one", "replace or roll")
+	default:
+		c.wrong(get(n, "strategy"), "issuer.strategy", "want replace or roll", didYouMean(s.Strategy, []string{"replace", "roll"}))
+	}
+	s.Grace = Duration(value(get(n, "grace"))).Or(7 * 24 * time.Hour)
+	s.Settings = c.settings(def, without(n, "vendor", "kind", "name", "strategy", "grace"), "issuer")
 }
 
 // settings checks a vendor's own settings exactly.

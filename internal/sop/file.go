@@ -69,6 +69,10 @@ type IssuerBinding struct {
 	Vendor string `json:"vendor,omitempty"`
 	// What kind of credential: access-service-token.
 	Kind string `json:"kind,omitempty"`
+	// How to rotate: replace (create, swap, delete) or roll (in place, where the issuer can). Default: replace where it is possible
+	Strategy string `json:"strategy,omitempty"`
+	// How long a rolled secret's predecessor lives on, unless it is ended earlier once everything is proven. Default: 7d
+	Grace Duration `json:"grace,omitempty"`
 	// Name that the issuer shows: raxx-<scope>-svc-<date>. Rekey appends the run's label, or puts it in place of <run>, to find again what it made.
 	Name string `json:"name,omitempty"`
 }
@@ -121,6 +125,8 @@ type Timing struct {
 	Verify Duration `json:"verify,omitempty"`
 	// How long the old credential must not have been seen by the issuer before it is retired. Default: 1m
 	Quiet Duration `json:"quiet,omitempty"`
+	// How long the old credential stays switched off before it is deleted, where the issuer can switch it off; it is switched on again if anything breaks. Default: 30s
+	Watch Duration `json:"watch,omitempty"`
 	// How long to let both live after everything is proven, then check again. Default: 0s
 	Soak Duration `json:"soak,omitempty"`
 	// How long the gate may take to forget the old credential. Default: 2m

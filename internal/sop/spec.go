@@ -32,6 +32,8 @@ type Issuer struct {
 	Vendor   string          `json:"vendor"`           // instance under vendors
 	Kind     string          `json:"kind"`             // what it makes
 	Name     string          `json:"name"`             // pattern with <date> and <run> still in it
+	Strategy string          `json:"strategy"`         // replace, roll, or "": the sheet decides
+	Grace    time.Duration   `json:"grace"`            // of a roll
 	Settings json.RawMessage `json:"settings"`         // the vendor's own
 	Fields   []string        `json:"fields,omitempty"` // of the bundle
 }
@@ -58,6 +60,7 @@ type Waits struct {
 	Settle   time.Duration `json:"settle"`
 	Verify   time.Duration `json:"verify"`
 	Quiet    time.Duration `json:"quiet"`
+	Watch    time.Duration `json:"watch"`
 	Soak     time.Duration `json:"soak"`
 	Confirm  time.Duration `json:"confirm"`
 }
@@ -90,10 +93,23 @@ func (t *Timing) waits() Waits {
 		Settle:   t.Settle.Or(20 * time.Minute),
 		Verify:   t.Verify.Or(5 * time.Minute),
 		Quiet:    t.Quiet.Or(time.Minute),
+		Watch:    t.Watch.Or(30 * time.Second),
 		Soak:     t.Soak.Or(0),
 		Confirm:  t.Confirm.Or(2 * time.Minute),
 	}
 }
+
+// Title is the place in words.
+func (p Probe) Title() string {
+	if p.URL == IssuerItself {
+		return "the issuer itself"
+	}
+	return p.URL
+}
+
+// IssuerItself stands for the issuer's own verification where no address is
+// guarded by the credential.
+const IssuerItself = "issuer"
 
 // Title is the check's address without scheme and query, for people.
 func (c Check) Title() string {

@@ -128,6 +128,8 @@ type Scenario struct {
 	// Everyone: a rule lets any valid token in, so no rule has to be edited.
 	Everyone bool
 	Faults   []Fault
+	// Strategy of the issuer; "": replace.
+	Strategy string
 	// Knobs of the world; nil: those of a realistic Heroku.
 	Knobs *sim.Knobs
 	// Damage breaks the plan, to see whether the judge sees it.
@@ -136,6 +138,9 @@ type Scenario struct {
 
 func (sc Scenario) String() string {
 	parts := []string{sc.Credential}
+	if sc.Strategy != "" {
+		parts = append(parts, sc.Strategy)
+	}
 	if sc.Everyone {
 		parts = append(parts, "without admission")
 	}

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
@@ -39,7 +40,7 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		bad("promise 6: the run ended without an ending")
 		return
 	case st.Stuck != nil:
-		if len(st.Stuck.Live) < 3 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
+		if len(st.Stuck.Live) < 3 && st.Plan.Strategy == rotation.Replace || len(st.Stuck.Live) < 2 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
 			bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
 		}
 		return
@@ -50,7 +51,20 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		}
 		return
 	}
-	live, broken := Agreement(w, st.Opened.Spec)
+	accept := func(t *sim.Token) []string { return []string{t.Secret} }
+	if st.Plan.Strategy == rotation.RollWithGrace && st.Closed.Ending == rotation.RolledBack {
+		// Going back from a roll leaves the old secret on a long clock.
+		accept = func(t *sim.Token) []string {
+			if t.PrevSecret != "" && t.PrevUntil.Sub(w.At) > 20*24*time.Hour {
+				return []string{t.PrevSecret}
+			}
+			if t.SecretVersion == 1 {
+				return []string{t.Secret}
+			}
+			return nil
+		}
+	}
+	live, broken := agreement(w, st.Opened.Spec, accept)
 	for _, b := range broken {
 		bad("%s", b)
 	}
@@ -58,8 +72,11 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		return
 	}
 	isNew := strings.Contains(live.Name, st.Run)
-	if isNew != (st.Closed.Ending == rotation.Rotated) {
+	if st.Plan.Strategy == rotation.Replace && isNew != (st.Closed.Ending == rotation.Rotated) {
 		bad("promise 6: the ending is %q, but %s is live", st.Closed.Ending, live.Name)
+	}
+	if !live.Enabled {
+		bad("promise 3: the live token is switched off")
 	}
 	if in, want := namedIn(w, live.ID), len(st.Plan.Seen.Admission.Places); in != want {
 		bad("promise 3: the live token is named in %d places, want %d", in, want)
@@ -72,6 +89,11 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 // Agreement judges promise 3 for one credential from the world alone: exactly one
 // live token bears its name, and store and app hold that one under every name.
 func Agreement(w *sim.State, spec sop.Spec) (live *sim.Token, broken []string) {
+	return agreement(w, spec, func(t *sim.Token) []string { return []string{t.Secret} })
+}
+
+// agreement takes which of the live token's secrets is the right one.
+func agreement(w *sim.State, spec sop.Spec, accept func(*sim.Token) []string) (live *sim.Token, broken []string) {
 	bad := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	var ours []*sim.Token
 	for _, t := range w.Cloudflare.Tokens {
@@ -84,13 +106,18 @@ func Agreement(w *sim.State, spec sop.Spec) (live *sim.Token, broken []string) {
 		return nil, broken
 	}
 	live = ours[0]
+	right := accept(live)
+	if len(right) == 0 {
+		bad("promise 1: the secret in use will not live for long")
+		return live, broken
+	}
 	for _, n := range append([]string{spec.Name}, spec.Former...) {
-		for slot, want := range map[string]string{n: live.Secret, n + "__CLIENT_ID": live.ClientID} {
+		for slot, want := range map[string]string{n: right[0], n + "__CLIENT_ID": live.ClientID} {
 			if got := stored(w, slot); got != want {
 				bad("promise 3: the store's %s is not of the live token", slot)
 			}
 		}
-		if current(w.Heroku.Apps[0])[n] != live.ClientID+":"+live.Secret {
+		if current(w.Heroku.Apps[0])[n] != live.ClientID+":"+right[0] {
 			bad("promise 3: the app's %s is not of the live token", n)
 		}
 	}
@@ -166,6 +193,9 @@ func secrets(w *sim.State) map[string]string {
 	for _, list := range [][]*sim.Token{w.Cloudflare.Tokens, w.Cloudflare.Deleted} {
 		for _, t := range list {
 			out["the secret of "+t.Name] = t.Secret
+			if t.PrevSecret != "" {
+				out["the secret before of "+t.Name] = t.PrevSecret
+			}
 		}
 	}
 	for t := range w.Infisical.Access {

@@ -38,6 +38,7 @@ type Stage struct {
 	late, lateMade bool            // a late fault happened; it met a creation
 	refused        map[string]bool // kinds of calls that are refused for ever
 	damage         func(*rotation.Plan)
+	strategy       string
 }
 
 // Crash is what a simulated kill panics with.
@@ -149,6 +150,7 @@ func (s *Stage) Open(name, run string) error {
 	if err != nil {
 		return err
 	}
+	spec.Issuer.Strategy = s.strategy
 	return s.Log.Append(context.Background(), rotation.Event{
 		At: s.Clock.Now(), Run: run, Kind: rotation.KindOpened,
 		Opened: &rotation.Opened{Credential: name, Spec: spec, Actor: "stage", Tool: "test"},

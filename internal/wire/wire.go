@@ -119,6 +119,8 @@ func (o *opener) issuer(spec sop.Issuer) error {
 	}
 	c := o.crew
 	c.Roles.Issuer = issuer
+	c.Roles.Roller, _ = issuer.(provider.Roller)
+	c.Roles.Switcher, _ = issuer.(provider.Switcher)
 	c.Roles.Admitter, _ = issuer.(provider.Admitter)
 	c.Roles.Prober, _ = issuer.(provider.Prober)
 	if c.Roles.Prober == nil {
@@ -131,6 +133,7 @@ func (o *opener) issuer(spec sop.Issuer) error {
 	for _, sheet := range d.Issuers {
 		if sheet.Kind == spec.Kind {
 			c.Can.MaxLive, c.Can.LastSeen = sheet.MaxLive, sheet.LastSeen
+			c.Can.Create, c.Can.Roll, c.Can.Disable, c.Can.Admits = sheet.Create, sheet.Roll, sheet.Disable, sheet.Admits
 		}
 	}
 	return nil

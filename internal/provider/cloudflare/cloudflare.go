@@ -15,6 +15,7 @@ import (
 	"net/url"
 
 	"rekey/internal/provider"
+	"rekey/internal/rotation"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
@@ -60,7 +61,9 @@ var Descriptor = provider.Descriptor{
 		Settings: &TokenSettings{},
 		Fields:   []string{FieldID, FieldSecret},
 		MaxLive:  50, // per account [developers.cloudflare.com/cloudflare-one/account-limits]
-		Parallel: true,
+		Create:   true,
+		Roll:     rotation.RollWithGrace,
+		Disable:  true,
 		LastSeen: true,
 		Admits:   true,
 		Label:    true,
@@ -133,6 +136,8 @@ func (a *Account) path(parts ...string) string {
 var (
 	_ provider.Issues   = (*Account)(nil)
 	_ provider.Issuer   = (*tokens)(nil)
+	_ provider.Roller   = (*tokens)(nil)
+	_ provider.Switcher = (*tokens)(nil)
 	_ provider.Admitter = (*tokens)(nil)
 	_ provider.Prober   = (*tokens)(nil)
 )

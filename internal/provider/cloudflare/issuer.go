@@ -27,13 +27,15 @@ type serviceToken struct {
 	ExpiresAt  time.Time    `json:"expires_at"`
 	LastSeenAt time.Time    `json:"last_seen_at"`
 	Enabled    *bool        `json:"enabled"`
+	Version    int          `json:"client_secret_version"`
+	Previous   time.Time    `json:"previous_client_secret_expires_at"`
 }
 
 func (t serviceToken) handle() cred.Handle {
 	return cred.Handle{
 		ID: t.ID, Public: t.ClientID, Name: t.Name,
 		Created: t.CreatedAt.UTC(), Expires: t.ExpiresAt.UTC(), LastSeen: t.LastSeenAt.UTC(),
-		Disabled: t.Enabled != nil && !*t.Enabled,
+		Disabled: t.Enabled != nil && !*t.Enabled, Version: t.Version, Previous: t.Previous.UTC(),
 	}
 }
 
@@ -42,6 +44,9 @@ func (t *tokens) Calls() map[string]string {
 	return map[string]string{
 		"create":      "POST " + t.path("service_tokens"),
 		"delete":      "DELETE " + t.path("service_tokens") + "/{id}",
+		"disable":     "PUT " + t.path("service_tokens") + "/{id} (enabled: false)",
+		"roll":        "POST " + t.path("service_tokens") + "/{id}/rotate",
+		"keep":        "PUT " + t.path("service_tokens") + "/{id} (previous_client_secret_expires_at)",
 		kindPolicy:    "PUT " + t.path("policies") + "/{id}",
 		kindAppPolicy: "PUT " + t.path("apps") + "/{parent}/policies/{id}",
 		kindGroup:     "PUT " + t.path("groups") + "/{id}",

@@ -1,0 +1,74 @@
+package cloudflare
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/secret"
+	"rekey/internal/vendorhttp"
+)
+
+// Roll: https://developers.cloudflare.com/api/resources/zero_trust/subresources/access/subresources/service_tokens/methods/rotate
+// Id and client id stay. Left out, previous_client_secret_expires_at "defaults to
+// the current timestamp in order to immediately expire the previous secret", so
+// it is always sent.
+func (t *tokens) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
+	const op = "roll service token"
+	if h.ID == "" {
+		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
+	}
+	var s serviceToken
+	_, err := call(ctx, t.api, vendorhttp.Request{
+		Op: op, Method: http.MethodPost, Path: t.path("service_tokens", h.ID, "rotate"),
+		Body: map[string]string{"previous_client_secret_expires_at": keep.UTC().Format(time.RFC3339)},
+	}, &s)
+	if err != nil {
+		return cred.Handle{}, nil, err
+	}
+	if s.ClientID == "" || !s.Secret.Present() {
+		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer lacks the secret"}
+	}
+	now := s.handle()
+	if now.Previous.IsZero() {
+		now.Previous = keep.UTC().Truncate(time.Second)
+	}
+	return now, secret.Bundle{FieldID: secret.New(s.ClientID), FieldSecret: s.Secret}, nil
+}
+
+// Keep: PUT with previous_client_secret_expires_at, which "may be changed any time
+// after a rotation" (cloudflare.md §1). The name is always sent along.
+func (t *tokens) Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.Handle, error) {
+	now, err := t.update(ctx, "move the end of the old secret", h, "previous_client_secret_expires_at", until.UTC().Format(time.RFC3339))
+	if now.Previous.IsZero() {
+		now.Previous = until.UTC().Truncate(time.Second)
+	}
+	return now, err
+}
+
+// Switch: PUT with enabled. Off, the token and any previous secret stop working
+// and are kept (Cloudflare, service tokens page of October 2026).
+func (t *tokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Handle, error) {
+	op := "switch service token off"
+	if on {
+		op = "switch service token on"
+	}
+	now, err := t.update(ctx, op, h, "enabled", on)
+	if err == nil && now.Disabled == on {
+		return now, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "the vendor took the request and left the token as it was"}
+	}
+	return now, err
+}
+
+func (t *tokens) update(ctx context.Context, op string, h cred.Handle, field string, value any) (cred.Handle, error) {
+	if h.ID == "" {
+		return cred.Handle{}, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
+	}
+	var s serviceToken
+	_, err := call(ctx, t.api, vendorhttp.Request{
+		Op: op, Method: http.MethodPut, Path: t.path("service_tokens", h.ID),
+		Body: map[string]any{"name": h.Name, field: value},
+	}, &s)
+	return s.handle(), err
+}

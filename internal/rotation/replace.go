@@ -1,0 +1,181 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// replace lays out: create beside, swap, retire by the ladder, confirm.
+func (p *Plan) replace(can Capabilities) {
+	var b builder
+	create := b.add(Step{Verb: Create, Title: "create the new generation", Call: can.Calls["create"],
+		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(1))})
+	ready := []string{create}
+	for _, pl := range p.Seen.Admission.Places {
+		if pl.Admits {
+			ready = append(ready, b.add(Step{Verb: Admit, Target: pl.Key(), Needs: []string{create},
+				Title: fmt.Sprintf("admit it in %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+				Change: fmt.Sprintf("%s: %s %q also names the new one", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
+		}
+	}
+	proven := p.prove(&b, can, p.spread(&b, can, p.validate(&b, ready)))
+	proven = p.ladder(&b, can, proven)
+	gone := slices.Clone(proven)
+	for _, pl := range p.Seen.Admission.Places {
+		gone = append(gone, b.add(Step{Verb: Dismiss, Target: pl.Key(), Needs: proven, Ask: true,
+			Title: fmt.Sprintf("dismiss the old one from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+			Change: fmt.Sprintf("%s: %s %q names the old one no more", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
+	}
+	del := b.add(Step{Verb: Delete, Needs: gone, Ask: true, Final: true,
+		Title: "delete the old generation", Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
+		Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})
+	p.confirm(&b, del)
+	b.add(Step{Verb: Sweep, Needs: []string{del}, Strays: true, Title: "sweep: nothing else that this run made is left"})
+	p.Steps = b.steps
+
+	var back builder
+	var again []string
+	if can.Disable {
+		again = append(again, back.add(Step{Verb: Enable, Undoes: stepID(Disable, ""), Title: "switch the old one on again"}))
+	}
+	for _, pl := range p.Seen.Admission.Places {
+		again = append(again, back.add(Step{Verb: Readmit, Target: pl.Key(), Undoes: stepID(Dismiss, pl.Key()),
+			Title: fmt.Sprintf("name the old one again in %s %q", pl.Kind, pl.Name)}))
+	}
+	returned, grace := p.giveBack(&back, again)
+	var out []string
+	for _, pl := range p.Seen.Admission.Places {
+		if pl.Admits {
+			out = append(out, back.add(Step{Verb: Withdraw, Target: pl.Key(), Undoes: stepID(Admit, pl.Key()), Needs: returned, After: grace,
+				Title: fmt.Sprintf("name the new one no more in %s %q", pl.Kind, pl.Name)}))
+		}
+	}
+	discard := back.add(Step{Verb: Discard, Undoes: stepID(Create, ""), Needs: slices.Concat(out, returned), After: grace,
+		Title: "discard the new generation"})
+	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true,
+		Title: "sweep: nothing that this run made is left"})
+	p.Back = back.steps
+}
+
+// ladder is the part of retiring that can be undone at once: switch off, and
+// watch whether anybody breaks.
+func (p *Plan) ladder(b *builder, can Capabilities, proven []string) []string {
+	if !can.Disable {
+		return proven
+	}
+	off := b.add(Step{Verb: Disable, Needs: proven, Ask: true,
+		Title: "switch the old generation off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
+		Change: fmt.Sprintf("%s: %s %s is switched off, and on again if anything breaks", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name)})
+	watched := []string{off}
+	if w := p.Spec.Timing.Watch; w > 0 {
+		watched = append(watched, b.add(Step{Verb: Pause, Target: "to watch", Needs: []string{off}, After: w,
+			Title: "watch for " + brief(w) + " whether anything breaks"}))
+	}
+	return append(watched, p.checks(b, watched, "while the old one is off")...)
+}
+
+// validate adds the gate's word on the new generation.
+func (p *Plan) validate(b *builder, ready []string) []string {
+	valid := slices.Clone(ready)
+	for _, probe := range p.Spec.Validate {
+		valid = append(valid, b.add(Step{Verb: Validate, Target: probe.URL, Needs: ready, Within: p.Spec.Timing.Validate,
+			Title: "validate: " + probe.Title() + " lets it in"}))
+	}
+	return valid
+}
+
+// spread adds the store and every consumer, each followed until it has settled.
+func (p *Plan) spread(b *builder, can Capabilities, valid []string) (settled []string) {
+	w := p.Spec.Timing
+	store := b.add(Step{Verb: Store, Needs: valid, Within: w.Settle,
+		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
+		Change: fmt.Sprintf("%s: one batch of %s", p.Spec.Store.Key, strings.Join(p.Spec.Store.SlotNames(), ", "))})
+	for _, c := range p.Spec.Consumers {
+		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: []string{store},
+			Title: fmt.Sprintf("propagate to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
+			Change: fmt.Sprintf("%s: one write of %s", c.Key, strings.Join(c.SlotNames(), ", "))})
+		settled = append(settled, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
+			Title: "settle: everything in " + c.Key + " runs on it"}))
+	}
+	return settled
+}
+
+// prove adds the proofs that the consumers use the new one: checks, silence of
+// the old one, and a soak.
+func (p *Plan) prove(b *builder, can Capabilities, settled []string) []string {
+	w := p.Spec.Timing
+	proven := slices.Concat(settled, p.checks(b, settled, "after the switch"))
+	if can.LastSeen && p.Strategy == Replace {
+		proven = append(proven, b.add(Step{Verb: Quiet, Needs: settled, After: p.grace() + w.Quiet, Within: w.Verify,
+			Title: "quiet: nobody uses the old one any more"}))
+	} else {
+		proven = append(proven, b.add(Step{Verb: Pause, Target: "for old processes", Needs: settled, After: p.grace() + w.Quiet,
+			Title: "pause until old processes have ended"}))
+	}
+	if w.Soak == 0 {
+		return proven
+	}
+	soak := []string{b.add(Step{Verb: Pause, Target: "to soak", Needs: proven, After: w.Soak,
+		Title: "soak: both live for " + brief(w.Soak)})}
+	return append(soak, p.checks(b, soak, "after the soak")...)
+}
+
+// checks adds the procedure's checks at one moment of the run.
+func (p *Plan) checks(b *builder, needs []string, when string) []string {
+	var out []string
+	for i, c := range p.Spec.Verify {
+		out = append(out, b.add(Step{Verb: Check, Target: fmt.Sprintf("%d %s", i+1, when), Needs: needs, Within: p.Spec.Timing.Verify,
+			Title: "check " + when + ": " + c.Title()}))
+	}
+	return out
+}
+
+// confirm adds the proof that the old one is dead and the new one is not.
+func (p *Plan) confirm(b *builder, after string) {
+	for _, probe := range p.Spec.Validate {
+		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: []string{after}, Within: p.Spec.Timing.Confirm,
+			Title: "confirm: " + probe.Title() + " turns the old one away and lets the new one in"})
+	}
+	p.checks(b, []string{after}, "at the end")
+}
+
+// giveBack adds the way back of consumers and store. Nothing of the new
+// generation is taken away before every consumer runs on the old one.
+func (p *Plan) giveBack(b *builder, again []string) (returned []string, grace time.Duration) {
+	w := p.Spec.Timing
+	for _, c := range p.Spec.Consumers {
+		undoes := stepID(Propagate, c.Key)
+		ret := b.add(Step{Verb: Return, Target: c.Key, Undoes: undoes, Needs: again, Within: w.Settle,
+			Title: "give " + c.Key + " its old values back"})
+		returned = append(returned, b.add(Step{Verb: Resettle, Target: c.Key, Undoes: undoes, Needs: []string{ret}, Within: w.Settle,
+			Title: "settle: everything in " + c.Key + " runs on the old one"}))
+	}
+	return append(returned, b.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Needs: slices.Clone(returned), Within: w.Settle,
+		Title: "give " + p.Spec.Store.Key + " its old values back"})), p.grace()
+}
+
+// grace is how long old processes of any consumer may live on.
+func (p *Plan) grace() time.Duration {
+	var g time.Duration
+	for _, c := range p.Seen.Consumers {
+		g = max(g, c.Grace)
+	}
+	return g
+}
+
+// brief says a length of time without trailing zeros.
+func brief(d time.Duration) string {
+	if day := 24 * time.Hour; d >= day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+)
+
+// longestKeep is how long an old secret is let live after going back: the longest
+// that Cloudflare's dashboard offers.
+const longestKeep = 30 * 24 * time.Hour
+
+// roll gives the handle a new secret, once. It stays in memory.
+func (r *Runner) roll(ctx context.Context, a rotation.Action) rotation.Outcome {
+	plan := r.state.Plan
+	var keep time.Time
+	if plan.Strategy == rotation.RollWithGrace {
+		keep = r.Clock.Now().Add(plan.Spec.Issuer.Grace)
+	}
+	h, b, err := r.Roles.Roller.Roll(ctx, plan.Old, keep)
+	if err != nil {
+		return fromError(err)
+	}
+	makes, err := r.fingerprints(plan.Spec, b)
+	if err != nil {
+		return failed(cred.Unknown, "rolled, but unusable: %v", err)
+	}
+	r.mu.Lock()
+	r.fresh[a.Generation] = b
+	r.mu.Unlock()
+	o := rotation.Outcome{Class: cred.Done, Handle: &h, Makes: makes, Evidence: []string{"rolled " + h.Name}}
+	if !keep.IsZero() {
+		o.Keep = &h.Previous
+		o.Evidence = append(o.Evidence, "the old secret works until "+h.Previous.Format(time.RFC3339))
+	}
+	return o
+}
+
+// keep moves the end of the old secret: later while proofs are open, to now once
+// they are made.
+func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
+	until := r.Clock.Now()
+	if a.Step.Verb == rotation.Extend {
+		until = until.Add(r.state.Plan.Spec.Issuer.Grace)
+	}
+	h, err := r.Roles.Roller.Keep(ctx, r.state.Plan.Old, until)
+	if err != nil {
+		return fromError(err)
+	}
+	return rotation.Outcome{Class: cred.Done, Keep: &h.Previous, Evidence: []string{"the old secret ends at " + h.Previous.Format(time.RFC3339)}}
+}
+
+// prolong lets the old secret live on for as long as it may, if the roll happened
+// at all: the list tells, by its count of secrets.
+func (r *Runner) prolong(ctx context.Context) rotation.Outcome {
+	old := r.state.Plan.Old
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	for _, h := range listed {
+		if h.ID != old.ID {
+			continue
+		}
+		if h.Version == old.Version && h.Previous.Equal(old.Previous) {
+			return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the roll did not happen"}}
+		}
+		far := r.Clock.Now().Add(longestKeep)
+		if h.Previous.After(far.Add(-time.Hour)) {
+			return rotation.Outcome{Class: cred.Done, Already: true, Keep: &h.Previous}
+		}
+		now, err := r.Roles.Roller.Keep(ctx, old, far)
+		if err != nil {
+			return fromError(err)
+		}
+		return rotation.Outcome{Class: cred.Done, Keep: &now.Previous,
+			Evidence: []string{fmt.Sprintf("the old secret works until %s; rotate again before", now.Previous.Format(time.RFC3339))}}
+	}
+	return failed(cred.Unknown, "the issuer does not list %s any more", old.ID)
+}
+
+// flip switches the old generation off or on.
+func (r *Runner) flip(ctx context.Context, a rotation.Action) rotation.Outcome {
+	on := a.Step.Verb == rotation.Enable
+	h, err := r.Roles.Switcher.Switch(ctx, r.state.Plan.Old, on)
+	if err != nil {
+		return fromError(err)
+	}
+	word := "switched off"
+	if on {
+		word = "switched on again"
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{h.Name + " is " + word}}
+}
