@@ -179,18 +179,29 @@ func (s *State) proceed(r round, end func() Decision) Decision {
 	switch {
 	case len(r.ready) > 0:
 		return Decision{Do: r.ready}
-	case len(r.ask) > 0 && r.until.IsZero():
-		return Decision{Ask: &Ask{Name: s.Opened.Credential, For: r.ask}}
+	case r.ask && r.until.IsZero():
+		return Decision{Ask: &Ask{Name: s.Opened.Credential, For: s.asking()}}
 	case !r.until.IsZero():
 		return Decision{Wait: &Wait{Until: r.until, For: r.waits}}
 	}
 	return end()
 }
 
+// asking lists everything that a person confirms with one word.
+func (s *State) asking() []string {
+	var out []string
+	for _, st := range s.Active() {
+		if st.Ask && !s.done(st.ID) {
+			out = append(out, st.Title)
+		}
+	}
+	return out
+}
+
 // round is what all active steps together allow now.
 type round struct {
 	ready  []Action
-	ask    []string  // titles that wait for a person
+	ask    bool      // something waits for a person
 	until  time.Time // earliest time at which something can be tried
 	waits  []string  // what is being waited for
 	failed *Step
@@ -243,7 +254,7 @@ func (s *State) round(now time.Time) round {
 		case at.After(now):
 			r.wait(at, waitingFor(*st, p))
 		case st.Ask && s.Confirmed == nil && s.Mode == Forward:
-			r.ask = append(r.ask, st.Title)
+			r.ask = true
 		default:
 			r.ready = append(r.ready, Action{
 				Step: *st, Generation: s.Generation,
