@@ -49,11 +49,14 @@ type SlotState struct {
 type Place struct {
 	Kind     string            `json:"kind"`               // vendor's kind: "policy", "app-policy", "group"
 	ID       string            `json:"id"`                 // vendor's id
+	Scope    string            `json:"scope,omitempty"`    // where it belongs, if not to the account itself: a zone
 	Parent   string            `json:"parent,omitempty"`   // id of what it belongs to, if ids are not global
 	Name     string            `json:"name"`               // as shown by the vendor
 	Revision string            `json:"revision,omitempty"` // changes whenever anybody edits it
 	Admits   bool              `json:"admits"`             // being named here lets one in; a deny rule does not
 	Names    []string          `json:"names,omitempty"`    // ids, or public ids, of the generations named
+	Everyone bool              `json:"everyone,omitempty"` // it lets any valid generation in
+	Guards   []string          `json:"guards,omitempty"`   // ids of the gates that it belongs to
 	Problems map[string]string `json:"problems,omitempty"` // by named id: why it cannot be replaced by adding another
 }
 

@@ -69,7 +69,7 @@ type Admitter interface {
 // Admission is who gets in.
 type Admission struct {
 	Places   []cred.Place // that name at least one generation
-	Everyone []string     // names of rules that let any valid generation in
+	Everyone []cred.Place // that let any valid generation in
 }
 
 // Edit is what became of a place.
@@ -86,6 +86,10 @@ type Prober interface {
 	// redirect and keeps no cookie. An error means that nobody answered; an
 	// answer that tells nothing is Unclear, without an error. Read-only.
 	Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error)
+
+	// Guard tells which gate stands before a place, by the id that places carry
+	// under Guards; "" if it does not tell. Read-only.
+	Guard(ctx context.Context, p sop.Probe) (gate string, err error)
 
 	// Wrong returns a well-formed bundle that no issuer has made.
 	Wrong() secret.Bundle

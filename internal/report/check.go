@@ -55,7 +55,7 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 		}
 	}
 	if len(seen.Admission.Everyone) > 0 {
-		good("%q lets any valid generation in", seen.Admission.Everyone[0])
+		good("%q lets any valid generation in", seen.Admission.Everyone[0].Name)
 	}
 	present := 0
 	for _, x := range seen.Store.Slots {

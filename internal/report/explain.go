@@ -49,6 +49,7 @@ var topics = map[string]string{
 	rotation.ConsumerUnwell:  "A consumer is unwell before the run, so its health after the run would prove nothing.",
 	rotation.OpenDoor:        "The place lets somebody in without a credential, or with a made-up one. A new credential that gets in there proves nothing.",
 	rotation.GateUnclear:     "The place refuses, but not in the way the gate does: a firewall, an error page, a redirect elsewhere. It cannot tell a good credential from a bad one.",
+	rotation.GateElsewhere:   "The place is guarded, but by an application on which the rules that name this credential do not decide. That it lets a token in or turns it away says nothing about those rules.",
 	rotation.CheckFalse:      "A check of the procedure is not true before anything was changed. An expired cookie or a renamed site looks like this.",
 	"strategy":               "How a credential is replaced. replace: a second generation beside the first, then the first is retired. roll with grace: the same handle gets a new secret, and the old one lives on by a clock. roll at once: the old secret is dead with the first step. The issuer's capability sheet says which are possible; the plan shows the point of no return of each.",
 	rotation.NoStrategy:      "The issuer cannot do what rekey.yaml asks for under issuer.strategy.",

@@ -29,7 +29,7 @@ type IssuerSeen struct {
 // AdmissionSeen is which rules name the generation in use.
 type AdmissionSeen struct {
 	Places   []cred.Place `json:"places,omitempty"`
-	Everyone []string     `json:"everyone,omitempty"` // rules that let any generation in
+	Everyone []cred.Place `json:"everyone,omitempty"` // rules that let any generation in
 }
 
 // StoreSeen is what the store holds.
@@ -62,6 +62,7 @@ type GateSeen struct {
 	URL     string       `json:"url"`
 	Without cred.Verdict `json:"without"`
 	Wrong   cred.Verdict `json:"wrong"`
+	Gate    string       `json:"gate,omitempty"` // which gate stands there, if it tells
 	Detail  string       `json:"detail,omitempty"`
 }
 

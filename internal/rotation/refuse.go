@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 
 	"rekey/internal/cred"
 	"rekey/internal/sop"
@@ -30,6 +31,7 @@ const (
 	ConsumerUnwell  = "consumer-unwell"
 	OpenDoor        = "open-door"
 	GateUnclear     = "gate-unclear"
+	GateElsewhere   = "gate-elsewhere"
 	CheckFalse      = "check-false"
 	NotSeen         = "not-seen"
 )
@@ -45,6 +47,9 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 	issuerRefusals(spec, seen, can, strategy, add)
 
 	for _, g := range seen.Gates {
+		if strategy == Replace && g.Gate != "" && can.Admits && !guarded(seen, g.Gate) {
+			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.URL)
+		}
 		switch {
 		case g.Without == cred.Open || g.Without == cred.Accepted:
 			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.URL)
@@ -60,6 +65,18 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 		}
 	}
 	return out
+}
+
+// guarded reports whether a rule that names the generation in use, or that lets
+// everyone in, decides on a gate.
+func guarded(seen *Observation, gate string) bool {
+	old, _ := seen.handle(seen.Issuer.Owner)
+	for _, p := range slices.Concat(naming(seen.Admission.Places, old), seen.Admission.Everyone) {
+		if slices.Contains(p.Guards, gate) {
+			return true
+		}
+	}
+	return false
 }
 
 type adder func(code, then, what string, args ...any)

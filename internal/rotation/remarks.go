@@ -19,7 +19,7 @@ func (p *Plan) remarks(can Capabilities) {
 	if len(p.Seen.Admission.Places) == 0 && p.Strategy == Replace && can.Admits {
 		switch {
 		case len(p.Seen.Admission.Everyone) > 0:
-			note("no rule names the old one; %q lets any valid generation in, so no rule is edited", p.Seen.Admission.Everyone[0])
+			note("no rule names the old one; %q lets any valid generation in, so no rule is edited", p.Seen.Admission.Everyone[0].Name)
 		default:
 			note("no rule names the old one, so no rule is edited; whether the new one gets in will show when it is validated")
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -197,6 +198,10 @@ func (e *Edge) denies(host, pair string, at time.Time) string {
 func (w *World) edgeRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("/{host}/{path...}", func(rw http.ResponseWriter, req *http.Request) {
 		host, path := req.PathValue("host"), "/"+req.PathValue("path")
+		if req.Header.Get("cf-access-metadata-request") == "true" {
+			w.metadata(rw, host, path)
+			return
+		}
 		site := w.state.Edge.Sites[host]
 		if site == nil {
 			// 530: nothing answers behind the edge (cloudflare.md §3.2).
@@ -208,6 +213,21 @@ func (w *World) edgeRoutes(mux *http.ServeMux) {
 		}
 		w.origin(rw, req, site, path)
 	})
+}
+
+// metadata tells which application guards a place, as a token signed by the
+// team; without one there is no application (cloudflare.md §2.2).
+func (w *World) metadata(rw http.ResponseWriter, host, path string) {
+	app := w.state.Edge.Known.app(host, path)
+	if app == nil {
+		return
+	}
+	claims, _ := json.Marshal(map[string]any{
+		"auth_domain": w.state.Edge.Team + ".cloudflareaccess.com", "aud": app.AUD, "hostname": host, "app_hostname": host,
+		"type": "match", "iat": w.state.At.Unix(),
+	})
+	part := base64.RawURLEncoding.EncodeToString
+	rw.Header().Set("Cf-Access-Metadata", part([]byte(`{"alg":"RS256","kid":"simulated"}`))+"."+part(claims)+"."+part([]byte("simulated")))
 }
 
 // letIn grades a request as the edge does (cloudflare.md §3.2).

@@ -59,7 +59,7 @@ func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(
 	if err != nil {
 		return provider.Edit{}, err
 	}
-	found, _ := r.place(p.Kind, p.Parent)
+	found := r.place(p.Kind, p.Scope, p.Parent)
 	out := provider.Edit{Place: found, Previous: found.Revision, Rebased: p.Revision != "" && found.Revision != p.Revision}
 	if !change(r) {
 		out.Already = true
@@ -76,7 +76,7 @@ func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(
 				Why: "the vendor kept other rules than were sent; somebody may have edited it at the same moment"}
 		}
 	}
-	out.Place, _ = now.place(p.Kind, p.Parent)
+	out.Place = now.place(p.Kind, p.Scope, p.Parent)
 	return out, nil
 }
 

@@ -49,6 +49,10 @@ type Connection struct {
 type TokenSettings struct {
 	// Life of a new token, as Cloudflare writes it: 8760h. Said explicitly because the default may change.
 	Duration string `json:"duration" jsonschema:"required,pattern=^([0-9]+h|forever)$"`
+	// Zone id, where the token belongs to a zone and not to the account.
+	Zone string `json:"zone,omitempty"`
+	// Zone ids in whose rules the token may be named as well.
+	Zones []string `json:"zones,omitempty"`
 }
 
 // Descriptor is Cloudflare for the rest of the house.
@@ -124,13 +128,24 @@ func (a *Account) Issuer(kind string, settings json.RawMessage) (provider.Issuer
 	return &tokens{Account: a, settings: s}, nil
 }
 
-// path is below the account.
-func (a *Account) path(parts ...string) string {
+// in is a path below the account's Access, or below that of a scope.
+func (a *Account) in(scope string, parts ...string) string {
 	p := "/accounts/" + a.account + "/access"
+	if scope != "" {
+		p = "/" + scope + "/access"
+	}
 	for _, s := range parts {
 		p += "/" + url.PathEscape(s)
 	}
 	return p
+}
+
+// path is below what the token belongs to: its zone, or the account.
+func (t *tokens) path(parts ...string) string {
+	if t.settings.Zone != "" {
+		return t.in("zones/"+t.settings.Zone, parts...)
+	}
+	return t.in("", parts...)
 }
 
 var (

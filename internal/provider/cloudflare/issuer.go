@@ -47,9 +47,9 @@ func (t *tokens) Calls() map[string]string {
 		"disable":     "PUT " + t.path("service_tokens") + "/{id} (enabled: false)",
 		"roll":        "POST " + t.path("service_tokens") + "/{id}/rotate",
 		"keep":        "PUT " + t.path("service_tokens") + "/{id} (previous_client_secret_expires_at)",
-		kindPolicy:    "PUT " + t.path("policies") + "/{id}",
-		kindAppPolicy: "PUT " + t.path("apps") + "/{parent}/policies/{id}",
-		kindGroup:     "PUT " + t.path("groups") + "/{id}",
+		kindPolicy:    "PUT " + t.in("", "policies") + "/{id}",
+		kindAppPolicy: "PUT " + t.in("", "apps") + "/{parent}/policies/{id}",
+		kindGroup:     "PUT " + t.in("", "groups") + "/{id}",
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"rekey/internal/cred"
-	"rekey/internal/provider"
 	"rekey/internal/vendorhttp"
 )
 
@@ -61,9 +60,9 @@ func tokenOf(raw json.RawMessage) (id string, any bool) {
 }
 
 // place reads what concerns us in a policy or group.
-func (r rules) place(kind, parent string) (p cred.Place, everyone bool) {
-	p = cred.Place{
-		Kind: kind, ID: r.id(), Parent: parent, Name: r.text("name"), Revision: r.text("updated_at"),
+func (r rules) place(kind, scope, parent string) cred.Place {
+	p := cred.Place{
+		Kind: kind, ID: r.id(), Scope: scope, Parent: parent, Name: r.text("name"), Revision: r.text("updated_at"),
 		// A service token gets in through non_identity (Service Auth); bypass and
 		// allow are kept in step with it; deny keeps it out.
 		Admits: r.text("decision") != "deny",
@@ -71,7 +70,7 @@ func (r rules) place(kind, parent string) (p cred.Place, everyone bool) {
 	for _, array := range ruleArrays {
 		for _, raw := range r.array(array) {
 			id, anyone := tokenOf(raw)
-			everyone = everyone || anyone && array == "include" && p.Admits
+			p.Everyone = p.Everyone || anyone && array == "include" && p.Admits
 			if id == "" || slices.Contains(p.Names, id) {
 				continue
 			}
@@ -84,77 +83,36 @@ func (r rules) place(kind, parent string) (p cred.Place, everyone bool) {
 			}
 		}
 	}
-	return p, everyone
+	return p
+}
+
+// groupsNamed are the ids of the groups that the rules refer to.
+func (r rules) groupsNamed() []string {
+	var out []string
+	for _, array := range ruleArrays {
+		for _, raw := range r.array(array) {
+			var g struct {
+				Group *struct {
+					ID string `json:"id"`
+				} `json:"group"`
+			}
+			if json.Unmarshal(raw, &g) == nil && g.Group != nil {
+				out = append(out, g.Group.ID)
+			}
+		}
+	}
+	return out
 }
 
 // application is the part of an Access application that concerns us.
 type application struct {
 	ID       string  `json:"id"`
+	AUD      string  `json:"aud"`
 	Name     string  `json:"name"`
 	Policies []rules `json:"policies"`
 	SCIM     *struct {
 		Auth json.RawMessage `json:"authentication"`
 	} `json:"scim_config"`
-}
-
-// Places enumerates, because no endpoint tells who names a token: reusable
-// policies, the policies of every application, groups (cloudflare.md §2.2).
-func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
-	var policies, groups []rules
-	var apps []application
-	err := t.env.Together(
-		func() (err error) {
-			policies, err = list(ctx, t.api, "list reusable policies", t.path("policies"), rules.id)
-			return err
-		},
-		func() (err error) {
-			apps, err = list(ctx, t.api, "list applications", t.path("apps"), func(a application) string { return a.ID })
-			return err
-		},
-		func() (err error) {
-			groups, err = list(ctx, t.api, "list groups", t.path("groups"), rules.id)
-			return err
-		},
-	)
-	if err != nil {
-		return provider.Admission{}, err
-	}
-
-	var out provider.Admission
-	seen := map[string]bool{}
-	add := func(kind, parent string, r rules) {
-		p, everyone := r.place(kind, parent)
-		if seen[p.Key()] {
-			return
-		}
-		seen[p.Key()] = true
-		if everyone {
-			out.Everyone = append(out.Everyone, p.Name)
-		}
-		if len(p.Names) > 0 {
-			out.Places = append(out.Places, p)
-		}
-	}
-	for _, r := range policies {
-		add(kindPolicy, "", r)
-	}
-	for _, a := range apps {
-		for _, r := range a.Policies {
-			// A reusable policy may only be changed at the account.
-			if string(r["reusable"]) == "true" {
-				add(kindPolicy, "", r)
-			} else {
-				add(kindAppPolicy, a.ID, r)
-			}
-		}
-		if ids := a.scimClients(); len(ids) > 0 {
-			out.Places = append(out.Places, scimPlace(a, ids))
-		}
-	}
-	for _, r := range groups {
-		add(kindGroup, "", r)
-	}
-	return out, nil
 }
 
 // scimClients returns the client ids with which the application's SCIM
@@ -195,11 +153,11 @@ func (t *tokens) read(ctx context.Context, p cred.Place) (rules, string, error) 
 	var at string
 	switch p.Kind {
 	case kindPolicy:
-		at = t.path("policies", p.ID)
+		at = t.in(p.Scope, "policies", p.ID)
 	case kindAppPolicy:
-		at = t.path("apps", p.Parent, "policies", p.ID)
+		at = t.in(p.Scope, "apps", p.Parent, "policies", p.ID)
 	case kindGroup:
-		at = t.path("groups", p.ID)
+		at = t.in(p.Scope, "groups", p.ID)
 	default:
 		return nil, "", &cred.Error{Vendor: t.api.Vendor, Op: "read " + p.Kind, Class: cred.Refused, Why: "this kind of place is not edited"}
 	}

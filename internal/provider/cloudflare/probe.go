@@ -3,7 +3,9 @@ package cloudflare
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -38,6 +40,38 @@ func (t *tokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.
 	}
 	verdict, detail := grade(resp.Status, resp.Header, p, b != nil)
 	return verdict, detail, nil
+}
+
+// Guard asks the edge which application stands before a place: it answers with a
+// token of its own, as cloudflared uses it (cloudflare.md §2.2). The token's
+// signature is not checked: that it comes from this host is what TLS has shown,
+// and it is compared with the account's own list.
+func (t *tokens) Guard(ctx context.Context, p sop.Probe) (string, error) {
+	edge := *t.edge
+	edge.Base = p.URL
+	resp, err := edge.Raw(ctx, vendorhttp.Request{
+		Op: "ask which application guards " + p.URL, Method: http.MethodHead,
+		Header: map[string]string{"cf-access-metadata-request": "true"},
+	})
+	if err != nil {
+		return "", err
+	}
+	parts := strings.Split(resp.Header.Get("cf-access-metadata"), ".")
+	if len(parts) != 3 {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", nil
+	}
+	var claims struct {
+		AUD  string `json:"aud"`
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(b, &claims) != nil || claims.Type != "match" {
+		return "", nil
+	}
+	return claims.AUD, nil
 }
 
 // grade reads one answer.

@@ -19,11 +19,33 @@ func (t *tokens) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.
 	if h.ID == "" {
 		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
 	}
+	if t.settings.Zone != "" {
+		return t.rollZone(ctx, op, h, keep)
+	}
 	var s serviceToken
 	_, err := call(ctx, t.api, vendorhttp.Request{
 		Op: op, Method: http.MethodPost, Path: t.path("service_tokens", h.ID, "rotate"),
 		Body: map[string]string{"previous_client_secret_expires_at": keep.UTC().Format(time.RFC3339)},
 	}, &s)
+	return t.rolled(op, s, keep, err)
+}
+
+// rollZone raises the version by PUT: rotate exists for accounts only
+// (cloudflare.md §1).
+func (t *tokens) rollZone(ctx context.Context, op string, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
+	if h.Version == 0 {
+		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "the vendor does not tell the secret's version, by which a zone's token is rolled"}
+	}
+	var s serviceToken
+	_, err := call(ctx, t.api, vendorhttp.Request{
+		Op: op, Method: http.MethodPut, Path: t.path("service_tokens", h.ID),
+		Body: map[string]any{"name": h.Name, "client_secret_version": h.Version + 1, "previous_client_secret_expires_at": keep.UTC().Format(time.RFC3339)},
+	}, &s)
+	return t.rolled(op, s, keep, err)
+}
+
+// rolled reads what a roll answered.
+func (t *tokens) rolled(op string, s serviceToken, keep time.Time, err error) (cred.Handle, secret.Bundle, error) {
 	if err != nil {
 		return cred.Handle{}, nil, err
 	}

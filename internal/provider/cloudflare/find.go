@@ -1,0 +1,137 @@
+package cloudflare
+
+import (
+	"context"
+	"slices"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+)
+
+// holdings are all rules of one scope: the account, or a zone.
+type holdings struct {
+	scope    string // "" for the account
+	policies []rules
+	apps     []application
+	groups   []rules
+}
+
+// Places enumerates, because no endpoint tells who names a token: reusable
+// policies, the policies of every application, groups, SCIM configurations; of
+// the account and of every zone that rekey.yaml names (cloudflare.md §2.2).
+func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
+	scopes := t.scopes()
+	all := make([]holdings, len(scopes))
+	calls := make([]func() error, 0, 3*len(scopes))
+	for i, scope := range scopes {
+		all[i].scope = scope
+		h := &all[i]
+		if scope == "" { // zones have no reusable policies
+			calls = append(calls, func() (err error) {
+				h.policies, err = list(ctx, t.api, "list reusable policies", t.in(scope, "policies"), rules.id)
+				return err
+			})
+		}
+		calls = append(calls,
+			func() (err error) {
+				h.apps, err = list(ctx, t.api, "list applications", t.in(scope, "apps"), func(a application) string { return a.ID })
+				return err
+			},
+			func() (err error) {
+				h.groups, err = list(ctx, t.api, "list groups", t.in(scope, "groups"), rules.id)
+				return err
+			})
+	}
+	if err := t.env.Together(calls...); err != nil {
+		return provider.Admission{}, err
+	}
+	var out provider.Admission
+	for _, h := range all {
+		for _, p := range h.places() {
+			if p.Everyone {
+				out.Everyone = append(out.Everyone, p)
+			}
+			if len(p.Names) > 0 {
+				out.Places = append(out.Places, p)
+			}
+		}
+	}
+	return out, nil
+}
+
+// scopes are the places to look in: the account, then zones.
+func (t *tokens) scopes() []string {
+	out := []string{""}
+	for _, z := range append([]string{t.settings.Zone}, t.settings.Zones...) {
+		if z != "" && !slices.Contains(out, "zones/"+z) {
+			out = append(out, "zones/"+z)
+		}
+	}
+	return out
+}
+
+// places reads every policy and group once, and which applications each guards.
+func (h holdings) places() []cred.Place {
+	var out []cred.Place
+	seen := map[string]bool{}
+	add := func(kind, parent string, r rules) {
+		p := r.place(kind, h.scope, parent)
+		if !seen[p.Key()] {
+			seen[p.Key()] = true
+			p.Guards = h.guardedBy(kind, p.ID)
+			out = append(out, p)
+		}
+	}
+	for _, r := range h.policies {
+		add(kindPolicy, "", r)
+	}
+	for _, a := range h.apps {
+		for _, r := range a.Policies {
+			// A reusable policy may only be changed at the account.
+			if r.reusable() {
+				add(kindPolicy, "", r)
+			} else {
+				add(kindAppPolicy, a.ID, r)
+			}
+		}
+		if ids := a.scimClients(); len(ids) > 0 {
+			out = append(out, scimPlace(a, ids))
+		}
+	}
+	for _, r := range h.groups {
+		add(kindGroup, "", r)
+	}
+	return out
+}
+
+func (r rules) reusable() bool { return string(r["reusable"]) == "true" }
+
+// guardedBy tells which applications a policy or group decides on: a policy by
+// being attached, a group through any policy or other group that refers to it.
+func (h holdings) guardedBy(kind, id string) []string {
+	var out []string
+	for _, a := range h.apps {
+		for _, r := range a.Policies {
+			direct := kind != kindGroup && r.id() == id
+			if (direct || kind == kindGroup && h.reaches(r, id, 0)) && !slices.Contains(out, a.AUD) && a.AUD != "" {
+				out = append(out, a.AUD)
+			}
+		}
+	}
+	return out
+}
+
+// reaches follows groups in groups; deeper than eight is a loop.
+func (h holdings) reaches(r rules, group string, depth int) bool {
+	for _, id := range r.groupsNamed() {
+		if id == group {
+			return true
+		}
+		for _, g := range h.groups {
+			if g.id() == id && depth < 8 && h.reaches(g, group, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
