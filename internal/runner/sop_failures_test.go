@@ -336,15 +336,3 @@ func TestEveryTIsTested(t *testing.T) {
 		}
 	}
 }
-
-func TestTrace(t *testing.T) {
-	s := stage.New(1, stage.Knobs)
-	s.Before = func(n int, req *http.Request, pass func() (*http.Response, error)) (*http.Response, error) {
-		resp, err := pass()
-		t.Log(n, s.Clock.Now().Format("15:04:05.000"), req.Method, req.URL.Host+req.URL.Path, resp.StatusCode)
-		return resp, err
-	}
-	st := play(t, s, console)
-	judged(t, s, st)
-	t.Log(s.Log.Text())
-}

@@ -19,11 +19,26 @@ type Cloudflare struct {
 	Policies []Rules  `json:"policies"` // reusable
 	Apps     []*App   `json:"apps"`
 	Groups   []Rules  `json:"groups"`
+
+	Zone       string  `json:"zone"` // id of the one zone
+	ZoneApps   []*App  `json:"zone_apps,omitempty"`
+	ZoneGroups []Rules `json:"zone_groups,omitempty"`
+
+	Inactivity *Inactivity `json:"inactivity,omitempty"` // organisation setting
+	DoH        string      `json:"doh,omitempty"`        // id of the token that issues DoH tokens
+}
+
+// Inactivity is service_token_inactivity of the organisation.
+type Inactivity struct {
+	Enabled bool   `json:"enabled"`
+	Days    int    `json:"inactivity_threshold_days"`
+	Action  string `json:"action"` // disable or delete
 }
 
 // Token is a service token.
 type Token struct {
 	ID            string    `json:"id"`
+	Zone          string    `json:"zone,omitempty"`
 	Name          string    `json:"name"`
 	ClientID      string    `json:"client_id"`
 	Secret        string    `json:"client_secret"`
@@ -45,14 +60,15 @@ type Rules map[string]json.RawMessage
 
 // App is an Access application.
 type App struct {
-	ID       string   `json:"id"`
-	Name     string   `json:"name"`
-	Domain   string   `json:"domain"` // host, or host/path
-	AUD      string   `json:"aud"`
-	Type     string   `json:"type"`
-	Reusable []string `json:"reusable,omitempty"` // ids of reusable policies, in order
-	Policies []Rules  `json:"policies"`           // its own
-	Refuse   int      `json:"refuse,omitempty"`   // status of a refusal: 302, 401 or 403
+	ID       string          `json:"id"`
+	Name     string          `json:"name"`
+	Domain   string          `json:"domain"` // host, or host/path
+	AUD      string          `json:"aud"`
+	Type     string          `json:"type"`
+	Reusable []string        `json:"reusable,omitempty"` // ids of reusable policies, in order
+	Policies []Rules         `json:"policies"`           // its own
+	Refuse   int             `json:"refuse,omitempty"`   // status of a refusal: 302, 401 or 403
+	SCIM     json.RawMessage `json:"scim_config,omitempty"`
 }
 
 func (r Rules) text(field string) string {
@@ -81,8 +97,11 @@ func (c *Cloudflare) token(id string) *Token {
 	return nil
 }
 
+// allApps are the applications of account and zone.
+func (c *Cloudflare) allApps() []*App { return slices.Concat(c.Apps, c.ZoneApps) }
+
 func (c *Cloudflare) app(id string) *App {
-	for _, a := range c.Apps {
+	for _, a := range c.allApps() {
 		if a.ID == id {
 			return a
 		}
@@ -101,14 +120,25 @@ func byID(list []Rules, id string) Rules {
 
 // cloudflareRoutes: contracts/cloudflare.openapi.json.
 func (w *World) cloudflareRoutes(mux *http.ServeMux) {
-	const root = "/client/v4/accounts/{account}/access"
-	handle := func(pattern string, f func(http.ResponseWriter, *http.Request)) {
+	const account, zone = "/client/v4/accounts/{account}/access", "/client/v4/zones/{zone}/access"
+	at := func(root, pattern string, f func(http.ResponseWriter, *http.Request)) {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+root+path, func(rw http.ResponseWriter, req *http.Request) {
 			if w.cloudflareGate(rw, req) {
 				f(rw, req)
 			}
 		})
+	}
+	// Zones have the same bodies; refresh, rotate, reusable policies and the
+	// organisation exist for accounts only (cloudflare.md §1).
+	handle := func(pattern string, f func(http.ResponseWriter, *http.Request)) {
+		at(account, pattern, f)
+		for _, only := range []string{"/rotate", "/refresh", " /policies", " /organizations"} {
+			if strings.Contains(pattern, only) {
+				return
+			}
+		}
+		at(zone, pattern, f)
 	}
 	handle("GET /service_tokens", w.listTokens)
 	handle("POST /service_tokens", w.createToken)
@@ -125,13 +155,15 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 	handle("PUT /policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		w.putRules(rw, req, byID(w.state.Cloudflare.Policies, req.PathValue("id")), "decision")
 	})
-	handle("GET /groups", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.state.Cloudflare.Groups) })
+	handle("GET /groups", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.groups(req)) })
 	handle("GET /groups/{id}", func(rw http.ResponseWriter, req *http.Request) {
-		getRules(rw, byID(w.state.Cloudflare.Groups, req.PathValue("id")))
+		getRules(rw, byID(w.groups(req), req.PathValue("id")))
 	})
 	handle("PUT /groups/{id}", func(rw http.ResponseWriter, req *http.Request) {
-		w.putRules(rw, req, byID(w.state.Cloudflare.Groups, req.PathValue("id")), "")
+		w.putRules(rw, req, byID(w.groups(req), req.PathValue("id")), "")
 	})
+	handle("GET /organizations", w.getOrganization)
+	handle("GET /organizations/doh", w.getDoH)
 	handle("GET /apps", w.listApps)
 	handle("GET /apps/{app}/policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		getRules(rw, w.appPolicy(req))
@@ -153,7 +185,7 @@ func (w *World) cloudflareGate(rw http.ResponseWriter, req *http.Request) bool {
 		cloudflareFailure(rw, http.StatusBadRequest, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
 	case req.Header.Get("Authorization") != "Bearer "+c.Token:
 		cloudflareFailure(rw, http.StatusForbidden, 10000, "Authentication error")
-	case req.PathValue("account") != c.Account:
+	case req.PathValue("zone") != "" && req.PathValue("zone") != c.Zone, req.PathValue("zone") == "" && req.PathValue("account") != c.Account:
 		cloudflareFailure(rw, http.StatusNotFound, 7003, "Could not route to /accounts, perhaps your object identifier is invalid?")
 	default:
 		return true
@@ -210,6 +242,9 @@ func (t *Token) shown() map[string]any {
 func (w *World) listTokens(rw http.ResponseWriter, req *http.Request) {
 	var shown []map[string]any
 	for _, t := range w.state.Cloudflare.Tokens {
+		if t.Zone != req.PathValue("zone") {
+			continue
+		}
 		if t.Hidden > 0 {
 			t.Hidden--
 			continue
@@ -244,7 +279,7 @@ func (w *World) createToken(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	t := w.state.newToken(in.Name, in.Duration, life)
-	t.Hidden = w.state.Knobs.ListLag
+	t.Hidden, t.Zone = w.state.Knobs.ListLag, req.PathValue("zone")
 	w.publishChange()
 	out := t.shown()
 	out["client_secret"] = t.Secret
@@ -287,7 +322,7 @@ func (w *World) deleteToken(rw http.ResponseWriter, req *http.Request) {
 		tokenNotFound(rw)
 		return
 	}
-	if c.references(t.ID) {
+	if c.references(t) {
 		cloudflareFailure(rw, http.StatusBadRequest, 12139,
 			"access.api.error.service_token_in_use: cannot delete a service token that is used by a policy, group, or app SCIM configuration")
 		return
@@ -300,16 +335,19 @@ func (w *World) deleteToken(rw http.ResponseWriter, req *http.Request) {
 }
 
 // references reports whether any rule names the token.
-func (c *Cloudflare) references(id string) bool {
-	lists := [][]Rules{c.Policies, c.Groups}
-	for _, a := range c.Apps {
+func (c *Cloudflare) references(t *Token) bool {
+	lists := [][]Rules{c.Policies, c.Groups, c.ZoneGroups}
+	for _, a := range c.allApps() {
 		lists = append(lists, a.Policies)
+		if t.ClientID != "" && strings.Contains(string(a.SCIM), t.ClientID) {
+			return true
+		}
 	}
 	for _, list := range lists {
 		for _, r := range list {
 			for _, array := range []string{"include", "require", "exclude"} {
 				for _, raw := range r.array(array) {
-					if readRule(raw).token() == id {
+					if readRule(raw).token() == t.ID {
 						return true
 					}
 				}

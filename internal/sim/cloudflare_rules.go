@@ -108,7 +108,11 @@ func (w *World) appPolicy(req *http.Request) Rules {
 func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 	c := &w.state.Cloudflare
 	var out []map[string]any
-	for _, a := range c.Apps {
+	apps := c.Apps
+	if req.PathValue("zone") != "" {
+		apps = c.ZoneApps
+	}
+	for _, a := range apps {
 		policies := []Rules{}
 		for _, id := range a.Reusable {
 			if r := byID(c.Policies, id); r != nil {
@@ -116,11 +120,46 @@ func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 			}
 		}
 		policies = append(policies, a.Policies...)
-		out = append(out, map[string]any{
+		shown := map[string]any{
 			"id": a.ID, "name": a.Name, "domain": a.Domain, "aud": a.AUD, "type": a.Type, "policies": policies,
-		})
+		}
+		if a.SCIM != nil {
+			shown["scim_config"] = a.SCIM
+		}
+		out = append(out, shown)
 	}
 	page(rw, req, out)
+}
+
+// groups are those of the account, or of the zone that was asked for.
+func (w *World) groups(req *http.Request) []Rules {
+	if req.PathValue("zone") != "" {
+		return w.state.Cloudflare.ZoneGroups
+	}
+	return w.state.Cloudflare.Groups
+}
+
+// getOrganization shows the setting that switches off or deletes idle tokens.
+func (w *World) getOrganization(rw http.ResponseWriter, _ *http.Request) {
+	c := &w.state.Cloudflare
+	out := map[string]any{
+		"name": w.state.Edge.Team, "auth_domain": w.state.Edge.Team + ".cloudflareaccess.com",
+		"strict_service_token_auth": w.state.Knobs.Strict,
+	}
+	if c.Inactivity != nil {
+		out["service_token_inactivity"] = c.Inactivity
+	}
+	cloudflareResult(rw, http.StatusOK, out)
+}
+
+// getDoH shows which token issues DoH tokens (cloudflare.md §2.2, 6).
+func (w *World) getDoH(rw http.ResponseWriter, _ *http.Request) {
+	out := map[string]any{}
+	if t := w.state.Cloudflare.token(w.state.Cloudflare.DoH); t != nil {
+		out = t.shown()
+		out["doh_jwt_duration"] = "24h"
+	}
+	cloudflareResult(rw, http.StatusOK, out)
 }
 
 // splitDomain takes "host/path" apart.

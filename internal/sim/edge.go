@@ -49,8 +49,8 @@ func (s *State) publish() {
 	for _, t := range c.Tokens {
 		v.Tokens = append(v.Tokens, *t)
 	}
-	v.Policies, v.Groups = cloneRules(c.Policies), cloneRules(c.Groups)
-	for _, a := range c.Apps {
+	v.Policies, v.Groups = cloneRules(c.Policies), cloneRules(slices.Concat(c.Groups, c.ZoneGroups))
+	for _, a := range c.allApps() {
 		b := *a
 		b.Policies = cloneRules(a.Policies)
 		v.Apps = append(v.Apps, b)
