@@ -53,7 +53,9 @@ func (a *app) checkCommand() *cobra.Command {
 				return err
 			}
 			defer w.close()
-			seen, problems := w.runner(screen.Quiet{}).Observe(c.Context(), w.spec)
+			r := w.runner(screen.Quiet{})
+			seen, problems := r.Observe(c.Context(), w.spec)
+			r.Advise(c.Context(), &seen)
 			var refusals []rotation.Refusal
 			if problems == nil {
 				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
@@ -108,10 +110,12 @@ func (a *app) plan(ctx context.Context, name, out, strategy string) error {
 		return err
 	}
 	defer w.close()
-	seen, err := w.runner(screen.Quiet{}).Observe(ctx, w.spec)
+	r := w.runner(screen.Quiet{})
+	seen, err := r.Observe(ctx, w.spec)
 	if err != nil {
 		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(err)), name)}
 	}
+	r.Advise(ctx, &seen)
 	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
 	if len(refusals) > 0 {
 		if a.json {

@@ -52,6 +52,13 @@ type Switcher interface {
 	Switch(ctx context.Context, h cred.Handle, on bool) (cred.Handle, error)
 }
 
+// Adviser knows what is worth knowing before a run and costs calls that a run
+// does not need.
+type Adviser interface {
+	// Advise tells of settings that bear on the generation in use. Read-only.
+	Advise(ctx context.Context, inUse cred.Handle) ([]string, error)
+}
+
 // Admitter knows the rules that decide which generation gets in.
 type Admitter interface {
 	// Places returns every rule that names any generation, and whether some

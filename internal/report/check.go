@@ -25,6 +25,12 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	for _, r := range refusals {
 		out = append(out, "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
 	}
+	if len(seen.Advice) > 0 {
+		out = append(out, "", "  "+s.Dim("worth knowing"))
+		for _, a := range seen.Advice {
+			out = append(out, "    "+a)
+		}
+	}
 	if len(used) > 0 {
 		out = append(out, "", "  "+s.Dim("credentials for the vendors came from"))
 		for _, u := range used {

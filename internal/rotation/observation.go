@@ -18,6 +18,7 @@ type Observation struct {
 	Gates     []GateSeen     `json:"gates"`
 	Checks    []CheckSeen    `json:"checks"`
 	Sources   []string       `json:"sources,omitempty"` // which references gave the vendors' credentials
+	Advice    []string       `json:"advice,omitempty"`  // worth knowing, for people
 }
 
 // IssuerSeen is what the issuer lists.

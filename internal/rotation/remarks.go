@@ -45,6 +45,7 @@ func (p *Plan) remarks(can Capabilities) {
 			note("%s also lists %q (%s), which bears our name and is not in use; Rekey leaves it alone", p.Spec.Issuer.Vendor, h.Name, h.ID)
 		}
 	}
+	p.Notes = append(p.Notes, p.Seen.Advice...)
 	if p.Spec.Role != "" {
 		note("required role: %s", p.Spec.Role)
 	}

@@ -84,6 +84,25 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 	return seen, nil
 }
 
+// Advise adds what the vendors know besides: for people before a run, not for
+// the run itself. What cannot be read is told as well.
+func (r *Runner) Advise(ctx context.Context, seen *rotation.Observation) {
+	adviser, ok := r.Roles.Issuer.(provider.Adviser)
+	if !ok || seen.Issuer.Owner == "" {
+		return
+	}
+	for _, h := range seen.Issuer.Live {
+		if h.ID != seen.Issuer.Owner {
+			continue
+		}
+		advice, err := adviser.Advise(ctx, h)
+		if err != nil {
+			advice = append(advice, "not everything worth knowing could be read: "+Problems(err)[0])
+		}
+		seen.Advice = append(seen.Advice, advice...)
+	}
+}
+
 // history: what a store says about its history is a finding, unless it could not
 // be asked at all.
 func history(err error) (string, error) {

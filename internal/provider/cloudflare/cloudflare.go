@@ -152,6 +152,7 @@ var (
 	_ provider.Issues   = (*Account)(nil)
 	_ provider.Issuer   = (*tokens)(nil)
 	_ provider.Roller   = (*tokens)(nil)
+	_ provider.Adviser  = (*tokens)(nil)
 	_ provider.Switcher = (*tokens)(nil)
 	_ provider.Admitter = (*tokens)(nil)
 	_ provider.Prober   = (*tokens)(nil)
