@@ -136,6 +136,9 @@ type Held struct {
 type SlotValue struct {
 	Slot  string
 	Value secret.Value // zero: remove the slot
+	// Stamp is noted beside the value where the vendor can: run, generation,
+	// fingerprint. Nothing secret.
+	Stamp map[string]string
 }
 
 // Consumer is something that uses the credential and must be switched.
@@ -147,9 +150,8 @@ type Consumer interface {
 	// restart each time.
 	Write(ctx context.Context, values []SlotValue) error
 
-	// Progress tells how far everything it runs has come with a write made after
-	// the given mark. Read-only.
-	Progress(ctx context.Context, since string, slots []string) (Progress, error)
+	// Progress tells how far everything it runs has come with a write. Read-only.
+	Progress(ctx context.Context, w Followed, slots []string) (Progress, error)
 }
 
 // Snapshot is a consumer as it is now.
@@ -161,6 +163,14 @@ type Snapshot struct {
 	Units    int           // running processes
 	Notes    []string      // worth telling before a run
 	Problems []string      // reasons not to start a run
+}
+
+// Followed names the write that is followed.
+type Followed struct {
+	Since string // mark before it; "": nothing was written, the present state is meant
+	// Same is the mark up to which processes hold the same values as this write
+	// gives, as after giving the old ones back; "" if none do.
+	Same string
 }
 
 // Progress is how far a consumer has come.

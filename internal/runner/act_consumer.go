@@ -78,18 +78,18 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 	if c == nil {
 		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
 	}
-	since := seen.Mark
+	follow := provider.Followed{Since: seen.Mark}
 	want := func(slot string) cred.Fingerprint { return r.state.Expected(place.Key, slot) }
 	if a.Step.Verb == rotation.Resettle {
 		given := r.state.Step(string(rotation.Return) + " " + place.Key).Last
-		since = given.Mark
+		follow = provider.Followed{Since: given.Mark, Same: seen.Mark}
 		held := map[string]cred.Fingerprint{}
 		for _, s := range given.Slots {
 			held[s.Slot] = s.Fingerprint
 		}
 		want = func(slot string) cred.Fingerprint { return held[slot] }
 	}
-	p, err := c.Progress(ctx, since, place.SlotNames())
+	p, err := c.Progress(ctx, follow, place.SlotNames())
 	if err != nil {
 		return fromError(err)
 	}

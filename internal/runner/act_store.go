@@ -40,6 +40,7 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 	if err != nil {
 		return failed(cred.Refused, "%v", err)
 	}
+	r.stamp(vs, r.state.Label())
 	written, err := r.Roles.Store.Write(ctx, vs)
 	if err != nil {
 		return fromError(err)
@@ -54,6 +55,15 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 	}
 	return rotation.Outcome{Class: cred.Done, Slots: r.states(place.SlotNames(), written),
 		Evidence: []string{"written in one batch; every slot holds it, one version up"}}
+}
+
+// stamp notes beside each value which run made it, for people and for drift.
+func (r *Runner) stamp(vs []provider.SlotValue, generation string) {
+	for i := range vs {
+		vs[i].Stamp = map[string]string{
+			"run": r.state.Run, "generation": generation, "fingerprint": string(r.Keyer.Of(vs[i].Value)),
+		}
+	}
 }
 
 // allExpected returns the first slot that does not hold what the new generation
@@ -92,6 +102,11 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 	if err != nil {
 		return fromError(err)
 	}
+	theirs, err := r.overwritten(ctx, place, back, held)
+	if err != nil {
+		return fromError(err)
+	}
+	evidence = append(evidence, theirs...)
 	var write []provider.SlotValue
 	var remove []string
 	for _, v := range back {
@@ -102,6 +117,7 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 		}
 	}
 	if len(write) > 0 {
+		r.stamp(write, "given back")
 		written, err := r.Roles.Store.Write(ctx, write)
 		if err != nil {
 			return fromError(err)
@@ -118,6 +134,37 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 		}
 	}
 	return rotation.Outcome{Class: cred.Done, Already: len(back) == 0, Evidence: evidence}
+}
+
+// overwritten replaces in back what somebody else wrote between the observation
+// and our write, which the history shows: theirs is what we took away, so theirs
+// is given back. It costs calls only where versions were skipped.
+func (r *Runner) overwritten(ctx context.Context, p sop.Place, back []provider.SlotValue, held map[string]provider.Held) ([]string, error) {
+	var told []string
+	for i, v := range back {
+		seen := 0
+		for _, s := range r.state.Plan.Seen.Store.Slots {
+			if s.Slot == v.Slot {
+				seen, _ = strconv.Atoi(s.Version)
+			}
+		}
+		now, err := strconv.Atoi(held[v.Slot].Version)
+		if err != nil {
+			continue // a store that counts nothing
+		}
+		for n := now - 1; n > seen; n-- {
+			was, err := r.Roles.Store.ReadVersion(ctx, v.Slot, strconv.Itoa(n))
+			if err != nil {
+				return nil, err
+			}
+			if r.Keyer.Of(was) != r.state.Expected(p.Key, v.Slot) {
+				back[i].Value = was
+				told = append(told, p.Key+": slot "+v.Slot+" is given back what somebody else wrote as version "+strconv.Itoa(n))
+				break
+			}
+		}
+	}
+	return told, nil
 }
 
 // givingBack returns what has to be written so that a place holds again what was

@@ -47,7 +47,7 @@ func TestT01CreateRefusedStoresNothing(t *testing.T) {
 				return says(req, answer.status, "application/json", answer.body)
 			})
 			st := play(t, s, console)
-			ended(t, st, rotation.RolledBack, "create", answer.why)
+			ended(t, st, rotation.RolledBack, answer.why)
 			judged(t, s, st)
 			nothingWritten(t, s, before)
 		})

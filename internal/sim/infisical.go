@@ -42,8 +42,15 @@ type StoredSecret struct {
 
 // Version is one value.
 type Version struct {
-	Value string    `json:"value"`
-	At    time.Time `json:"at"`
+	Value    string      `json:"value"`
+	At       time.Time   `json:"at"`
+	Metadata []Metadatum `json:"metadata,omitempty"`
+}
+
+// Metadatum is a key and value beside a secret.
+type Metadatum struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 func (i *Infisical) find(environment, path, key string) *StoredSecret {
@@ -84,8 +91,15 @@ func (i *Infisical) shown(s *StoredSecret, version int) map[string]any {
 		"id": s.ID, "_id": s.ID, "workspace": i.Project, "environment": s.Environment, "version": version, "type": "shared",
 		"secretKey": s.Key, "secretValue": v.Value, "secretComment": "", "secretValueHidden": false, "secretReminderNote": nil,
 		"secretReminderRepeatDays": nil, "skipMultilineEncoding": false, "metadata": nil, "createdAt": s.Created, "updatedAt": v.At,
-		"secretPath": s.Path, "tags": []any{}, "secretMetadata": []any{}, "isRotatedSecret": s.Rotated,
+		"secretPath": s.Path, "tags": []any{}, "secretMetadata": noted(v.Metadata), "isRotatedSecret": s.Rotated,
 	}
+}
+
+func noted(m []Metadatum) []Metadatum {
+	if m == nil {
+		return []Metadatum{}
+	}
+	return m
 }
 
 func infisicalFailure(rw http.ResponseWriter, status int, name, message string) {
@@ -227,8 +241,9 @@ type batch struct {
 	Path        string `json:"secretPath"`
 	Mode        string `json:"mode"`
 	Secrets     []struct {
-		Key   string  `json:"secretKey"`
-		Value *string `json:"secretValue"`
+		Key      string      `json:"secretKey"`
+		Value    *string     `json:"secretValue"`
+		Metadata []Metadatum `json:"secretMetadata"`
 	} `json:"secrets"`
 }
 
@@ -278,6 +293,11 @@ func (w *World) patchSecrets(rw http.ResponseWriter, req *http.Request) {
 			// The new value is dropped in silence (infisical.md §1.13).
 		case s.Value != nil:
 			it = w.state.put(in.Environment, in.Path, s.Key, *s.Value)
+			latest := &it.Versions[len(it.Versions)-1]
+			latest.Metadata = s.Metadata
+			if n := len(it.Versions); s.Metadata == nil && n > 1 {
+				latest.Metadata = it.Versions[n-2].Metadata
+			}
 		}
 		out = append(out, i.shown(it, len(it.Versions)))
 	}

@@ -15,14 +15,14 @@ import (
 // every process runs on it or a later one. The config vars are read after that:
 // while a release command runs, they still show the old values
 // (heroku-and-consumers.md §0.2).
-func (a *app) Progress(ctx context.Context, since string, slots []string) (provider.Progress, error) {
-	noted, _ := strconv.Atoi(since)
+func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string) (provider.Progress, error) {
+	noted, _ := strconv.Atoi(w.Since)
 	newest, err := a.releases(ctx, 20)
 	if err != nil {
 		return provider.Progress{}, err
 	}
 	ours, found := follow(newest, noted, slots)
-	if since == "" {
+	if w.Since == "" {
 		ours, found = inForce(newest)
 	}
 	if !found {
@@ -48,7 +48,7 @@ func (a *app) Progress(ctx context.Context, since string, slots []string) (provi
 		return provider.Progress{}, err
 	}
 	p.Evidence = append(p.Evidence, fmt.Sprintf("release v%d succeeded", ours.Version))
-	p.Class, p.Detail = a.readiness(running, ours.Version)
+	p.Class, p.Detail = a.readiness(running, ours.Version, w.Same)
 	p.Unwell = p.Class == cred.Failed
 	if p.Class == cred.Done {
 		p.Evidence = append(p.Evidence, p.Detail)
@@ -81,15 +81,20 @@ func inForce(newest []release) (release, bool) {
 	return release{}, false
 }
 
-// readiness looks at every process.
-func (a *app) readiness(running []dyno, version int) (cred.Class, string) {
+// readiness looks at every process. A one-off dyno is replaced by nothing, but
+// one that began before the values were changed and changed back holds the right ones.
+func (a *app) readiness(running []dyno, version int, same string) (cred.Class, string) {
 	up := 0
+	right, err := strconv.Atoi(same)
+	if err != nil {
+		right = -1
+	}
 	for _, d := range running {
 		on := fmt.Sprintf("%s on v%d", d.Name, d.Release.Version)
 		switch {
 		case d.oneOff():
-			if d.Release.Version < version && a.settings.OneOffDynos != "ignore" {
-				return cred.Waiting, "one-off dyno " + on + " still holds the old values"
+			if d.Release.Version < version && d.Release.Version > right && a.settings.OneOffDynos != "ignore" {
+				return cred.Waiting, "one-off dyno " + on + " still holds what it began with"
 			}
 		case d.Release.Version < version:
 			return cred.Waiting, on + " is to be replaced"

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"sort"
 	"strconv"
-	"strings"
+	"sync"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -19,11 +19,26 @@ import (
 type folder struct {
 	*Server
 	at Settings
+
+	known sync.Mutex
+	meta  map[string][]metadatum // what others have noted at each secret, as last read
+	read  bool
+}
+
+// metadatum is a key and value beside a secret, readable by everybody who sees
+// the secret's name.
+type metadatum struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // Calls tells the request that changes something.
 func (f *folder) Calls() map[string]string {
-	return map[string]string{"write": "PATCH /api/v4/secrets/batch (upsert, environment " + f.at.Environment + ")"}
+	d := f.speak()
+	if !d.upsert {
+		return map[string]string{"write": "PATCH " + d.batch + " (after POST for names that do not exist; environment " + f.at.Environment + ")"}
+	}
+	return map[string]string{"write": "PATCH " + d.batch + " (upsert, environment " + f.at.Environment + ")"}
 }
 
 // item is a secret as the API shows it.
@@ -34,6 +49,8 @@ type item struct {
 	Hidden  bool         `json:"secretValueHidden"`
 	Rotated bool         `json:"isRotatedSecret"`
 	Type    string       `json:"type"`
+
+	Metadata []metadatum `json:"secretMetadata"`
 }
 
 func (i item) held() provider.Held {
@@ -48,30 +65,6 @@ func (i item) held() provider.Held {
 	return h
 }
 
-// do sends a request and tells an ended session from a refusal.
-func (f *folder) do(ctx context.Context, r vendorhttp.Request, out any) error {
-	resp, err := f.api.Do(ctx, r)
-	if err != nil {
-		if f.session.expired(err) {
-			return &cred.Error{Vendor: f.api.Vendor, Op: r.Op, Class: cred.Limited, Why: "the session had ended; the next attempt logs in again"}
-		}
-		return err
-	}
-	return resp.Decode(out)
-}
-
-func (f *folder) query(more ...string) url.Values {
-	q := url.Values{
-		"projectId": {f.project}, "environment": {f.at.Environment}, "secretPath": {f.at.Path},
-		// Both are said because their defaults differ between versions.
-		"viewSecretValue": {"true"}, "expandSecretReferences": {"false"},
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		q.Set(more[i], more[i+1])
-	}
-	return q
-}
-
 // Read lists the folder once (GET /api/v4/secrets). A list cannot tell an empty
 // folder from a missing one, so where nothing is found one secret is asked for
 // by name, which can (recorded: 11-read.json, 21-list.json).
@@ -79,10 +72,13 @@ func (f *folder) Read(ctx context.Context, slots []string) (map[string]provider.
 	var out struct {
 		Secrets []item `json:"secrets"`
 	}
-	r := vendorhttp.Request{Op: "read secrets", Method: http.MethodGet, Path: "/api/v4/secrets", Query: f.query("includeImports", "false")}
-	if err := f.do(ctx, r, &out); err != nil {
+	err := f.do(ctx, func(d dialect) vendorhttp.Request {
+		return vendorhttp.Request{Op: "read secrets", Method: http.MethodGet, Path: d.secrets, Query: f.query(d, "includeImports", "false", "include_imports", "false")}
+	}, &out)
+	if err != nil {
 		return nil, err
 	}
+	f.remember(out.Secrets)
 	held := make(map[string]provider.Held, len(slots))
 	for _, name := range slots {
 		held[name] = provider.Held{}
@@ -103,7 +99,7 @@ func (f *folder) Read(ctx context.Context, slots []string) (map[string]provider.
 	}
 	if found == 0 && len(slots) > 0 {
 		if _, err := f.one(ctx, slots[0], ""); err != nil && absentWhat(err) != "secret" {
-			return nil, err
+			return nil, f.whichIsAbsent(ctx, err)
 		}
 	}
 	return held, nil
@@ -153,98 +149,57 @@ func (f *folder) one(ctx context.Context, slot, version string) (item, error) {
 	var out struct {
 		Secret item `json:"secret"`
 	}
-	q := f.query("type", "shared")
-	if version != "" {
-		q.Set("version", version)
-	}
-	r := vendorhttp.Request{Op: "read one secret", Method: http.MethodGet, Path: "/api/v4/secrets/" + url.PathEscape(slot), Query: q}
-	err := f.do(ctx, r, &out)
-	return out.Secret, err
-}
-
-// Write: PATCH /api/v4/secrets/batch with mode upsert: one transaction for all
-// names, existing or not (infisical.md §1.1). The names go in one fixed order,
-// since two batches in opposite orders deadlock (§1.6).
-func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[string]provider.Held, error) {
-	const op = "write secrets"
-	refuse := func(why string) error {
-		return &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Refused, Why: why}
-	}
-	sorted := append([]provider.SlotValue(nil), values...)
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Slot < sorted[j].Slot })
-	secrets := make([]map[string]string, 0, len(sorted))
-	for _, v := range sorted {
-		s := v.Value.Reveal()
-		switch {
-		case s == "":
-			return nil, refuse("an empty value was to be written to " + v.Slot)
-		case strings.Contains(s, "${"):
-			return nil, refuse("the value for " + v.Slot + " contains what Infisical takes for a reference")
-		case strings.TrimSpace(s) != s:
-			return nil, refuse("the value for " + v.Slot + " begins or ends with white space, which Infisical removes")
+	err := f.do(ctx, func(d dialect) vendorhttp.Request {
+		q := f.query(d, "type", "shared")
+		if version != "" {
+			q.Set("version", version)
 		}
-		secrets = append(secrets, map[string]string{"secretKey": v.Slot, "secretValue": s})
-	}
-	var out struct {
-		Secrets  []item `json:"secrets"`
-		Approval *struct {
-			ID string `json:"id"`
-		} `json:"approval"`
-	}
-	err := f.do(ctx, vendorhttp.Request{
-		Op: op, Method: http.MethodPatch, Path: "/api/v4/secrets/batch",
-		Body: map[string]any{
-			"projectId": f.project, "environment": f.at.Environment, "secretPath": f.at.Path,
-			"mode": "upsert", "secrets": secrets,
-		},
+		return vendorhttp.Request{Op: "read one secret", Method: http.MethodGet, Path: d.secrets + "/" + url.PathEscape(slot), Query: q}
 	}, &out)
-	switch {
-	case err != nil:
-		return nil, err
-	case out.Approval != nil:
-		// 200, and nothing is written: a change policy made a request of it (§1.2).
-		return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Waiting, Status: http.StatusOK,
-			Why: "a change policy made a request of it; approve and merge it in Infisical"}
-	}
-	held := make(map[string]provider.Held, len(out.Secrets))
-	for _, it := range out.Secrets {
-		held[it.Key] = it.held()
-	}
-	for _, v := range values {
-		if !held[v.Slot].Present {
-			return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer does not name every secret that was written"}
-		}
-	}
-	return held, nil
-}
-
-// Remove: DELETE /api/v4/secrets/batch refuses everything if one is missing, so
-// only those that exist are named.
-func (f *folder) Remove(ctx context.Context, slots []string) error {
-	held, err := f.Read(ctx, slots)
-	if err != nil {
-		return err
-	}
-	var secrets []map[string]string
-	for _, name := range slots {
-		if held[name].Present {
-			secrets = append(secrets, map[string]string{"secretKey": name})
-		}
-	}
-	if len(secrets) == 0 {
-		return nil
-	}
-	var ignored struct{}
-	return f.do(ctx, vendorhttp.Request{
-		Op: "remove secrets", Method: http.MethodDelete, Path: "/api/v4/secrets/batch",
-		Body: map[string]any{
-			"projectId": f.project, "environment": f.at.Environment, "secretPath": f.at.Path, "secrets": secrets,
-		},
-	}, &ignored)
+	return out.Secret, err
 }
 
 func asError(err error) (*cred.Error, bool) {
 	var e *cred.Error
 	ok := errors.As(err, &e)
 	return e, ok
+}
+
+// remember keeps what others have noted at the secrets: an update replaces it.
+func (f *folder) remember(items []item) {
+	f.known.Lock()
+	defer f.known.Unlock()
+	f.read, f.meta = true, map[string][]metadatum{}
+	for _, it := range items {
+		f.meta[it.Key] = it.Metadata
+	}
+}
+
+// whichIsAbsent tells a missing environment from a missing folder, which the
+// server's own message does not (recorded: 11-read.json).
+func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
+	if absentWhat(err) != "folder" {
+		return err
+	}
+	var out struct {
+		Workspace struct {
+			Environments []struct {
+				Slug string `json:"slug"`
+			} `json:"environments"`
+		} `json:"workspace"`
+	}
+	resp, asked := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
+	if asked != nil || resp.Decode(&out) != nil || len(out.Workspace.Environments) == 0 {
+		return err
+	}
+	e, _ := asError(err)
+	told := *e
+	told.Why = "the environment " + f.at.Environment + " has no folder " + f.at.Path
+	for _, env := range out.Workspace.Environments {
+		if env.Slug == f.at.Environment {
+			return &told
+		}
+	}
+	told.Why = "the project has no environment " + f.at.Environment
+	return &told
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -64,6 +65,9 @@ type Server struct {
 	api     *vendorhttp.Client
 	session *session
 	project string
+
+	mu  sync.Mutex
+	old bool // speaks v3 only
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -137,7 +141,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 	case status == 401 && strings.Contains(message, "temporarily locked"):
 		return cred.Denied, "", "the identity is locked after failed logins; it opens again by itself"
 	case status == 404 && strings.HasPrefix(message, "Route "):
-		return cred.Absent, "", "the server has no API v4; Rekey needs one of 2025 or later"
+		return cred.Absent, "route", "the server has no such route; is it an Infisical server?"
 	case status == 404 && strings.HasPrefix(message, "Folder with path"):
 		return cred.Absent, "folder", "there is no such folder, or no such environment"
 	case status == 404 && strings.HasPrefix(message, "Secret with name"):

@@ -114,8 +114,17 @@ func notSent(err error, source provider.Source) error {
 	return &out
 }
 
-// expired forgets the token if the server says that it has ended, so that the
-// next attempt logs in again; it reports whether trying again can help.
+// ended turns the refusal of an ended session into "later": the next attempt logs
+// in again.
+func (s *session) ended(err error, op string) error {
+	if !s.expired(err) {
+		return err
+	}
+	return &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Limited, Why: "the session had ended; the next attempt logs in again"}
+}
+
+// expired forgets the token if the server says that it has ended; it reports
+// whether trying again can help.
 func (s *session) expired(err error) bool {
 	e, ok := asError(err)
 	if !ok || e.Class != cred.Denied || len(s.conn.Token) > 0 {

@@ -1,0 +1,204 @@
+package infisical
+
+import (
+	"context"
+	"net/http"
+	"sort"
+	"strings"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/vendorhttp"
+)
+
+// stampPrefix marks what Rekey notes beside a secret.
+const stampPrefix = "rekey_"
+
+// entry is one secret in a batch.
+type entry struct {
+	Key      string      `json:"secretKey"`
+	Value    string      `json:"secretValue"`
+	Metadata []metadatum `json:"secretMetadata,omitempty"`
+}
+
+// Write puts all names in one transaction: PATCH batch with mode upsert
+// (infisical.md §1.1). The names go in one fixed order, since two batches in
+// opposite orders deadlock (§1.6).
+func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[string]provider.Held, error) {
+	const op = "write secrets"
+	entries, err := f.entries(ctx, op, values)
+	if err != nil {
+		return nil, err
+	}
+	if !f.speak().upsert {
+		return f.writeInHalves(ctx, op, values, entries)
+	}
+	items, err := f.send(ctx, op, http.MethodPatch, entries)
+	if err != nil {
+		return nil, err
+	}
+	return f.complete(op, values, items)
+}
+
+// send writes one batch and tells a written batch from a request to approve.
+func (f *folder) send(ctx context.Context, op, method string, entries []entry) ([]item, error) {
+	var out struct {
+		Secrets  []item `json:"secrets"`
+		Approval *struct {
+			ID string `json:"id"`
+		} `json:"approval"`
+	}
+	err := f.do(ctx, func(d dialect) vendorhttp.Request {
+		body := f.body(d, map[string]any{"secrets": entries})
+		if d.upsert {
+			body["mode"] = "upsert"
+		}
+		return vendorhttp.Request{Op: op, Method: method, Path: d.batch, Body: body}
+	}, &out)
+	switch {
+	case err != nil:
+		return nil, err
+	case out.Approval != nil:
+		// 200, and nothing is written: a change policy made a request of it (§1.2).
+		return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Waiting, Status: http.StatusOK,
+			Why: "a change policy made a request of it; approve and merge it in Infisical"}
+	}
+	return out.Secrets, nil
+}
+
+// writeInHalves is for servers without upsert: names that do not exist are made,
+// then the others updated. Each half is atomic, the pair is not: once the first
+// half is done, no failure of the second is "nothing happened".
+func (f *folder) writeInHalves(ctx context.Context, op string, values []provider.SlotValue, entries []entry) (map[string]provider.Held, error) {
+	held, err := f.Read(ctx, names(values))
+	if err != nil {
+		return nil, err
+	}
+	var missing, there []entry
+	for _, e := range entries {
+		e.Metadata = nil // older servers do not know it
+		if held[e.Key].Present {
+			there = append(there, e)
+		} else {
+			missing = append(missing, e)
+		}
+	}
+	var items []item
+	if len(missing) > 0 {
+		made, err := f.send(ctx, op, http.MethodPost, missing)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, made...)
+	}
+	if len(there) > 0 {
+		updated, err := f.send(ctx, op, http.MethodPatch, there)
+		if err != nil {
+			if e, ok := asError(err); ok && len(missing) > 0 {
+				half := *e
+				half.Class, half.Why = cred.Unknown, "half of the names were made before this: "+e.Why
+				return nil, &half
+			}
+			return nil, err
+		}
+		items = append(items, updated...)
+	}
+	return f.complete(op, values, items)
+}
+
+// complete turns the answer into what the slots hold, if it names all of them.
+func (f *folder) complete(op string, values []provider.SlotValue, items []item) (map[string]provider.Held, error) {
+	held := make(map[string]provider.Held, len(items))
+	for _, it := range items {
+		held[it.Key] = it.held()
+	}
+	for _, v := range values {
+		if !held[v.Slot].Present {
+			return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer does not name every secret that was written"}
+		}
+	}
+	return held, nil
+}
+
+// entries checks the values and stamps them. What others have noted beside a
+// secret is kept: an update replaces the whole list.
+func (f *folder) entries(ctx context.Context, op string, values []provider.SlotValue) ([]entry, error) {
+	f.known.Lock()
+	read := f.read
+	f.known.Unlock()
+	if !read {
+		if _, err := f.Read(ctx, names(values)); err != nil {
+			return nil, err
+		}
+	}
+	refuse := func(why string) error {
+		return &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Refused, Why: why}
+	}
+	sorted := append([]provider.SlotValue(nil), values...)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Slot < sorted[j].Slot })
+	out := make([]entry, 0, len(sorted))
+	for _, v := range sorted {
+		s := v.Value.Reveal()
+		switch {
+		case s == "":
+			return nil, refuse("an empty value was to be written to " + v.Slot)
+		case strings.TrimSpace(s) != s:
+			return nil, refuse("the value for " + v.Slot + " begins or ends with white space, which Infisical removes")
+		}
+		out = append(out, entry{Key: v.Slot, Value: s, Metadata: f.stamped(v)})
+	}
+	return out, nil
+}
+
+func (f *folder) stamped(v provider.SlotValue) []metadatum {
+	if len(v.Stamp) == 0 {
+		return nil
+	}
+	f.known.Lock()
+	defer f.known.Unlock()
+	var out []metadatum
+	for _, m := range f.meta[v.Slot] {
+		if !strings.HasPrefix(m.Key, stampPrefix) {
+			out = append(out, m)
+		}
+	}
+	keys := make([]string, 0, len(v.Stamp))
+	for k := range v.Stamp {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		out = append(out, metadatum{Key: stampPrefix + k, Value: v.Stamp[k]})
+	}
+	return out
+}
+
+// Remove: a batch delete refuses everything if one is missing (recorded:
+// 23-delete-recreate.json), so only those that exist are named.
+func (f *folder) Remove(ctx context.Context, slots []string) error {
+	held, err := f.Read(ctx, slots)
+	if err != nil {
+		return err
+	}
+	var gone []map[string]string
+	for _, name := range slots {
+		if held[name].Present {
+			gone = append(gone, map[string]string{"secretKey": name})
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	var ignored struct{}
+	return f.do(ctx, func(d dialect) vendorhttp.Request {
+		return vendorhttp.Request{Op: "remove secrets", Method: http.MethodDelete, Path: d.batch, Body: f.body(d, map[string]any{"secrets": gone})}
+	}, &ignored)
+}
+
+func names(values []provider.SlotValue) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.Slot
+	}
+	return out
+}
