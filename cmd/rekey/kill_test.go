@@ -104,7 +104,7 @@ func folder(t *testing.T, base string) (string, *sop.Config) {
 	t.Helper()
 	dir := t.TempDir()
 	text := strings.Replace(demoConfig(), "simulate: world.json", "simulate: "+base, 1)
-	text = strings.NewReplacer("quiet: 1s", "quiet: 60ms", "poll: 200ms", "poll: 20ms", "grace: 1s ", "grace: 80ms ").Replace(text)
+	text = strings.NewReplacer("quiet: 1s", "quiet: 60ms", "watch: 1s", "watch: 20ms", "poll: 200ms", "poll: 20ms", "grace: 1s ", "grace: 80ms ").Replace(text)
 	path := filepath.Join(dir, "rekey.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ func main() { os.Exit(Main()) }
 
 // Main is the program with its real surroundings; it returns the exit code.
 func Main() int {
+	noCore()
 	ctx, stop := signals()
 	defer stop()
 	return execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})

@@ -191,7 +191,8 @@ type Calls interface{ Calls() map[string]string }
 
 // Checker runs checks of the written procedure.
 type Checker interface {
-	// Check asks once. Done: true as expected. Waiting: an answer, but not the
+	// Check asks once; since is when the consumers had taken up the new one, zero
+	// before that. Done: true as expected. Waiting: an answer, but not the
 	// one expected. Failed: an answer that waiting will not mend. Read-only.
-	Check(ctx context.Context, c sop.Check) (cred.Class, string, error)
+	Check(ctx context.Context, c sop.Check, since time.Time) (cred.Class, string, error)
 }

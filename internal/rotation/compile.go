@@ -118,8 +118,6 @@ func stepID(v Verb, target string) string {
 	return string(v) + " " + target
 }
 
-func checkKey(i int, when string) string { return fmt.Sprintf("%d %s", i+1, when) }
-
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

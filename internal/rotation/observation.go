@@ -84,12 +84,3 @@ func (o *Observation) handle(id string) (cred.Handle, bool) {
 	return cred.Handle{}, false
 }
 
-// consumer returns what was seen of a consumer.
-func (o *Observation) consumer(key string) *ConsumerSeen {
-	for i := range o.Consumers {
-		if o.Consumers[i].Key == key {
-			return &o.Consumers[i]
-		}
-	}
-	return nil
-}

@@ -86,6 +86,18 @@ func (s *State) Step(id string) *Progress {
 // IsOpen reports whether the run is neither closed nor unborn.
 func (s *State) IsOpen() bool { return s.Opened != nil && s.Closed == nil }
 
+// SettledAt is when the last consumer had taken up the new generation; zero
+// before that.
+func (s *State) SettledAt() time.Time {
+	var at time.Time
+	for _, st := range s.Plan.Steps {
+		if p := s.Step(st.ID); st.Verb == Settle && p.Status == Ended && p.Done.After(at) {
+			at = p.Done
+		}
+	}
+	return at
+}
+
 // done reports whether a step has ended well.
 func (s *State) done(id string) bool { return s.Steps[id] != nil && s.Steps[id].Status == Ended }
 

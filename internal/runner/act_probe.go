@@ -79,7 +79,7 @@ func (r *Runner) check(ctx context.Context, a rotation.Action) rotation.Outcome 
 		if !a.Step.IsCheck(i) {
 			continue
 		}
-		class, detail, err := r.Roles.Checker.Check(ctx, c)
+		class, detail, err := r.Roles.Checker.Check(ctx, c, r.state.SettledAt())
 		if err != nil {
 			return fromError(err)
 		}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -50,7 +51,7 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 	}
 	for i, c := range spec.Verify {
 		calls = append(calls, func() error {
-			class, detail, err := r.Roles.Checker.Check(ctx, c)
+			class, detail, err := r.Roles.Checker.Check(ctx, c, time.Time{})
 			seen.Checks[i] = rotation.CheckSeen{URL: c.Title(), Class: class, Detail: detail}
 			return err
 		})

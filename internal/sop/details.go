@@ -81,11 +81,7 @@ func (c *credential) checks() {
 		c.address(u, under+".url")
 		k := Check{URL: c.named(u), Status: number(get(item, "status")), JQ: c.named(jq)}
 		if jq != nil {
-			query, err := gojq.Parse(k.JQ)
-			if err == nil {
-				_, err = gojq.Compile(query)
-			}
-			if err != nil {
+			if _, err := k.Code(); err != nil {
 				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")
 			}
 		}
@@ -157,4 +153,13 @@ func (c *credential) advise() {
 	if err == nil && c.spec.Cadence > 0 && life > 2*c.spec.Cadence {
 		tell(get(get(c.node, "issuer"), "duration"), "issuer.duration", "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
 	}
+}
+
+// Code compiles the jq expression; its one variable is $since.
+func (k Check) Code() (*gojq.Code, error) {
+	query, err := gojq.Parse(k.JQ)
+	if err != nil {
+		return nil, err
+	}
+	return gojq.Compile(query, gojq.WithVariables([]string{"$since"}))
 }

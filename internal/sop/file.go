@@ -109,7 +109,9 @@ type Check struct {
 	Headers map[string]Refs `json:"headers,omitempty"`
 	// Status that is expected. Default: 200
 	Status int `json:"status,omitempty" jsonschema:"minimum=200,maximum=599"`
-	// jq expression over the JSON answer; must give true.
+	// jq expression over the JSON answer; must give true. $since is when the
+	// consumers had taken up the new credential (RFC 3339, UTC, whole seconds), ""
+	// before that: with it, an answer that is cached from before proves nothing.
 	JQ string `json:"jq,omitempty"`
 }
 

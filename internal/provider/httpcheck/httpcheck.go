@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/itchyny/gojq"
-
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/sop"
@@ -33,7 +31,7 @@ var _ provider.Checker = (*Checker)(nil)
 
 // Check asks once. A redirect or a refusal means that the check's own session
 // has ended: an expired cookie gives a login page, not the truth (T32).
-func (c *Checker) Check(ctx context.Context, k sop.Check) (cred.Class, string, error) {
+func (c *Checker) Check(ctx context.Context, k sop.Check, since time.Time) (cred.Class, string, error) {
 	header := map[string]string{}
 	for name, refs := range k.Headers {
 		v, _, err := c.env.Resolve(ctx, refs)
@@ -68,23 +66,24 @@ func (c *Checker) Check(ctx context.Context, k sop.Check) (cred.Class, string, e
 	if err := json.Unmarshal(resp.Body, &input); err != nil {
 		return cred.Waiting, "the answer is damaged JSON", nil
 	}
-	return evaluate(ctx, k.JQ, input)
+	return evaluate(ctx, k, input, since)
 }
 
 // evaluate demands at least one result, and every result to be true: an
 // expression that selects nothing proves nothing (T33).
-func evaluate(ctx context.Context, expression string, input any) (cred.Class, string, error) {
-	query, err := gojq.Parse(expression)
-	if err != nil {
-		return cred.Failed, "the jq expression cannot be read", nil
-	}
-	code, err := gojq.Compile(query)
+func evaluate(ctx context.Context, k sop.Check, input any, since time.Time) (cred.Class, string, error) {
+	code, err := k.Code()
 	if err != nil {
 		return cred.Failed, "the jq expression cannot be compiled", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, jqTimeout)
 	defer cancel()
-	iter, results := code.RunWithContext(ctx, input), 0
+	from := ""
+	if !since.IsZero() {
+		// Rounded up: a check made in the same second may be from before.
+		from = since.UTC().Truncate(time.Second).Add(time.Second).Format(time.RFC3339)
+	}
+	iter, results := code.RunWithContext(ctx, input, from), 0
 	for {
 		v, more := iter.Next()
 		if !more {

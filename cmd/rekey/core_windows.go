@@ -1,0 +1,4 @@
+package main
+
+// noCore: Windows writes no dump of a process unless it is set up to.
+func noCore() {}
