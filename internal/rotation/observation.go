@@ -83,4 +83,3 @@ func (o *Observation) handle(id string) (cred.Handle, bool) {
 	}
 	return cred.Handle{}, false
 }
-

@@ -1,0 +1,18 @@
+package infisical_test
+
+import (
+	"testing"
+
+	"rekey/internal/provider/infisical"
+	"rekey/internal/providertest"
+)
+
+func TestConform(t *testing.T) {
+	providertest.Run(t, providertest.Harness{
+		Vendor:     infisical.Descriptor,
+		Connection: `{"client_id":["env:INFISICAL_CLIENT_ID"],"client_secret":["env:INFISICAL_CLIENT_SECRET"],"project":["env:INFISICAL_PROJECT_ID"]}`,
+		Login:      "/universal-auth/login",
+		Store:      `{"path":"/MooseQuest/cloudflare/","environment":"prod"}`,
+		Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_CONSOLE__CLIENT_ID"},
+	})
+}

@@ -1,0 +1,122 @@
+package providertest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"rekey/internal/cred"
+)
+
+// Canary stands in every hostile answer, where a vendor could put something
+// secret: in the body, in headers, in the status line, in error texts.
+const Canary = "canary-2f6d81c07b"
+
+// answer is one way to answer badly.
+type answer struct {
+	name    string
+	respond func(*http.Request) (*http.Response, error)
+	classes []cred.Class // allowed; never Done
+}
+
+func reply(req *http.Request, status int, mime string, body io.Reader) *http.Response {
+	return &http.Response{
+		StatusCode: status, Status: fmt.Sprintf("%d %s", status, Canary), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1,
+		Header: http.Header{
+			"Content-Type": {mime}, "Set-Cookie": {"session=" + Canary}, "X-Request-Id": {Canary}, "Retry-After": {"7"},
+			"Location": {"https://elsewhere.example.com/" + Canary},
+		},
+		Body: io.NopCloser(body), Request: req,
+	}
+}
+
+func status(code int, classes ...cred.Class) answer {
+	body := `{"success":false,"errors":[{"code":99999,"message":"` + Canary + `"}],"id":"` + Canary + `","message":"` + Canary + `","error":"` + Canary + `"}`
+	return answer{fmt.Sprint(code), func(req *http.Request) (*http.Response, error) {
+		return reply(req, code, "application/json", strings.NewReader(body)), nil
+	}, classes}
+}
+
+func content(name, mime, body string) answer {
+	return answer{name, func(req *http.Request) (*http.Response, error) {
+		return reply(req, http.StatusOK, mime, strings.NewReader(body)), nil
+	}, []cred.Class{cred.Unknown}}
+}
+
+// answers are all bad ones. What a 200 says that cannot be understood may have
+// happened: Unknown, never a refusal, and never done.
+var answers = []answer{
+	status(401, cred.Denied), status(403, cred.Denied), status(404, cred.Absent), status(409, cred.Conflict),
+	status(400, cred.Refused), status(422, cred.Refused), status(429, cred.Limited),
+	status(500, cred.Unknown), status(502, cred.Unknown), status(503, cred.Unknown), status(504, cred.Unknown),
+	status(302, cred.Refused), status(307, cred.Refused),
+	{"502 with a page", func(req *http.Request) (*http.Response, error) {
+		return reply(req, http.StatusBadGateway, "text/html", strings.NewReader("<html>"+Canary+"</html>")), nil
+	}, []cred.Class{cred.Unknown}},
+	content("a page", "text/html", "<html>"+Canary+"</html>"),
+	content("nothing", "application/json", ""),
+	content("half of an answer", "application/json", `{"success":true,"result":{"client_secret":"`+Canary),
+	content("a text", "application/json", `"`+Canary+`"`),
+	content("numbers for texts", "application/json", `[[1,2,{"`+Canary+`":3}]]`),
+	{"an answer cut off", func(req *http.Request) (*http.Response, error) {
+		return reply(req, http.StatusOK, "application/json", io.MultiReader(strings.NewReader(`{"success":true,"x":"`+Canary), broken{})), nil
+	}, []cred.Class{cred.Unknown}},
+	{"an endless answer", func(req *http.Request) (*http.Response, error) {
+		return reply(req, http.StatusOK, "application/json", endless{}), nil
+	}, []cred.Class{cred.Unknown}},
+	{"a cut connection", func(*http.Request) (*http.Response, error) {
+		return nil, fmt.Errorf("read tcp: %s: %w", Canary, io.ErrUnexpectedEOF)
+	}, []cred.Class{cred.Unknown}},
+	{"a library's error with an address", func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("Get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
+	}, []cred.Class{cred.Unknown}},
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, fmt.Errorf("%s: %w", Canary, io.ErrUnexpectedEOF) }
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte("x"), len(p))), nil }
+
+// network stands between the vendor and the world, notes every request, and
+// answers badly where it is told to.
+type network struct {
+	world http.RoundTripper
+	bad   func(*http.Request) (*http.Response, error) // nil: the world answers
+	when  func(*http.Request) bool                    // which requests are answered badly; nil: all
+
+	mu    sync.Mutex
+	sent  []string // method and address, in order
+	loose []string // requests without a deadline
+}
+
+func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	n.sent = append(n.sent, req.Method+" "+req.URL.String())
+	if _, ok := req.Context().Deadline(); !ok {
+		n.loose = append(n.loose, req.Method+" "+req.URL.Path)
+	}
+	n.mu.Unlock()
+	if n.bad != nil && (n.when == nil || n.when(req)) {
+		return n.bad(req)
+	}
+	return n.world.RoundTrip(req)
+}
+
+// twice returns a request that was sent more than once.
+func (n *network) twice() string {
+	seen := map[string]bool{}
+	for _, s := range n.sent {
+		if seen[s] {
+			return s
+		}
+		seen[s] = true
+	}
+	return ""
+}
