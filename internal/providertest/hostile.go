@@ -72,7 +72,7 @@ var answers = []answer{
 		return nil, fmt.Errorf("read tcp: %s: %w", Canary, io.ErrUnexpectedEOF)
 	}, []cred.Class{cred.Unknown}},
 	{"a library's error with an address", func(*http.Request) (*http.Response, error) {
-		return nil, errors.New("Get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
+		return nil, errors.New("get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
 	}, []cred.Class{cred.Unknown}},
 }
 

@@ -121,7 +121,7 @@ func transportWords(ctx context.Context, err error) string {
 		return "connection refused"
 	case errors.As(err, &unknownCA), errors.As(err, &host), errors.As(err, &cert):
 		return "the certificate is not trusted"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS: is it http, not https?"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the connection was cut before the answer"

@@ -1,0 +1,99 @@
+package refs
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+const canary = "canary-value-a90e"
+
+func finder(t *testing.T, env map[string]string) *Finder {
+	t.Helper()
+	return &Finder{Dir: t.TempDir(), Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }}
+}
+
+func TestEveryKindOfReference(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("NEEDS A POSIX SHELL for cmd:; CI runs it on Linux")
+	}
+	f := finder(t, map[string]string{"SET": canary})
+	if err := os.WriteFile(filepath.Join(f.Dir, "token"), []byte(canary+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked := ""
+	f.Store = func(_ context.Context, environment, path, key string) (secret.Value, error) {
+		asked = environment + " " + path + " " + key
+		return secret.New(canary), nil
+	}
+	for _, ref := range []sop.Ref{"env:SET", "file:token", sop.Ref("file:" + filepath.Join(f.Dir, "token")), sop.Ref("cmd:printf '%s\\n' " + canary), "infisical:prod/a/b/KEY"} {
+		v, src, err := f.Secret(t.Context(), sop.Refs{ref})
+		if err != nil || v.Reveal() != canary || src.Ref != ref || src.Fallback {
+			t.Errorf("%s: %v %v", ref, src, err)
+		}
+	}
+	if asked != "prod /a/b KEY" {
+		t.Errorf("the store was asked for %q", asked)
+	}
+	if used := strings.Join(f.Used(), "\n"); strings.Contains(strings.ReplaceAll(used, "cmd:printf '%s\\n' "+canary, ""), canary) {
+		t.Errorf("the list of what was used holds the value: %s", used)
+	}
+}
+
+// TestNothingFallsThroughInSilence: what is set and cannot be read ends the search.
+func TestNothingFallsThroughInSilence(t *testing.T) {
+	f := finder(t, map[string]string{"SECOND": "second", "THIRD": "third", "EMPTY": ""})
+	v, src, err := f.Secret(t.Context(), sop.Refs{"env:FIRST", "env:EMPTY", "env:SECOND", "env:THIRD"})
+	if err != nil || v.Reveal() != "second" || !src.Fallback {
+		t.Fatalf("%v %v", src, err)
+	}
+	if got := src.String(); got != "env:SECOND (not the first choice, which is not set), env:THIRD is set too and was not tried" {
+		t.Errorf("told as %q", got)
+	}
+	empty := filepath.Join(f.Dir, "empty")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.Store = func(context.Context, string, string, string) (secret.Value, error) {
+		return secret.Value{}, errors.New("not to be reached")
+	}
+	for ref, want := range map[sop.Ref]string{
+		"file:empty": "it is empty", "cmd:printf " + canary + "; exit 3": "the command failed: exit status 3", "cmd:true": "it is empty",
+		"infisical:prod/KEY": "not to be reached", "infisical:KEY": "want infisical:ENV/path/KEY", "vault:x": "",
+	} {
+		_, _, err := f.Secret(t.Context(), sop.Refs{ref, "env:SECOND"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", ref, err)
+		} else if strings.Contains(strings.ReplaceAll(err.Error(), string(ref), ""), canary) {
+			t.Errorf("what the command printed is told: %v", err)
+		}
+	}
+	if _, _, err := f.Secret(t.Context(), sop.Refs{"env:A", "file:none"}); err == nil || err.Error() != "env:A, nor file:none is not set" {
+		t.Errorf("nothing set: %v", err)
+	}
+}
+
+// TestACommandIsAskedOnce: a password manager may ask a person each time.
+func TestACommandIsAskedOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("NEEDS A POSIX SHELL for cmd:; CI runs it on Linux")
+	}
+	f := finder(t, nil)
+	count := filepath.Join(f.Dir, "count")
+	ref := sop.Ref("cmd:echo x >> '" + count + "'; echo " + canary)
+	for range 3 {
+		if _, _, err := f.Secret(t.Context(), sop.Refs{ref}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(count); err != nil || string(b) != "x\n" {
+		t.Errorf("asked %q: %v", b, err)
+	}
+}
