@@ -75,7 +75,7 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		}
 		return []string{line}
 	case rotation.KindPlanned:
-		return []string{fmt.Sprintf("planned %d steps; old is %s", len(e.Planned.Steps), e.Planned.Old.Name)}
+		return []string{fmt.Sprintf("planned %d steps; old is %s", steps(e.Planned), e.Planned.Old.Name)}
 	case rotation.KindIntent:
 		var out []string
 		for _, id := range e.Intent.Steps {
@@ -129,4 +129,15 @@ func sayOutcome(o *rotation.Outcome, title string, s Style) string {
 		return s.Mind("?") + " " + title + more
 	}
 	return s.Bad("✗") + " " + title + more
+}
+
+// steps counts those that are carried out if nothing goes wrong.
+func steps(p *rotation.Plan) int {
+	n := 0
+	for _, st := range p.Steps {
+		if !st.Strays && !st.Recurs {
+			n++
+		}
+	}
+	return n
 }

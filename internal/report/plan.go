@@ -69,14 +69,18 @@ func expiry(t, now time.Time) string {
 // request that makes it.
 func stepLines(p *rotation.Plan, s Style) []string {
 	var out []string
-	n := 0
+	n, asked := 0, false
 	for _, st := range p.Steps {
 		if st.Strays || st.Recurs {
 			continue // only after a lost answer, or when time runs low
 		}
 		n++
+		if st.Ask && !asked {
+			asked = true
+			out = append(out, "  "+s.Mind("── asks for the typed name; everything is proven by now ──"))
+		}
 		if st.Final {
-			out = append(out, "  "+s.Mind("── point of no return: asks for the typed name ──"))
+			out = append(out, "  "+s.Mind("── point of no return ──"))
 		}
 		mark := s.Dim("look  ")
 		if st.Verb.Effect() {

@@ -122,7 +122,11 @@ func Span(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
 	case d < time.Hour:
-		return strings.TrimSuffix(d.Truncate(time.Second).String(), "0s")
+		s := d.Truncate(time.Second).String()
+		if strings.HasSuffix(s, "m0s") {
+			return strings.TrimSuffix(s, "0s") // 2m, and not 1m3 for 1m30s
+		}
+		return s
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%dh", int(d.Hours()))
 	}

@@ -29,9 +29,9 @@ func (s *State) Live() []string {
 	case s.Final && s.tried(string(Delete)):
 		out = append(out, old+", may be deleted")
 	case s.Final:
-		out = append(out, old+", is live: the vendor refused to delete it"+s.dismissed())
+		out = append(out, old+", "+s.on()+": the vendor refused to delete it"+s.dismissed())
 	default:
-		out = append(out, old+", is live"+s.dismissed())
+		out = append(out, old+", "+s.on()+s.dismissed())
 	}
 	out = append(out, s.newIs())
 	return append(out, s.liveHolders()...)
@@ -60,6 +60,19 @@ func (s *State) liveHolders() []string {
 		out = append(out, s.holds(c.Key, stepID(Propagate, c.Key), stepID(Return, c.Key)))
 	}
 	return out
+}
+
+// on tells whether the old generation still works.
+func (s *State) on() string {
+	switch {
+	case s.done(string(Enable)):
+		return "is live"
+	case s.done(string(Disable)):
+		return "is live, but switched off"
+	case s.tried(string(Disable)):
+		return "is live, but may be switched off"
+	}
+	return "is live"
 }
 
 func (s *State) dismissed() string {
