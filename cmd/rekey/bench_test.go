@@ -22,10 +22,11 @@ var criticalPath = []string{
 	"create",
 	"read the policy", "write the policy",
 	"probe with the new one",
-	"write the store", "read it back",
+	"write the store",
 	"write the app",
 	"find the release", "look at dynos and config vars",
 	"check, and ask when the old one was last used",
+	"switch the old one off", "check while it is off",
 	"read the policy", "write the policy",
 	"delete the old one",
 	"probe with the old one and the new one",
@@ -50,7 +51,7 @@ func BenchmarkRun(b *testing.B) {
 		}
 		dir = filepath.Join(dir, "d")
 		file := filepath.Join(dir, "rekey.yaml")
-		config := strings.NewReplacer("quiet: 1s", "quiet: 0s", "grace: 1s ", "grace: 0s ").Replace(demoConfig())
+		config := strings.NewReplacer("quiet: 1s", "quiet: 0s", "watch: 1s", "watch: 0s", "grace: 1s ", "grace: 0s ").Replace(demoConfig())
 		world := filepath.Join(dir, "world.json")
 		w, err := os.ReadFile(world)
 		if err != nil {
@@ -77,9 +78,9 @@ func BenchmarkRun(b *testing.B) {
 		entries = strings.Count(string(out), `"type":"event"`)
 	}
 	n := time.Duration(b.N)
-	path17 := time.Duration(len(criticalPath)) * latency
-	b.ReportMetric(float64(wall/n)/float64(path17), "x-critical-path")
-	b.ReportMetric(float64((wall/n - path17).Milliseconds()), "ms-over-path")
+	chain := time.Duration(len(criticalPath)) * latency
+	b.ReportMetric(float64(wall/n)/float64(chain), "x-critical-path")
+	b.ReportMetric(float64((wall/n - chain).Milliseconds()), "ms-over-path")
 	b.ReportMetric(float64(calls), "calls")
 	b.ReportMetric(float64(entries), "journal-entries")
 	mib := float64(rss) / 1024 // Linux counts KiB

@@ -212,6 +212,16 @@ func TestSchemaIsMadeFromTheTypes(t *testing.T) {
 	}
 }
 
+// TestVendorPagesAreMade: the page says what the code does.
+func TestVendorPagesAreMade(t *testing.T) {
+	for _, d := range all.Vendors() {
+		b, err := os.ReadFile(filepath.Join(root, "docs/vendors", d.Name+".md"))
+		if err != nil || !bytes.Equal(b, schemagen.Page(d)) {
+			t.Errorf("docs/vendors/%s.md is not what the code says; run: go generate ./internal/sop (%v)", d.Name, err)
+		}
+	}
+}
+
 // linked is the checked-in list of modules that the binary links: a new
 // dependency is a visible diff with a reason.
 func TestDependenciesAreListed(t *testing.T) {

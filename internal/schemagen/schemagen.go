@@ -1,4 +1,4 @@
-// Package schemagen makes the JSON Schema of rekey.yaml from the types that read it.
+// Package schemagen makes the JSON Schema of rekey.yaml and the vendors' pages from the types and values that the program goes by.
 package schemagen
 
 import (

@@ -168,7 +168,9 @@ func (l *Live) line(st *step, moving bool) string {
 	switch {
 	case st.status == rotation.Ended:
 		mark, title = s.Good("✓"), st.title
-		took = report.Span(st.ended.Sub(st.started))
+		if st.verb != rotation.Pause { // the pause itself came before it
+			took = report.Span(st.ended.Sub(st.started))
+		}
 	case st.active && moving:
 		mark, title = s.Name(spinner[l.tick%maxFrames]), s.Bold(st.title)
 		took = report.Span(l.now().Sub(st.started))
