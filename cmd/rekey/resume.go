@@ -55,6 +55,12 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 	if err != nil {
 		return exit{exitUsage, err}
 	}
+	if run.Purpose == sop.ToRehearse {
+		if spec.Rehearse == nil {
+			return usage("run %s is a rehearsal, and rekey.yaml does not say any more where that is", run.Run)
+		}
+		spec = spec.ForRehearsal()
+	}
 	w, err := a.prepare(config, spec)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ var version = "dev"
 
 type runFlags struct {
 	confirm, reason, ticket, strategy string
+	afterRevoke                       bool
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -70,6 +71,7 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], f) },
 	}
 	f.add(c, true)
+	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers are dark: do not demand that they work before")
 	return c
 }
 
@@ -95,6 +97,14 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
 		return err
 	}
+	if f.afterRevoke {
+		spec.Purpose = sop.AfterRevoke
+	}
+	return a.open(ctx, config, spec, f, reviewed)
+}
+
+// open opens a run of whatever purpose and carries it out.
+func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f runFlags, reviewed *rotation.Plan) error {
 	w, err := a.prepare(config, spec)
 	if err != nil {
 		return err
@@ -271,12 +281,9 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 		defer done()
 		style := a.style(out)
 		for range 3 {
-			question := []string{"", "  " + style.Mind("Everything is proven. What follows cannot be undone:")}
-			for _, f := range ask.For {
-				question = append(question, "    "+f)
-			}
+			question, otherwise := wording(ask, style)
 			release := s.Hold(len(question) + 1)
-			_, _ = fmt.Fprintf(out, "%s\n  Type %s to go on (nothing: stop here, both stay live): ", strings.Join(question, "\n"), style.Bold(ask.Name))
+			_, _ = fmt.Fprintf(out, "%s\n  Type %s to go on (nothing: %s): ", strings.Join(question, "\n"), style.Bold(ask.Name), otherwise)
 			answer, err := readLine(ctx, a.in)
 			release()
 			switch {
@@ -288,6 +295,24 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 		}
 		return "", runner.ErrNotConfirmed
 	}
+}
+
+// wording of the question: after proof, or in an emergency, where it says first
+// who goes dark.
+func wording(ask rotation.Ask, style report.Style) (question []string, otherwise string) {
+	head, otherwise := "Everything is proven. What follows cannot be undone:", "stop here, both stay live"
+	if len(ask.Mind) > 0 {
+		question, otherwise = append(question, "", "  "+style.Bad("This takes a credential away from whoever uses it:")), "stop here, it stays live"
+		for _, m := range ask.Mind {
+			question = append(question, "    "+m)
+		}
+		head = "What will be done:"
+	}
+	question = append(question, "", "  "+style.Mind(head))
+	for _, f := range ask.For {
+		question = append(question, "    "+f)
+	}
+	return question, otherwise
 }
 
 func readPlan(path string) (*rotation.Plan, error) {

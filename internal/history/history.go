@@ -11,6 +11,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
+	"rekey/internal/sop"
 )
 
 // Book is the journal as a book of runs.
@@ -70,6 +71,7 @@ type Summary struct {
 	Credential string          `json:"credential"`
 	Actor      string          `json:"actor"`
 	Reason     string          `json:"reason,omitempty"`
+	Purpose    sop.Purpose     `json:"purpose,omitempty"` // "": to rotate
 	Opened     time.Time       `json:"opened"`
 	Closed     time.Time       `json:"closed,omitzero"`
 	Ending     rotation.Ending `json:"ending,omitempty"` // "" while open
@@ -115,11 +117,14 @@ func (b Book) Runs(ctx context.Context) ([]Summary, error) {
 func (s *Summary) add(en journal.Entry) error {
 	switch rotation.Kind(en.Kind) {
 	case rotation.KindOpened:
-		var o struct{ Actor, Reason string }
+		var o struct {
+			Actor, Reason string
+			Spec          struct{ Purpose sop.Purpose }
+		}
 		if err := json.Unmarshal(en.Body, &o); err != nil {
 			return err
 		}
-		s.Opened, s.Actor, s.Reason = en.At, o.Actor, o.Reason
+		s.Opened, s.Actor, s.Reason, s.Purpose = en.At, o.Actor, o.Reason, o.Spec.Purpose
 	case rotation.KindStuck:
 		var o rotation.Stuck
 		if err := json.Unmarshal(en.Body, &o); err != nil {

@@ -21,6 +21,12 @@ func Ending(st *rotation.State, s Style, now time.Time) string {
 	case st.Closed.Ending == rotation.RolledBack:
 		return rolledBackText(st, s)
 	}
+	switch st.Closed.Ending {
+	case rotation.Revoked:
+		return revokedText(st, s)
+	case rotation.Rehearsed:
+		return rehearsedText(st, s)
+	}
 	return rotatedText(st, s, now)
 }
 
@@ -86,6 +92,9 @@ func evidence(st *rotation.State) []string {
 }
 
 func rolledBackText(st *rotation.State, s Style) string {
+	if text, other := wentBack(st, s); other {
+		return text
+	}
 	out := []string{
 		fmt.Sprintf("%s  %s is as it was before", s.Mind("rolled back"), s.Bold(st.Opened.Credential)),
 		"",

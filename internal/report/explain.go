@@ -32,6 +32,8 @@ var topics = map[string]string{
 	"intent":      "The journal's entry before a change. With the intent to delete the old generation, going back ends.",
 	"stuck":       "The run cannot go on by itself and says what is live, where, and the next command. Nothing is out: both generations may be live. Mend what it names, then `rekey resume RUN`.",
 	"rolled back": "Every consumer and the store hold the old credential again, and the new one is gone.",
+	"revoked":     "Taken away in an emergency (rekey revoke): switched off or deleted, and the gate turns it away. Its consumers are dark until `rekey run NAME --after-revoke` gives them a new one.",
+	"rehearsed":   "The procedure was practised at the real vendors on a throwaway credential, in a folder of its own, and everything was cleaned up (rekey rehearse).",
 	"quiet":       "Before the old generation is retired the issuer must not have seen it in use for a while (timing.quiet). If it is still seen, something that is not registered uses it.",
 	"grace":       "How long old processes of a consumer may live on after new ones run: 30s on Heroku, 3m with preboot. Rekey waits that long before it takes the old credential away.",
 	"refresh":     "Cloudflare's Refresh extends the expiry and keeps the secret. It is not a rotation, and Rekey never uses it as one.",

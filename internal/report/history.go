@@ -67,6 +67,9 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 	switch e.Kind {
 	case rotation.KindOpened:
 		line := "opened by " + e.Opened.Actor
+		if p := e.Opened.Spec.Purpose; p != "" {
+			line += " to " + string(p)
+		}
 		if e.Opened.Reason != "" {
 			line += ": " + e.Opened.Reason
 		}
@@ -75,7 +78,7 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		}
 		return []string{line}
 	case rotation.KindPlanned:
-		return []string{fmt.Sprintf("planned %d steps; old is %s", steps(e.Planned), e.Planned.Old.Name)}
+		return []string{fmt.Sprintf("planned %s%s", countOf(steps(e.Planned), "step"), oldIs(e.Planned))}
 	case rotation.KindIntent:
 		var out []string
 		for _, id := range e.Intent.Steps {
@@ -140,4 +143,18 @@ func steps(p *rotation.Plan) int {
 		}
 	}
 	return n
+}
+
+func oldIs(p *rotation.Plan) string {
+	if p.Old.Name == "" {
+		return ""
+	}
+	return "; old is " + p.Old.Name
+}
+
+func countOf(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

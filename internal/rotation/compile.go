@@ -26,6 +26,12 @@ type Capabilities struct {
 // Compile makes the plan, or says everything that stands against it. All
 // refusals happen here, before anything is touched.
 func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Plan, []Refusal) {
+	switch spec.Purpose {
+	case sop.ToRevoke, sop.ToDelete:
+		return compileRevoke(spec, seen, can, run)
+	case sop.ToRehearse:
+		return compileRehearsal(spec, seen, can, run)
+	}
 	old, _ := seen.handle(seen.Issuer.Owner)
 	strategy, refusals := choose(spec, can, old, seen.At)
 	if refusals = append(refuse(spec, &seen, can, strategy), refusals...); len(refusals) > 0 {
@@ -121,6 +127,9 @@ func stepID(v Verb, target string) string {
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if strings.HasSuffix(what, "s") {
+		what += "e" // processes
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -124,11 +124,16 @@ type Stuck struct {
 // Ending of a run.
 type Ending string
 
-// Three endings only; refused is the one in which nothing was touched.
+// A rotation has three endings only; refused is the one in which nothing was
+// touched.
 const (
 	Rotated    Ending = "rotated"
 	RolledBack Ending = "rolled back"
 	RefusedRun Ending = "refused"
+
+	// Runs for another purpose end well in their own words.
+	Revoked   Ending = "revoked"
+	Rehearsed Ending = "rehearsed"
 )
 
 // Closed ends a run.

@@ -39,6 +39,7 @@ type Wait struct {
 type Ask struct {
 	Name string
 	For  []string // titles of the steps that wait for it
+	Mind []string // an emergency: who is without a credential afterwards
 }
 
 // How often a step is tried in one go, by direction. Going back and going on
@@ -113,21 +114,23 @@ func (s *State) startOver(why string) Decision {
 
 // forward decides on the way to the end.
 func (s *State) forward(now time.Time, holds bool) Decision {
-	if d, decided := s.secretLost(now, holds); decided {
-		return d
+	if s.Plan.Maker() != "" {
+		if d, decided := s.secretLost(now, holds); decided {
+			return d
+		}
 	}
 	r := s.round(now)
 	switch {
-	case r.failed != nil && (s.Final || r.failed.Ask):
+	case r.failed != nil && (s.Final || r.failed.Ask || s.Plan.Strategy == Revoke):
 		// Everything runs on the new one, and that is proven: going back would
 		// restart every consumer for the sake of what a person has to mend anyway.
+		// What was revoked never comes back by itself.
 		return s.stuck(r)
 	case r.failed != nil:
 		return s.turnBack(r.failure())
 	}
 	return s.proceed(r, func() Decision {
-		c := &Closed{Ending: Rotated, Current: s.Made.Handle, Record: s.record()}
-		return Decision{Close: c}
+		return Decision{Close: s.ending()}
 	})
 }
 
@@ -160,6 +163,25 @@ func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
 	return s.startOver(why), true
 }
 
+// ending is how a run closes that came through.
+func (s *State) ending() *Closed {
+	switch s.Plan.Strategy {
+	case Revoke:
+		return &Closed{Ending: Revoked, Why: s.Opened.Reason, Record: s.record("revoke")}
+	case Rehearse:
+		return &Closed{Ending: Rehearsed, Record: s.record("rehearse")}
+	}
+	return &Closed{Ending: Rotated, Current: s.Made.Handle, Record: s.record("rotate")}
+}
+
+// mind is what a person has to know before an emergency.
+func (s *State) mind() []string {
+	if s.Plan.Strategy == Revoke {
+		return s.Plan.Notes
+	}
+	return nil
+}
+
 // backward decides on the way back.
 func (s *State) backward(now time.Time) Decision {
 	r := s.round(now)
@@ -180,7 +202,7 @@ func (s *State) proceed(r round, end func() Decision) Decision {
 	case len(r.ready) > 0:
 		return Decision{Do: r.ready}
 	case r.ask && r.until.IsZero():
-		return Decision{Ask: &Ask{Name: s.Opened.Credential, For: s.asking()}}
+		return Decision{Ask: &Ask{Name: s.Opened.Credential, For: s.asking(), Mind: s.mind()}}
 	case !r.until.IsZero():
 		return Decision{Wait: &Wait{Until: r.until, For: r.waits}}
 	}
@@ -300,7 +322,7 @@ func (s *State) readyAt(st Step, active map[string]bool) (time.Time, bool) {
 // giveUp says why a step is not to be tried any more; "" if it may be.
 func (s *State) giveUp(st *Step, p *Progress, now time.Time) string {
 	unanswered, refused := triesForward, 1
-	if s.Mode != Forward || s.Final || st.Ask {
+	if s.Mode != Forward || s.Final || st.Ask || s.Plan.Strategy == Revoke {
 		unanswered, refused = triesPatient, triesRefused
 	}
 	switch {
@@ -327,11 +349,13 @@ func waitingFor(st Step, p *Progress) string {
 	return st.Title
 }
 
-func (s *State) record() *Record {
-	r := &Record{Action: "secret.rotate.completed", Actor: s.Opened.Actor}
+func (s *State) record(action string) *Record {
+	r := &Record{Action: "secret." + action + ".completed", Actor: s.Opened.Actor}
 	r.Context.SecretName = s.Opened.Credential
 	r.Context.OldTokenID = s.Plan.Old.ID
-	r.Context.NewTokenID = s.Made.Handle.ID
+	if s.Made != nil {
+		r.Context.NewTokenID = s.Made.Handle.ID
+	}
 	r.Context.Method = "programmatic"
 	return r
 }

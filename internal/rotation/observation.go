@@ -19,6 +19,7 @@ type Observation struct {
 	Checks    []CheckSeen    `json:"checks"`
 	Sources   []string       `json:"sources,omitempty"` // which references gave the vendors' credentials
 	Advice    []string       `json:"advice,omitempty"`  // worth knowing, for people
+	Unseen    []string       `json:"unseen,omitempty"`  // what could not be seen and does not stop an emergency
 }
 
 // IssuerSeen is what the issuer lists.

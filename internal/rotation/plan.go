@@ -36,6 +36,8 @@ const (
 	Confirm   Verb = "confirm"   // the gate turns the old one away and lets the new one in
 	Sweep     Verb = "sweep"     // nothing else that this run has made is left
 	Pause     Verb = "pause"     // let time pass, with both generations live
+	Denied    Verb = "denied"    // the gate turns away the one that was taken away
+	Gone      Verb = "gone"      // the issuer lists it no more, or as switched off
 )
 
 // Steps on the way back.
@@ -53,7 +55,7 @@ const (
 // Effect reports whether the verb changes something outside.
 func (v Verb) Effect() bool {
 	switch v {
-	case Validate, Settle, Check, Quiet, Pause, Confirm, Resettle:
+	case Validate, Settle, Check, Quiet, Pause, Confirm, Resettle, Denied, Gone:
 		return false
 	}
 	return true
@@ -105,8 +107,11 @@ type Plan struct {
 
 // Maker is the step that makes the new secret.
 func (p *Plan) Maker() string {
-	if p.Strategy == Replace {
+	switch p.Strategy {
+	case Replace, Rehearse:
 		return string(Create)
+	case Revoke:
+		return "" // makes nothing
 	}
 	return string(Roll)
 }

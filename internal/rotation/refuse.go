@@ -43,13 +43,29 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 		out = append(out, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}
 	storeRefusals(spec, seen, add)
-	consumerRefusals(seen, add)
+	consumerRefusals(spec, seen, add)
 	issuerRefusals(spec, seen, can, strategy, add)
 
 	for _, g := range seen.Gates {
 		if strategy == Replace && g.Gate != "" && can.Admits && !guarded(seen, g.Gate) {
 			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.URL)
 		}
+	}
+	gates(*seen, add)
+	if spec.Purpose == sop.AfterRevoke {
+		return out // its consumers are dark, so no check can be true
+	}
+	for _, c := range seen.Checks {
+		if c.Class != cred.Done {
+			add(CheckFalse, "mend it first: a check that is false before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
+		}
+	}
+	return out
+}
+
+// gates: an open door proves nothing, and one that does not answer clearly neither.
+func gates(seen Observation, add adder) {
+	for _, g := range seen.Gates {
 		switch {
 		case g.Without == cred.Open || g.Without == cred.Accepted:
 			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.URL)
@@ -59,12 +75,6 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.URL, g.Detail)
 		}
 	}
-	for _, c := range seen.Checks {
-		if c.Class != cred.Done {
-			add(CheckFalse, "mend it first: a check that is false before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
-		}
-	}
-	return out
 }
 
 // guarded reports whether a rule that names the generation in use, or that lets
@@ -106,7 +116,7 @@ func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
 	}
 }
 
-func consumerRefusals(seen *Observation, add adder) {
+func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 	for _, c := range seen.Consumers {
 		held := 0
 		for _, s := range c.Slots {
@@ -124,6 +134,9 @@ func consumerRefusals(seen *Observation, add adder) {
 		}
 		if held == 0 {
 			add(ConsumerDrift, "is it really a consumer? If so, set one of its slots by hand once", "%s holds none of its slots", c.Key)
+		}
+		if spec.Purpose == sop.AfterRevoke {
+			continue // it is unwell because it has no credential
 		}
 		for _, p := range c.Problems {
 			add(ConsumerUnwell, "mend it first: a consumer that is unwell before the run proves nothing after it", "%s: %s", c.Key, p)
@@ -145,8 +158,8 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy
 		add(NotIssued, "run again", "%s no longer lists the generation in use", spec.Issuer.Vendor)
 		return
 	}
-	if old.Disabled {
-		add(SwitchedOff, "switch it on again, or find out which one is really in use", "the generation in use, %s, is switched off", old.Name)
+	if old.Disabled && spec.Purpose != sop.AfterRevoke {
+		add(SwitchedOff, "was it revoked? rekey run "+spec.Name+" --after-revoke gives its consumers a new one; otherwise switch it on again", "the generation in use, %s, is switched off", old.Name)
 	}
 	if strategy != Replace {
 		return // the rules go on naming the same handle

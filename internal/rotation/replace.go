@@ -62,7 +62,7 @@ func (p *Plan) replace(can Capabilities) {
 // ladder is the part of retiring that can be undone at once: switch off, and
 // watch whether anybody breaks.
 func (p *Plan) ladder(b *builder, can Capabilities, proven []string) []string {
-	if !can.Disable {
+	if !can.Disable || p.Old.Disabled {
 		return proven
 	}
 	off := b.add(Step{Verb: Disable, Needs: proven, Ask: true,

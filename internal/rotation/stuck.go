@@ -19,7 +19,12 @@ func (s *State) Live() []string {
 		return []string{"nothing was touched"}
 	}
 	var out []string
-	if s.Plan.Strategy != Replace {
+	switch s.Plan.Strategy {
+	case Revoke:
+		return s.liveRevoked()
+	case Rehearse:
+		return []string{"the one in use is as it was", s.newIs(), s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
+	case RollWithGrace, RollAtOnce:
 		return append(s.liveRolled(), s.liveHolders()...)
 	}
 	old := fmt.Sprintf("the old one, %s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
@@ -35,6 +40,20 @@ func (s *State) Live() []string {
 	}
 	out = append(out, s.newIs())
 	return append(out, s.liveHolders()...)
+}
+
+// liveRevoked tells how much of a credential is left.
+func (s *State) liveRevoked() []string {
+	name := fmt.Sprintf("%s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	switch {
+	case s.done(string(Delete)):
+		name += " is deleted"
+	case s.tried(string(Delete)):
+		name += " may be deleted"
+	default:
+		name += " " + s.on()
+	}
+	return append([]string{name + s.dismissed()}, s.Plan.Notes...)
 }
 
 // liveRolled tells of the secrets of a handle that was rolled in place.
@@ -87,7 +106,7 @@ func (s *State) dismissed() string {
 func (s *State) newIs() string {
 	name := s.Plan.Named(s.Generation)
 	switch {
-	case s.done(string(Discard)):
+	case s.done(string(Discard)), s.done(stepID(Discard, "at the end")):
 		return fmt.Sprintf("the new one, %s, is discarded", name)
 	case s.Made != nil && s.tried(string(Discard)):
 		return fmt.Sprintf("the new one, %s (%s), may still be live", name, s.Made.Handle.ID)

@@ -102,7 +102,7 @@ func (r *Runner) discard(ctx context.Context) rotation.Outcome {
 // sweep ends what shows up late: whatever bears a label of this run, except the
 // generation that is now in use.
 func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
-	if r.state.Plan.Strategy != rotation.Replace {
+	if r.state.Plan.Maker() == string(rotation.Roll) {
 		o := r.prolong(ctx)
 		if o.Class == cred.Done && !o.Already {
 			o.Gone = []string{r.state.Plan.Old.ID} // not clean: it had to be dealt with
@@ -116,7 +116,7 @@ func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
 	var strays []cred.Handle
 	for g := 1; g <= r.state.Generation; g++ {
 		for _, h := range bearing(listed, cred.Label(r.state.Run, g)) {
-			if r.state.Mode == rotation.Forward && r.state.Made != nil && h.ID == r.state.Made.Handle.ID {
+			if r.state.Mode == rotation.Forward && r.state.Plan.Strategy == rotation.Replace && r.state.Made != nil && h.ID == r.state.Made.Handle.ID {
 				continue
 			}
 			strays = append(strays, h)

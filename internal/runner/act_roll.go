@@ -85,7 +85,11 @@ func (r *Runner) prolong(ctx context.Context) rotation.Outcome {
 // flip switches the old generation off or on.
 func (r *Runner) flip(ctx context.Context, a rotation.Action) rotation.Outcome {
 	on := a.Step.Verb == rotation.Enable
-	h, err := r.Roles.Switcher.Switch(ctx, r.state.Plan.Old, on)
+	target := r.state.Plan.Old
+	if r.state.Plan.Strategy == rotation.Rehearse {
+		target = *r.state.Made.Handle
+	}
+	h, err := r.Roles.Switcher.Switch(ctx, target, on)
 	if err != nil {
 		return fromError(err)
 	}

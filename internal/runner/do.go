@@ -85,6 +85,10 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return r.discard(ctx)
 	case rotation.Confirm:
 		return r.confirmGone(ctx, a)
+	case rotation.Denied:
+		return r.denied(ctx, a)
+	case rotation.Gone:
+		return r.gone(ctx)
 	case rotation.Sweep:
 		return r.sweep(ctx)
 	}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"rekey/internal/cred"
@@ -21,40 +22,55 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		Checks:    make([]rotation.CheckSeen, len(spec.Verify)),
 	}
 	var stored map[string]provider.Held
+	// In an emergency nothing waits for what is not needed to find the right one.
+	var unseen sync.Mutex
+	aside := func(call func() error) func() error {
+		if spec.Purpose != sop.ToRevoke && spec.Purpose != sop.ToDelete {
+			return call
+		}
+		return func() error {
+			if err := call(); err != nil {
+				unseen.Lock()
+				defer unseen.Unlock()
+				seen.Unseen = append(seen.Unseen, Problems(err)...)
+			}
+			return nil
+		}
+	}
 	snapshots := make([]provider.Snapshot, len(spec.Consumers))
 
 	calls := []func() error{
 		func() (err error) { seen.Issuer.Live, err = r.Roles.Issuer.List(ctx); return err },
-		func() (err error) {
+		aside(func() (err error) {
 			if stored, err = r.Roles.Store.Read(ctx, spec.Store.SlotNames()); err != nil {
 				return err
 			}
 			seen.Store.History, err = history(r.Roles.Store.History(ctx, stored))
 			return err
-		},
+		}),
 	}
 	if r.Roles.Admitter != nil {
-		calls = append(calls, func() error {
+		calls = append(calls, aside(func() error {
 			a, err := r.Roles.Admitter.Places(ctx)
 			seen.Admission = rotation.AdmissionSeen{Places: a.Places, Everyone: a.Everyone}
 			return err
-		})
+		}))
 	}
 	for i, c := range spec.Consumers {
-		calls = append(calls, func() (err error) {
+		calls = append(calls, aside(func() (err error) {
 			snapshots[i], err = r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())
 			return err
-		})
+		}))
 	}
 	for i, p := range spec.Validate {
-		calls = append(calls, func() (err error) { seen.Gates[i], err = r.gate(ctx, p); return err })
+		calls = append(calls, aside(func() (err error) { seen.Gates[i], err = r.gate(ctx, p); return err }))
 	}
 	for i, c := range spec.Verify {
-		calls = append(calls, func() error {
+		calls = append(calls, aside(func() error {
 			class, detail, err := r.Roles.Checker.Check(ctx, c, time.Time{})
 			seen.Checks[i] = rotation.CheckSeen{URL: c.Title(), Class: class, Detail: detail}
 			return err
-		})
+		}))
 	}
 	if err := r.Together(calls...); err != nil {
 		return seen, err
@@ -74,6 +90,10 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 	seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
 	for i, c := range spec.Consumers {
 		s := snapshots[i]
+		if s.Slots == nil {
+			seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key} // an emergency: it could not be asked
+			continue
+		}
 		seen.Consumers[i] = rotation.ConsumerSeen{
 			Key: c.Key, Slots: r.slotsSeen(c, s.Slots, b), Mark: s.Mark, Grace: s.Grace,
 			Units: s.Units, Notes: s.Notes, Problems: s.Problems,

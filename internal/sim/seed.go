@@ -63,12 +63,15 @@ func New(o Options) State {
 	people := rules("ops people", "allow", []map[string]any{{"email_domain": map[string]string{"domain": "raxx.app"}}}, map[string]any{
 		"precedence": 2, "approval_required": false,
 	})
+	anyone := rules("any valid token", "non_identity", []map[string]any{{"any_valid_service_token": map[string]any{}}}, map[string]any{"precedence": 1})
 	c.Policies, c.Groups = []Rules{policy, vaultPolicy}, []Rules{group}
 	c.Apps = []*App{
 		{ID: s.uuid(), Name: "Console", Domain: "console.raxx.app/health", AUD: s.random(32), Type: "self_hosted",
 			Reusable: []string{policy.text("id")}, Policies: []Rules{people}},
 		{ID: s.uuid(), Name: "Vault", Domain: "vault.raxx.app", AUD: s.random(32), Type: "self_hosted",
 			Reusable: []string{vaultPolicy.text("id")}, Policies: []Rules{}},
+		{ID: s.uuid(), Name: "Sandbox", Domain: "sandbox.raxx.app", AUD: s.random(32), Type: "self_hosted",
+			Reusable: []string{}, Policies: []Rules{anyone}},
 	}
 
 	session := "simulated-session-" + s.random(12)
@@ -77,8 +80,9 @@ func New(o Options) State {
 			"console.raxx.app": {App: "raxx-console-prod", Status: map[string]string{
 				"console-prod": "CF_ACCESS_SVC_CONSOLE", "vault-prod": "CF_ACCESS_SVC_VAULT",
 			}},
-			"vault.raxx.app": {},
-			"www.raxx.app":   {Public: true},
+			"vault.raxx.app":   {},
+			"sandbox.raxx.app": {},
+			"www.raxx.app":     {Public: true},
 		},
 		Uses: map[string]string{
 			"CF_ACCESS_SVC_CONSOLE": "console.raxx.app", "CF_ACCESS_SERVICE_TOKEN_CONSOLE": "console.raxx.app",
@@ -88,7 +92,7 @@ func New(o Options) State {
 
 	i := &s.Infisical
 	i.ClientID, i.ClientSecret, i.Project = "simulated-identity-"+s.random(6), "simulated-identity-secret-"+s.random(12), s.uuid()
-	i.Environments, i.Folders, i.TTL = []string{"dev", "prod"}, []string{"/MooseQuest", "/MooseQuest/cloudflare"}, Duration(30*24*time.Hour)
+	i.Environments, i.Folders, i.TTL = []string{"dev", "prod"}, []string{"/MooseQuest", "/MooseQuest/cloudflare", "/rekey-rehearsal"}, Duration(30*24*time.Hour)
 	const path = "/MooseQuest/cloudflare"
 	pair := func(t *Token, names ...string) {
 		for _, n := range names {

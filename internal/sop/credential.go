@@ -87,6 +87,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	c.consumers()
 	c.probes()
 	c.checks()
+	c.rehearse()
 	c.advise()
 }
 

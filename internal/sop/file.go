@@ -61,6 +61,16 @@ type Common struct {
 	Verify []Check `json:"verify,omitempty"`
 	// How long to wait for what.
 	Timing *Timing `json:"timing,omitempty"`
+	// Where `rekey rehearse` practises; without it there is no rehearsal.
+	Rehearse *Rehearsal `json:"rehearse,omitempty"`
+}
+
+// Rehearsal is where the whole procedure is practised on a throwaway credential: nothing of production is written.
+type Rehearsal struct {
+	// What differs from the store's own settings: a folder of its own, as path: /rekey-rehearsal/
+	Store *StoreBinding `json:"store" jsonschema:"required"`
+	// Protected places of a sandbox whose rules let any valid credential in. Without one, the gate is not rehearsed.
+	Validate []Probe `json:"validate,omitempty"`
 }
 
 // IssuerBinding names the vendor surface that makes and revokes the credential; the vendor's own settings stand beside these keys.

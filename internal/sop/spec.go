@@ -25,6 +25,42 @@ type Spec struct {
 	Validate     []Probe       `json:"validate"`
 	Verify       []Check       `json:"verify"`
 	Timing       Waits         `json:"timing"`
+	Rehearse     *Rehearsed    `json:"rehearse,omitempty"`
+
+	// What this run is for, and which generation it means; set by the command,
+	// never by rekey.yaml.
+	Purpose Purpose `json:"purpose,omitempty"`
+	Target  string  `json:"target,omitempty"` // name or id; "": the one in use
+}
+
+// Purpose of a run.
+type Purpose string
+
+// The purposes. A run without one rotates.
+const (
+	ToRevoke    Purpose = "revoke"       // an emergency: switch it off now
+	ToDelete    Purpose = "delete"       // an emergency: end it for good now
+	ToRehearse  Purpose = "rehearse"     // practise on a throwaway credential
+	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers are dark already
+)
+
+// Rehearsed is where a rehearsal stores and what it asks.
+type Rehearsed struct {
+	Store    Place   `json:"store"`
+	Validate []Probe `json:"validate,omitempty"`
+}
+
+// RehearsalPrefix begins the name of every throwaway credential.
+const RehearsalPrefix = "rekey-rehearsal-"
+
+// ForRehearsal is the spec of a rehearsal: another name at the issuer, another
+// folder, no former names, and consumers that are only asked.
+func (s Spec) ForRehearsal() Spec {
+	s.Purpose, s.Former = ToRehearse, nil
+	s.Issuer.Name = RehearsalPrefix + s.Issuer.Name
+	s.Issuer.Strategy = ""
+	s.Store, s.Validate, s.Verify = s.Rehearse.Store, s.Rehearse.Validate, nil
+	return s
 }
 
 // Issuer is the vendor surface that makes the credential.

@@ -10,6 +10,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sop"
 )
 
 // Kind of a fault at one call.
@@ -130,6 +131,8 @@ type Scenario struct {
 	Faults   []Fault
 	// Strategy of the issuer; "": replace.
 	Strategy string
+	// Purpose of the run; "": to rotate.
+	Purpose sop.Purpose
 	// Knobs of the world; nil: those of a realistic Heroku.
 	Knobs *sim.Knobs
 	// Damage breaks the plan, to see whether the judge sees it.
@@ -140,6 +143,9 @@ func (sc Scenario) String() string {
 	parts := []string{sc.Credential}
 	if sc.Strategy != "" {
 		parts = append(parts, sc.Strategy)
+	}
+	if sc.Purpose != "" {
+		parts = append(parts, "to "+string(sc.Purpose))
 	}
 	if sc.Everyone {
 		parts = append(parts, "without admission")

@@ -19,6 +19,10 @@ func (s *Stage) Judge(result runner.Result) []string {
 	st := result.State
 
 	s.World.Look(func(w *sim.State) {
+		if p := st.Opened.Spec.Purpose; p != "" && p != sop.AfterRevoke {
+			s.judgePurpose(w, st, bad)
+			return
+		}
 		for _, o := range w.Outages {
 			bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format("15:04:05.000"), o.Why)
 		}

@@ -39,6 +39,8 @@ type Stage struct {
 	refused        map[string]bool // kinds of calls that are refused for ever
 	damage         func(*rotation.Plan)
 	strategy       string
+	purpose        sop.Purpose
+	target         string
 }
 
 // Crash is what a simulated kill panics with.
@@ -144,6 +146,12 @@ func InOrder(calls ...func() error) error {
 	return errors.Join(errs...)
 }
 
+// Purpose sets what the next run is for.
+func (s *Stage) Purpose(p sop.Purpose) { s.purpose = p }
+
+// Target sets which generation the next run means.
+func (s *Stage) Target(t string) { s.target = t }
+
 // Open journals the beginning of a run of a credential.
 func (s *Stage) Open(name, run string) error {
 	spec, err := s.Config.Spec(name)
@@ -151,6 +159,12 @@ func (s *Stage) Open(name, run string) error {
 		return err
 	}
 	spec.Issuer.Strategy = s.strategy
+	switch s.purpose {
+	case sop.ToRehearse:
+		spec = spec.ForRehearsal()
+	default:
+		spec.Purpose, spec.Target = s.purpose, s.target
+	}
 	return s.Log.Append(context.Background(), rotation.Event{
 		At: s.Clock.Now(), Run: run, Kind: rotation.KindOpened,
 		Opened: &rotation.Opened{Credential: name, Spec: spec, Actor: "stage", Tool: "test"},

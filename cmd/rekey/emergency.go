@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/screen"
+	"rekey/internal/sop"
+)
+
+func (a *app) revokeCommand() *cobra.Command {
+	var f runFlags
+	var generation string
+	var forGood bool
+	c := &cobra.Command{
+		Use: "revoke NAME", Short: "Emergency: take a credential away now",
+		Long: `Take a credential away now, whoever uses it: switch it off (or, with --delete and
+where it cannot be switched off, take it out of every rule and delete it), and ask
+the gate until it turns it away. Who goes dark is listed before you are asked.
+
+What cannot be seen stops nothing, as long as it is clear which one is meant.
+
+Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.reason == "" {
+				return usage("an emergency is recorded with its reason\n  next  rekey revoke %s --reason \"what happened\"", args[0])
+			}
+			config, err := a.load()
+			if err != nil {
+				return err
+			}
+			spec, err := config.Spec(args[0])
+			if err != nil {
+				return exit{exitUsage, err}
+			}
+			if err := a.canConfirm(spec.Name, f.confirm); err != nil {
+				return err
+			}
+			spec.Purpose, spec.Target = sop.ToRevoke, generation
+			if forGood {
+				spec.Purpose = sop.ToDelete
+			}
+			return a.open(c.Context(), config, spec, f, nil)
+		},
+	}
+	c.Flags().StringVar(&f.confirm, "confirm", "", "the credential's name, for scripts")
+	c.Flags().StringVar(&f.reason, "reason", "", "what happened, for the record (required)")
+	c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
+	c.Flags().StringVar(&generation, "generation", "", "name or id at the issuer, instead of the one in use")
+	c.Flags().BoolVar(&forGood, "delete", false, "end it for good instead of switching it off")
+	return c
+}
+
+func (a *app) rehearseCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use: "rehearse NAME", Short: "Practise the procedure on a throwaway credential",
+		Long: `Practise the whole procedure at the real vendors on a throwaway credential: look at
+everything that a run would need, create, let in, store in a folder of its own,
+switch off, delete, and clean up. Rules and consumers are asked and not written.
+
+It needs rehearse: in rekey.yaml. If it is killed, rekey resume cleans up.`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error { return a.rehearse(c.Context(), args[0], f) },
+	}
+	c.Flags().StringVar(&f.reason, "reason", "", "why, for the record")
+	c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
+	return c
+}
+
+func (a *app) rehearse(ctx context.Context, name string, f runFlags) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	spec, err := config.Spec(name)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	if spec.Rehearse == nil {
+		return usage("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules let any valid credential in\n        - url: https://sandbox.example.com/health\n", name)
+	}
+	if err := a.wouldRun(ctx, config, spec); err != nil {
+		return err
+	}
+	return a.open(ctx, config, spec.ForRehearsal(), f, nil)
+}
+
+// wouldRun looks at production first, read-only: a rehearsal that goes well
+// beside a run that would be refused says the wrong thing.
+func (a *app) wouldRun(ctx context.Context, config *sop.Config, spec sop.Spec) error {
+	w, err := a.prepare(config, spec)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	seen, problems := w.runner(screen.Quiet{}).Observe(ctx, spec)
+	if problems != nil {
+		return exit{exitFailed, fmt.Errorf("not everything that a run needs could be seen:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(problems)), spec.Name)}
+	}
+	_, refusals := rotation.Compile(spec, seen, w.crew.Can, "rehearsal")
+	switch {
+	case len(refusals) == 0:
+		return nil
+	case a.json:
+		return errors.Join(a.printJSON(map[string]any{"credential": spec.Name, "refusals": refusals}), exit{exitFailed, nil})
+	}
+	a.print("%s", report.Refusals(spec.Name, refusals, a.style(a.out)))
+	return exit{exitFailed, nil}
+}

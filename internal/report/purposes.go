@@ -1,0 +1,86 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// revokedText tells what an emergency did, who is dark now, and how to go on.
+func revokedText(st *rotation.State, s Style) string {
+	p := st.Plan
+	out := []string{
+		fmt.Sprintf("%s  %s in %s", s.Mind("revoked"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), "",
+		"  was     " + p.Old.Name + "  " + s.Dim(p.Old.ID),
+		"  why     " + st.Opened.Reason,
+		"  who     " + st.Opened.Actor,
+	}
+	for i, n := range p.Notes {
+		head := "  now     "
+		if i > 0 {
+			head = "          "
+		}
+		out = append(out, head+n)
+	}
+	out = append(out, "", "  "+s.Bold("Proof"))
+	for _, step := range p.Steps {
+		if pr := st.Steps[step.ID]; pr != nil && pr.Last != nil {
+			for _, e := range pr.Last.Evidence {
+				out = append(out, "  "+s.Good("✓")+" "+e)
+			}
+		}
+	}
+	next := "rekey run " + st.Opened.Credential + " --after-revoke   gives its consumers a new one"
+	if deleted(p) {
+		next = "make a new one by hand, name it in the rules that named this one, put it into the store and the consumers; then rekey check " + st.Opened.Credential
+		for _, pl := range p.Seen.Admission.Places {
+			next += fmt.Sprintf("\n          it was named in %s %q", pl.Kind, pl.Name)
+		}
+	}
+	if p.Old.ID != p.Seen.Issuer.Owner {
+		next = "rekey check " + st.Opened.Credential
+	}
+	return strings.Join(append(out, "", "  next    "+next), "\n") + "\n"
+}
+
+func deleted(p *rotation.Plan) bool {
+	_, ok := p.Step(string(rotation.Delete))
+	return ok
+}
+
+// rehearsedText tells what was practised and what was not.
+func rehearsedText(st *rotation.State, s Style) string {
+	out := []string{fmt.Sprintf("%s  %s in %s; everything is cleaned up", s.Good("rehearsed"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
+	for _, step := range st.Plan.Steps {
+		if st.Step(step.ID).Status == rotation.Ended {
+			out = append(out, "  "+s.Good("✓")+" "+step.Title)
+		}
+	}
+	out = append(out, "")
+	for _, n := range st.Plan.Notes {
+		out = append(out, "  mind    "+n)
+	}
+	return strings.Join(append(out, "  next    rekey run "+st.Opened.Credential), "\n") + "\n"
+}
+
+// wentBack says what a way back left, in the words of the run's purpose.
+func wentBack(st *rotation.State, s Style) (string, bool) {
+	switch st.Opened.Spec.Purpose {
+	case sop.ToRehearse:
+		return strings.Join([]string{
+			fmt.Sprintf("%s  the rehearsal of %s failed; everything is cleaned up", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
+			"  why     " + st.Closed.Why,
+			"  now     the one in use is as it was",
+			"  next    mend what failed, then: rekey rehearse " + st.Opened.Credential,
+		}, "\n") + "\n", true
+	case sop.ToRevoke, sop.ToDelete:
+		return strings.Join([]string{
+			fmt.Sprintf("%s  %s works again", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
+			"  why     " + st.Closed.Why,
+			"  next    rekey check " + st.Opened.Credential,
+		}, "\n") + "\n", true
+	}
+	return "", false
+}

@@ -1,0 +1,79 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+
+	"rekey/internal/sop"
+)
+
+// Rehearse practises the procedure on a throwaway credential and takes everything
+// away again.
+const Rehearse = "rehearse"
+
+// compileRehearsal lays out a rehearsal. The spec's store and places are those of
+// the rehearsal; the consumers were asked and are not written.
+func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run string) (Plan, []Refusal) {
+	var refusals []Refusal
+	refuse := func(code, then, what string, args ...any) {
+		refusals = append(refusals, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
+	}
+	for _, s := range seen.Store.Slots {
+		if s.Present {
+			refuse(StoreUnwritable, "empty the folder, or give rehearse.store another", "%s is not empty: it holds %s", spec.Store.Key, s.Slot)
+		}
+	}
+	if !can.Create {
+		refuse(NoStrategy, "rehearse by hand", "%s %s cannot make a second generation, so there is nothing to throw away", spec.Issuer.Vendor, spec.Issuer.Kind)
+	}
+	if can.MaxLive > 0 && len(seen.Issuer.Live) >= can.MaxLive {
+		refuse(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live", spec.Issuer.Vendor, len(seen.Issuer.Live), can.MaxLive)
+	}
+	gates(seen, refuse)
+	if len(refusals) > 0 {
+		return Plan{}, refusals
+	}
+	p := Plan{Version: PlanVersion, Strategy: Rehearse, Run: run, Spec: spec, Seen: seen, NewName: NewName(spec, seen.At, run)}
+	p.Seen.Issuer.Live, p.Seen.Admission = nil, AdmissionSeen{}
+	p.rehearse(can)
+	if len(spec.Validate) == 0 {
+		p.Notes = append(p.Notes, "the gate is not rehearsed: name a sandbox under rehearse.validate whose rules let any valid credential in")
+	}
+	p.Notes = append(p.Notes, "no rule, no consumer and no real slot is written")
+	return p, nil
+}
+
+// rehearse lays out: made, let in, stored, switched off, turned away, ended,
+// turned away for good, and the folder emptied.
+func (p *Plan) rehearse(can Capabilities) {
+	var b, back builder
+	create := b.add(Step{Verb: Create, Title: "create a throwaway", Call: can.Calls["create"],
+		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(1))})
+	ready := p.validate(&b, []string{create})
+	store := b.add(Step{Verb: Store, Needs: ready, Within: p.Spec.Timing.Settle,
+		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
+		Change: p.Spec.Store.Key + ": one batch"})
+	last := []string{store}
+	turnedAway := func(when string) {
+		var out []string
+		for _, probe := range p.Spec.Validate {
+			out = append(out, b.add(Step{Verb: Denied, Target: probe.URL + " " + when, Needs: last, Within: p.Spec.Timing.Confirm,
+				Title: "denied " + when + ": " + probe.Title() + " turns it away"}))
+		}
+		last = append(slices.Clone(last), out...)
+	}
+	if can.Disable {
+		last = []string{b.add(Step{Verb: Disable, Needs: last, Title: "switch it off", Call: can.Calls["disable"]})}
+		turnedAway("while it is off")
+	}
+	last = []string{b.add(Step{Verb: Discard, Target: "at the end", Needs: last, Title: "delete it", Call: can.Calls["delete"]})}
+	turnedAway("after its end")
+	b.add(Step{Verb: Restore, Target: "at the end", Needs: last, Within: p.Spec.Timing.Settle, Title: "empty " + p.Spec.Store.Key + " again"})
+	b.add(Step{Verb: Sweep, Needs: last, Strays: true, Title: "sweep: nothing that this rehearsal made is left"})
+	p.Steps = b.steps
+
+	emptied := back.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Within: p.Spec.Timing.Settle, Title: "empty " + p.Spec.Store.Key + " again"})
+	discard := back.add(Step{Verb: Discard, Undoes: create, Needs: []string{emptied}, Title: "delete the throwaway"})
+	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true, Title: "sweep: nothing that this rehearsal made is left"})
+	p.Back = back.steps
+}
