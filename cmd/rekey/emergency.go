@@ -87,31 +87,35 @@ func (a *app) rehearse(ctx context.Context, name string, f runFlags) error {
 	if spec.Rehearse == nil {
 		return usage("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules let any valid credential in\n        - url: https://sandbox.example.com/health\n", name)
 	}
-	if err := a.wouldRun(ctx, config, spec); err != nil {
+	inUse, err := a.wouldRun(ctx, config, spec)
+	if err != nil {
 		return err
 	}
-	return a.open(ctx, config, spec.ForRehearsal(), f, nil)
+	practice := spec.ForRehearsal()
+	practice.Target = inUse // what an issuer that copies makes the throwaway after
+	return a.open(ctx, config, practice, f, nil)
 }
 
 // wouldRun looks at production first, read-only: a rehearsal that goes well
-// beside a run that would be refused says the wrong thing.
-func (a *app) wouldRun(ctx context.Context, config *sop.Config, spec sop.Spec) error {
+// beside a run that would be refused says the wrong thing. It returns which one is
+// in use.
+func (a *app) wouldRun(ctx context.Context, config *sop.Config, spec sop.Spec) (inUse string, err error) {
 	w, err := a.prepare(config, spec)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer w.close()
 	seen, problems := w.runner(screen.Quiet{}).Observe(ctx, spec)
 	if problems != nil {
-		return exit{exitFailed, fmt.Errorf("not everything that a run needs could be seen:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(problems)), spec.Name)}
+		return "", exit{exitFailed, fmt.Errorf("not everything that a run needs could be seen:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(problems)), spec.Name)}
 	}
 	_, refusals := rotation.Compile(spec, seen, w.crew.Can, "rehearsal")
 	switch {
 	case len(refusals) == 0:
-		return nil
+		return seen.Issuer.Owner, nil
 	case a.json:
-		return errors.Join(a.printJSON(map[string]any{"credential": spec.Name, "refusals": refusals}), exit{exitFailed, nil})
+		return "", errors.Join(a.printJSON(map[string]any{"credential": spec.Name, "refusals": refusals}), exit{exitFailed, nil})
 	}
 	a.print("%s", report.Refusals(spec.Name, refusals, a.style(a.out)))
-	return exit{exitFailed, nil}
+	return "", exit{exitFailed, nil}
 }

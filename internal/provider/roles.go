@@ -33,6 +33,22 @@ type Issuer interface {
 	Revoke(ctx context.Context, h cred.Handle) error
 }
 
+// Copier makes a generation after another one: what it may do is copied.
+type Copier interface {
+	// CreateLike is Create with a pattern: reads, then exactly one create.
+	CreateLike(ctx context.Context, name string, like cred.Handle) (cred.Handle, secret.Bundle, error)
+}
+
+// Self is an issuer that may be asked to replace the very credential with which
+// it is reached.
+type Self interface {
+	// Self is the id of that credential; "" if it is none of this kind. Read-only.
+	Self(ctx context.Context) (id string, err error)
+
+	// Adopt goes on with a new one; nil goes back to the vendor's own.
+	Adopt(b secret.Bundle)
+}
+
 // Roller gives a generation a new secret in place.
 type Roller interface {
 	// Roll makes a new secret for h, in exactly one request. With a grace the

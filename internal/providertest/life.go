@@ -109,7 +109,14 @@ func (l life) issuer(t *testing.T, i provider.Issuer) {
 		}
 	}
 	name := prefix + l.now().UTC().Format("20060102-150405")
-	h, b, err := i.Create(t.Context(), name)
+	var like cred.Handle
+	if _, copies := i.(provider.Copier); copies {
+		if len(before) == 0 {
+			t.Fatal("there is none to make another after")
+		}
+		like = before[len(before)-1]
+	}
+	h, b, err := create(t.Context(), i, name, like)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,6 +162,14 @@ func (b *bench) ops(t *testing.T) []op {
 	return out
 }
 
+// create makes one, after another where the issuer works like that.
+func create(ctx context.Context, i provider.Issuer, name string, like cred.Handle) (cred.Handle, secret.Bundle, error) {
+	if c, ok := i.(provider.Copier); ok {
+		return c.CreateLike(ctx, name, like)
+	}
+	return i.Create(ctx, name)
+}
+
 func issuerOps(t *testing.T, kind string, good provider.Issuer, now time.Time) []op {
 	t.Helper()
 	ctx := t.Context()
@@ -170,7 +178,7 @@ func issuerOps(t *testing.T, kind string, good provider.Issuer, now time.Time) [
 		t.Fatalf("%s: the world has none: %v", kind, err)
 	}
 	// One that nothing names, so that it may be ended.
-	h, _, err := good.Create(ctx, "rekey-conformance-of-the-suite")
+	h, _, err := create(ctx, good, "rekey-conformance-of-the-suite", listed[0])
 	if err != nil {
 		t.Fatalf("%s: %v", kind, err)
 	}
@@ -178,7 +186,7 @@ func issuerOps(t *testing.T, kind string, good provider.Issuer, now time.Time) [
 	out := []op{
 		{kind + ": list", false, true, func(ctx context.Context, c cast) error { _, err := of(c).List(ctx); return err }},
 		{kind + ": create", true, false, func(ctx context.Context, c cast) error {
-			made, b, err := of(c).Create(ctx, "rekey-conformance")
+			made, b, err := create(ctx, of(c), "rekey-conformance", listed[0])
 			if err == nil && (made.ID == "" || len(b) == 0) {
 				return errors.New("created, without handle or bundle")
 			}

@@ -33,7 +33,7 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 		return compileRehearsal(spec, seen, can, run)
 	}
 	old, _ := seen.handle(seen.Issuer.Owner)
-	strategy, refusals := choose(spec, can, old, seen.At)
+	strategy, refusals := choose(spec, can, old, seen.Issuer.Self != "" && seen.Issuer.Self == old.ID, seen.At)
 	if refusals = append(refuse(spec, &seen, can, strategy), refusals...); len(refusals) > 0 {
 		return Plan{}, refusals
 	}

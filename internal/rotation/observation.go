@@ -25,7 +25,8 @@ type Observation struct {
 // IssuerSeen is what the issuer lists.
 type IssuerSeen struct {
 	Live  []cred.Handle `json:"live"`
-	Owner string        `json:"owner"` // id of the one that the store's bundle belongs to; "" if none
+	Owner string        `json:"owner"`          // id of the one that the store's bundle belongs to; "" if none
+	Self  string        `json:"self,omitempty"` // id of the one with which the issuer itself is reached
 }
 
 // AdmissionSeen is which rules name the generation in use.

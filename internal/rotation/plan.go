@@ -116,6 +116,18 @@ func (p *Plan) Maker() string {
 	return string(Roll)
 }
 
+// Pattern is the generation after which a new one is made.
+func (p *Plan) Pattern() cred.Handle {
+	if p.Strategy == Rehearse {
+		return cred.Handle{ID: p.Spec.Target, Name: "the one in use"}
+	}
+	return p.Old
+}
+
+// OfOurs reports whether the generation that is replaced is the one with which
+// the issuer itself is reached.
+func (p *Plan) OfOurs() bool { return p.Seen.Issuer.Self != "" && p.Seen.Issuer.Self == p.Old.ID }
+
 // PlanVersion of this format.
 const PlanVersion = 1
 

@@ -16,6 +16,10 @@ func (p *Plan) remarks(can Capabilities) {
 		note("there is no overlap and no way back: every consumer is down from the roll until it has settled")
 	}
 
+	if p.OfOurs() {
+		note("this is the very credential with which %s is reached: once the new one is proven and in the store, Rekey goes on with that, and the old one is ended by it", p.Spec.Issuer.Vendor)
+		note("whatever vendors.%s names still holds the old one afterwards, unless it is a slot of this credential: change it before the next run", p.Spec.Issuer.Vendor)
+	}
 	if len(p.Seen.Admission.Places) == 0 && p.Strategy == Replace && can.Admits {
 		switch {
 		case len(p.Seen.Admission.Everyone) > 0:

@@ -103,6 +103,10 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 				Title: "denied: " + probe.Title() + " turns it away"}))
 		}
 	}
+	if p.OfOurs() {
+		p.Steps, p.Back = b.steps, back.steps
+		return // nobody is left who could ask for the list
+	}
 	b.add(Step{Verb: Gone, Needs: slices.Concat(end, proofs), Within: p.Spec.Timing.Confirm,
 		Title: "the issuer lists it no more, or as switched off"})
 	p.Steps, p.Back = b.steps, back.steps
@@ -111,6 +115,9 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 // dark tells who is without a credential afterwards, before anybody confirms.
 func (p *Plan) dark() []string {
 	var out []string
+	if p.OfOurs() {
+		out = append(out, "Rekey itself: it reaches "+p.Spec.Issuer.Vendor+" with this one, and can do nothing there afterwards")
+	}
 	switch p.Seen.Issuer.Owner {
 	case "":
 		out = append(out, "which one the store holds is not known, so nobody can say who goes dark")

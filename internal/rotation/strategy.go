@@ -23,12 +23,13 @@ const (
 // Codes of refused strategies.
 const (
 	NoStrategy   = "no-strategy"
+	SelfRoll     = "self-roll"
 	GraceRunning = "grace-running"
 )
 
 // choose picks the strategy: what rekey.yaml asks for, otherwise what overlaps
 // and can be undone for longest.
-func choose(spec sop.Spec, can Capabilities, old cred.Handle, now time.Time) (string, []Refusal) {
+func choose(spec sop.Spec, can Capabilities, old cred.Handle, self bool, now time.Time) (string, []Refusal) {
 	refuse := func(code, then, what string, args ...any) (string, []Refusal) {
 		return "", []Refusal{{Code: code, What: fmt.Sprintf(what, args...), Then: then}}
 	}
@@ -50,6 +51,10 @@ func choose(spec sop.Spec, can Capabilities, old cred.Handle, now time.Time) (st
 		if can.Roll == "" {
 			return refuse(NoStrategy, "rotate it by hand", "%s can neither be replaced nor rolled", issuer)
 		}
+	}
+	if self && can.Roll == RollAtOnce {
+		return refuse(SelfRoll, "say replace: a second one is made and proven before this one ends",
+			"%s is the very credential with which %s is reached: the answer to a roll would be the only copy, and if it is lost, nobody gets in any more", old.Name, spec.Issuer.Vendor)
 	}
 	if can.Roll == RollWithGrace && old.Previous.After(now) {
 		// A second roll inside a grace most likely drops the secret before the last,

@@ -9,12 +9,20 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
+	"rekey/internal/secret"
 )
 
 // create makes the new generation, once. Its secret stays in memory.
 func (r *Runner) create(ctx context.Context, a rotation.Action) rotation.Outcome {
 	plan := r.state.Plan
-	h, b, err := r.Roles.Issuer.Create(ctx, plan.Named(a.Generation))
+	var h cred.Handle
+	var b secret.Bundle
+	var err error
+	if c, copies := r.Roles.Issuer.(provider.Copier); copies {
+		h, b, err = c.CreateLike(ctx, plan.Named(a.Generation), plan.Pattern())
+	} else {
+		h, b, err = r.Roles.Issuer.Create(ctx, plan.Named(a.Generation))
+	}
 	if err != nil {
 		return fromError(err)
 	}

@@ -48,6 +48,9 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 
 // act tries one step once.
 func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
+	if err := r.adopt(ctx, a.Step.Verb); err != nil {
+		return fromError(err)
+	}
 	switch a.Step.Verb {
 	case rotation.Create:
 		return r.create(ctx, a)

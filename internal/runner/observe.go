@@ -56,6 +56,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			return err
 		}))
 	}
+	if self, ok := r.Roles.Issuer.(provider.Self); ok {
+		calls = append(calls, func() (err error) { seen.Issuer.Self, err = self.Self(ctx); return err })
+	}
 	for i, c := range spec.Consumers {
 		calls = append(calls, aside(func() (err error) {
 			snapshots[i], err = r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())

@@ -12,7 +12,7 @@ import (
 // Cloudflare is one account's Access.
 type Cloudflare struct {
 	Account  string   `json:"account"`
-	Token    string   `json:"token"` // API token that is let in
+	Token    string   `json:"token"` // value of the API token that Rekey is given
 	MaxLive  int      `json:"max_live"`
 	Tokens   []*Token `json:"tokens"`
 	Deleted  []*Token `json:"deleted,omitempty"`
@@ -23,6 +23,9 @@ type Cloudflare struct {
 	Zone       string  `json:"zone"` // id of the one zone
 	ZoneApps   []*App  `json:"zone_apps,omitempty"`
 	ZoneGroups []Rules `json:"zone_groups,omitempty"`
+
+	APITokens        []*APIToken `json:"api_tokens,omitempty"`
+	DeletedAPITokens []*APIToken `json:"deleted_api_tokens,omitempty"`
 
 	Inactivity *Inactivity `json:"inactivity,omitempty"` // organisation setting
 	DoH        string      `json:"doh,omitempty"`        // id of the token that issues DoH tokens
@@ -171,6 +174,7 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 	handle("PUT /apps/{app}/policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		w.putRules(rw, req, w.appPolicy(req), "decision")
 	})
+	w.apiTokenRoutes(mux)
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
 		cloudflareFailure(rw, http.StatusNotFound, 7003, "Could not route to the path, perhaps your object identifier is invalid?")
 	})
@@ -183,7 +187,7 @@ func (w *World) cloudflareGate(rw http.ResponseWriter, req *http.Request) bool {
 	switch {
 	case req.Header.Get("Authorization") == "":
 		cloudflareFailure(rw, http.StatusBadRequest, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
-	case req.Header.Get("Authorization") != "Bearer "+c.Token:
+	case !w.admitted(req):
 		cloudflareFailure(rw, http.StatusForbidden, 10000, "Authentication error")
 	case req.PathValue("zone") != "" && req.PathValue("zone") != c.Zone, req.PathValue("zone") == "" && req.PathValue("account") != c.Account:
 		cloudflareFailure(rw, http.StatusNotFound, 7003, "Could not route to /accounts, perhaps your object identifier is invalid?")
@@ -191,6 +195,12 @@ func (w *World) cloudflareGate(rw http.ResponseWriter, req *http.Request) bool {
 		return true
 	}
 	return false
+}
+
+// admitted reports whether the request's API token may work on Access.
+func (w *World) admitted(req *http.Request) bool {
+	t := w.bearer(req)
+	return t != nil && t.may(mayAccess)
 }
 
 func cloudflareFailure(rw http.ResponseWriter, status, code int, message string) {

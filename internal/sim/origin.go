@@ -93,8 +93,15 @@ func (s *State) use(until time.Time) {
 			if last.Before(s.At) {
 				continue
 			}
-			for name := range s.Edge.Uses {
-				if pair, ok := p.Env[name]; ok {
+			for name, site := range s.Edge.Uses {
+				pair, ok := p.Env[name]
+				switch {
+				case !ok:
+				case site == UsesAPI:
+					if t := s.Cloudflare.apiToken(pair); t != nil && t.works(last) && last.After(t.LastUsedOn) {
+						t.LastUsedOn = last
+					}
+				default:
 					s.used(pair, last)
 				}
 			}

@@ -123,6 +123,7 @@ func New(o Options) State {
 		app.Processes = append(app.Processes, &Process{ID: s.uuid(), Name: d, Type: kind, Release: 41, Env: vars, Started: r.CreatedAt, Up: r.CreatedAt})
 	}
 
+	s.seedAPITokens(born, app)
 	s.Env = map[string]string{
 		"CF_ACCESS_MGMT": c.Token, "CF_ACCOUNT_ID": c.Account,
 		"INFISICAL_CLIENT_ID": i.ClientID, "INFISICAL_CLIENT_SECRET": i.ClientSecret, "INFISICAL_PROJECT_ID": i.Project,
@@ -142,4 +143,37 @@ func (s *State) view() map[string]any {
 	}
 	delete(out, "env")
 	return out
+}
+
+// seedAPITokens adds the API token that Rekey itself is given, and one that the
+// app uses for DNS: the sibling procedure.
+func (s *State) seedAPITokens(born time.Time, app *HerokuApp) {
+	may := func(groups ...string) json.RawMessage {
+		var list []map[string]string
+		for _, g := range groups {
+			list = append(list, map[string]string{"id": g, "name": permissionGroups[g]})
+		}
+		b, _ := json.Marshal([]map[string]any{{
+			"id": s.random(16), "effect": "allow", "permission_groups": list,
+			"resources": map[string]string{"com.cloudflare.api.account." + s.Cloudflare.Account: "*"},
+		}})
+		return b
+	}
+	own := s.newAPIToken("rekey-management", false)
+	own.Value, own.Policies = s.Cloudflare.Token, may("00000000000000000000000000000001", "00000000000000000000000000000002")
+	// The account's own tokens are managed with it as well.
+	dns := s.newAPIToken("raxx-dns-"+born.Format(time.DateOnly), false)
+	dns.Policies, dns.Condition = may("00000000000000000000000000000003"), json.RawMessage(`{"request_ip":{"in":["192.0.2.0/24"]}}`)
+	ci := s.newAPIToken("raxx-ci-"+born.Format(time.DateOnly), true)
+	ci.Policies = may("00000000000000000000000000000003")
+	const path = "/MooseQuest/cloudflare"
+	for name, t := range map[string]*APIToken{"CF_API_TOKEN_DNS": dns, "CF_API_TOKEN_CI": ci, "CF_ACCESS_MGMT": own} {
+		t.IssuedOn, t.ModifiedOn = born, born
+		app.Releases[0].Vars[name] = t.Value
+		s.Edge.Uses[name] = UsesAPI
+	}
+	for _, x := range [][2]string{{"CF_API_TOKEN_DNS", dns.Value}, {"CF_API_TOKEN_CI", ci.Value}, {"CF_ACCESS_MGMT", own.Value}} {
+		s.put("prod", path, x[0], "retired-long-ago")
+		s.put("prod", path, x[0], x[1])
+	}
 }

@@ -197,7 +197,7 @@ func (s *State) judge() {
 				if !ok {
 					continue
 				}
-				if why := s.Edge.denies(site, value, s.At); why != "" {
+				if why := s.denies(site, value); why != "" {
 					out[holder{a.Name, p.ID, name}] = why
 				}
 			}
@@ -218,6 +218,17 @@ func (s *State) judge() {
 		s.Outages = append(s.Outages, Outage{From: s.At, App: h.app, Process: h.process, Var: h.name, Why: out[h]})
 	}
 }
+
+// denies says why whoever guards a site turns a value away; "" if it does not.
+func (s *State) denies(site, value string) string {
+	if site == UsesAPI {
+		return s.Cloudflare.apiDenies(value, s.At)
+	}
+	return s.Edge.denies(site, value, s.At)
+}
+
+// UsesAPI stands for Cloudflare's API in Edge.Uses: the variable holds an API token.
+const UsesAPI = "api.cloudflare.com"
 
 func sortedKeys[K comparable, V any](m map[K]V, by func(K) string) []K {
 	keys := slices.Collect(maps.Keys(m))

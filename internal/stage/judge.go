@@ -23,10 +23,12 @@ func (s *Stage) Judge(result runner.Result) []string {
 			s.judgePurpose(w, st, bad)
 			return
 		}
-		for _, o := range w.Outages {
-			bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format("15:04:05.000"), o.Why)
+		s.outages(w, st, bad)
+		if strings.HasSuffix(st.Opened.Spec.Issuer.Kind, "-api-token") {
+			s.judgeAPIToken(w, st, bad)
+		} else {
+			s.ending(w, st, bad)
 		}
-		s.ending(w, st, bad)
 		journal := s.Log.Text()
 		for name, secret := range secrets(w) {
 			if strings.Contains(journal, secret) {
@@ -200,6 +202,11 @@ func secrets(w *sim.State) map[string]string {
 			if t.PrevSecret != "" {
 				out["the secret before of "+t.Name] = t.PrevSecret
 			}
+		}
+	}
+	for _, list := range [][]*sim.APIToken{w.Cloudflare.APITokens, w.Cloudflare.DeletedAPITokens} {
+		for _, t := range list {
+			out["the API token "+t.Name] = t.Value
 		}
 	}
 	for t := range w.Infisical.Access {

@@ -30,6 +30,7 @@ func (sc Scenario) Run(seed int64) Verdict {
 		knobs = *sc.Knobs
 	}
 	s := New(seed, knobs)
+	s.Config = configFor(sc.Credential)
 	s.damage, s.strategy, s.purpose = sc.Damage, sc.Strategy, sc.Purpose
 	if sc.Everyone {
 		s.World.Look(openToEveryone)

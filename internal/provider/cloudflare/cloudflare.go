@@ -71,9 +71,22 @@ var Descriptor = provider.Descriptor{
 		LastSeen: true,
 		Admits:   true,
 		Label:    true,
-	}},
+	}, apiSheet(KindUserToken), apiSheet(KindAccountToken)},
 	Doc:  doc,
 	Open: open,
+}
+
+// apiSheet: 50 per user; the limit of an account is not published
+// (cloudflare.md §4). last_used_on counts calls of our own too.
+func apiSheet(kind string) provider.Sheet {
+	s := provider.Sheet{
+		Kind: kind, Settings: &APITokenSettings{}, Fields: []string{FieldToken},
+		Create: true, Roll: rotation.RollAtOnce, Disable: true, LastSeen: true, Label: true,
+	}
+	if kind == KindUserToken {
+		s.MaxLive = 50
+	}
+	return s
 }
 
 // Account is one opened Cloudflare account.
@@ -118,6 +131,13 @@ func (a *Account) Close(context.Context) {}
 
 // Issuer returns the issuer of a kind.
 func (a *Account) Issuer(kind string, settings json.RawMessage) (provider.Issuer, error) {
+	if root, ok := map[string]string{KindUserToken: "/user/tokens", KindAccountToken: "/accounts/" + a.account + "/tokens"}[kind]; ok {
+		var s APITokenSettings
+		if err := json.Unmarshal(settings, &s); err != nil {
+			return nil, err
+		}
+		return &apiTokens{Account: a, root: root, settings: s}, nil
+	}
 	if kind != KindServiceToken {
 		return nil, fmt.Errorf("cloudflare issues no %q", kind)
 	}
@@ -156,4 +176,10 @@ var (
 	_ provider.Switcher = (*tokens)(nil)
 	_ provider.Admitter = (*tokens)(nil)
 	_ provider.Prober   = (*tokens)(nil)
+	_ provider.Issuer   = (*apiTokens)(nil)
+	_ provider.Copier   = (*apiTokens)(nil)
+	_ provider.Self     = (*apiTokens)(nil)
+	_ provider.Roller   = (*apiTokens)(nil)
+	_ provider.Switcher = (*apiTokens)(nil)
+	_ provider.Prober   = (*apiTokens)(nil)
 )

@@ -11,6 +11,10 @@ func TestConform(t *testing.T) {
 	providertest.Run(t, providertest.Harness{
 		Vendor:     cloudflare.Descriptor,
 		Connection: `{"token":["env:CF_ACCESS_MGMT"],"account":["env:CF_ACCOUNT_ID"]}`,
-		Issuers:    map[string]string{cloudflare.KindServiceToken: `{"duration":"8760h"}`},
+		Issuers: map[string]string{
+			cloudflare.KindServiceToken: `{"duration":"8760h"}`,
+			cloudflare.KindUserToken:    `{}`,
+			cloudflare.KindAccountToken: `{"duration":"8760h"}`,
+		},
 	})
 }

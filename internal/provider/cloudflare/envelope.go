@@ -99,12 +99,17 @@ const perPage = 100
 // the first page that is not full; a page that repeats what was seen is an
 // error, not an endless loop.
 func list[T any](ctx context.Context, c *vendorhttp.Client, op, path string, id func(T) string) ([]T, error) {
+	return listBy(ctx, c, op, path, perPage, id)
+}
+
+// listBy is list with so many a page.
+func listBy[T any](ctx context.Context, c *vendorhttp.Client, op, path string, per int, id func(T) string) ([]T, error) {
 	var all []T
 	var seen []string
 	for page := 1; ; page++ {
 		var items []T
 		r := vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Query: url.Values{
-			"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)},
+			"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(per)},
 		}}
 		e, err := call(ctx, c, r, &items)
 		if err != nil {

@@ -1,0 +1,203 @@
+package cloudflare
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/secret"
+	"rekey/internal/vendorhttp"
+)
+
+// Kinds of API tokens, and the one field of their bundle.
+const (
+	KindUserToken    = "user-api-token"
+	KindAccountToken = "account-api-token"
+	FieldToken       = "token"
+)
+
+// APITokenSettings are the settings of a user or account API token.
+type APITokenSettings struct {
+	// Life of a new token: 8760h. Default: it does not expire, like the one that it is made after only if that does not.
+	Duration string `json:"duration,omitempty" jsonschema:"pattern=^[0-9]+h$"`
+}
+
+// apiTokens issues API tokens of a user or of an account (cloudflare.md §5). A new
+// one is made after the one in use: same policies, same conditions.
+type apiTokens struct {
+	*Account
+	root     string // below which they are
+	settings APITokenSettings
+	adopted  atomic.Pointer[secret.Value] // a run that replaces our own token goes on with the new one
+}
+
+// apiToken as listed; value comes only with a create.
+type apiToken struct {
+	ID         string          `json:"id"`
+	Name       string          `json:"name"`
+	Status     string          `json:"status"` // active, disabled, expired
+	IssuedOn   time.Time       `json:"issued_on"`
+	ExpiresOn  time.Time       `json:"expires_on"`
+	LastUsedOn time.Time       `json:"last_used_on"`
+	Policies   json.RawMessage `json:"policies"`
+	Condition  json.RawMessage `json:"condition"`
+	Value      secret.Value    `json:"value"`
+}
+
+func (t apiToken) handle() cred.Handle {
+	return cred.Handle{ID: t.ID, Name: t.Name, Created: t.IssuedOn.UTC(), Expires: t.ExpiresOn.UTC(), LastSeen: t.LastUsedOn.UTC(), Disabled: t.Status != "active"}
+}
+
+// Calls tells the requests that change something.
+func (a *apiTokens) Calls() map[string]string {
+	return map[string]string{
+		"create": "POST " + a.root, "delete": "DELETE " + a.root + "/{id}",
+		"disable": "PUT " + a.root + "/{id} (status: disabled)", "roll": "PUT " + a.root + "/{id}/value",
+	}
+}
+
+// client authorises with the vendor's own token, or with the one adopted.
+func (a *apiTokens) client() *vendorhttp.Client {
+	v := a.adopted.Load()
+	if v == nil {
+		return a.api
+	}
+	return a.as(*v, "the new token itself")
+}
+
+// as is a client that authorises with a given token; without one it sends none.
+func (a *apiTokens) as(v secret.Value, used string) *vendorhttp.Client {
+	c := *a.api
+	c.Authorize = func(_ context.Context, req *http.Request) (string, error) {
+		if v.Present() {
+			req.Header.Set("Authorization", "Bearer "+v.Reveal())
+		}
+		return used, nil
+	}
+	return &c
+}
+
+// List: https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/list
+// 50 a page at most. Expired ones are not live.
+func (a *apiTokens) List(ctx context.Context) ([]cred.Handle, error) {
+	found, err := listBy(ctx, a.client(), "list API tokens", a.root, 50, func(t apiToken) string { return t.ID })
+	if err != nil {
+		return nil, err
+	}
+	out := []cred.Handle{}
+	for _, t := range found {
+		if t.Status != "expired" {
+			out = append(out, t.handle())
+		}
+	}
+	return out, nil
+}
+
+// Owner asks the verify endpoint with the stored token, which tells its own id.
+func (a *apiTokens) Owner(ctx context.Context, b secret.Bundle, _ []cred.Handle) (string, error) {
+	if !b[FieldToken].Present() {
+		return "", nil
+	}
+	id, _, err := a.verify(ctx, b[FieldToken], "the stored token")
+	if cred.ClassOf(err) == cred.Denied {
+		return "", nil // dead, or of the other kind: nobody's
+	}
+	return id, err
+}
+
+// Self is the id of the token with which this vendor is reached; "" if it is of
+// the other kind. Whoever rotates that one can lock itself out.
+func (a *apiTokens) Self(ctx context.Context) (string, error) {
+	var v struct {
+		ID string `json:"id"`
+	}
+	_, err := call(ctx, a.api, vendorhttp.Request{Op: "verify our own token", Method: http.MethodGet, Path: a.root + "/verify"}, &v)
+	if cred.ClassOf(err) == cred.Denied {
+		return "", nil
+	}
+	return v.ID, err
+}
+
+// Adopt goes on with the token that has just been made; nil goes back to the
+// vendor's own.
+func (a *apiTokens) Adopt(b secret.Bundle) {
+	v, ok := b[FieldToken]
+	if !ok || !v.Present() {
+		a.adopted.Store(nil)
+		return
+	}
+	a.adopted.Store(&v)
+}
+
+// Create cannot know what the new one may do: CreateLike can.
+func (a *apiTokens) Create(context.Context, string) (cred.Handle, secret.Bundle, error) {
+	return cred.Handle{}, nil, &cred.Error{Vendor: a.api.Vendor, Op: "create API token", Class: cred.Refused, Why: "an API token is made after another one"}
+}
+
+// CreateLike: https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/create
+// It reads what the other may do, then sends exactly one create.
+func (a *apiTokens) CreateLike(ctx context.Context, name string, like cred.Handle) (cred.Handle, secret.Bundle, error) {
+	const op = "create API token"
+	var old, made apiToken
+	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: "read API token", Method: http.MethodGet, Path: a.root + "/" + url.PathEscape(like.ID)}, &old); err != nil {
+		return cred.Handle{}, nil, err
+	}
+	policies, err := portable(old.Policies)
+	if err != nil || like.ID == "" {
+		return cred.Handle{}, nil, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "what " + like.Name + " may do cannot be copied"}
+	}
+	body := map[string]any{"name": name, "policies": policies}
+	if len(old.Condition) > 0 && string(old.Condition) != "null" {
+		body["condition"] = old.Condition
+	}
+	life, _ := time.ParseDuration(a.settings.Duration)
+	if life == 0 && !old.ExpiresOn.IsZero() {
+		life = old.ExpiresOn.Sub(old.IssuedOn)
+	}
+	if life > 0 {
+		body["expires_on"] = a.env.Now().Add(life).UTC().Truncate(time.Second).Format(time.RFC3339)
+	}
+	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodPost, Path: a.root, Body: body}, &made); err != nil {
+		return cred.Handle{}, nil, err
+	}
+	if made.ID == "" || !made.Value.Present() {
+		return cred.Handle{}, nil, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer lacks the id or the value"}
+	}
+	return made.handle(), secret.Bundle{FieldToken: made.Value}, nil
+}
+
+// portable keeps of policies what a create takes: their ids and the names of
+// permission groups are the server's own.
+func portable(raw json.RawMessage) ([]map[string]any, error) {
+	var policies []map[string]any
+	if err := json.Unmarshal(raw, &policies); err != nil {
+		return nil, err
+	}
+	if len(policies) == 0 {
+		return nil, &cred.Error{Class: cred.Refused}
+	}
+	for _, p := range policies {
+		delete(p, "id")
+		groups, _ := p["permission_groups"].([]any)
+		for _, g := range groups {
+			if m, ok := g.(map[string]any); ok {
+				delete(m, "name")
+			}
+		}
+	}
+	return policies, nil
+}
+
+// Revoke: https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/delete
+func (a *apiTokens) Revoke(ctx context.Context, h cred.Handle) error {
+	const op = "delete API token"
+	if h.ID == "" {
+		return &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
+	}
+	_, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodDelete, Path: a.root + "/" + url.PathEscape(h.ID)}, nil)
+	return err
+}

@@ -1,0 +1,73 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+
+	"rekey/internal/rotation"
+	"rekey/internal/stage"
+)
+
+// The second issuer: API tokens of a user and of the account, rolled as well, and
+// the one with which Rekey itself reaches the vendor.
+var apiTokens = []stage.Scenario{
+	{Credential: "CF_API_TOKEN_DNS"},
+	{Credential: "CF_API_TOKEN_CI"},
+	{Credential: "CF_ACCESS_MGMT"},
+	{Credential: "CF_API_TOKEN_DNS", Strategy: "roll"},
+}
+
+// TestAPITokensUnderEverySingleFault judges the promises for the second issuer. A
+// roll at once is down from its first step on, and its plan says so; it may not
+// lose the token all the same.
+func TestAPITokensUnderEverySingleFault(t *testing.T) {
+	y := newTally(t, false)
+	workers(func(work chan<- func()) {
+		for _, sc := range apiTokens {
+			clean := sc.Run(1)
+			y.add(clean)
+			if clean.Ending != string(rotation.Rotated) {
+				t.Fatalf("%s: %q %v %v %v", sc, clean.Ending, clean.Err, clean.Broken, clean.Stage.Log.Text())
+			}
+			for call := 1; call <= clean.Calls; call++ {
+				for _, k := range stage.Kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { y.add(one.Run(1)) }
+				}
+			}
+		}
+	})
+	y.done(0)
+}
+
+// TestAPITokensUnderPairs gives them every two faults.
+func TestAPITokensUnderPairs(t *testing.T) {
+	every := 5
+	if testing.Short() || raceEnabled {
+		every = 47
+	}
+	t.Logf("ONLY EVERY %dth PAIR IS TRIED; the service tokens are tried with all", every)
+	y := newTally(t, true)
+	workers(func(work chan<- func()) {
+		for _, sc := range apiTokens {
+			for call := 1; call <= sc.Run(1).Calls; call++ {
+				for _, k := range pairKinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { pairsWith(one, every, y) }
+				}
+			}
+		}
+	})
+	y.done(0.02)
+}
+
+// TestOwnTokenIsNeverRolled: the answer to a roll would be the only copy of what
+// gets us in.
+func TestOwnTokenIsNeverRolled(t *testing.T) {
+	v := stage.Scenario{Credential: "CF_ACCESS_MGMT", Strategy: "roll"}.Run(1)
+	if v.Ending != string(rotation.RefusedRun) || !strings.Contains(v.Stage.Log.Text(), "self-roll") {
+		t.Errorf("%q: %s", v.Ending, v.Stage.Log.Text())
+	}
+}
