@@ -21,8 +21,10 @@ type Descriptor struct {
 	Store      any     // settings of a store; nil if it is none
 	Consumer   any     // settings of a consumer; nil if it is none
 	StoreID    string  // setting that tells one store of the vendor from another, for its key
-	ConsumerID string  // the same for consumers
-	Doc        string  // docs page: prerequisites, least privilege, gotchas
+	// ConsumerID are the ways to name a consumer, of which one is used: settings
+	// joined by +, as "app" or "pipeline+stage". Their values make its key.
+	ConsumerID []string
+	Doc        string // docs page: prerequisites, least privilege, gotchas
 	Open       func(Env, string, json.RawMessage) (Vendor, error)
 }
 

@@ -74,7 +74,11 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 		good("%s gives earlier values back", spec.Store.Key)
 	}
 	for _, c := range seen.Consumers {
-		if len(c.Problems) == 0 {
+		switch {
+		case len(c.Problems) > 0:
+		case c.Mark == "":
+			good("%s can be read; nothing runs there", c.Key)
+		default:
 			good("%s runs %s on write %s; old ones may live on for %s", c.Key, processWord(c.Units), c.Mark, Span(c.Grace))
 		}
 	}

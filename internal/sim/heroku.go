@@ -14,8 +14,9 @@ import (
 
 // Heroku is the Platform API for the apps of one account.
 type Heroku struct {
-	Token string       `json:"token"`
-	Apps  []*HerokuApp `json:"apps"`
+	Token     string            `json:"token"`
+	Apps      []*HerokuApp      `json:"apps"`
+	Pipelines []*HerokuPipeline `json:"pipelines,omitempty"`
 }
 
 // HerokuApp is one app.
@@ -187,13 +188,7 @@ func (s *State) start(a *HerokuApp, name, kind string, r *Release) *Process {
 func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle := func(pattern string, f func(http.ResponseWriter, *http.Request, *HerokuApp)) {
 		mux.HandleFunc(pattern, func(rw http.ResponseWriter, req *http.Request) {
-			rw.Header().Set("Request-Id", w.state.uuid())
-			if req.Header.Get("Authorization") != "Bearer "+w.state.Heroku.Token {
-				herokuFailure(rw, http.StatusUnauthorized, "unauthorized", "Invalid credentials provided.")
-				return
-			}
-			if !strings.HasPrefix(req.Header.Get("Accept"), "application/vnd.heroku+json; version=3") {
-				herokuFailure(rw, http.StatusNotAcceptable, "not_acceptable", "Unsupported version")
+			if !w.herokuLetsIn(rw, req) {
 				return
 			}
 			a := w.state.Heroku.app(req.PathValue("app"))
@@ -217,9 +212,24 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, _ *HerokuApp) {
 		writeJSON(rw, http.StatusOK, map[string]any{"name": "preboot", "enabled": w.state.Knobs.Preboot})
 	})
+	w.pipelineRoutes(mux)
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
 		herokuFailure(rw, http.StatusNotFound, "not_found", "The requested API endpoint was not found.")
 	})
+}
+
+// herokuLetsIn answers whoever may not in.
+func (w *World) herokuLetsIn(rw http.ResponseWriter, req *http.Request) bool {
+	rw.Header().Set("Request-Id", w.state.uuid())
+	switch {
+	case req.Header.Get("Authorization") != "Bearer "+w.state.Heroku.Token:
+		herokuFailure(rw, http.StatusUnauthorized, "unauthorized", "Invalid credentials provided.")
+	case !strings.HasPrefix(req.Header.Get("Accept"), "application/vnd.heroku+json; version=3"):
+		herokuFailure(rw, http.StatusNotAcceptable, "not_acceptable", "Unsupported version")
+	default:
+		return true
+	}
+	return false
 }
 
 func herokuFailure(rw http.ResponseWriter, status int, id, message string) {

@@ -270,8 +270,7 @@ func (c *credential) consumers() {
 		}
 		def := "consumer." + kind
 		s.Settings = c.settings(def, without(item, "vendor", "slots"), under)
-		id, _ := c.definition(def)["x-id"].(string)
-		s.Key = s.Vendor + ":" + value(get(item, id))
+		s.Key = s.Vendor + ":" + c.consumerID(def, item, under)
 		s.Slots = c.slotsOf(item, under, s.Key)
 		for _, other := range c.spec.Consumers {
 			if other.Key == s.Key {
@@ -280,6 +279,34 @@ func (c *credential) consumers() {
 		}
 		c.spec.Consumers = append(c.spec.Consumers, s)
 	}
+}
+
+// consumerID reads what tells a consumer from the vendor's others. A vendor may
+// know several ways (an app; a pipeline and a stage); exactly one is used, whole.
+func (c *credential) consumerID(def string, item *yaml.Node, under string) string {
+	ways, _ := c.definition(def)["x-id"].([]any)
+	var found, words []string
+	used := 0
+	for _, w := range ways {
+		keys := strings.Split(w.(string), "+")
+		words = append(words, strings.Join(keys, " and "))
+		var said []string
+		for _, k := range keys {
+			if v := value(get(item, k)); v != "" {
+				said = append(said, v)
+			}
+		}
+		if len(said) > 0 {
+			used++
+		}
+		if len(said) == len(keys) {
+			found = said
+		}
+	}
+	if used != 1 || found == nil {
+		c.wrong(item, under, "want "+strings.Join(words, ", or "), "")
+	}
+	return strings.Join(found, "/")
 }
 
 func value(n *yaml.Node) string {
