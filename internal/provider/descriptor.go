@@ -33,6 +33,7 @@ type Sheet struct {
 	Kind     string   // as written in rekey.yaml
 	Settings any      // a pointer to a struct
 	Fields   []string // of the bundle
+	Optional []string // fields that slots may hold and need not
 	MaxLive  int      // how many generations may live at once; 0: no limit known
 	Create   bool     // a second generation can be made beside the first
 	Roll     string   // rotation.RollWithGrace, rotation.RollAtOnce, or ""
@@ -40,6 +41,7 @@ type Sheet struct {
 	LastSeen bool     // the issuer tells when a generation was last used
 	Admits   bool     // rules elsewhere decide who gets in
 	Label    bool     // it shows a name that we choose
+	Verifies bool     // it tells by itself whether a credential works (sop.IssuerItself), so validate may be left out
 }
 
 // Vendor is one opened vendor; it also implements the factories below for the

@@ -17,6 +17,12 @@ type Heroku struct {
 	Token     string            `json:"token"`
 	Apps      []*HerokuApp      `json:"apps"`
 	Pipelines []*HerokuPipeline `json:"pipelines,omitempty"`
+
+	Authorizations []*Authorization `json:"authorizations"`
+	Revoked        []*Authorization `json:"revoked,omitempty"`
+	ShowsTokens    string           `json:"shows_tokens,omitempty"` // in lists: "" both ends, "prefix", "whole"
+	SSO            bool             `json:"sso,omitempty"`          // the account is under single sign-on
+	Uses           []string         `json:"uses,omitempty"`         // config vars by which processes work on Heroku
 }
 
 // HerokuApp is one app.
@@ -97,6 +103,11 @@ func (a *HerokuApp) serves() bool {
 }
 
 func (s *State) herokuEvents(offer func(time.Time, func())) {
+	for _, a := range s.Heroku.Authorizations {
+		if a.ExpiresAt.After(s.At) {
+			offer(a.ExpiresAt, func() {})
+		}
+	}
 	for _, a := range s.Heroku.Apps {
 		for _, r := range a.Releases {
 			if r.Status == "pending" && !r.Ends.IsZero() {
@@ -213,6 +224,7 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 		writeJSON(rw, http.StatusOK, map[string]any{"name": "preboot", "enabled": w.state.Knobs.Preboot})
 	})
 	w.pipelineRoutes(mux)
+	w.oauthRoutes(mux)
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
 		herokuFailure(rw, http.StatusNotFound, "not_found", "The requested API endpoint was not found.")
 	})
@@ -221,9 +233,13 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 // herokuLetsIn answers whoever may not in.
 func (w *World) herokuLetsIn(rw http.ResponseWriter, req *http.Request) bool {
 	rw.Header().Set("Request-Id", w.state.uuid())
+	token, _ := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
+	a := w.state.Heroku.bearer(token, w.state.At)
 	switch {
-	case req.Header.Get("Authorization") != "Bearer "+w.state.Heroku.Token:
+	case token == "" || a == nil:
 		herokuFailure(rw, http.StatusUnauthorized, "unauthorized", "Invalid credentials provided.")
+	case !a.allows(scopeFor(req)):
+		herokuFailure(rw, http.StatusForbidden, "forbidden", "The scope of this OAuth authorization does not allow access to this resource.")
 	case !strings.HasPrefix(req.Header.Get("Accept"), "application/vnd.heroku+json; version=3"):
 		herokuFailure(rw, http.StatusNotAcceptable, "not_acceptable", "Unsupported version")
 	default:

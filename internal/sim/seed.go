@@ -103,6 +103,7 @@ func New(o Options) State {
 	s.put("prod", path, "UNRELATED", "not ours")
 
 	s.Heroku.Token = "simulated-heroku-" + s.random(12)
+	s.seedAuthorizations(born)
 	app := &HerokuApp{ID: s.uuid(), Name: "raxx-console-prod"}
 	s.Heroku.Apps = []*HerokuApp{app}
 	vars := map[string]string{"DATABASE_URL": "postgres://simulated", "WEB_CONCURRENCY": "2"}

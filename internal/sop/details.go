@@ -3,6 +3,7 @@ package sop
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,9 +34,10 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 				c.wrong(v, at, err.Error(), "")
 				return
 			}
+			given := slices.Concat(c.spec.Issuer.Fields, c.optional)
 			for _, f := range t.Fields() {
-				if !contains(c.spec.Issuer.Fields, f) && len(c.spec.Issuer.Fields) > 0 {
-					c.wrong(v, at, "the issuer gives no field {"+f+"}; it gives {"+strings.Join(c.spec.Issuer.Fields, "}, {")+"}", didYouMean(f, c.spec.Issuer.Fields))
+				if !contains(given, f) && len(given) > 0 {
+					c.wrong(v, at, "the issuer gives no field {"+f+"}; it gives {"+strings.Join(given, "}, {")+"}", didYouMean(f, given))
 				}
 			}
 			if other, taken := c.slots[place+"\x00"+slot]; taken {
@@ -59,6 +61,10 @@ func contains(list []string, s string) bool {
 
 func (c *credential) probes() {
 	n := get(c.node, "validate")
+	if n == nil && c.verifies {
+		c.spec.Validate = []Probe{{URL: IssuerItself}}
+		return
+	}
 	if n == nil || n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		c.wrong(orNode(n, c.key), "", "it has no validate, "+c.from()+": without a protected place nothing proves that a new credential works", "")
 		return

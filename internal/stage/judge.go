@@ -198,6 +198,11 @@ func secrets(w *sim.State) map[string]string {
 			}
 		}
 	}
+	for _, list := range [][]*sim.Authorization{w.Heroku.Authorizations, w.Heroku.Revoked} {
+		for _, a := range list {
+			out["the token of "+a.Description] = a.Token
+		}
+	}
 	for t := range w.Infisical.Access {
 		out["an access token"] = t
 	}

@@ -10,6 +10,7 @@ import (
 var harness = providertest.Harness{
 	Vendor:     heroku.Descriptor,
 	Connection: `{"token":["env:HEROKU_API_KEY"]}`,
+	Issuers:    map[string]string{heroku.KindAuthorization: `{"scope":["identity","read-protected","write-protected"],"expires_in":"180d"}`},
 	Consumer:   `{"app":"raxx-console-prod"}`,
 	Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"},
 }

@@ -1,4 +1,4 @@
-// Package heroku is Heroku as a consumer: config vars of apps and of pipeline stages, the releases they make, and the dynos that run on them.
+// Package heroku is Heroku as a consumer, by config vars of apps and of pipeline stages, and as an issuer, of its own OAuth authorizations.
 //
 // The client is our own: heroku-go is not to be had from the module proxy, and
 // its retry transport breaks every PATCH and POST that meets a 429 (measured;
@@ -17,6 +17,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
+	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
@@ -69,6 +70,15 @@ var Descriptor = provider.Descriptor{
 	Name:       "heroku",
 	Title:      "Heroku",
 	Connection: &Connection{},
+	Issuers: []provider.Sheet{{
+		Kind:     KindAuthorization,
+		Settings: &AuthorizationSettings{},
+		Fields:   []string{FieldToken},
+		Optional: []string{FieldID},
+		Create:   true,
+		Label:    true,
+		Verifies: true,
+	}},
 	Consumer:   &Settings{},
 	ConsumerID: []string{"app", "pipeline+stage"},
 	Doc:        doc,
@@ -79,6 +89,10 @@ var Descriptor = provider.Descriptor{
 type Platform struct {
 	api *vendorhttp.Client
 	env provider.Env
+	// account asks with the credential of a probe, never with our own.
+	account *vendorhttp.Client
+	// token is the one by which we ourselves work.
+	token func(context.Context) (secret.Value, provider.Source, error)
 	// apps are those opened as consumers; all are, before any is asked.
 	apps []string
 }
@@ -91,11 +105,14 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if c.BaseURL == "" {
 		c.BaseURL = DefaultBase
 	}
-	api := &vendorhttp.Client{
+	p := &Platform{env: env}
+	p.token = func(ctx context.Context) (secret.Value, provider.Source, error) { return env.Resolve(ctx, c.Token) }
+	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
+	p.api = &vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
 		Observe: env.Observe, Explain: explain,
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
-			token, source, err := env.Resolve(ctx, c.Token)
+			token, source, err := p.token(ctx)
 			if err != nil {
 				return "", fmt.Errorf("token: %w", err)
 			}
@@ -106,7 +123,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 			return source.String(), nil
 		},
 	}
-	return &Platform{api: api, env: env}, nil
+	return p, nil
 }
 
 // Close does nothing: a token has no session.
@@ -139,7 +156,7 @@ var errorIDs = map[string]struct {
 	"suspended":           {cred.Denied, "the account or app is suspended"},
 	"two_factor":          {cred.Denied, "Heroku asks for a second factor, which only a person has; use the token of an account that is let in without one"},
 	"delinquent":          {cred.Refused, "the account has unpaid bills"},
-	"not_found":           {cred.Absent, "there is no such thing, or the token may not see it"},
+	"not_found":           {cred.Absent, "there is no such app or pipeline, or the token may not see it"},
 	"conflict":            {cred.Conflict, "somebody else is changing it"},
 	"gone":                {cred.Absent, "it no longer exists"},
 	"bad_request":         {cred.Refused, "Heroku finds the request invalid"},
@@ -163,6 +180,9 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 }
 
 var (
+	_ provider.Issues   = (*Platform)(nil)
+	_ provider.Issuer   = (*authorizations)(nil)
+	_ provider.Prober   = (*authorizations)(nil)
 	_ provider.Consumes = (*Platform)(nil)
 	_ provider.Consumer = (*app)(nil)
 	_ provider.Consumer = (*stage)(nil)

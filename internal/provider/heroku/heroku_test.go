@@ -24,11 +24,16 @@ var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 type bench struct {
 	*sim.World
 	now  time.Time
-	sent []string
+	sent []string // requests
+	// before sees every request; may be nil.
+	before func(*http.Request)
 }
 
 func (b *bench) RoundTrip(req *http.Request) (*http.Response, error) {
 	b.sent = append(b.sent, req.Method+" "+req.URL.Path)
+	if b.before != nil {
+		b.before(req)
+	}
 	return b.World.RoundTrip(req)
 }
 
