@@ -74,6 +74,41 @@ func (s *State) seedAuthorizations(born time.Time) {
 	}
 }
 
+// GiveAuthorization lets the first app work on Heroku by an authorization of its
+// own, which Infisical keeps under the same names; its id too, if idKey is named.
+func (s *State) GiveAuthorization(name string, scope []string, idKey string, names ...string) {
+	const path = "/MooseQuest/heroku"
+	a := s.Heroku.named(name)
+	if a == nil {
+		a = s.newAuthorization(name+"-"+s.At.AddDate(0, 0, -92).Format(time.DateOnly), scope, 0)
+		a.CreatedAt = s.At.AddDate(0, 0, -92)
+	}
+	if !slices.Contains(s.Infisical.Folders, path) {
+		s.Infisical.Folders = append(s.Infisical.Folders, path)
+	}
+	keep := func(key, value string) {
+		s.put("prod", path, key, "retired-long-ago")
+		s.put("prod", path, key, value)
+	}
+	for _, n := range names {
+		keep(n, a.Token)
+		s.Heroku.Apps[0].current().Vars[n] = a.Token // its processes hold the same map
+		s.Heroku.Uses = append(s.Heroku.Uses, n)
+	}
+	if idKey != "" {
+		keep(idKey, a.ID)
+	}
+}
+
+func (h *Heroku) named(prefix string) *Authorization {
+	for _, a := range h.Authorizations {
+		if strings.HasPrefix(a.Description, prefix+"-") {
+			return a
+		}
+	}
+	return nil
+}
+
 // shown is as listed: the token's middle is ten asterisks, or all of it but the
 // prefix, or nothing is hidden; Heroku's own CLI knows the three (heroku/cli,
 // @heroku-cli/command 13.2.0 login).

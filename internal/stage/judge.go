@@ -45,6 +45,10 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		}
 		return
 	}
+	if st.Opened.Spec.Issuer.Vendor == "heroku" {
+		s.endingOfAuthorization(w, st, bad)
+		return
+	}
 	if st.Closed.Ending == rotation.RefusedRun {
 		if len(w.Cloudflare.Deleted) > 0 || len(w.Cloudflare.Tokens) != 3 || len(w.Heroku.Apps[0].Releases) != 1 {
 			bad("promise 8: refused, but something was changed")

@@ -29,7 +29,11 @@ func (sc Scenario) Run(seed int64) Verdict {
 	if sc.Knobs != nil {
 		knobs = *sc.Knobs
 	}
-	s := New(seed, knobs)
+	on := sc.On
+	if on == nil {
+		on = New
+	}
+	s := on(seed, knobs)
 	s.damage, s.strategy = sc.Damage, sc.Strategy
 	if sc.Everyone {
 		s.World.Look(openToEveryone)
