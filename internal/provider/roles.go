@@ -129,6 +129,7 @@ type Held struct {
 	Present bool
 	Version string // the vendor's own; "" if it counts none
 	Problem string // why it must not be written, if it must not
+	From    string // what gave it this value, if that was more than a write of it: somebody's rollback
 	Value   secret.Value
 }
 

@@ -45,6 +45,7 @@ type SlotSeen struct {
 	cred.SlotState
 	Expected cred.Fingerprint `json:"expected,omitempty"` // made from the generation in use
 	Problem  string           `json:"problem,omitempty"`
+	From     string           `json:"from,omitempty"` // what gave it this value, if not a write of it
 }
 
 // ConsumerSeen is one consumer.

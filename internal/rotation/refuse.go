@@ -116,8 +116,12 @@ func consumerRefusals(seen *Observation, add adder) {
 			case !s.Present:
 			case s.Expected != "" && s.Fingerprint != s.Expected:
 				held++
+				how := "slot " + s.Slot
+				if s.From != "" {
+					how = s.From + " brought back an earlier value: slot " + s.Slot
+				}
 				add(ConsumerDrift, "find out who changed it; set it to what the store holds, then run again",
-					"%s has drifted: slot %s holds %s, but from the store it should hold %s", c.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
+					"%s has drifted: %s holds %s, but from the store it should hold %s", c.Key, how, s.Fingerprint.Short(), s.Expected.Short())
 			default:
 				held++
 			}

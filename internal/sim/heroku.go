@@ -219,6 +219,15 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle("PATCH /apps/{app}/config-vars", w.patchConfigVars)
 	handle("GET /apps/{app}/releases", w.listReleases)
 	handle("POST /apps/{app}/releases", w.rollbackRelease)
+	handle("GET /apps/{app}/releases/{release}/config-vars", func(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+		for _, r := range a.Releases { // by id or version (heroku.schema.json, release)
+			if id := req.PathValue("release"); r.ID == id || strconv.Itoa(r.Version) == id {
+				writeJSON(rw, http.StatusOK, r.Vars)
+				return
+			}
+		}
+		herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that release.")
+	})
 	handle("GET /apps/{app}/dynos", w.listDynos)
 	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, _ *HerokuApp) {
 		writeJSON(rw, http.StatusOK, map[string]any{"name": "preboot", "enabled": w.state.Knobs.Preboot})

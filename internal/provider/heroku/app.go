@@ -34,7 +34,13 @@ type release struct {
 	Current     bool      `json:"current"`
 	Description string    `json:"description"`
 	CreatedAt   time.Time `json:"created_at"`
+	User        struct {
+		Email string `json:"email"`
+	} `json:"user"`
 }
+
+// recent is how many releases are looked at: enough for a rollback of these days.
+const recent = 20
 
 // dyno is one process.
 type dyno struct {
@@ -105,7 +111,7 @@ func (a *app) preboot(ctx context.Context) (bool, error) {
 	return f.Enabled, err
 }
 
-// Snapshot reads config vars, the newest release, the dynos and preboot side by side.
+// Snapshot reads config vars, the newest releases, the dynos and preboot side by side.
 func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, error) {
 	var s provider.Snapshot
 	var newest []release
@@ -113,11 +119,14 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 	var preboot bool
 	err := a.env.Together(
 		func() (err error) { s.Slots, err = a.configVars(ctx, slots); return err },
-		func() (err error) { newest, err = a.releases(ctx, 1); return err },
+		func() (err error) { newest, err = a.releases(ctx, recent); return err },
 		func() (err error) { running, err = a.dynos(ctx); return err },
 		func() (err error) { preboot, err = a.preboot(ctx); return err },
 	)
 	if err != nil {
+		return provider.Snapshot{}, err
+	}
+	if s.Notes, err = a.origins(ctx, newest, s.Slots); err != nil {
 		return provider.Snapshot{}, err
 	}
 	s.Mark = "0"
