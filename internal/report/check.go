@@ -52,7 +52,7 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), now time.Time) {
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
-			good("%s lists the generation in use: %s, made %s, last used %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), Ago(h.LastSeen, now))
+			good("%s lists the generation in use: %s, made %s, %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), lastUse(h, now))
 			for _, p := range seen.Admission.Places {
 				if p.NamesAny(h) {
 					good("%s %q names it", p.Kind, p.Name)
@@ -84,7 +84,7 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 	}
 	for _, g := range seen.Gates {
 		if g.Without == cred.Rejected && g.Wrong == cred.Rejected {
-			good("%s refuses nobody's and a made-up credential", g.URL)
+			good("%s refuses nobody's and a made-up credential", g.Title())
 		}
 	}
 	for _, c := range seen.Checks {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/sop"
 )
 
 // Observation is everything that was seen before the first write: what the plan
@@ -67,6 +68,9 @@ type GateSeen struct {
 	Gate    string       `json:"gate,omitempty"` // which gate stands there, if it tells
 	Detail  string       `json:"detail,omitempty"`
 }
+
+// Title is the place in words.
+func (g GateSeen) Title() string { return sop.Probe{URL: g.URL}.Title() }
 
 // CheckSeen is a check of the procedure before anything was changed.
 type CheckSeen struct {

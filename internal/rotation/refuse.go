@@ -48,15 +48,15 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 
 	for _, g := range seen.Gates {
 		if strategy == Replace && g.Gate != "" && can.Admits && !guarded(seen, g.Gate) {
-			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.URL)
+			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.Title())
 		}
 		switch {
 		case g.Without == cred.Open || g.Without == cred.Accepted:
-			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.URL)
+			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.Title())
 		case g.Wrong == cred.Accepted:
-			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.URL)
+			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.Title())
 		case g.Without != cred.Rejected || g.Wrong != cred.Rejected:
-			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.URL, g.Detail)
+			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.Title(), g.Detail)
 		}
 	}
 	for _, c := range seen.Checks {
