@@ -1,6 +1,9 @@
 package runner_test
 
 import (
+	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -70,6 +73,34 @@ func TestReviewAppThatWouldBeLeftBehind(t *testing.T) {
 	ended(t, st, rotation.RefusedRun, rotation.ConsumerUnwell, "raxx-pr-17", "is not registered")
 	if n := count(s, "heroku", "PATCH"); n != 0 || !stageHolds(s) {
 		t.Errorf("%d writes", n)
+	}
+}
+
+// TestStageThatShowsItLater: there is no release to follow, so a read that still
+// has the old value means "not yet", and not that the write failed.
+func TestStageThatShowsItLater(t *testing.T) {
+	s := withPipeline(t)
+	before := ""
+	s.World.Look(func(w *sim.State) {
+		b, _ := json.Marshal(w.Heroku.Pipelines[0].Vars["review"])
+		before = string(b)
+	})
+	stale := 0
+	s.Before = func(_ int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		resp, err := send()
+		if strings.Contains(req.URL.Path, "/stage/review/") && req.Method == http.MethodGet && count(s, "heroku", "PATCH /pipelines") > 0 && stale < 3 {
+			stale++
+			resp.Body = io.NopCloser(strings.NewReader(before))
+		}
+		return resp, err
+	}
+	st := play(t, s, console)
+	ended(t, st, rotation.Rotated)
+	if stale != 3 || !stageHolds(s) {
+		t.Errorf("%d stale reads", stale)
+	}
+	if log := s.Log.Text(); !strings.Contains(log, "does not show it yet") {
+		t.Error("the journal does not say what was waited for")
 	}
 }
 

@@ -155,9 +155,16 @@ func (c *credential) advise() {
 	if len(c.spec.Verify) == 0 {
 		tell(nil, "", "no verify: only the consumer's own read-back will prove that it uses the new credential")
 	}
-	life, err := ParseDuration(value(get(get(c.node, "issuer"), "duration")))
-	if err == nil && c.spec.Cadence > 0 && life > 2*c.spec.Cadence {
-		tell(get(get(c.node, "issuer"), "duration"), "issuer.duration", "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
+	for _, key := range []string{"duration", "expires_in"} {
+		n := get(get(c.node, "issuer"), key)
+		life, err := ParseDuration(value(n))
+		switch {
+		case err != nil || c.spec.Cadence == 0:
+		case life > 2*c.spec.Cadence:
+			tell(n, "issuer."+key, "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
+		case life <= c.spec.Cadence && c.spec.BeforeExpiry == 0:
+			tell(n, "issuer."+key, "a generation ends before the cadence says to rotate it; say before_expiry")
+		}
 	}
 }
 

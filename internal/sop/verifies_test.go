@@ -42,6 +42,20 @@ func TestIssuerThatVerifiesItself(t *testing.T) {
 	}
 }
 
+// TestLifeAgainstCadence: what ends before it is due is an outage in waiting.
+func TestLifeAgainstCadence(t *testing.T) {
+	for life, want := range map[string]string{"30d": "say before_expiry", "180d": "", "365d": "twice the cadence is enough"} {
+		c, err := Parse("rekey.yaml", []byte(strings.Replace(deploy, "scope: [identity]", "scope: [identity], expires_in: "+life, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := c.Advice.Error()
+		if strings.Contains(told, "expires_in") != (want != "") || !strings.Contains(told, want) {
+			t.Errorf("%s: %s", life, told)
+		}
+	}
+}
+
 // TestOptionalFields: a slot may hold one, and then the store must give it back.
 func TestOptionalFields(t *testing.T) {
 	if _, err := Parse("rekey.yaml", []byte(strings.Replace(deploy, `slots: {<name>: "{token}"}`, `slots: {<name>: "{token}", <name>__ID: "{id}"}`, 1))); err != nil {

@@ -126,9 +126,7 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 	if err != nil {
 		return provider.Snapshot{}, err
 	}
-	if s.Notes, err = a.origins(ctx, newest, s.Slots); err != nil {
-		return provider.Snapshot{}, err
-	}
+	s.Notes = a.origins(ctx, newest, s.Slots)
 	s.Mark = "0"
 	if len(newest) > 0 {
 		s.Mark = strconv.Itoa(newest[0].Version)

@@ -9,6 +9,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -137,11 +138,17 @@ func (p *Platform) Consumer(settings json.RawMessage) (provider.Consumer, error)
 	}
 	switch {
 	case s.App != "" && s.Pipeline == "" && s.Stage == "":
+		if s.ExistingApps != "" {
+			return nil, errors.New("existing_apps is of a pipeline's stage, not of an app")
+		}
 		p.apps = append(p.apps, s.App)
 	case s.App == "" && s.Pipeline != "" && s.Stage != "":
+		if s.OneOffDynos != "" {
+			return nil, errors.New("one_off_dynos is of an app; nothing runs in a pipeline's stage")
+		}
 		return &stage{Platform: p, settings: s}, nil
 	default:
-		return nil, fmt.Errorf("a consumer of heroku is an app, or a pipeline and a stage")
+		return nil, errors.New("a consumer of heroku is an app, or a pipeline and a stage")
 	}
 	return &app{Platform: p, settings: s, path: "/apps/" + url.PathEscape(s.App)}, nil
 }

@@ -121,6 +121,10 @@ func (s *stage) tell(m member, slots []string, out *provider.Snapshot) {
 	}
 	who := fmt.Sprintf("app %s in stage %s", m.Name, s.settings.Stage)
 	switch {
+	case m.unseen && s.settings.ExistingApps == "tell":
+		out.Notes = append(out.Notes, who+" cannot be seen, so what it holds is not known")
+	case m.unseen:
+		out.Problems = append(out.Problems, who+" cannot be seen, so it may hold the credential: it has just been removed, or the token lacks access to it; or say existing_apps: tell")
 	case len(same) > 0 && m.registered(s.apps):
 		out.Notes = append(out.Notes, who+" holds the credential and is a consumer of its own")
 	case len(same) > 0 && s.settings.ExistingApps == "tell":
@@ -148,6 +152,8 @@ type member struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	held map[string]provider.Held
+	// unseen: the token may not see it, or it has just been removed.
+	unseen bool
 }
 
 // coupling ties an app to a stage.
@@ -174,20 +180,27 @@ func (s *stage) members(ctx context.Context, id string, slots []string) ([]membe
 		if c.Stage != s.settings.Stage {
 			continue
 		}
-		var m member
-		path := "/apps/" + url.PathEscape(c.App.ID)
-		if err := s.get(ctx, "read an app of the stage", path, nil, &m); err != nil {
-			if cred.ClassOf(err) == cred.Absent {
-				continue // a review app that has just been removed
-			}
-			return nil, err
-		}
-		if m.held, err = s.configVars(ctx, "read config vars of an app of the stage", path, nil, slots); err != nil {
+		m, err := s.member(ctx, c.App.ID, slots)
+		switch cred.ClassOf(err) {
+		case cred.Done:
+		case cred.Absent, cred.Denied:
+			// Whatever it holds: told, and no reason why others could not be looked at.
+			m = member{ID: c.App.ID, Name: c.App.ID, unseen: true}
+		default:
 			return nil, err
 		}
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+func (s *stage) member(ctx context.Context, id string, slots []string) (m member, err error) {
+	path := "/apps/" + url.PathEscape(id)
+	if err := s.get(ctx, "read an app of the stage", path, nil, &m); err != nil {
+		return m, err
+	}
+	m.held, err = s.configVars(ctx, "read config vars of an app of the stage", path, nil, slots)
+	return m, err
 }
 
 // Write sends one PATCH for all names. No app is restarted by it.

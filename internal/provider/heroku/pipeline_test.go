@@ -70,6 +70,31 @@ func TestRegisteredReviewAppIsNoProblem(t *testing.T) {
 	}
 }
 
+// TestAppThatCannotBeSeen may hold the credential: it is never passed over.
+func TestAppThatCannotBeSeen(t *testing.T) {
+	for _, status := range []int{403, 404, 503} {
+		for _, endpoint := range []string{"GET /apps/{app}", "GET /apps/{app}/config-vars"} {
+			for _, tell := range []bool{false, true} {
+				b, v := open(t)
+				withReviewApps(b)
+				b.Inject(sim.Fault{Vendor: "heroku", Endpoint: endpoint, After: 1, Status: status, Times: -1})
+				settings := `{"pipeline":"raxx","stage":"review"}`
+				if tell {
+					settings = `{"pipeline":"raxx","stage":"review","existing_apps":"tell"}`
+				}
+				s, err := consumer(t, v, settings).Snapshot(t.Context(), []string{slot})
+				told := s.Problems
+				if tell {
+					told = s.Notes
+				}
+				if (err != nil) != (status == 503) || err == nil && !said(told, "cannot be seen") || tell && len(s.Problems) > 0 {
+					t.Errorf("%d at %s: %q, %q, %v", status, endpoint, s.Problems, s.Notes, err)
+				}
+			}
+		}
+	}
+}
+
 // TestStageIsWrittenInOnePatch: no app gets a release by it, other names stay.
 func TestStageIsWrittenInOnePatch(t *testing.T) {
 	b, v := open(t)
@@ -151,7 +176,7 @@ func TestOtherStagesAreTold(t *testing.T) {
 			t.Errorf("%s: %q", stage, s.Notes)
 		}
 	}
-	for _, bad := range []string{`{}`, `{"app":"a","pipeline":"p","stage":"review"}`, `{"pipeline":"p"}`, `{"app":"a","stage":"review"}`} {
+	for _, bad := range []string{`{}`, `{"app":"a","pipeline":"p","stage":"review"}`, `{"pipeline":"p"}`, `{"app":"a","stage":"review"}`, `{"app":"a","existing_apps":"tell"}`, `{"pipeline":"p","stage":"test","one_off_dynos":"wait"}`} {
 		if _, err := v.(provider.Consumes).Consumer(json.RawMessage(bad)); err == nil {
 			t.Errorf("%s was taken", bad)
 		}

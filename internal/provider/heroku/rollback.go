@@ -55,8 +55,9 @@ func broughtBack(newest []release, slot string) (r release, before int, found bo
 
 // origins notes at every slot which somebody's rollback has changed which one it
 // was: it may hold a dead credential again, and the drift alone would not say
-// whose doing that is (T46). It costs a call only where there was a rollback.
-func (a *app) origins(ctx context.Context, newest []release, held map[string]provider.Held) ([]string, error) {
+// whose doing that is (T46). It costs a call only where there was a rollback. If
+// that fails it is told: to go back matters more than to know whose doing it was.
+func (a *app) origins(ctx context.Context, newest []release, held map[string]provider.Held) []string {
 	names := make([]string, 0, len(held))
 	for name := range held {
 		names = append(names, name)
@@ -71,10 +72,8 @@ func (a *app) origins(ctx context.Context, newest []release, held map[string]pro
 		}
 		if _, asked := was[before]; !asked {
 			vars, err := a.Platform.configVars(ctx, "read config vars before a rollback", fmt.Sprintf("%s/releases/%d", a.path, before), nil, names)
-			if cred.ClassOf(err) == cred.Absent {
-				notes = append(notes, fmt.Sprintf("%s may have brought earlier values back; v%d, which was before it, cannot be read any more", r, before))
-			} else if err != nil {
-				return nil, err
+			if err != nil {
+				notes = append(notes, fmt.Sprintf("%s may have brought earlier values back; v%d, which was before it, cannot be read (%s)", r, before, cred.ClassOf(err)))
 			}
 			was[before] = vars
 		}
@@ -85,5 +84,5 @@ func (a *app) origins(ctx context.Context, newest []release, held map[string]pro
 			notes = append(notes, r.String()+" brought back an earlier value of "+name)
 		}
 	}
-	return notes, nil
+	return notes
 }
