@@ -140,7 +140,11 @@ func number(n *yaml.Node) int {
 // advise tells what is not wrong but worth a look.
 func (c *credential) advise() {
 	tell := func(n *yaml.Node, under, msg string) {
-		p := Problem{File: c.file, Path: join(c.path, under), Msg: msg, Line: c.key.Line, Col: c.key.Column}
+		path := c.path
+		if under != "" {
+			path = join(path, under)
+		}
+		p := Problem{File: c.file, Path: path, Msg: msg, Line: c.key.Line, Col: c.key.Column}
 		if n != nil && n.Line > 0 {
 			p.Line, p.Col = n.Line, n.Column
 		}
