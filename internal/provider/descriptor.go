@@ -21,8 +21,10 @@ type Descriptor struct {
 	Store      any     // settings of a store; nil if it is none
 	Consumer   any     // settings of a consumer; nil if it is none
 	StoreID    string  // setting that tells one store of the vendor from another, for its key
-	ConsumerID string  // the same for consumers
-	Doc        string  // docs page: prerequisites, least privilege, gotchas
+	// ConsumerID are the ways to name a consumer, of which one is used: settings
+	// joined by +, as "app" or "pipeline+stage". Their values make its key.
+	ConsumerID []string
+	Doc        string // docs page: prerequisites, least privilege, gotchas
 	Open       func(Env, string, json.RawMessage) (Vendor, error)
 }
 
@@ -31,6 +33,7 @@ type Sheet struct {
 	Kind     string   // as written in rekey.yaml
 	Settings any      // a pointer to a struct
 	Fields   []string // of the bundle
+	Optional []string // fields that slots may hold and need not
 	MaxLive  int      // how many generations may live at once; 0: no limit known
 	Create   bool     // a second generation can be made beside the first
 	Roll     string   // rotation.RollWithGrace, rotation.RollAtOnce, or ""
@@ -38,6 +41,7 @@ type Sheet struct {
 	LastSeen bool     // the issuer tells when a generation was last used
 	Admits   bool     // rules elsewhere decide who gets in
 	Label    bool     // it shows a name that we choose
+	Verifies bool     // it tells by itself whether a credential works (sop.IssuerItself), so validate may be left out
 }
 
 // Vendor is one opened vendor; it also implements the factories below for the

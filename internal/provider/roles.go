@@ -145,6 +145,7 @@ type Held struct {
 	Present bool
 	Version string // the vendor's own; "" if it counts none
 	Problem string // why it must not be written, if it must not
+	From    string // what gave it this value, if that was more than a write of it: somebody's rollback
 	Value   secret.Value
 }
 
@@ -173,7 +174,7 @@ type Consumer interface {
 // Snapshot is a consumer as it is now.
 type Snapshot struct {
 	Slots    map[string]Held
-	Mark     string        // grows with every write (a release number)
+	Mark     string        // grows with every write (a release number); "": it counts none, and nothing runs there
 	Pending  bool          // a write is still being taken up
 	Grace    time.Duration // how long old processes may go on after new ones run
 	Units    int           // running processes
@@ -194,7 +195,7 @@ type Progress struct {
 	Class    cred.Class // Done, Waiting or Failed
 	Unwell   bool       // Failed, although the values were taken up: processes crash
 	Detail   string     // what is being waited for, or what failed
-	Mark     string     // the write that is being followed
+	Mark     string     // the write that is being followed; "": none can be, only what is held tells
 	Slots    map[string]Held
 	Evidence []string // what was seen, for the record
 }

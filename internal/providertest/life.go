@@ -12,6 +12,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
+	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
 
@@ -62,10 +63,13 @@ type life struct {
 	wait  func(time.Duration)
 	now   func() time.Time
 	slots []string
+
+	verifies bool // the issuer at hand tells by itself whether a credential works
 }
 
 func (l life) play(t *testing.T) {
 	for kind := range l.c.issuers {
+		l.verifies = slices.ContainsFunc(l.h.Vendor.Issuers, func(s provider.Sheet) bool { return s.Kind == kind && s.Verifies })
 		t.Run(kind, func(t *testing.T) { l.issuer(t, l.c.issuers[kind]) })
 	}
 	if l.c.store != nil {
@@ -137,6 +141,7 @@ func (l life) issuer(t *testing.T, i provider.Issuer) {
 	if other, err := i.Owner(t.Context(), secret.Bundle{}, list); err != nil || other != "" {
 		t.Errorf("an empty bundle belongs to %q: %v", other, err)
 	}
+	l.proves(t, i, b, cred.Accepted)
 	if s, ok := i.(provider.Switcher); ok {
 		for _, on := range []bool{false, true} {
 			if got, err := s.Switch(t.Context(), h, on); err != nil || got.Disabled == on {
@@ -149,8 +154,35 @@ func (l life) issuer(t *testing.T, i provider.Issuer) {
 	}
 	revoked = true
 	l.listed(t, i, h.ID, false)
+	l.proves(t, i, b, cred.Rejected)
 	if got := cred.ClassOf(i.Revoke(t.Context(), h)); got != cred.Absent {
 		t.Errorf("revoked again: %s", got)
+	}
+}
+
+// proves: what the sheet says verifies itself does so, tells a made-up one and
+// none from a good one, and sends it nowhere else.
+func (l life) proves(t *testing.T, i provider.Issuer, b secret.Bundle, want cred.Verdict) {
+	p, ok := i.(provider.Prober)
+	if !ok || !l.verifies {
+		return
+	}
+	itself := sop.Probe{URL: sop.IssuerItself}
+	for who, ask := range map[string]struct {
+		b    secret.Bundle
+		want cred.Verdict
+	}{"the bundle": {b, want}, "a made-up one": {p.Wrong(), cred.Rejected}, "none": {nil, cred.Rejected}} {
+		got, detail, err := p.Probe(t.Context(), itself, ask.b)
+		for n := 0; got != ask.want && n < 30; n++ {
+			l.wait(time.Second)
+			got, detail, err = p.Probe(t.Context(), itself, ask.b)
+		}
+		if got != ask.want || err != nil {
+			t.Errorf("%s: %s (%s), want %s: %v", who, got, detail, ask.want, err)
+		}
+	}
+	if got, _, err := p.Probe(t.Context(), sop.Probe{URL: "https://elsewhere.example.com"}, b); got != cred.Unclear || err == nil {
+		t.Errorf("sent elsewhere: %s, %v", got, err)
 	}
 }
 

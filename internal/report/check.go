@@ -52,7 +52,7 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), now time.Time) {
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
-			good("%s lists the generation in use: %s, made %s, last used %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), Ago(h.LastSeen, now))
+			good("%s lists the generation in use: %s, made %s, %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), lastUse(h, now))
 			for _, p := range seen.Admission.Places {
 				if p.NamesAny(h) {
 					good("%s %q names it", p.Kind, p.Name)
@@ -74,13 +74,17 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 		good("%s gives earlier values back", spec.Store.Key)
 	}
 	for _, c := range seen.Consumers {
-		if len(c.Problems) == 0 {
+		switch {
+		case len(c.Problems) > 0:
+		case c.Mark == "":
+			good("%s can be read; nothing runs there", c.Key)
+		default:
 			good("%s runs %s on write %s; old ones may live on for %s", c.Key, processWord(c.Units), c.Mark, Span(c.Grace))
 		}
 	}
 	for _, g := range seen.Gates {
 		if g.Without == cred.Rejected && g.Wrong == cred.Rejected {
-			good("%s refuses nobody's and a made-up credential", g.URL)
+			good("%s refuses nobody's and a made-up credential", g.Title())
 		}
 	}
 	for _, c := range seen.Checks {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/rotation"
 )
 
@@ -16,7 +17,7 @@ func Plan(p *rotation.Plan, s Style, now time.Time) string {
 
 	add("%s  %s", s.Bold(p.Spec.Name), s.Dim(strategyWords(p.Strategy)))
 	add("")
-	generations := [][]string{{s.Dim("old"), s.Name(p.Old.Name), p.Old.ID, "made " + Ago(p.Old.Created, now) + expiry(p.Old.Expires, now), "last used " + Ago(p.Old.LastSeen, now)}}
+	generations := [][]string{{s.Dim("old"), s.Name(p.Old.Name), p.Old.ID, "made " + Ago(p.Old.Created, now) + expiry(p.Old.Expires, now), lastUse(p.Old, now)}}
 	if p.Strategy == rotation.Replace {
 		generations = append(generations, []string{s.Dim("new"), s.Name(p.Named(1)), "", "", ""})
 	} else {
@@ -56,6 +57,14 @@ func strategyWords(strategy string) string {
 		return "roll at once: a new secret in place, the old one is dead at once"
 	}
 	return "replace: create, swap, delete"
+}
+
+// lastUse tells when a generation was last used; some issuers never tell.
+func lastUse(h cred.Handle, now time.Time) string {
+	if h.LastSeen.IsZero() {
+		return "last use not told"
+	}
+	return "last used " + Ago(h.LastSeen, now)
 }
 
 func expiry(t, now time.Time) string {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/sop"
 )
 
 // Observation is everything that was seen before the first write: what the plan
@@ -47,6 +48,7 @@ type SlotSeen struct {
 	cred.SlotState
 	Expected cred.Fingerprint `json:"expected,omitempty"` // made from the generation in use
 	Problem  string           `json:"problem,omitempty"`
+	From     string           `json:"from,omitempty"` // what gave it this value, if not a write of it
 }
 
 // ConsumerSeen is one consumer.
@@ -68,6 +70,9 @@ type GateSeen struct {
 	Gate    string       `json:"gate,omitempty"` // which gate stands there, if it tells
 	Detail  string       `json:"detail,omitempty"`
 }
+
+// Title is the place in words.
+func (g GateSeen) Title() string { return sop.Probe{URL: g.URL}.Title() }
 
 // CheckSeen is a check of the procedure before anything was changed.
 type CheckSeen struct {

@@ -48,7 +48,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 
 	for _, g := range seen.Gates {
 		if strategy == Replace && g.Gate != "" && can.Admits && !guarded(seen, g.Gate) {
-			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.URL)
+			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.Title())
 		}
 	}
 	gates(*seen, add)
@@ -68,11 +68,11 @@ func gates(seen Observation, add adder) {
 	for _, g := range seen.Gates {
 		switch {
 		case g.Without == cred.Open || g.Without == cred.Accepted:
-			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.URL)
+			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.Title())
 		case g.Wrong == cred.Accepted:
-			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.URL)
+			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.Title())
 		case g.Without != cred.Rejected || g.Wrong != cred.Rejected:
-			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.URL, g.Detail)
+			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.Title(), g.Detail)
 		}
 	}
 }
@@ -126,8 +126,12 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 			case !s.Present:
 			case s.Expected != "" && s.Fingerprint != s.Expected:
 				held++
+				how := "slot " + s.Slot
+				if s.From != "" {
+					how = s.From + " brought back an earlier value: slot " + s.Slot
+				}
 				add(ConsumerDrift, "find out who changed it; set it to what the store holds, then run again",
-					"%s has drifted: slot %s holds %s, but from the store it should hold %s", c.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
+					"%s has drifted: %s holds %s, but from the store it should hold %s", c.Key, how, s.Fingerprint.Short(), s.Expected.Short())
 			default:
 				held++
 			}

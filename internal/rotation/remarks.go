@@ -42,7 +42,11 @@ func (p *Plan) remarks(can Capabilities) {
 		for _, n := range c.Notes {
 			note("%s: %s", c.Key, n)
 		}
-		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(c.Units)))
+		cost := "1 release and 1 restart of " + processes(c.Units)
+		if c.Mark == "" {
+			cost = "no release and no restart"
+		}
+		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
 	}
 	for _, h := range p.Seen.Issuer.Live {
 		if h.ID != p.Old.ID {

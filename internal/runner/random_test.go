@@ -98,31 +98,6 @@ func TestLastingRefusal(t *testing.T) {
 // TestTheJudgeSees breaks the plan in ways that must break a promise: a judge
 // that finds nothing here finds nothing anywhere.
 func TestTheJudgeSees(t *testing.T) {
-	drop := func(verbs ...rotation.Verb) func(*rotation.Plan) {
-		return func(p *rotation.Plan) {
-			gone := map[string]bool{}
-			for _, list := range []*[]rotation.Step{&p.Steps, &p.Back} {
-				var kept []rotation.Step
-				for _, st := range *list {
-					if contains(verbs, st.Verb) {
-						gone[st.ID] = true
-						continue
-					}
-					kept = append(kept, st)
-				}
-				for i := range kept {
-					var needs []string
-					for _, n := range kept[i].Needs {
-						if !gone[n] {
-							needs = append(needs, n)
-						}
-					}
-					kept[i].Needs = needs
-				}
-				*list = kept
-			}
-		}
-	}
 	for _, tt := range []struct {
 		name    string
 		damage  func(*rotation.Plan)
@@ -149,17 +124,52 @@ func TestTheJudgeSees(t *testing.T) {
 	}
 }
 
+// drop takes steps out of a plan.
+func drop(verbs ...rotation.Verb) func(*rotation.Plan) {
+	return func(p *rotation.Plan) {
+		gone := map[string]bool{}
+		for _, list := range []*[]rotation.Step{&p.Steps, &p.Back} {
+			var kept []rotation.Step
+			for _, st := range *list {
+				if contains(verbs, st.Verb) {
+					gone[st.ID] = true
+					continue
+				}
+				kept = append(kept, st)
+			}
+			for i := range kept {
+				var needs []string
+				for _, n := range kept[i].Needs {
+					if !gone[n] {
+						needs = append(needs, n)
+					}
+				}
+				kept[i].Needs = needs
+			}
+			*list = kept
+		}
+	}
+}
+
 // callOf is the number of the first such call in a run without faults.
 func callOf(t *testing.T, method, part string) int {
 	t.Helper()
-	s, n := stage.New(1, stage.Knobs), 0
+	sc := variations[0]
+	sc.On = stage.New
+	return callOn(t, sc, method, part)
+}
+
+// callOn does so on the stage of a scenario.
+func callOn(t *testing.T, sc stage.Scenario, method, part string) int {
+	t.Helper()
+	s, n := sc.On(1, stage.Knobs), 0
 	s.Before = func(call int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 		if n == 0 && req.Method == method && strings.Contains(req.URL.Path, part) {
 			n = call
 		}
 		return send()
 	}
-	if _, err := s.Play(variations[0].Credential); err != nil || n == 0 {
+	if _, err := s.Play(sc.Credential); err != nil || n == 0 {
 		t.Fatalf("no call %s %s: %v", method, part, err)
 	}
 	return n

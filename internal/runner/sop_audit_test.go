@@ -189,7 +189,7 @@ func noOutageButTheirs(t *testing.T, s *stage.Stage) {
 
 // By hand somebody rolls the app back after the revoke, and the dead value is in
 // force again, unnoticed. Instead it is drift: no run begins on it, and it is said
-// that the app holds something else than the store.
+// which release by whom brought it back.
 func TestT46RollbackByOthersIsDrift(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
 	st := play(t, s, console)
@@ -204,7 +204,7 @@ func TestT46RollbackByOthersIsDrift(t *testing.T) {
 	})
 	before := see(s)
 	st = next(t, s, console, "test02")
-	ended(t, st, rotation.RefusedRun, "consumer-drift", "heroku:raxx-console-prod has drifted: slot "+console+" holds", "check-false")
+	ended(t, st, rotation.RefusedRun, "consumer-drift", "heroku:raxx-console-prod has drifted: release v43 (Rollback to v41 by ops@example.com) brought back an earlier value: slot "+console+" holds", "check-false")
 	same(t, before, see(s))
 }
 

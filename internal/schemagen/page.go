@@ -17,8 +17,8 @@ func Page(d provider.Descriptor) []byte {
 	if len(d.Issuers) > 0 {
 		b.WriteString("\n## Capability sheet\n\n" +
 			"What can be issued, and what a plan may therefore be made of.\n\n" +
-			"| kind | bundle | strategy if none is said | second one beside | in place | switched off and on | rules decide | last used is told | live at once |\n" +
-			"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+			"| kind | bundle | strategy if none is said | second one beside | in place | switched off and on | rules decide | last used is told | verifies itself | live at once |\n" +
+			"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 		for _, s := range d.Issuers {
 			limit := "no limit known"
 			if s.MaxLive > 0 {
@@ -31,8 +31,12 @@ func Page(d provider.Descriptor) []byte {
 			if s.Create {
 				usual = rotation.Replace
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", s.Kind, strings.Join(s.Fields, ", "), usual,
-				yes(s.Create), roll, yes(s.Disable), yes(s.Admits), yes(s.LastSeen), limit)
+			bundle := strings.Join(s.Fields, ", ")
+			if len(s.Optional) > 0 {
+				bundle += ", and if wanted " + strings.Join(s.Optional, ", ")
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", s.Kind, bundle, usual,
+				yes(s.Create), roll, yes(s.Disable), yes(s.Admits), yes(s.LastSeen), yes(s.Verifies), limit)
 		}
 	}
 	b.WriteString("\n## Trying it on the real service\n\n" +

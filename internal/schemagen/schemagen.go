@@ -43,6 +43,12 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 		for _, sheet := range v.Issuers {
 			d := add("issuer."+v.Name+"."+sheet.Kind, sheet.Settings)
 			d.Extras = map[string]any{"x-fields": sheet.Fields}
+			if len(sheet.Optional) > 0 {
+				d.Extras["x-optional"] = sheet.Optional
+			}
+			if sheet.Verifies {
+				d.Extras["x-verifies"] = true
+			}
 			merge(s.Definitions["IssuerBinding"], d, v.Title)
 		}
 		if v.Store != nil {

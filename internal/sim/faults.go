@@ -16,6 +16,7 @@ type Fault struct {
 	After    int      `json:"after,omitempty"`       // leave so many fitting requests alone first
 	Times    int      `json:"times,omitempty"`       // how often; 0: once, -1: for ever
 	Status   int      `json:"status,omitempty"`      // answer with this, in the vendor's own shape
+	ID       string   `json:"id,omitempty"`          // Heroku's own word for it (two_factor); "": the usual one of the status
 	Applied  bool     `json:"applied,omitempty"`     // the effect happens all the same
 	HTML     bool     `json:"html,omitempty"`        // answer with a proxy's HTML page instead of JSON
 	Cut      bool     `json:"cut,omitempty"`         // cut the connection instead of answering
@@ -81,6 +82,10 @@ func (f *Fault) answer(rw http.ResponseWriter, vendor string, real *reply) {
 		rw.Header().Set("Content-Type", "text/html; charset=UTF-8")
 		rw.WriteHeader(status)
 		_, _ = fmt.Fprintf(rw, "<!DOCTYPE html><html><head><title>%d</title></head><body><h1>%s</h1></body></html>", status, http.StatusText(status))
+		return
+	}
+	if vendor == "heroku" && f.ID != "" {
+		herokuFailure(rw, status, f.ID, "simulated")
 		return
 	}
 	failures[vendor](rw, status)

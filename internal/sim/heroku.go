@@ -14,8 +14,15 @@ import (
 
 // Heroku is the Platform API for the apps of one account.
 type Heroku struct {
-	Token string       `json:"token"`
-	Apps  []*HerokuApp `json:"apps"`
+	Token     string            `json:"token"`
+	Apps      []*HerokuApp      `json:"apps"`
+	Pipelines []*HerokuPipeline `json:"pipelines,omitempty"`
+
+	Authorizations []*Authorization `json:"authorizations"`
+	Revoked        []*Authorization `json:"revoked,omitempty"`
+	ShowsTokens    string           `json:"shows_tokens,omitempty"` // in lists: "" both ends, "prefix", "whole"
+	SSO            bool             `json:"sso,omitempty"`          // the account is under single sign-on
+	Uses           []string         `json:"uses,omitempty"`         // config vars by which processes work on Heroku
 }
 
 // HerokuApp is one app.
@@ -96,6 +103,11 @@ func (a *HerokuApp) serves() bool {
 }
 
 func (s *State) herokuEvents(offer func(time.Time, func())) {
+	for _, a := range s.Heroku.Authorizations {
+		if a.ExpiresAt.After(s.At) {
+			offer(a.ExpiresAt, func() {})
+		}
+	}
 	for _, a := range s.Heroku.Apps {
 		for _, r := range a.Releases {
 			if r.Status == "pending" && !r.Ends.IsZero() {
@@ -187,13 +199,7 @@ func (s *State) start(a *HerokuApp, name, kind string, r *Release) *Process {
 func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle := func(pattern string, f func(http.ResponseWriter, *http.Request, *HerokuApp)) {
 		mux.HandleFunc(pattern, func(rw http.ResponseWriter, req *http.Request) {
-			rw.Header().Set("Request-Id", w.state.uuid())
-			if req.Header.Get("Authorization") != "Bearer "+w.state.Heroku.Token {
-				herokuFailure(rw, http.StatusUnauthorized, "unauthorized", "Invalid credentials provided.")
-				return
-			}
-			if !strings.HasPrefix(req.Header.Get("Accept"), "application/vnd.heroku+json; version=3") {
-				herokuFailure(rw, http.StatusNotAcceptable, "not_acceptable", "Unsupported version")
+			if !w.herokuLetsIn(rw, req) {
 				return
 			}
 			a := w.state.Heroku.app(req.PathValue("app"))
@@ -213,13 +219,42 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle("PATCH /apps/{app}/config-vars", w.patchConfigVars)
 	handle("GET /apps/{app}/releases", w.listReleases)
 	handle("POST /apps/{app}/releases", w.rollbackRelease)
+	handle("GET /apps/{app}/releases/{release}/config-vars", func(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+		for _, r := range a.Releases { // by id or version (heroku.schema.json, release)
+			if id := req.PathValue("release"); r.ID == id || strconv.Itoa(r.Version) == id {
+				writeJSON(rw, http.StatusOK, r.Vars)
+				return
+			}
+		}
+		herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that release.")
+	})
 	handle("GET /apps/{app}/dynos", w.listDynos)
 	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, _ *HerokuApp) {
 		writeJSON(rw, http.StatusOK, map[string]any{"name": "preboot", "enabled": w.state.Knobs.Preboot})
 	})
+	w.pipelineRoutes(mux)
+	w.oauthRoutes(mux)
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
 		herokuFailure(rw, http.StatusNotFound, "not_found", "The requested API endpoint was not found.")
 	})
+}
+
+// herokuLetsIn answers whoever may not in.
+func (w *World) herokuLetsIn(rw http.ResponseWriter, req *http.Request) bool {
+	rw.Header().Set("Request-Id", w.state.uuid())
+	token, _ := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
+	a := w.state.Heroku.bearer(token, w.state.At)
+	switch {
+	case token == "" || a == nil:
+		herokuFailure(rw, http.StatusUnauthorized, "unauthorized", "Invalid credentials provided.")
+	case !a.allows(scopeFor(req)):
+		herokuFailure(rw, http.StatusForbidden, "forbidden", "The scope of this OAuth authorization does not allow access to this resource.")
+	case !strings.HasPrefix(req.Header.Get("Accept"), "application/vnd.heroku+json; version=3"):
+		herokuFailure(rw, http.StatusNotAcceptable, "not_acceptable", "Unsupported version")
+	default:
+		return true
+	}
+	return false
 }
 
 func herokuFailure(rw http.ResponseWriter, status int, id, message string) {

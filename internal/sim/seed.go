@@ -107,6 +107,7 @@ func New(o Options) State {
 	s.put("prod", path, "UNRELATED", "not ours")
 
 	s.Heroku.Token = "simulated-heroku-" + s.random(12)
+	s.seedAuthorizations(born)
 	app := &HerokuApp{ID: s.uuid(), Name: "raxx-console-prod"}
 	s.Heroku.Apps = []*HerokuApp{app}
 	vars := map[string]string{"DATABASE_URL": "postgres://simulated", "WEB_CONCURRENCY": "2"}
@@ -116,6 +117,12 @@ func New(o Options) State {
 	for _, n := range []string{"CF_ACCESS_SVC_VAULT", "CF_ACCESS_SERVICE_TOKEN_VAULT_PROBE"} {
 		vars[n] = vault.ClientID + ":" + vault.Secret
 	}
+	// Ids of its own, so that those of everything else stay as they were.
+	s.Heroku.Pipelines = []*HerokuPipeline{{
+		ID: "5f3a7c10-2b64-4d8e-9a51-0c6d7e8f9a01", Name: "raxx",
+		Vars:      map[string]map[string]string{"review": {"NODE_ENV": "review", "DATABASE_URL": "postgres://simulated-review"}},
+		Couplings: []*Coupling{{App: app.ID, Stage: "production"}},
+	}}
 	r := &Release{ID: s.uuid(), Version: 41, Status: "succeeded", Description: "Deploy 3f9ab2c1", CreatedAt: o.Now.Add(-6 * time.Hour).UTC(), Vars: vars}
 	app.Releases = []*Release{r}
 	for _, d := range []string{"web.1", "web.2", "worker.1"} {

@@ -172,8 +172,8 @@ func (s *State) earliest() (time.Time, func()) {
 // publish makes the edge learn of the present rules, at once or after its delay.
 func (w *World) publish() { w.state.publish(); w.state.judge() }
 
-// Outage is a span in which a process of a consumer held a credential that the
-// edge turns away.
+// Outage is a span in which a process of a consumer held a credential that is
+// turned away: by the edge, or by Heroku.
 type Outage struct {
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to,omitzero"` // zero: still
@@ -199,6 +199,11 @@ func (s *State) judge() {
 				}
 				if why := s.denies(site, value); why != "" {
 					out[holder{a.Name, p.ID, name}] = why
+				}
+			}
+			for _, name := range s.Heroku.Uses {
+				if token, ok := p.Env[name]; ok && s.Heroku.bearer(token, s.At) == nil {
+					out[holder{a.Name, p.ID, name}] = "no live authorization has this token"
 				}
 			}
 		}

@@ -37,6 +37,9 @@ type credential struct {
 	path string
 	node *yaml.Node // procedure and credential laid over each other, filled in
 	spec Spec
+	// optional are fields that the issuer gives and that slots need not hold.
+	optional []string
+	verifies bool // the issuer tells by itself whether a credential works
 }
 
 func (c *credential) wrong(n *yaml.Node, under, msg, hint string) {
@@ -197,10 +200,8 @@ func (c *credential) issuer() {
 		c.wrong(orNode(get(n, "kind"), n), "issuer.kind", kind+" issues "+strings.Join(known, ", "), didYouMean(s.Kind, known))
 		return
 	}
-	fields, _ := c.definition(def)["x-fields"].([]any)
-	for _, f := range fields {
-		s.Fields = append(s.Fields, f.(string))
-	}
+	s.Fields, c.optional = c.texts(def, "x-fields"), c.texts(def, "x-optional")
+	c.verifies, _ = c.definition(def)["x-verifies"].(bool)
 	s.Name = value(get(n, "name"))
 	if s.Name == "" {
 		c.wrong(n, "issuer", "the key name is missing: the issuer shows it, and Rekey finds by it what it made", "")
@@ -244,15 +245,43 @@ func (c *credential) store() {
 	s.Key = s.Vendor + ":" + value(get(n, id))
 	s.Slots = c.slotsOf(n, "store", string(s.Settings)+s.Vendor)
 	for _, f := range c.spec.Issuer.Fields {
-		alone := false
-		for _, slot := range s.Slots {
-			got, ok := slot.Template.Alone()
-			alone = alone || ok && got == f
-		}
-		if !alone && len(s.Slots) > 0 {
-			c.wrong(get(n, "slots"), "store.slots", "no slot holds {"+f+"} alone, so it could not be read back for a rollback", "")
+		c.readBack(f, n)
+	}
+	c.readBackAll(s.Slots, n)
+}
+
+// readBack: what any place is to hold has to stand alone in a slot of the store.
+func (c *credential) readBack(field string, n *yaml.Node) {
+	if len(c.spec.Store.Slots) == 0 {
+		return // told
+	}
+	for _, slot := range c.spec.Store.Slots {
+		if got, ok := slot.Template.Alone(); ok && got == field {
+			return
 		}
 	}
+	c.wrong(get(n, "slots"), "store.slots", "no slot holds {"+field+"} alone, so it could not be read back for a rollback", "")
+}
+
+// readBackAll does so for the optional fields that slots use.
+func (c *credential) readBackAll(slots []Slot, n *yaml.Node) {
+	for _, s := range slots {
+		for _, f := range s.Template.Fields() {
+			if contains(c.optional, f) {
+				c.readBack(f, n)
+			}
+		}
+	}
+}
+
+// texts reads a list that the schema's maker left for us.
+func (c *credential) texts(def, key string) []string {
+	list, _ := c.definition(def)[key].([]any)
+	var out []string
+	for _, x := range list {
+		out = append(out, x.(string))
+	}
+	return out
 }
 
 func (c *credential) consumers() {
@@ -271,9 +300,9 @@ func (c *credential) consumers() {
 		}
 		def := "consumer." + kind
 		s.Settings = c.settings(def, without(item, "vendor", "slots"), under)
-		id, _ := c.definition(def)["x-id"].(string)
-		s.Key = s.Vendor + ":" + value(get(item, id))
+		s.Key = s.Vendor + ":" + c.consumerID(def, item, under)
 		s.Slots = c.slotsOf(item, under, s.Key)
+		c.readBackAll(s.Slots, get(c.node, "store"))
 		for _, other := range c.spec.Consumers {
 			if other.Key == s.Key {
 				c.wrong(item, under, s.Key+" stands here twice", "put all its slots into one entry: one write, one restart")
@@ -281,6 +310,33 @@ func (c *credential) consumers() {
 		}
 		c.spec.Consumers = append(c.spec.Consumers, s)
 	}
+}
+
+// consumerID reads what tells a consumer from the vendor's others. A vendor may
+// know several ways (an app; a pipeline and a stage); exactly one is used, whole.
+func (c *credential) consumerID(def string, item *yaml.Node, under string) string {
+	var found, words []string
+	used := 0
+	for _, w := range c.texts(def, "x-id") {
+		keys := strings.Split(w, "+")
+		words = append(words, strings.Join(keys, " and "))
+		var said []string
+		for _, k := range keys {
+			if v := value(get(item, k)); v != "" {
+				said = append(said, v)
+			}
+		}
+		if len(said) > 0 {
+			used++
+		}
+		if len(said) == len(keys) {
+			found = said
+		}
+	}
+	if used != 1 || found == nil {
+		c.wrong(item, under, "want "+strings.Join(words, ", or "), "")
+	}
+	return strings.Join(found, "/")
 }
 
 func value(n *yaml.Node) string {

@@ -3,6 +3,7 @@ package sop
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,9 +34,10 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 				c.wrong(v, at, err.Error(), "")
 				return
 			}
+			given := slices.Concat(c.spec.Issuer.Fields, c.optional)
 			for _, f := range t.Fields() {
-				if !contains(c.spec.Issuer.Fields, f) && len(c.spec.Issuer.Fields) > 0 {
-					c.wrong(v, at, "the issuer gives no field {"+f+"}; it gives {"+strings.Join(c.spec.Issuer.Fields, "}, {")+"}", didYouMean(f, c.spec.Issuer.Fields))
+				if !contains(given, f) && len(given) > 0 {
+					c.wrong(v, at, "the issuer gives no field {"+f+"}; it gives {"+strings.Join(given, "}, {")+"}", didYouMean(f, given))
 				}
 			}
 			if other, taken := c.slots[place+"\x00"+slot]; taken {
@@ -59,6 +61,10 @@ func contains(list []string, s string) bool {
 
 func (c *credential) probes() {
 	n := get(c.node, "validate")
+	if n == nil && c.verifies {
+		c.spec.Validate = []Probe{{URL: IssuerItself}}
+		return
+	}
 	if n == nil || n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		c.wrong(orNode(n, c.key), "", "it has no validate, "+c.from()+": without a protected place nothing proves that a new credential works", "")
 		return
@@ -134,7 +140,11 @@ func number(n *yaml.Node) int {
 // advise tells what is not wrong but worth a look.
 func (c *credential) advise() {
 	tell := func(n *yaml.Node, under, msg string) {
-		p := Problem{File: c.file, Path: join(c.path, under), Msg: msg, Line: c.key.Line, Col: c.key.Column}
+		path := c.path
+		if under != "" {
+			path = join(path, under)
+		}
+		p := Problem{File: c.file, Path: path, Msg: msg, Line: c.key.Line, Col: c.key.Column}
 		if n != nil && n.Line > 0 {
 			p.Line, p.Col = n.Line, n.Column
 		}
@@ -149,9 +159,16 @@ func (c *credential) advise() {
 	if len(c.spec.Verify) == 0 {
 		tell(nil, "", "no verify: only the consumer's own read-back will prove that it uses the new credential")
 	}
-	life, err := ParseDuration(value(get(get(c.node, "issuer"), "duration")))
-	if err == nil && c.spec.Cadence > 0 && life > 2*c.spec.Cadence {
-		tell(get(get(c.node, "issuer"), "duration"), "issuer.duration", "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
+	for _, key := range []string{"duration", "expires_in"} {
+		n := get(get(c.node, "issuer"), key)
+		life, err := ParseDuration(value(n))
+		switch {
+		case err != nil || c.spec.Cadence == 0:
+		case life > 2*c.spec.Cadence:
+			tell(n, "issuer."+key, "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
+		case life <= c.spec.Cadence && c.spec.BeforeExpiry == 0:
+			tell(n, "issuer."+key, "a generation ends before the cadence says to rotate it; say before_expiry")
+		}
 	}
 }
 

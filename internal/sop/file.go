@@ -55,7 +55,7 @@ type Common struct {
 	Consumer *ConsumerBinding `json:"consumer,omitempty"`
 	// Everything that uses it and must be switched.
 	Consumers []ConsumerBinding `json:"consumers,omitempty"`
-	// Protected places that must let the new credential in and turn a wrong one away.
+	// Protected places that must let the new credential in and turn a wrong one away. May be left out where the issuer itself tells whether a credential works.
 	Validate []Probe `json:"validate,omitempty"`
 	// Checks that the consumers work; run before, after the switch, and after the old one is gone.
 	Verify []Check `json:"verify,omitempty"`

@@ -57,6 +57,32 @@ func slotText(p Place) string {
 	return strings.Join(out, " ")
 }
 
+// TestConsumersHaveOneNameEach: an app, or a stage of a pipeline, whole and not
+// both; their keys cannot be taken for each other.
+func TestConsumersHaveOneNameEach(t *testing.T) {
+	with := func(consumer string) (*Config, error) {
+		return Parse("rekey.yaml", []byte(strings.Replace(Example(), "- app: raxx-console-prod", "- "+consumer, 1)))
+	}
+	for consumer, key := range map[string]string{"{app: raxx}": "heroku:raxx", "{pipeline: raxx, stage: review}": "heroku:raxx/review"} {
+		c, err := with(consumer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Specs[0].Consumers[0].Key; got != key {
+			t.Errorf("%s is %s", consumer, got)
+		}
+	}
+	for _, bad := range []string{"{grace: 1m}", "{app: a, pipeline: p, stage: review}", "{app: a, stage: review}", "{pipeline: p}", "{stage: review}"} {
+		_, err := with(bad)
+		if err == nil || !strings.Contains(err.Error(), "consumers.0: want app, or pipeline and stage") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if _, err := with("{pipeline: p, stage: prod}"); err == nil || !strings.Contains(err.Error(), "want test or review or") {
+		t.Errorf("a stage that there is not: %v", err)
+	}
+}
+
 // TestNextTokenCostsAFewLines: what is common is said once (T28).
 func TestT28NextTokenCostsAFewLines(t *testing.T) {
 	more := Example() + `

@@ -43,5 +43,8 @@ func (c *credential) rehearse() {
 			r.Validate = append(r.Validate, Probe{URL: c.named(u), Status: number(get(item, "status"))})
 		}
 	}
+	if len(r.Validate) == 0 && c.verifies {
+		r.Validate = []Probe{{URL: IssuerItself}}
+	}
 	c.spec.Rehearse = r
 }

@@ -29,8 +29,6 @@ procedures:
       slots: {<name>: "{token}"}
     consumers:
       - app: raxx-console-prod
-    validate:
-      - url: https://api.cloudflare.com/client/v4/user/tokens/verify
 credentials:
   CF_API_TOKEN_DNS: {procedure: api-token, scope: dns}
   CF_API_TOKEN_CI:

@@ -73,7 +73,7 @@ func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, e
 		_, _ = send()
 		return answer(req, http.StatusBadGateway, "text/html", "<html>502 Bad Gateway</html>"), nil
 	case Late:
-		s.late, s.lateMade = true, s.lateMade || req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/service_tokens")
+		s.late, s.lateMade = true, s.lateMade || creates(req)
 		s.World.Turn(func(k *sim.Knobs) { k.ListLag = 1 })
 		_, _ = send()
 		return nil, io.ErrUnexpectedEOF
@@ -91,6 +91,11 @@ func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, e
 		return r, nil
 	}
 	panic("unknown kind of fault " + k)
+}
+
+// creates reports whether a call makes a new generation.
+func creates(req *http.Request) bool {
+	return req.Method == http.MethodPost && (strings.HasSuffix(req.URL.Path, "/service_tokens") || strings.HasSuffix(req.URL.Path, "/oauth/authorizations"))
 }
 
 // endpoint is the kind of a call: method and path without ids.
@@ -126,6 +131,8 @@ func answer(req *http.Request, status int, kind, body string) *http.Response {
 // Scenario is one way to play the SOP.
 type Scenario struct {
 	Credential string
+	// On makes the stage; nil: New.
+	On func(seed int64, knobs sim.Knobs) *Stage
 	// Everyone: a rule lets any valid token in, so no rule has to be edited.
 	Everyone bool
 	Faults   []Fault

@@ -51,6 +51,10 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		}
 		return
 	}
+	if st.Opened.Spec.Issuer.Vendor == "heroku" {
+		s.endingOfAuthorization(w, st, bad)
+		return
+	}
 	if st.Closed.Ending == rotation.RefusedRun {
 		if len(w.Cloudflare.Deleted) > 0 || len(w.Cloudflare.Tokens) != 3 || len(w.Heroku.Apps[0].Releases) != 1 {
 			bad("promise 8: refused, but something was changed")
@@ -207,6 +211,11 @@ func secrets(w *sim.State) map[string]string {
 	for _, list := range [][]*sim.APIToken{w.Cloudflare.APITokens, w.Cloudflare.DeletedAPITokens} {
 		for _, t := range list {
 			out["the API token "+t.Name] = t.Value
+		}
+	}
+	for _, list := range [][]*sim.Authorization{w.Heroku.Authorizations, w.Heroku.Revoked} {
+		for _, a := range list {
+			out["the token of "+a.Description] = a.Token
 		}
 	}
 	for t := range w.Infisical.Access {

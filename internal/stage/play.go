@@ -29,8 +29,14 @@ func (sc Scenario) Run(seed int64) Verdict {
 	if sc.Knobs != nil {
 		knobs = *sc.Knobs
 	}
-	s := New(seed, knobs)
-	s.Config = configFor(sc.Credential)
+	on := sc.On
+	if on == nil {
+		on = New
+	}
+	s := on(seed, knobs)
+	if sc.On == nil {
+		s.Config = configFor(sc.Credential)
+	}
 	s.damage, s.strategy, s.purpose = sc.Damage, sc.Strategy, sc.Purpose
 	if sc.Everyone {
 		s.World.Look(openToEveryone)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"rekey/internal/provider"
 	"rekey/internal/provider/all"
@@ -36,7 +37,7 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 	c.Can.Calls = map[string]string{}
 	c.Roles.Checker = httpcheck.New(env)
 
-	if err := o.issuer(spec.Issuer); err != nil {
+	if err := o.issuer(spec.Issuer, spec); err != nil {
 		return nil, err
 	}
 	v, err := o.vendor(spec.Store.Vendor)
@@ -104,7 +105,7 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 	return v, nil
 }
 
-func (o *opener) issuer(spec sop.Issuer) error {
+func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	v, err := o.vendor(spec.Vendor)
 	if err != nil {
 		return err
@@ -134,7 +135,27 @@ func (o *opener) issuer(spec sop.Issuer) error {
 		if sheet.Kind == spec.Kind {
 			c.Can.MaxLive, c.Can.LastSeen = sheet.MaxLive, sheet.LastSeen
 			c.Can.Create, c.Can.Roll, c.Can.Disable, c.Can.Admits = sheet.Create, sheet.Roll, sheet.Disable, sheet.Admits
+			if err := proves(sheet, of); err != nil {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+// proves refuses a credential of which nothing would show whether it works.
+// A rehearsal may be of one: its plan says that the gate is not rehearsed.
+func proves(sheet provider.Sheet, of sop.Spec) error {
+	vendor, validate := of.Issuer.Vendor, of.Validate
+	if of.Purpose == sop.ToRehearse && len(validate) == 0 {
+		return nil
+	}
+	itself := len(validate) == 0 || slices.ContainsFunc(validate, func(p sop.Probe) bool { return p.URL == sop.IssuerItself })
+	switch {
+	case itself && !sheet.Verifies:
+		return fmt.Errorf("vendor %s does not tell by itself whether this works (%s): name under validate a protected place that it opens", vendor, sheet.Kind)
+	case len(validate) == 0:
+		return fmt.Errorf("this run has no place to prove that a %s works: rekey.yaml is from a version that knew none; make a new plan", sheet.Kind)
 	}
 	return nil
 }

@@ -28,8 +28,13 @@ func (a *apiTokens) verify(ctx context.Context, v secret.Value, used string) (id
 	return out.ID, out.Status, err
 }
 
-// Probe asks the verify endpoint, whatever place is named: no other proves more.
-func (a *apiTokens) Probe(ctx context.Context, _ sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
+// Probe asks the verify endpoint. A token goes to Cloudflare and nowhere else, so
+// no other place is asked.
+func (a *apiTokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
+	if p.URL != sop.IssuerItself {
+		return cred.Unclear, "", &cred.Error{Vendor: a.api.Vendor, Op: "verify API token", Class: cred.Refused,
+			Why: "an API token is proven by Cloudflare itself and sent nowhere else: leave validate out"}
+	}
 	_, status, err := a.verify(ctx, b[FieldToken], "the token that is being proven")
 	e, _ := asError(err)
 	switch {

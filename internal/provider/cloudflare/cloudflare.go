@@ -81,7 +81,7 @@ var Descriptor = provider.Descriptor{
 func apiSheet(kind string) provider.Sheet {
 	s := provider.Sheet{
 		Kind: kind, Settings: &APITokenSettings{}, Fields: []string{FieldToken},
-		Create: true, Roll: rotation.RollAtOnce, Disable: true, LastSeen: true, Label: true,
+		Create: true, Roll: rotation.RollAtOnce, Disable: true, LastSeen: true, Label: true, Verifies: true,
 	}
 	if kind == KindUserToken {
 		s.MaxLive = 50

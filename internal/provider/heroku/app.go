@@ -34,7 +34,13 @@ type release struct {
 	Current     bool      `json:"current"`
 	Description string    `json:"description"`
 	CreatedAt   time.Time `json:"created_at"`
+	User        struct {
+		Email string `json:"email"`
+	} `json:"user"`
 }
+
+// recent is how many releases are looked at: enough for a rollback of these days.
+const recent = 20
 
 // dyno is one process.
 type dyno struct {
@@ -49,19 +55,27 @@ type dyno struct {
 // oneOff dynos (heroku run, schedulers) are not replaced by a release.
 func (d dyno) oneOff() bool { return d.Type == "run" || d.Type == "scheduler" }
 
-func (a *app) get(ctx context.Context, op, path string, header map[string]string, out any) error {
-	resp, err := a.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: a.path + path, Header: header})
+func (p *Platform) get(ctx context.Context, op, path string, header map[string]string, out any) error {
+	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Header: header})
 	if err != nil {
 		return err
 	}
 	return resp.Decode(out)
 }
 
-// configVars returns the named values only: the answer holds every secret of
-// the app, so the rest is dropped at once.
+func (a *app) get(ctx context.Context, op, path string, header map[string]string, out any) error {
+	return a.Platform.get(ctx, op, a.path+path, header, out)
+}
+
 func (a *app) configVars(ctx context.Context, slots []string) (map[string]provider.Held, error) {
+	return a.Platform.configVars(ctx, "read config vars", a.path, nil, slots)
+}
+
+// configVars returns the named values of an app, a release or a stage only: the
+// answer holds every secret there is, so the rest is dropped at once.
+func (p *Platform) configVars(ctx context.Context, op, path string, header map[string]string, slots []string) (map[string]provider.Held, error) {
 	var all map[string]secret.Value
-	if err := a.get(ctx, "read config vars", "/config-vars", nil, &all); err != nil {
+	if err := p.get(ctx, op, path+"/config-vars", header, &all); err != nil {
 		return nil, err
 	}
 	held := make(map[string]provider.Held, len(slots))
@@ -97,7 +111,7 @@ func (a *app) preboot(ctx context.Context) (bool, error) {
 	return f.Enabled, err
 }
 
-// Snapshot reads config vars, the newest release, the dynos and preboot side by side.
+// Snapshot reads config vars, the newest releases, the dynos and preboot side by side.
 func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, error) {
 	var s provider.Snapshot
 	var newest []release
@@ -105,13 +119,14 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 	var preboot bool
 	err := a.env.Together(
 		func() (err error) { s.Slots, err = a.configVars(ctx, slots); return err },
-		func() (err error) { newest, err = a.releases(ctx, 1); return err },
+		func() (err error) { newest, err = a.releases(ctx, recent); return err },
 		func() (err error) { running, err = a.dynos(ctx); return err },
 		func() (err error) { preboot, err = a.preboot(ctx); return err },
 	)
 	if err != nil {
 		return provider.Snapshot{}, err
 	}
+	s.Notes = a.origins(ctx, newest, s.Slots)
 	s.Mark = "0"
 	if len(newest) > 0 {
 		s.Mark = strconv.Itoa(newest[0].Version)
@@ -147,6 +162,10 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 // many names (heroku-and-consumers.md §5). A zero value removes the name. The
 // answer, which holds every secret of the app, is not read.
 func (a *app) Write(ctx context.Context, values []provider.SlotValue) error {
+	return a.patch(ctx, "set config vars", a.path, nil, values)
+}
+
+func (p *Platform) patch(ctx context.Context, op, path string, header map[string]string, values []provider.SlotValue) error {
 	body := make(map[string]*string, len(values))
 	for _, v := range values {
 		body[v.Slot] = nil
@@ -155,7 +174,7 @@ func (a *app) Write(ctx context.Context, values []provider.SlotValue) error {
 			body[v.Slot] = &s
 		}
 	}
-	resp, err := a.api.Do(ctx, vendorhttp.Request{Op: "set config vars", Method: http.MethodPatch, Path: a.path + "/config-vars", Body: body})
+	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: path + "/config-vars", Header: header, Body: body})
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,19 @@ import (
 	"rekey/internal/providertest"
 )
 
-func TestConform(t *testing.T) {
-	providertest.Run(t, providertest.Harness{
-		Vendor:     heroku.Descriptor,
-		Connection: `{"token":["env:HEROKU_API_KEY"]}`,
-		Consumer:   `{"app":"raxx-console-prod"}`,
-		Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"},
-	})
+var harness = providertest.Harness{
+	Vendor:     heroku.Descriptor,
+	Connection: `{"token":["env:HEROKU_API_KEY"]}`,
+	Issuers:    map[string]string{heroku.KindAuthorization: `{"scope":["identity","read-protected","write-protected"],"expires_in":"180d"}`},
+	Consumer:   `{"app":"raxx-console-prod"}`,
+	Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"},
+}
+
+func TestConform(t *testing.T) { providertest.Run(t, harness) }
+
+// TestStagesConform is the same for the other kind of consumer.
+func TestStagesConform(t *testing.T) {
+	h := harness
+	h.Consumer = `{"pipeline":"raxx","stage":"review"}`
+	providertest.Run(t, h)
 }

@@ -1,4 +1,4 @@
-// Package heroku is Heroku as a consumer: config vars, the release they make, and the dynos that run on it.
+// Package heroku is Heroku as a consumer, by config vars of apps and of pipeline stages, and as an issuer, of its own OAuth authorizations.
 //
 // The client is our own: heroku-go is not to be had from the module proxy, and
 // its retry transport breaks every PATCH and POST that meets a 429 (measured;
@@ -9,13 +9,16 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
+	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
@@ -25,6 +28,9 @@ var doc string
 
 // DefaultBase is the Platform API.
 const DefaultBase = "https://api.heroku.com"
+
+// acceptV3 asks for version 3 of the API; some endpoints want a variant of it.
+const acceptV3 = "application/vnd.heroku+json; version=3"
 
 const (
 	// shutdownGrace: processes of the old release get SIGTERM and 30 seconds
@@ -44,10 +50,16 @@ type Connection struct {
 	Token sop.Refs `json:"token" jsonschema:"required"`
 }
 
-// Settings are the settings of a consumer.
+// Settings are the settings of a consumer: an app, or a stage of a pipeline.
 type Settings struct {
 	// App, by name or (better, names can be taken over) by id.
-	App string `json:"app" jsonschema:"required"`
+	App string `json:"app,omitempty"`
+	// Pipeline whose stage has config vars, by name or (better, names are not unique) by id.
+	Pipeline string `json:"pipeline,omitempty"`
+	// Stage of the pipeline; what it holds goes into review apps and test runs that are made later.
+	Stage string `json:"stage,omitempty" jsonschema:"enum=test,enum=review,enum=development,enum=staging,enum=production"`
+	// What to do about apps of the stage that hold the credential and are not registered as consumers: refuse to start, or tell. Default: refuse
+	ExistingApps string `json:"existing_apps,omitempty" jsonschema:"enum=refuse,enum=tell"`
 	// How long old processes may live on after new ones run. Default: 30s, with preboot 3m
 	Grace sop.Duration `json:"grace,omitempty"`
 	// What to do about one-off dynos that still run on an older release: wait until they end, or ignore them. Default: wait
@@ -59,8 +71,17 @@ var Descriptor = provider.Descriptor{
 	Name:       "heroku",
 	Title:      "Heroku",
 	Connection: &Connection{},
+	Issuers: []provider.Sheet{{
+		Kind:     KindAuthorization,
+		Settings: &AuthorizationSettings{},
+		Fields:   []string{FieldToken},
+		Optional: []string{FieldID},
+		Create:   true,
+		Label:    true,
+		Verifies: true,
+	}},
 	Consumer:   &Settings{},
-	ConsumerID: "app",
+	ConsumerID: []string{"app", "pipeline+stage"},
 	Doc:        doc,
 	Open:       open,
 }
@@ -69,6 +90,12 @@ var Descriptor = provider.Descriptor{
 type Platform struct {
 	api *vendorhttp.Client
 	env provider.Env
+	// account asks with the credential of a probe, never with our own.
+	account *vendorhttp.Client
+	// token is the one by which we ourselves work.
+	token func(context.Context) (secret.Value, provider.Source, error)
+	// apps are those opened as consumers; all are, before any is asked.
+	apps []string
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -79,30 +106,49 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if c.BaseURL == "" {
 		c.BaseURL = DefaultBase
 	}
-	api := &vendorhttp.Client{
+	p := &Platform{env: env}
+	p.token = func(ctx context.Context) (secret.Value, provider.Source, error) { return env.Resolve(ctx, c.Token) }
+	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
+	p.api = &vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
 		Observe: env.Observe, Explain: explain,
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
-			token, source, err := env.Resolve(ctx, c.Token)
+			token, source, err := p.token(ctx)
 			if err != nil {
 				return "", fmt.Errorf("token: %w", err)
 			}
-			req.Header.Set("Accept", "application/vnd.heroku+json; version=3")
+			if !strings.HasPrefix(req.Header.Get("Accept"), acceptV3) {
+				req.Header.Set("Accept", acceptV3) // a variant of it is asked for by the call
+			}
 			req.Header.Set("Authorization", "Bearer "+token.Reveal())
 			return source.String(), nil
 		},
 	}
-	return &Platform{api: api, env: env}, nil
+	return p, nil
 }
 
 // Close does nothing: a token has no session.
 func (p *Platform) Close(context.Context) {}
 
-// Consumer returns one app.
+// Consumer returns one app, or one stage of a pipeline.
 func (p *Platform) Consumer(settings json.RawMessage) (provider.Consumer, error) {
 	var s Settings
 	if err := json.Unmarshal(settings, &s); err != nil {
 		return nil, err
+	}
+	switch {
+	case s.App != "" && s.Pipeline == "" && s.Stage == "":
+		if s.ExistingApps != "" {
+			return nil, errors.New("existing_apps is of a pipeline's stage, not of an app")
+		}
+		p.apps = append(p.apps, s.App)
+	case s.App == "" && s.Pipeline != "" && s.Stage != "":
+		if s.OneOffDynos != "" {
+			return nil, errors.New("one_off_dynos is of an app; nothing runs in a pipeline's stage")
+		}
+		return &stage{Platform: p, settings: s}, nil
+	default:
+		return nil, errors.New("a consumer of heroku is an app, or a pipeline and a stage")
 	}
 	return &app{Platform: p, settings: s, path: "/apps/" + url.PathEscape(s.App)}, nil
 }
@@ -112,13 +158,13 @@ var errorIDs = map[string]struct {
 	class cred.Class
 	why   string
 }{
-	"unauthorized":        {cred.Denied, "the token is dead or unknown"},
-	"forbidden":           {cred.Denied, "the token may not do this: it needs the scopes read-protected and write-protected and access to the app"},
+	"unauthorized":        {cred.Denied, "the token is dead or unknown; one of a login through single sign-on ends after 8 hours"},
+	"forbidden":           {cred.Denied, "the token may not do this: it lacks a scope, or its account the access"},
 	"suspended":           {cred.Denied, "the account or app is suspended"},
-	"two_factor":          {cred.Denied, "Heroku asks for a second factor; use a token that needs none"},
+	"two_factor":          {cred.Denied, "Heroku asks for a second factor, which only a person has; use the token of an account that is let in without one"},
 	"delinquent":          {cred.Refused, "the account has unpaid bills"},
-	"not_found":           {cred.Absent, "there is no such app, or the token may not see it"},
-	"conflict":            {cred.Conflict, "somebody else is changing the app"},
+	"not_found":           {cred.Absent, "there is no such app or pipeline, or the token may not see it"},
+	"conflict":            {cred.Conflict, "somebody else is changing it"},
 	"gone":                {cred.Absent, "it no longer exists"},
 	"bad_request":         {cred.Refused, "Heroku finds the request invalid"},
 	"not_acceptable":      {cred.Refused, "Heroku finds the request invalid"},
@@ -141,6 +187,10 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 }
 
 var (
+	_ provider.Issues   = (*Platform)(nil)
+	_ provider.Issuer   = (*authorizations)(nil)
+	_ provider.Prober   = (*authorizations)(nil)
 	_ provider.Consumes = (*Platform)(nil)
 	_ provider.Consumer = (*app)(nil)
+	_ provider.Consumer = (*stage)(nil)
 )

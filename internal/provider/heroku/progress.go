@@ -17,7 +17,7 @@ import (
 // (heroku-and-consumers.md §0.2).
 func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string) (provider.Progress, error) {
 	noted, _ := strconv.Atoi(w.Since)
-	newest, err := a.releases(ctx, 20)
+	newest, err := a.releases(ctx, recent)
 	if err != nil {
 		return provider.Progress{}, err
 	}

@@ -1,0 +1,39 @@
+package heroku
+
+import (
+	"context"
+	"net/http"
+
+	"rekey/internal/cred"
+	"rekey/internal/vendorhttp"
+)
+
+// maxPages is far beyond any real list: a page has 200 entries.
+const maxPages = 100
+
+// list reads every page of a list: 206 with Next-Range means that there is more
+// (heroku-and-consumers.md §1, "Conventions"). Half a list is no list.
+func list[T any](ctx context.Context, p *Platform, op, path string) ([]T, error) {
+	var all []T
+	var header map[string]string
+	for range maxPages {
+		resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Header: header})
+		if err != nil {
+			return nil, err
+		}
+		var page []T
+		if err := resp.Decode(&page); err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		next := resp.Header.Get("Next-Range")
+		switch {
+		case resp.Status != http.StatusPartialContent:
+			return all, nil
+		case next == "" || next == header["Range"]:
+			return nil, resp.Nonsense("the list goes on, and the answer does not say where")
+		}
+		header = map[string]string{"Range": next}
+	}
+	return nil, &cred.Error{Vendor: p.api.Vendor, Op: op, Class: cred.Unknown, Why: "the list has no end"}
+}
