@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ type app struct {
 	dir, file string
 	json      bool
 	noColor   bool
+
+	tty    func() (io.ReadWriteCloser, error) // where a person is asked whose standard input is a pipe; nil: the process's terminal
+	values *bufio.Reader                      // that pipe, once it was read from
 }
 
 func (a *app) root() *cobra.Command {

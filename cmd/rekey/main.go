@@ -58,7 +58,10 @@ func usage(format string, args ...any) error {
 }
 
 func execute(ctx context.Context, args []string, std streams) int {
-	a := &app{streams: std}
+	return (&app{streams: std}).execute(ctx, args)
+}
+
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -80,6 +80,8 @@ type Env struct {
 	// Together runs independent calls side by side and returns their errors
 	// joined; tests that count calls run them in order.
 	Together func(calls ...func() error) error
+	// Person does by hand what no request can; nil: nobody is there.
+	Person Person
 }
 
 // Source tells where a secret came from, to be shown.

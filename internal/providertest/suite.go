@@ -29,6 +29,8 @@ type Harness struct {
 	Consumer   string            // settings as JSON; "" if it is none
 	Slots      []string          // that store or consumer hold in the simulated world
 	Login      string            // part of the path of its login, if it has one
+	World      func(*sim.State)  // what the simulated world holds besides; nil: nothing
+	ByHand     bool              // a person stands in for credentials
 	Sections   []string          // headings that doc.md must have, besides the usual ones
 }
 
@@ -42,9 +44,10 @@ type cast struct {
 
 // env is what a vendor gets: one network, one source of values.
 func env(network http.RoundTripper, now func() time.Time, value func(name string) (string, bool), calls *[]vendorhttp.Call, together func(...func() error) error) provider.Env {
+	observe := func(c vendorhttp.Call) { *calls = append(*calls, c) }
 	return provider.Env{
-		Transport: network, Now: now, Together: together,
-		Observe: func(c vendorhttp.Call) { *calls = append(*calls, c) },
+		Transport: network, Now: now, Together: together, Observe: observe,
+		Person: sim.Person(network, now, observe),
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			for i, r := range refs {
 				if v, ok := value(strings.TrimPrefix(string(r), "env:")); ok {
@@ -112,6 +115,9 @@ type bench struct {
 func (h Harness) bench() *bench {
 	b := &bench{h: h, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.now}), func() time.Time { return b.now })
+	if h.World != nil {
+		b.world.Look(h.World)
+	}
 	b.world.Sleep = func(d time.Duration) { b.now = b.now.Add(d) }
 	return b
 }

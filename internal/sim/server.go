@@ -10,15 +10,16 @@ import (
 	"strings"
 )
 
-// Vendors are the base paths: /cloudflare/client/v4, /infisical, /heroku and
-// /edge/<host>.
-var Vendors = []string{"cloudflare", "infisical", "heroku", "edge"}
+// Vendors are the base paths: /cloudflare/client/v4, /infisical, /heroku, /portal
+// and /edge/<host>.
+var Vendors = []string{"cloudflare", "infisical", "heroku", "portal", "edge"}
 
 // Hosts are the real addresses that a simulated run is led away from.
 var Hosts = map[string]string{
 	"api.cloudflare.com": "cloudflare",
 	"app.infisical.com":  "infisical",
 	"api.heroku.com":     "heroku",
+	PortalHost:           "portal",
 }
 
 // routes builds the handlers.
@@ -30,6 +31,7 @@ func (w *World) routes() {
 	w.cloudflareRoutes(w.mux["cloudflare"])
 	w.infisicalRoutes(w.mux["infisical"])
 	w.herokuRoutes(w.mux["heroku"])
+	w.portalRoutes(w.mux["portal"])
 	w.edgeRoutes(w.mux["edge"])
 }
 

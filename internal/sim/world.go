@@ -43,6 +43,7 @@ type State struct {
 	Edge       Edge                      `json:"edge"`
 	Infisical  Infisical                 `json:"infisical"`
 	Heroku     Heroku                    `json:"heroku"`
+	Portal     Portal                    `json:"portal,omitzero"`
 	Faults     []*Fault                  `json:"faults,omitempty"`
 	Outages    []Outage                  `json:"outages,omitempty"`
 	Calls      map[string]map[string]int `json:"calls"`  // to vendors, by endpoint
@@ -204,6 +205,11 @@ func (s *State) judge() {
 			for _, name := range s.Heroku.Uses {
 				if token, ok := p.Env[name]; ok && s.Heroku.bearer(token, s.At) == nil {
 					out[holder{a.Name, p.ID, name}] = "no live authorization has this token"
+				}
+			}
+			for _, name := range s.Portal.Uses {
+				if value, ok := p.Env[name]; ok && s.Portal.find(value) == nil {
+					out[holder{a.Name, p.ID, name}] = "no live key of the portal has this value"
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/provider/assisted"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sim"
@@ -53,6 +54,10 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 	}
 	if st.Opened.Spec.Issuer.Vendor == "heroku" {
 		s.endingOfAuthorization(w, st, bad)
+		return
+	}
+	if st.Opened.Spec.Issuer.Kind == assisted.KindKey {
+		s.endingByHand(w, st, bad)
 		return
 	}
 	if st.Closed.Ending == rotation.RefusedRun {
@@ -216,6 +221,11 @@ func secrets(w *sim.State) map[string]string {
 	for _, list := range [][]*sim.Authorization{w.Heroku.Authorizations, w.Heroku.Revoked} {
 		for _, a := range list {
 			out["the token of "+a.Description] = a.Token
+		}
+	}
+	for _, list := range [][]*sim.PortalKey{w.Portal.Keys, w.Portal.Ended} {
+		for _, k := range list {
+			out["the key "+k.Name] = k.Value
 		}
 	}
 	for t := range w.Infisical.Access {

@@ -32,6 +32,8 @@ type Stage struct {
 	Before func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
 	// Confirm is what a person would do; default: confirms.
 	Confirm func(context.Context, rotation.Ask) (string, error)
+	// Person does by hand what is asked; default: does it in the simulated portal.
+	Person provider.Person
 	// Sources of secrets, over the world's own environment.
 	Env map[string]string
 
@@ -106,7 +108,7 @@ func (s *Stage) env() provider.Env {
 		return v, ok && set && v != ""
 	}
 	return provider.Env{
-		Transport: s, Now: s.Clock.Now, Together: InOrder,
+		Transport: s, Now: s.Clock.Now, Together: InOrder, Person: s.person(),
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			for i, r := range refs {
 				if v, ok := lookup(string(r)); ok {
@@ -133,6 +135,13 @@ func (s *Stage) env() provider.Env {
 			return "", fmt.Errorf("none of %v is set", t)
 		},
 	}
+}
+
+func (s *Stage) person() provider.Person {
+	if s.Person != nil {
+		return s.Person
+	}
+	return sim.Person(s, s.Clock.Now, nil)
 }
 
 // InOrder runs calls one after the other and joins their errors.

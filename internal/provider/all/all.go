@@ -3,6 +3,7 @@ package all
 
 import (
 	"rekey/internal/provider"
+	"rekey/internal/provider/assisted"
 	"rekey/internal/provider/cloudflare"
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
@@ -11,6 +12,7 @@ import (
 // Vendors returns the descriptor of every vendor, by name in order.
 func Vendors() []provider.Descriptor {
 	return []provider.Descriptor{
+		assisted.Descriptor,
 		cloudflare.Descriptor,
 		heroku.Descriptor,
 		infisical.Descriptor,

@@ -1,0 +1,40 @@
+package provider
+
+import (
+	"context"
+
+	"rekey/internal/secret"
+)
+
+// Want is what is wanted of a person.
+type Want string
+
+// What a person can be asked for.
+const (
+	WantLook   Want = "look"   // which generations are live? Answer.Names
+	WantMake   Want = "make"   // make one with this name and hand it over: Answer.Bundle
+	WantEnd    Want = "end"    // end the one with this name: Answer.Yes once it is done
+	WantListed Want = "listed" // is the one with this name still, or already, there? Answer.Yes
+	WantWhich  Want = "which"  // which of Among is stored and in use? Answer.Names, one or none
+)
+
+// Task is what only a person can do or see, in a portal that Rekey cannot reach.
+type Task struct {
+	Want   Want
+	Name   string   // of the generation; "" where none is meant
+	Link   string   // where it is done
+	Steps  []string // how it is done, in order
+	Fields []string // WantMake: what is handed over, by name; all of it is hidden while typed
+	Among  []string // WantWhich
+}
+
+// Answer is what came of a task.
+type Answer struct {
+	Names  []string
+	Bundle secret.Bundle
+	Yes    bool
+}
+
+// Person carries out a task. One call is one attempt; it ends with ctx. Giving
+// up is an answer (an empty bundle, no Yes), an error means that nobody answered.
+type Person func(ctx context.Context, t Task) (Answer, error)
