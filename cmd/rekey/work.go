@@ -63,7 +63,7 @@ func (a *app) prepare(config *sop.Config, spec sop.Spec) (*work, error) {
 	w.env = provider.Env{
 		Transport: transport, Now: a.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
-		Person: w.person,
+		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.stored
 	if w.crew, err = wire.Open(spec, config.Vendors, w.env); err != nil {

@@ -80,8 +80,20 @@ type Env struct {
 	// Together runs independent calls side by side and returns their errors
 	// joined; tests that count calls run them in order.
 	Together func(calls ...func() error) error
+	// Urgent leaves nothing of a vendor's rate limit to others: an emergency.
+	Urgent bool
 	// Person does by hand what no request can; nil: nobody is there.
 	Person Person
+}
+
+// Pace is how a client shares the vendor's rate limit: looking leaves so many
+// calls, unless it is urgent; so many come back each second where the vendor does
+// not say when (0: it does).
+func (e Env) Pace(reserve int, perSecond float64) *vendorhttp.Pace {
+	if e.Urgent {
+		return nil
+	}
+	return &vendorhttp.Pace{Reserve: reserve, PerSecond: perSecond}
 }
 
 // Source tells where a secret came from, to be shown.

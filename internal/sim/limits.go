@@ -49,7 +49,7 @@ func (s *State) limited(rw http.ResponseWriter, vendor string) bool {
 	header := rw.Header()
 	switch vendor {
 	case "cloudflare":
-		header.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, int(b.Left), max(wait, 0)))
+		header.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, int(b.Left), int(math.Ceil((l.size-b.Left)/rate))))
 		header.Set("Ratelimit-Policy", `"default";q=1200;w=300`)
 	case "heroku":
 		header.Set("RateLimit-Remaining", strconv.Itoa(int(b.Left)))

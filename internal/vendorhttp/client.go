@@ -51,6 +51,8 @@ type Client struct {
 	Explain func(status int, body []byte) (class cred.Class, code, why string)
 	// Observe is told of every request after it was made; nil: nobody.
 	Observe func(Call)
+	// Pace leaves a part of the vendor's rate limit to changes; nil: none.
+	Pace *Pace
 }
 
 // Request is one request.
@@ -88,6 +90,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 // Raw sends one request once and returns whatever was answered: for probes,
 // where a refusal is an answer.
 func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
+	if err := c.Pace.holds(c, r); err != nil {
+		return nil, err
+	}
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout
@@ -110,6 +115,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Why: transportWords(ctx, err), Err: contextError(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
+	c.Pace.learns(resp.Header, c.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	c.observe(r, resp.StatusCode, start)
 	switch {

@@ -30,6 +30,11 @@ type apiError struct {
 	Code int `json:"code"`
 }
 
+// inUse: what is to be deleted is still named by a rule.
+const inUse = 12139
+
+var codeInUse = strconv.Itoa(inUse)
+
 // codes is the part of Cloudflare's unpublished table that is known
 // (cloudflare.md §4). Only what stands here is ever shown: the vendor's own
 // messages may quote what was sent.
@@ -48,7 +53,7 @@ var codes = map[int]struct {
 	9999:  {cred.Refused, "the account has no Zero Trust organisation"},
 	7003:  {cred.Absent, "no such account or object: is the account id right?"},
 	7000:  {cred.Absent, "no such account or object: is the account id right?"},
-	12139: {cred.Refused, "a policy, group or SCIM configuration still names this token"},
+	inUse: {cred.Refused, "a policy, group or SCIM configuration still names this token"},
 }
 
 func explain(status int, body []byte) (cred.Class, string, string) {

@@ -2,7 +2,10 @@ package cloudflare
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"rekey/internal/cred"
@@ -104,5 +107,30 @@ func (t *tokens) Revoke(ctx context.Context, h cred.Handle) error {
 		return &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
 	}
 	_, err := call(ctx, t.api, vendorhttp.Request{Op: op, Method: http.MethodDelete, Path: t.path("service_tokens", h.ID)}, nil)
-	return err
+	return t.withUsers(ctx, h, err)
+}
+
+// withUsers adds to a refused delete who still names the token: the answer does
+// not tell (12139), and no endpoint does (cloudflare.md §2.2).
+func (t *tokens) withUsers(ctx context.Context, h cred.Handle, err error) error {
+	refused, ok := errors.AsType[*cred.Error](err)
+	if !ok || refused.Code != codeInUse {
+		return err
+	}
+	seen, looked := t.Places(ctx)
+	if looked != nil {
+		return err // the refusal is what matters, and it is certain
+	}
+	var users []string
+	for _, p := range seen.Places {
+		if p.NamesAny(h) {
+			users = append(users, fmt.Sprintf("%s %q", p.Kind, p.Name))
+		}
+	}
+	if len(users) > 0 {
+		refused.Why += ": " + strings.Join(users, ", ")
+	} else {
+		refused.Why += ", and it is none that Rekey can see: look at zones that rekey.yaml does not name, and at SCIM"
+	}
+	return refused
 }

@@ -26,6 +26,13 @@ import (
 //go:embed doc.md
 var doc string
 
+// reserve is how many calls of the account's pool of 4,500 an hour looking leaves
+// to changes and to others; 75 come back a minute (heroku-and-consumers.md §1).
+const (
+	reserve = 50
+	refill  = 75.0 / 60
+)
+
 // DefaultBase is the Platform API.
 const DefaultBase = "https://api.heroku.com"
 
@@ -111,7 +118,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
 	p.api = &vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain,
+		Observe: env.Observe, Explain: explain, Pace: env.Pace(reserve, refill),
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
 			token, source, err := p.token(ctx)
 			if err != nil {
