@@ -55,6 +55,8 @@ var topics = map[string]string{
 	rotation.CheckFalse:      "A check of the procedure is not true before anything was changed. An expired cookie or a renamed site looks like this.",
 	"strategy":               "How a credential is replaced. replace: a second generation beside the first, then the first is retired. roll with grace: the same handle gets a new secret, and the old one lives on by a clock. roll at once: the old secret is dead with the first step. The issuer's capability sheet says which are possible; the plan shows the point of no return of each.",
 	rotation.NoStrategy:      "The issuer cannot do what rekey.yaml asks for under issuer.strategy.",
+	rotation.SelfRoll:        "This is the token by which Rekey itself works. Rolling it ends its value with the answer that carries the next one: were that answer lost, nobody could get in any more. With replace a second one is made and proven before this one ends.",
+	"assisted":               "A vendor whose credentials only a person can make, in a portal. Rekey gives the name, the link and the instructions, takes the value from a hidden prompt or from stdin, and does everything else by itself. A person's word is no proof: the protected address is asked.",
 	rotation.GraceRunning:    "The token was rolled before, and the secret before its present one still works for a while. Rolling again would end that secret, which somebody may still use.",
 	rotation.NotSeen:         "Something that a run needs could not be looked at: the message says which vendor refused or did not answer. Nothing is begun on half a picture.",
 	rotation.PlanChanged:     "The world or rekey.yaml is not as it was when the plan was made. What was reviewed is not what would be done.",
