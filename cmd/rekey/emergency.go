@@ -40,7 +40,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			if err != nil {
 				return exit{exitUsage, err}
 			}
-			if err := a.canConfirm(spec.Name, f.confirm); err != nil {
+			if err := a.canConfirm("revoke", spec.Name, f.confirm); err != nil {
 				return err
 			}
 			spec.Purpose, spec.Target = sop.ToRevoke, generation

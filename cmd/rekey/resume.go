@@ -61,6 +61,9 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 		}
 		spec = spec.ForRehearsal()
 	}
+	if run.Purpose == sop.ToRevoke || run.Purpose == sop.ToDelete {
+		spec.Purpose = run.Purpose // nothing of a rate limit is left to others
+	}
 	w, err := a.prepare(config, spec)
 	if err != nil {
 		return err

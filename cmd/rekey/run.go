@@ -94,7 +94,7 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	if reviewed != nil {
 		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
 	}
-	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
+	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm("run", spec.Name, f.confirm)); err != nil {
 		return err
 	}
 	if f.afterRevoke {
@@ -134,12 +134,12 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 }
 
 // canConfirm refuses early what could not be finished.
-func (a *app) canConfirm(name, confirm string) error {
+func (a *app) canConfirm(command, name, confirm string) error {
 	switch {
 	case confirm != "" && confirm != name:
 		return usage("--confirm says %s, but this is %s", confirm, name)
 	case confirm == "" && !terminal(a.in):
-		return usage("nobody can be asked here, and the last step cannot be undone\n  next  rekey run %s --confirm %s", name, name)
+		return usage("nobody can be asked here, and it does what cannot be undone\n  next  rekey %s %s --confirm %s", command, name, name)
 	}
 	return nil
 }

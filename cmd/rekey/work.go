@@ -53,6 +53,20 @@ func (w *work) close() {
 
 // prepare opens everything for one credential. Nothing of it touches a vendor.
 func (a *app) prepare(config *sop.Config, spec sop.Spec) (*work, error) {
+	w, err := a.surround(config, spec)
+	if err != nil {
+		return nil, err
+	}
+	if w.crew, err = wire.Open(spec, config.Vendors, w.env); err != nil {
+		w.close()
+		return nil, exit{exitUsage, err}
+	}
+	w.closes = append(w.closes, func() { w.crew.Close(context.Background()) })
+	return w, nil
+}
+
+// surround opens what is not a vendor: network, references, journal, key.
+func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 	w := &work{app: a, config: config, spec: spec, calls: map[string]int{}}
 	transport, lookup, err := w.surroundings()
 	if err != nil {
@@ -66,12 +80,6 @@ func (a *app) prepare(config *sop.Config, spec sop.Spec) (*work, error) {
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.stored
-	if w.crew, err = wire.Open(spec, config.Vendors, w.env); err != nil {
-		w.close()
-		return nil, exit{exitUsage, err}
-	}
-	w.closes = append(w.closes, func() { w.crew.Close(context.Background()) })
-
 	dir := a.journalDir(config)
 	j, err := journal.Open(dir)
 	if err != nil {

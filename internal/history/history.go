@@ -42,6 +42,10 @@ func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) 
 	if err != nil {
 		return nil, err
 	}
+	return decoded(entries)
+}
+
+func decoded(entries []journal.Entry) ([]rotation.Event, error) {
 	out := make([]rotation.Event, 0, len(entries))
 	for _, en := range entries {
 		e := rotation.Event{At: en.At, Run: en.Run, Kind: rotation.Kind(en.Kind)}
@@ -51,6 +55,17 @@ func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) 
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// Generations returns what the journal remembers of a credential's generations,
+// oldest first.
+func (b Book) Generations(ctx context.Context, credential string) ([]rotation.Generation, error) {
+	entries, err := b.J.Of(ctx, credential, string(rotation.KindPlanned), string(rotation.KindOutcome))
+	if err != nil {
+		return nil, err
+	}
+	events, err := decoded(entries)
+	return rotation.Generations(events), err
 }
 
 // State returns what a run amounts to.

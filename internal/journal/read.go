@@ -50,20 +50,36 @@ func (j *Journal) Run(ctx context.Context, run string) ([]Entry, error) {
 	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 ORDER BY seq`, run)
 }
 
+// Of returns the entries of some kinds about one subject, of all runs, in order.
+func (j *Journal) Of(ctx context.Context, subject string, kinds ...string) ([]Entry, error) {
+	in, args := numbered(2, kinds)
+	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE subject = $1 AND kind IN (`+in+`) ORDER BY seq`, append([]any{subject}, args...)...)
+}
+
+// Latest returns the newest entry of a kind about each subject, in order.
+func (j *Journal) Latest(ctx context.Context, kind string) ([]Entry, error) {
+	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE seq IN (SELECT MAX(seq) FROM entries WHERE kind = $1 GROUP BY subject) ORDER BY seq`, kind)
+}
+
+// numbered makes the placeholders of a list, from the n-th on.
+func numbered(n int, texts []string) (list string, args []any) {
+	for i, t := range texts {
+		if i > 0 {
+			list += ", "
+		}
+		list += fmt.Sprintf("$%d", n+i)
+		args = append(args, t)
+	}
+	return list, args
+}
+
 // Last returns the newest entry, the zero Entry if there is none.
 func (j *Journal) Last(ctx context.Context) (Entry, error) { return head(ctx, j.db) }
 
 // Kinds returns the entries of some kinds, of all runs, in order.
 func (j *Journal) Kinds(ctx context.Context, kinds ...string) ([]Entry, error) {
-	query, args := `SELECT `+columns+` FROM entries WHERE kind IN (`, []any{}
-	for i, k := range kinds {
-		if i > 0 {
-			query += ", "
-		}
-		query += fmt.Sprintf("$%d", i+1)
-		args = append(args, k)
-	}
-	return j.collect(ctx, query+`) ORDER BY seq`, args...)
+	in, args := numbered(1, kinds)
+	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE kind IN (`+in+`) ORDER BY seq`, args...)
 }
 
 func (j *Journal) collect(ctx context.Context, query string, args ...any) ([]Entry, error) {

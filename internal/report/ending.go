@@ -24,6 +24,8 @@ func Ending(st *rotation.State, s Style, now time.Time) string {
 	switch st.Closed.Ending {
 	case rotation.Revoked:
 		return revokedText(st, s)
+	case rotation.Repaired:
+		return repairedText(st, s)
 	case rotation.Rehearsed:
 		return rehearsedText(st, s)
 	}

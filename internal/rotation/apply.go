@@ -90,7 +90,7 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 		s.Keep = *o.Keep
 	}
 	switch st.Verb {
-	case Create, Roll:
+	case Create, Roll, Take:
 		s.created(o, at)
 	case Sweep:
 		s.swept(p, o)

@@ -29,6 +29,8 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 	switch spec.Purpose {
 	case sop.ToRevoke, sop.ToDelete:
 		return compileRevoke(spec, seen, can, run)
+	case sop.ToRepair:
+		return compileRepair(spec, seen, can, run)
 	case sop.ToRehearse:
 		return compileRehearsal(spec, seen, can, run)
 	}

@@ -134,6 +134,7 @@ const (
 	// Runs for another purpose end well in their own words.
 	Revoked   Ending = "revoked"
 	Rehearsed Ending = "rehearsed"
+	Repaired  Ending = "repaired"
 )
 
 // Closed ends a run.

@@ -170,6 +170,8 @@ func (s *State) ending() *Closed {
 		return &Closed{Ending: Revoked, Why: s.Opened.Reason, Record: s.record("revoke")}
 	case Rehearse:
 		return &Closed{Ending: Rehearsed, Record: s.record("rehearse")}
+	case Repair:
+		return &Closed{Ending: Repaired, Current: &s.Plan.Old, Record: s.record("repair")}
 	}
 	return &Closed{Ending: Rotated, Current: s.Made.Handle, Record: s.record("rotate")}
 }

@@ -20,6 +20,7 @@ type Observation struct {
 	Checks    []CheckSeen    `json:"checks"`
 	Sources   []string       `json:"sources,omitempty"` // which references gave the vendors' credentials
 	Advice    []string       `json:"advice,omitempty"`  // worth knowing, for people
+	Whole     bool           `json:"whole,omitempty"`   // the place that counts holds a complete bundle
 	Unseen    []string       `json:"unseen,omitempty"`  // what could not be seen and does not stop an emergency
 }
 
@@ -60,6 +61,7 @@ type ConsumerSeen struct {
 	Units    int           `json:"units"`
 	Notes    []string      `json:"notes,omitempty"`
 	Problems []string      `json:"problems,omitempty"`
+	Holds    string        `json:"holds,omitempty"` // id of the live generation that it holds itself, where that is not what the store holds
 }
 
 // GateSeen is a protected place, asked without and with a wrong credential.

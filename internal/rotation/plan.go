@@ -37,6 +37,7 @@ const (
 	Sweep     Verb = "sweep"     // nothing else that this run has made is left
 	Pause     Verb = "pause"     // let time pass, with both generations live
 	Denied    Verb = "denied"    // the gate turns away the one that was taken away
+	Take      Verb = "take"      // take what the source of a repair holds
 	Gone      Verb = "gone"      // the issuer lists it no more, or as switched off
 )
 
@@ -55,7 +56,7 @@ const (
 // Effect reports whether the verb changes something outside.
 func (v Verb) Effect() bool {
 	switch v {
-	case Validate, Settle, Check, Quiet, Pause, Confirm, Resettle, Denied, Gone:
+	case Validate, Settle, Check, Quiet, Pause, Confirm, Resettle, Denied, Gone, Take:
 		return false
 	}
 	return true
@@ -110,7 +111,7 @@ func (p *Plan) Maker() string {
 	switch p.Strategy {
 	case Replace, Rehearse:
 		return string(Create)
-	case Revoke:
+	case Revoke, Repair:
 		return "" // makes nothing
 	}
 	return string(Roll)

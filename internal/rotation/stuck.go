@@ -22,6 +22,8 @@ func (s *State) Live() []string {
 	switch s.Plan.Strategy {
 	case Revoke:
 		return s.liveRevoked()
+	case Repair:
+		return s.liveRepaired()
 	case Rehearse:
 		return []string{"the one in use is as it was", s.newIs(), s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
 	case RollWithGrace, RollAtOnce:

@@ -38,7 +38,11 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 	if verdict != cred.Accepted {
 		return failed(cred.Waiting, "%s (%s)", verdict, detail)
 	}
-	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the new one: " + detail}}
+	which := "the new one: "
+	if r.state.Plan.Strategy == rotation.Repair {
+		which = "the gate lets it in: "
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + detail}}
 }
 
 // confirmGone asks the gate with the old and with the new credential: a gate

@@ -21,11 +21,14 @@ func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
 		return b, nil
 	}
 	spec := r.state.Plan.Spec
+	if r.state.Plan.Strategy == rotation.Repair && spec.Target != "" {
+		return r.retaken(ctx)
+	}
 	held, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
 	if err != nil {
 		return nil, err
 	}
-	b = r.assemble(spec, func(s sop.Slot) (secret.Value, bool) {
+	b = assemble(spec.Store, spec.Issuer.Fields, func(s sop.Slot) (secret.Value, bool) {
 		h := held[s.Name]
 		return h.Value, r.Keyer.Of(h.Value) == r.state.Expected(spec.Store.Key, s.Name)
 	})
@@ -58,7 +61,7 @@ func (r *Runner) oldBundle(ctx context.Context) (secret.Bundle, error) {
 		seen[s.Slot] = s
 	}
 	var history error
-	b = r.assemble(plan.Spec, func(s sop.Slot) (secret.Value, bool) {
+	b = assemble(plan.Spec.Store, plan.Spec.Issuer.Fields, func(s sop.Slot) (secret.Value, bool) {
 		was := seen[s.Name]
 		if !was.Present {
 			return secret.Value{}, false
@@ -88,9 +91,9 @@ func (r *Runner) oldBundle(ctx context.Context) (secret.Bundle, error) {
 
 // assemble puts a bundle together from slots that hold one field alone; nil if a
 // field is missing.
-func (r *Runner) assemble(spec sop.Spec, value func(sop.Slot) (secret.Value, bool)) secret.Bundle {
+func assemble(p sop.Place, fields []string, value func(sop.Slot) (secret.Value, bool)) secret.Bundle {
 	b := secret.Bundle{}
-	for _, s := range spec.Store.Slots {
+	for _, s := range p.Slots {
 		field, alone := s.Template.Alone()
 		if !alone || b[field].Present() {
 			continue
@@ -99,7 +102,7 @@ func (r *Runner) assemble(spec sop.Spec, value func(sop.Slot) (secret.Value, boo
 			b[field] = v
 		}
 	}
-	if !b.Complete(spec.Issuer.Fields) {
+	if !b.Complete(fields) {
 		return nil
 	}
 	return b

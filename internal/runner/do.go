@@ -52,6 +52,8 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return fromError(err)
 	}
 	switch a.Step.Verb {
+	case rotation.Take:
+		return r.take(ctx)
 	case rotation.Create:
 		return r.create(ctx, a)
 	case rotation.Roll:

@@ -69,6 +69,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		calls = append(calls, aside(func() (err error) { seen.Gates[i], err = r.gate(ctx, p); return err }))
 	}
 	for i, c := range spec.Verify {
+		if spec.Purpose == sop.ToRepair {
+			continue // what has drifted cannot be true now
+		}
 		calls = append(calls, aside(func() error {
 			class, detail, err := r.Roles.Checker.Check(ctx, c, time.Time{})
 			seen.Checks[i] = rotation.CheckSeen{URL: c.Title(), Class: class, Detail: detail}
@@ -80,7 +83,10 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 	}
 
 	b := r.inUse(spec, stored)
-	if b != nil {
+	if spec.Purpose == sop.ToRepair {
+		b = r.taken(spec, stored, snapshots)
+	}
+	if seen.Whole = spec.Purpose == sop.ToRepair && b != nil; b != nil {
 		owner, err := r.Roles.Issuer.Owner(ctx, b, seen.Issuer.Live)
 		if err != nil {
 			return seen, err
@@ -143,7 +149,7 @@ func history(err error) (string, error) {
 // name if that is complete, otherwise by whichever names are.
 func (r *Runner) inUse(spec sop.Spec, stored map[string]provider.Held) secret.Bundle {
 	from := func(use func(sop.Slot) bool) secret.Bundle {
-		return r.assemble(spec, func(s sop.Slot) (secret.Value, bool) { return stored[s.Name].Value, use(s) })
+		return assemble(spec.Store, spec.Issuer.Fields, func(s sop.Slot) (secret.Value, bool) { return stored[s.Name].Value, use(s) })
 	}
 	if b := from(func(s sop.Slot) bool { return s.For == spec.Name }); b != nil {
 		return b

@@ -30,7 +30,7 @@ type Spec struct {
 	// What this run is for, and which generation it means; set by the command,
 	// never by rekey.yaml.
 	Purpose Purpose `json:"purpose,omitempty"`
-	Target  string  `json:"target,omitempty"` // name or id; "": the one in use
+	Target  string  `json:"target,omitempty"` // name or id; "": the one in use. Of a repair: key of the place that is right; "": the store
 }
 
 // Purpose of a run.
@@ -41,6 +41,7 @@ const (
 	ToRevoke    Purpose = "revoke"       // an emergency: switch it off now
 	ToDelete    Purpose = "delete"       // an emergency: end it for good now
 	ToRehearse  Purpose = "rehearse"     // practise on a throwaway credential
+	ToRepair    Purpose = "repair"       // give places that have drifted what the source holds
 	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers are dark already
 )
 

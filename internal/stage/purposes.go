@@ -23,6 +23,10 @@ func (s *Stage) judgePurpose(w *sim.State, st *rotation.State, bad func(string, 
 	if st.Stuck != nil && (len(st.Stuck.Live) == 0 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "") {
 		bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
 	}
+	if st.Opened.Spec.Purpose == sop.ToRepair {
+		judgeRepair(w, st, bad)
+		return
+	}
 	if len(w.Heroku.Apps[0].Releases) != 1 || stored(w, "UNRELATED") != "not ours" {
 		bad("a consumer or a slot of others was written")
 	}

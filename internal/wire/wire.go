@@ -32,7 +32,12 @@ func (c *Crew) Close(ctx context.Context) {
 // Open opens every vendor of the spec once, and asks each for its role.
 func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew, error) {
 	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
-	c := o.crew
+	return o.open(spec)
+}
+
+// open asks each vendor of the spec for its role.
+func (o *opener) open(spec sop.Spec) (*Crew, error) {
+	env, c := o.env, o.crew
 	c.Roles.Consumers = map[string]provider.Consumer{}
 	c.Can.Calls = map[string]string{}
 	c.Roles.Checker = httpcheck.New(env)

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/screen"
+	"rekey/internal/sop"
+)
+
+func (a *app) repairCommand() *cobra.Command {
+	var f runFlags
+	var from string
+	var only bool
+	c := &cobra.Command{
+		Use: "repair NAME", Short: "Give every place that has drifted what the store holds",
+		Long: `Give every place that has drifted what the store holds, or what the place named by
+--from holds. It looks first, proves at the gate that what it is about to spread is
+let in, and asks for the credential's name before it writes.
+
+rekey drift tells what disagrees, and which repair mends it.`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error { return a.repair(c.Context(), args[0], from, only, f) },
+	}
+	c.Flags().StringVar(&from, "from", "", "the consumer that is right, by its key (heroku:my-app), instead of the store")
+	c.Flags().BoolVar(&only, "plan", false, "show what would be written, and write nothing")
+	c.Flags().StringVar(&f.confirm, "confirm", "", "the credential's name, for scripts")
+	c.Flags().StringVar(&f.reason, "reason", "", "why, for the record")
+	c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
+	return c
+}
+
+func (a *app) repair(ctx context.Context, name, from string, only bool, f runFlags) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	spec, err := config.Spec(name)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	keys := []string{}
+	for _, c := range spec.Consumers {
+		keys = append(keys, c.Key)
+	}
+	if from == spec.Store.Key {
+		from = ""
+	}
+	if from != "" && !slices.Contains(keys, from) {
+		return usage("--from wants a consumer of %s: %s", name, strings.Join(keys, ", "))
+	}
+	spec.Purpose, spec.Target = sop.ToRepair, from
+	plan, err := a.planRepair(ctx, config, spec)
+	if err != nil || plan == nil {
+		return err
+	}
+	if only {
+		if a.json {
+			return a.printJSON(plan)
+		}
+		a.print("%s", report.Plan(plan, a.style(a.out), a.now()))
+		a.print("\n  next  rekey repair %s%s\n", name, fromFlag(from))
+		return nil
+	}
+	if err := a.canConfirm("repair", name, f.confirm); err != nil {
+		return err
+	}
+	if !a.json && f.confirm == "" {
+		_, _ = fmt.Fprintf(a.err, "%s\n", report.Plan(plan, a.style(a.err), a.now()))
+	}
+	return a.open(ctx, config, spec, f, nil)
+}
+
+func fromFlag(from string) string {
+	if from == "" {
+		return ""
+	}
+	return " --from " + from
+}
+
+// planRepair looks and compiles. No plan and no error means that nothing has
+// drifted, which is said.
+func (a *app) planRepair(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, error) {
+	w, err := a.prepare(config, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	seen, problems := w.runner(screen.Quiet{}).Observe(ctx, spec)
+	if problems != nil {
+		return nil, exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey drift %s", joinLines(runner.Problems(problems)), spec.Name)}
+	}
+	plan, refusals := rotation.Compile(spec, seen, w.crew.Can, runID())
+	switch {
+	case len(refusals) == 0:
+		return &plan, nil
+	case refusals[0].Code == rotation.NothingAstray:
+		if a.json {
+			return nil, a.printJSON(map[string]any{"credential": spec.Name, "drifted": false})
+		}
+		a.print("%s %s: %s; nothing is to be done\n", a.style(a.out).Good("✓"), spec.Name, refusals[0].What)
+		return nil, nil
+	case a.json:
+		_ = a.printJSON(map[string]any{"credential": spec.Name, "refusals": refusals})
+	default:
+		a.print("%s", report.Refusals(spec.Name, refusals, a.style(a.out)))
+	}
+	return nil, exit{exitFailed, nil}
+}

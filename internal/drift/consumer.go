@@ -1,0 +1,99 @@
+package drift
+
+import (
+	"slices"
+	"strings"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+)
+
+// consumer: does it hold what the store holds, and if not, what?
+func (c *comparison) consumer(k *rotation.ConsumerSeen) {
+	astray, missing := split(k.Slots)
+	if len(missing) > 0 {
+		c.add(Missing, k.Key, missing, c.repair(), "%s has no %s", k.Key, strings.Join(missing, ", "))
+	}
+	if len(astray) == 0 {
+		return
+	}
+	slots := names(astray)
+	list := strings.Join(slots, ", ")
+	if i := slices.IndexFunc(astray, func(s rotation.SlotSeen) bool { return s.From != "" }); i >= 0 {
+		c.add(Revived, k.Key, slots, c.repair(), "%s: %s brought an earlier value back into %s%s", k.Key, astray[i].From, list, c.remembered(k.Key, astray))
+		return
+	}
+	if h, ok := c.live(k.Holds); ok && k.Holds != c.seen.Issuer.Owner {
+		c.ahead(k, h, slots)
+		return
+	}
+	if g := c.oneOf(k.Key, astray); g != nil {
+		if h, ok := c.live(g.Handle.ID); ok && g == c.latest() {
+			c.add(Ahead, k.Key, slots, c.repair(), "the store was given another one, and %s still holds %s in %s", k.Key, h.Name, list)
+			return
+		}
+		c.add(Revived, k.Key, slots, c.repair(), "%s holds %s in %s", k.Key, name(*g), list)
+		return
+	}
+	if c.oneName(k.Key, slots) && len(slots) < len(k.Slots)-len(missing) {
+		c.add(Names, k.Key, slots, c.repair(), "%s holds different generations under its names: %s does not agree with the rest", k.Key, list)
+		return
+	}
+	c.add(Changed, k.Key, slots, c.repair(), "%s holds something in %s that neither the store nor the journal knows", k.Key, list)
+}
+
+// ahead: the consumer holds a live generation of its own.
+func (c *comparison) ahead(k *rotation.ConsumerSeen, h cred.Handle, slots []string) {
+	if g := c.latest(); g != nil && g.Handle.ID == h.ID {
+		c.add(Ahead, k.Key, slots, c.repair(), "the store was given another one, and %s still holds %s, which is live", k.Key, h.Name)
+		return
+	}
+	then := c.repair() + " --from " + k.Key
+	if _, ok := c.live(c.seen.Issuer.Owner); ok {
+		then += "   (or the other way round: " + c.repair() + ")"
+	}
+	c.add(Behind, k.Key, slots, then, "%s holds %s, which is live, and the store holds another", k.Key, h.Name)
+}
+
+// latest is the generation that the journal takes for the one in use.
+func (c *comparison) latest() *rotation.Generation {
+	for i := len(c.past) - 1; i >= 0; i-- {
+		if c.past[i].Ended.IsZero() {
+			return &c.past[i]
+		}
+	}
+	return nil
+}
+
+// oneOf returns the remembered generation that all the slots hold, or nil.
+func (c *comparison) oneOf(place string, slots []rotation.SlotSeen) *rotation.Generation {
+	var one *rotation.Generation
+	for _, s := range slots {
+		g := c.known(place, s)
+		if g == nil || one != nil && g != one {
+			return nil
+		}
+		one = g
+	}
+	return one
+}
+
+// oneName reports whether all the slots belong to one of the credential's names.
+func (c *comparison) oneName(key string, slots []string) bool {
+	of := ""
+	for _, p := range c.spec.Consumers {
+		if p.Key != key {
+			continue
+		}
+		for _, s := range p.Slots {
+			if !slices.Contains(slots, s.Name) {
+				continue
+			}
+			if of != "" && of != s.For {
+				return false
+			}
+			of = s.For
+		}
+	}
+	return of != ""
+}

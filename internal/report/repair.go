@@ -1,0 +1,76 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"rekey/internal/rotation"
+)
+
+// repairPlan shows what a repair would write, and over what.
+func repairPlan(p *rotation.Plan, s Style) string {
+	out := []string{
+		fmt.Sprintf("%s  %s", s.Bold(p.Spec.Name), s.Dim("repair: every place that has drifted gets what "+sourceOf(p)+" holds")), "",
+		"  " + s.Dim("is") + "  " + s.Name(p.Old.Name) + "  " + p.Old.ID, "",
+	}
+	out = append(out, stepLines(p, s)...)
+	out = append(out, "", s.Bold("What changes"))
+	out = append(out, indent(table(grouped(repairs(p, s)), 2), "  ")...)
+	if len(p.Costs) > 0 {
+		out = append(out, "", s.Bold("What it costs"))
+		out = append(out, indent(p.Costs, "  ")...)
+	}
+	out = append(out, "", s.Bold("Going back"), "  there is none from the first write on: what is overwritten here is what nobody should hold")
+	if len(p.Notes) > 0 {
+		out = append(out, "", s.Bold("Worth knowing"))
+		out = append(out, indent(p.Notes, "  ")...)
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+func sourceOf(p *rotation.Plan) string {
+	if p.Spec.Target != "" {
+		return p.Spec.Target
+	}
+	return p.Spec.Store.Key
+}
+
+// repairs lists every slot that gets another value.
+func repairs(p *rotation.Plan, s Style) [][]string {
+	var rows [][]string
+	tell := func(key string, slots []rotation.SlotSeen) {
+		for _, x := range slots {
+			if x.Present && x.Fingerprint == x.Expected {
+				continue
+			}
+			was := x.Fingerprint.Short()
+			if !x.Present {
+				was = "absent"
+			}
+			rows = append(rows, []string{s.Dim(key), x.Slot, was + " → " + x.Expected.Short()})
+		}
+	}
+	tell(p.Spec.Store.Key, p.Seen.Store.Slots)
+	for _, c := range p.Seen.Consumers {
+		tell(c.Key, c.Slots)
+	}
+	return rows
+}
+
+// repairedText tells what a repair wrote, and what proves that it is taken up.
+func repairedText(st *rotation.State, s Style) string {
+	out := []string{
+		fmt.Sprintf("%s  %s in %s", s.Good("repaired"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), "",
+		"  is   " + s.Name(st.Plan.Old.Name) + "  " + s.Dim(st.Plan.Old.ID), "",
+	}
+	out = append(out, indent(table(grouped(repairs(st.Plan, s)), 2), "  ")...)
+	out = append(out, "", "  "+s.Bold("Proof"))
+	for _, step := range st.Plan.Steps {
+		if pr := st.Steps[step.ID]; pr != nil && pr.Last != nil {
+			for _, e := range pr.Last.Evidence {
+				out = append(out, "  "+s.Good("✓")+" "+e)
+			}
+		}
+	}
+	return strings.Join(append(out, "", "  next    rekey drift "+st.Opened.Credential), "\n") + "\n"
+}

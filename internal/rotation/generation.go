@@ -1,0 +1,83 @@
+package rotation
+
+import (
+	"time"
+
+	"rekey/internal/cred"
+)
+
+// Generation is one generation of a credential as the journal remembers it.
+type Generation struct {
+	Handle cred.Handle
+	From   time.Time // when Rekey made it, or first saw it in use
+	Ended  time.Time // zero: as far as the journal knows it lives
+	// Prints are the fingerprints of every value made from it, by place and slot.
+	Prints map[string]map[string]cred.Fingerprint
+}
+
+// Generations reads from the events of a credential's runs, oldest first, which
+// generations there were and what each place held of them.
+func Generations(events []Event) []Generation {
+	var out []Generation
+	known := func(h cred.Handle, at time.Time) *Generation {
+		for i := len(out) - 1; i >= 0; i-- {
+			if out[i].Handle.ID == h.ID && out[i].Ended.IsZero() {
+				return &out[i]
+			}
+		}
+		out = append(out, Generation{Handle: h, From: at, Prints: map[string]map[string]cred.Fingerprint{}})
+		return &out[len(out)-1]
+	}
+	note := func(g *Generation, place string, slots []SlotSeen) {
+		for _, s := range slots {
+			if s.Present && s.Fingerprint == s.Expected {
+				g.print(place, s.Slot, s.Fingerprint)
+			}
+		}
+	}
+	runs := map[string]*Plan{}
+	for _, e := range events {
+		plan := runs[e.Run]
+		switch {
+		case e.Planned != nil:
+			runs[e.Run] = e.Planned
+			if e.Planned.Old.ID == "" || e.Planned.Old.ID != e.Planned.Seen.Issuer.Owner {
+				continue
+			}
+			g := known(e.Planned.Old, e.At)
+			note(g, e.Planned.Spec.Store.Key, e.Planned.Seen.Store.Slots)
+			for _, c := range e.Planned.Seen.Consumers {
+				note(g, c.Key, c.Slots)
+			}
+		case e.Outcome != nil && e.Outcome.Handle != nil && e.Outcome.Makes != nil && plan != nil && plan.Strategy != Rehearse:
+			if plan.Maker() == string(Roll) {
+				known(*e.Outcome.Handle, e.At).Ended = e.At // the same handle, another secret
+			}
+			g := known(*e.Outcome.Handle, e.At)
+			for place, slots := range e.Outcome.Makes {
+				for slot, fp := range slots {
+					g.print(place, slot, fp)
+				}
+			}
+		case e.Outcome != nil && e.Outcome.Class == cred.Done && plan != nil:
+			step, _ := plan.Step(e.Outcome.Step)
+			for i := range out {
+				ended := step.Verb == Delete && out[i].Handle.ID == plan.Old.ID
+				for _, id := range e.Outcome.Gone {
+					ended = ended || out[i].Handle.ID == id && plan.Maker() != string(Roll)
+				}
+				if ended && out[i].Ended.IsZero() {
+					out[i].Ended = e.At
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (g *Generation) print(place, slot string, fp cred.Fingerprint) {
+	if g.Prints[place] == nil {
+		g.Prints[place] = map[string]cred.Fingerprint{}
+	}
+	g.Prints[place][slot] = fp
+}

@@ -1,0 +1,139 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rekey/internal/cred"
+	"rekey/internal/sop"
+)
+
+// Repair gives every place that has drifted what the source holds: the store, or
+// a consumer that a person names. Nothing is made and nothing is ended.
+const Repair = "repair"
+
+// Reasons of a repair.
+const (
+	NothingAstray = "nothing-astray" // every place holds what it should
+	NoSource      = "no-source"      // what should be given to the others is not complete
+)
+
+// compileRepair lays out a repair. What a place holds now may be nowhere else, so
+// the first write is the point of no return, and a person confirms it.
+func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string) (Plan, []Refusal) {
+	var refusals []Refusal
+	refuse := func(code, then, what string, args ...any) {
+		refusals = append(refusals, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
+	}
+	source := spec.Store.Key
+	if spec.Target != "" {
+		source = spec.Target
+	}
+	old, ok := seen.handle(seen.Issuer.Owner)
+	switch {
+	case !seen.Whole:
+		refuse(NoSource, "repair from a place that holds it: rekey repair "+spec.Name+" --from KEY", "%s does not hold all of a credential", source)
+	case !ok:
+		refuse(NotIssued, "look for a place that holds a live one: rekey drift "+spec.Name, "%s lists no live %s to which what %s holds belongs: it would be given a dead one", spec.Issuer.Vendor, spec.Issuer.Kind, source)
+	case old.Disabled:
+		refuse(SwitchedOff, "switch it on again, or: rekey run "+spec.Name+" --after-revoke", "the generation that %s holds, %s, is switched off", source, old.Name)
+	}
+	for _, s := range seen.Store.Slots {
+		if s.Problem != "" && wrong(s) {
+			refuse(StoreUnwritable, "mend it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
+		}
+	}
+	for _, c := range seen.Consumers {
+		for _, s := range c.Slots {
+			if s.Problem != "" && wrong(s) {
+				refuse(ConsumerUnwell, "mend it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
+			}
+		}
+	}
+	gates(seen, refuse)
+	if len(refusals) > 0 {
+		return Plan{}, refusals
+	}
+	p := Plan{Version: PlanVersion, Strategy: Repair, Run: run, Spec: spec, Seen: seen, Old: old}
+	p.Seen.Issuer.Live = []cred.Handle{old}
+	p.Seen.Admission = AdmissionSeen{}
+	if !p.repair(can, source) {
+		return Plan{}, []Refusal{{Code: NothingAstray, What: "every place holds what " + source + " holds", Then: "nothing is to be done"}}
+	}
+	return p, nil
+}
+
+// wrong reports whether a slot does not hold what it should.
+func wrong(s SlotSeen) bool { return !s.Present || s.Fingerprint != s.Expected }
+
+// repair lays out: taken from the source, proven, written where it is missing,
+// settled, checked. It returns false if no place is astray.
+func (p *Plan) repair(can Capabilities, source string) bool {
+	var b builder
+	w := p.Spec.Timing
+	take := b.add(Step{Verb: Take, Target: source, Title: "take what " + source + " holds"})
+	proven := p.validate(&b, []string{take})
+	var written []string
+	if bad := astraySlots(p.Seen.Store.Slots); len(bad) > 0 {
+		written = append(written, b.add(Step{Verb: Store, Needs: proven, Within: w.Settle, Ask: true, Final: true,
+			Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
+			Change: fmt.Sprintf("%s: %s given the same as the others", p.Spec.Store.Key, strings.Join(bad, ", "))}))
+		p.Notes = append(p.Notes, "what the store holds now stays readable in its history")
+	}
+	stored := slices.Concat(proven, written)
+	for i, c := range p.Spec.Consumers {
+		bad := astraySlots(p.Seen.Consumers[i].Slots)
+		if len(bad) == 0 {
+			continue
+		}
+		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: stored, Ask: true, Final: true,
+			Title: fmt.Sprintf("propagate to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
+			Change: fmt.Sprintf("%s: one write; %s changes", c.Key, strings.Join(bad, ", "))})
+		written = append(written, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
+			Title: "settle: everything in " + c.Key + " runs on it"}))
+		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))
+		for _, s := range p.Seen.Consumers[i].Slots {
+			if s.Present && wrong(s) {
+				p.Notes = append(p.Notes, fmt.Sprintf("%s: %s holds %s now, which is overwritten and kept nowhere", c.Key, s.Slot, s.Fingerprint.Short()))
+			}
+		}
+		for _, n := range p.Seen.Consumers[i].Notes {
+			p.Notes = append(p.Notes, c.Key+": "+n)
+		}
+	}
+	p.checks(&b, written, "at the end")
+	p.Steps = b.steps
+	return len(written) > 0
+}
+
+func astraySlots(slots []SlotSeen) []string {
+	var out []string
+	for _, s := range slots {
+		if wrong(s) {
+			out = append(out, s.Slot)
+		}
+	}
+	return out
+}
+
+// liveRepaired tells what a repair has done so far.
+func (s *State) liveRepaired() []string {
+	out := []string{fmt.Sprintf("the one in use, %s (%s), is live", s.Plan.Old.Name, s.Plan.Old.ID)}
+	tell := func(key string, slots []SlotSeen, write string) {
+		switch {
+		case len(astraySlots(slots)) == 0:
+		case s.done(write):
+			out = append(out, key+" holds it")
+		case s.tried(write):
+			out = append(out, key+" may hold it, or still what it held")
+		default:
+			out = append(out, key+" holds what it held")
+		}
+	}
+	tell(s.Plan.Spec.Store.Key, s.Plan.Seen.Store.Slots, stepID(Store, ""))
+	for _, c := range s.Plan.Seen.Consumers {
+		tell(c.Key, c.Slots, stepID(Propagate, c.Key))
+	}
+	return out
+}

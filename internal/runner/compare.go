@@ -1,0 +1,111 @@
+package runner
+
+import (
+	"context"
+	"sync"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// Compare looks at issuer, store and every consumer, read-only, for what
+// disagrees; gates and checks are not asked. What could not be seen is told under
+// Unseen and leaves its part empty: no list (nil), no slots.
+func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observation {
+	seen := rotation.Observation{At: r.Clock.Now().UTC(), Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers))}
+	var mu sync.Mutex
+	aside := func(err error) {
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			seen.Unseen = append(seen.Unseen, Problems(err)...)
+		}
+	}
+	var stored map[string]provider.Held
+	snapshots := make([]provider.Snapshot, len(spec.Consumers))
+	calls := []func() error{
+		func() (err error) { seen.Issuer.Live, err = r.Roles.Issuer.List(ctx); aside(err); return nil },
+		func() (err error) {
+			stored, err = r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+			aside(err)
+			return nil
+		},
+	}
+	for i, c := range spec.Consumers {
+		calls = append(calls, func() (err error) {
+			snapshots[i], err = r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())
+			aside(err)
+			return nil
+		})
+	}
+	_ = r.Together(calls...) // each has told its own
+
+	b := r.inUse(spec, stored)
+	if stored != nil {
+		seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
+	}
+	for i, c := range spec.Consumers {
+		seen.Consumers[i].Key = c.Key
+		if s := snapshots[i]; s.Slots != nil {
+			seen.Consumers[i] = rotation.ConsumerSeen{
+				Key: c.Key, Slots: r.slotsSeen(c, s.Slots, b), Mark: s.Mark, Grace: s.Grace, Units: s.Units, Notes: s.Notes, Problems: s.Problems,
+			}
+		}
+	}
+	if seen.Issuer.Live == nil {
+		return seen
+	}
+	owner := func(b secret.Bundle) string {
+		if b == nil {
+			return ""
+		}
+		id, err := r.Roles.Issuer.Owner(ctx, b, seen.Issuer.Live)
+		if cred.ClassOf(err) != cred.Done {
+			aside(err)
+		}
+		return id
+	}
+	seen.Issuer.Owner = owner(b)
+	for i, c := range spec.Consumers {
+		if s := snapshots[i]; s.Slots != nil && astray(seen.Consumers[i].Slots) {
+			seen.Consumers[i].Holds = owner(r.heldBy(spec, c, s.Slots))
+		}
+	}
+	return seen
+}
+
+// astray reports whether some slot does not hold what it should.
+func astray(slots []rotation.SlotSeen) bool {
+	for _, s := range slots {
+		if s.Present && (s.Expected == "" || s.Fingerprint != s.Expected) {
+			return true
+		}
+	}
+	return false
+}
+
+// heldBy assembles the bundle that a consumer holds, by the credential's own name
+// if that is complete; nil if its slots do not tell every field.
+func (r *Runner) heldBy(spec sop.Spec, c sop.Place, held map[string]provider.Held) secret.Bundle {
+	for _, all := range []bool{false, true} {
+		b := secret.Bundle{}
+		for _, s := range c.Slots {
+			if !all && s.For != spec.Name {
+				continue
+			}
+			parts, ok := secret.Unrender(s.Template, held[s.Name].Value)
+			for field, v := range parts {
+				if ok && !b[field].Present() {
+					b[field] = v
+				}
+			}
+		}
+		if b.Complete(spec.Issuer.Fields) {
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package runner_test
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"rekey/internal/drift"
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/sop"
+	"rekey/internal/stage"
+)
+
+// compared returns what disagrees about the SOP's first credential.
+func compared(t *testing.T, s *stage.Stage) []drift.Finding {
+	t.Helper()
+	all, _, err := s.Compared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := all[vault]; len(f) > 0 && !strings.Contains(t.Name(), "not-seen") {
+		t.Errorf("%s has not drifted: %+v", vault, f)
+	}
+	return all[console]
+}
+
+// TestEveryKindOfDrift makes each disagreement in the simulated world, after a
+// rotation that the journal remembers, and looks whether it is told as what it
+// is, with the command that mends it; and that this command does mend it.
+func TestEveryKindOfDrift(t *testing.T) {
+	const app = "heroku:raxx-console-prod"
+	repair := "rekey repair " + console
+	for _, tt := range []struct {
+		kind    drift.Kind
+		told    string
+		command string
+		change  func(w *sim.State, old, live *sim.Token)
+	}{
+		{drift.Changed, "that neither the store nor the journal knows", repair, func(w *sim.State, _, _ *sim.Token) {
+			stage.Release(w.Heroku.Apps[0], w.At, map[string]string{console: "x:y", formerConsole: "x:y"})
+		}},
+		{drift.Revived, "which ended on 2026-11-23", repair, func(w *sim.State, old, _ *sim.Token) {
+			stage.Release(w.Heroku.Apps[0], w.At, map[string]string{console: pair(*old), formerConsole: pair(*old)})
+		}},
+		{drift.Revived, "release v43 (Rollback to v41 by ops@example.com) brought an earlier value back", repair, func(w *sim.State, _, _ *sim.Token) {
+			a := w.Heroku.Apps[0]
+			first := a.Releases[0]
+			a.Releases = append(a.Releases, &sim.Release{ID: first.ID, Version: 43, Status: "succeeded", Description: "Rollback to v41", CreatedAt: w.At, Vars: maps.Clone(first.Vars)})
+			for _, p := range a.Processes {
+				p.Env, p.Release = first.Vars, 43
+			}
+		}},
+		{drift.Names, "holds different generations under its names", repair, func(w *sim.State, _, _ *sim.Token) {
+			stage.Release(w.Heroku.Apps[0], w.At, map[string]string{formerConsole: "x:y"})
+		}},
+		{drift.Names, "than its other slots say", repair, func(w *sim.State, old, _ *sim.Token) {
+			stage.Put(w, formerConsole, old.Secret)
+		}},
+		{drift.Ahead, "the store was given another one", repair, func(w *sim.State, _, live *sim.Token) {
+			other := another(w, live)
+			for _, n := range []string{console, formerConsole} {
+				stage.Put(w, n, other.Secret)
+				stage.Put(w, n+"__CLIENT_ID", other.ClientID)
+			}
+		}},
+		{drift.Behind, "and the store holds another", repair + " --from " + app, func(w *sim.State, _, live *sim.Token) {
+			other := another(w, live)
+			stage.Release(w.Heroku.Apps[0], w.At, map[string]string{console: pair(*other), formerConsole: pair(*other)})
+		}},
+		{drift.NotIssued, "lists no live access-service-token", "", func(w *sim.State, _, live *sim.Token) {
+			w.Cloudflare.Tokens = w.Cloudflare.Tokens[:0:0]
+			_ = live
+		}},
+		{drift.SwitchedOff, "is switched off at cloudflare", "", func(_ *sim.State, _, live *sim.Token) { live.Enabled = false }},
+		{drift.Missing, "has no " + formerConsole, repair, func(w *sim.State, _, _ *sim.Token) {
+			a := w.Heroku.Apps[0]
+			stage.Release(a, w.At, nil)
+			delete(a.Releases[len(a.Releases)-1].Vars, formerConsole)
+		}},
+	} {
+		t.Run(string(tt.kind), func(t *testing.T) {
+			s := stage.New(1, stage.Knobs)
+			old := liveToken(t, s, "raxx-console-svc-")
+			ended(t, play(t, s, console), rotation.Rotated)
+			if f := compared(t, s); len(f) > 0 {
+				t.Fatalf("right after a rotation: %+v", f)
+			}
+			live := liveToken(t, s, "raxx-console-svc-")
+			s.World.Look(func(w *sim.State) {
+				for _, x := range w.Cloudflare.Tokens {
+					if x.ID == live.ID {
+						tt.change(w, &old, x)
+					}
+				}
+			})
+			before := see(s)
+			all, _, err := s.Compared()
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := all[console]
+			same(t, before, see(s))
+			if len(found) == 0 || found[0].Kind != tt.kind || !strings.Contains(found[0].What, tt.told) {
+				t.Fatalf("%+v, want %s: %s", found, tt.kind, tt.told)
+			}
+			if tt.command == "" {
+				return
+			}
+			if !strings.HasPrefix(found[0].Repair, tt.command) {
+				t.Fatalf("mended by %q, want %q", found[0].Repair, tt.command)
+			}
+			s.Purpose(sop.ToRepair)
+			if strings.Contains(tt.command, "--from") {
+				s.Target(app)
+			}
+			st := next(t, s, console, "test02")
+			ended(t, st, rotation.Repaired)
+			if f, _, _ := s.Compared(); len(f[console]) > 0 {
+				t.Errorf("after the repair: %+v", f[console])
+			}
+		})
+	}
+}
+
+// another is a second live token, admitted wherever the first is, as somebody
+// makes by hand.
+func another(w *sim.State, like *sim.Token) *sim.Token {
+	other := *like
+	other.ID, other.ClientID, other.Secret, other.Name = "0b1f6a52-0000-4000-8000-00000000beef", "beefbeefbeefbeefbeefbeefbeefbeef.access", "by-hand-"+like.Secret, "made by hand"
+	w.Cloudflare.Tokens = append(w.Cloudflare.Tokens, &other)
+	for _, list := range [][]sim.Rules{w.Cloudflare.Policies, w.Cloudflare.Groups} {
+		for _, r := range list {
+			for field, raw := range r {
+				r[field] = []byte(strings.ReplaceAll(string(raw), `{"service_token":{"token_id":"`+like.ID+`"}}`,
+					`{"service_token":{"token_id":"`+like.ID+`"}},{"service_token":{"token_id":"`+other.ID+`"}}`))
+			}
+		}
+	}
+	w.Edge.Known.Policies, w.Edge.Known.Groups = w.Cloudflare.Policies, w.Cloudflare.Groups
+	w.Edge.Known.Tokens = append(w.Edge.Known.Tokens, other)
+	return &other
+}
+
+// TestDriftAsksEachThingOnce: however many credentials, one list for the account,
+// one read of the folder, and each app once.
+func TestDriftAsksEachThingOnce(t *testing.T) {
+	s := stage.New(1, stage.Knobs)
+	_, few, err := s.Compared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := *s.Config
+	config.Specs = nil
+	for i := range 20 {
+		for _, spec := range s.Config.Specs {
+			spec.Name = fmt.Sprintf("%s_%d", spec.Name, i)
+			config.Specs = append(config.Specs, spec)
+		}
+	}
+	s.Config = &config
+	_, many, err := s.Compared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d calls for 2 credentials, %d for 40", few, many)
+	if many != few {
+		t.Errorf("40 credentials at the same places take %d calls, 2 take %d", many, few)
+	}
+}
+
+// TestDriftTellsWhatItCannotSee: a vendor that does not answer is no drift, and
+// nothing is said that only it could tell.
+func TestDriftTellsWhatItCannotSee(t *testing.T) {
+	for _, vendor := range []string{"cloudflare", "infisical", "heroku"} {
+		s := stage.New(1, stage.Knobs)
+		s.World.Inject(sim.Fault{Vendor: vendor, Endpoint: "GET", Status: 503, Times: -1})
+		all, _, err := s.Compared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, found := range all {
+			if len(found) == 0 {
+				t.Errorf("%s down: nothing is told about %s", vendor, name)
+			}
+			for _, f := range found {
+				if f.Kind != drift.NotSeen || !strings.Contains(f.What, vendor) {
+					t.Errorf("%s down: %s: %+v", vendor, name, f)
+				}
+			}
+		}
+	}
+}
+
+var repairs = []stage.Scenario{
+	{Credential: console, Purpose: sop.ToRepair, On: stage.NewDrifted},
+	{Credential: console, Purpose: sop.ToRepair, On: stage.NewDriftedStore},
+}
+
+// TestRepairUnderFaults gives a repair, from the store and from a consumer, every
+// single fault and every pair: it ends with everybody on the live one, or has
+// written nothing, or says what is live and goes on when resumed.
+func TestRepairUnderFaults(t *testing.T) {
+	every := 1
+	if testing.Short() || raceEnabled {
+		every = 23
+		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)
+	}
+	single, pairs := newTally(t, true), newTally(t, true)
+	workers(func(work chan<- func()) {
+		for _, sc := range repairs {
+			clean := sc.Run(1)
+			single.add(clean)
+			if clean.Ending != string(rotation.Repaired) {
+				t.Fatalf("%s: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
+			}
+			for call := 1; call <= clean.Calls; call++ {
+				for _, k := range stage.Kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { single.add(one.Run(1)) }
+				}
+				for _, k := range pairKinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { pairsWith(one, every, pairs) }
+				}
+			}
+		}
+	})
+	single.done(0)
+	pairs.done(0.02)
+}

@@ -1,0 +1,141 @@
+package wire
+
+import (
+	"context"
+	"sync"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/sop"
+)
+
+// Estate opens the vendors of many credentials, each once, and asks each thing
+// once: one list for an account, one read of a folder, one look at an app, however
+// many credentials are there. It is for looking; a run opens its own crew.
+type Estate struct {
+	opener  opener
+	lists   map[string]*once[[]cred.Handle]
+	stores  map[string]*sharedStore
+	holders map[string]*sharedConsumer
+}
+
+// OpenEstate prepares for specs; nothing is asked yet.
+func OpenEstate(specs []sop.Spec, vendors map[string]sop.Vendor, env provider.Env) *Estate {
+	e := &Estate{
+		opener:  opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}},
+		lists:   map[string]*once[[]cred.Handle]{},
+		stores:  map[string]*sharedStore{},
+		holders: map[string]*sharedConsumer{},
+	}
+	for _, spec := range specs {
+		s := e.stores[identity(spec.Store)]
+		if s == nil {
+			s = &sharedStore{}
+			e.stores[identity(spec.Store)] = s
+		}
+		s.slots = append(s.slots, spec.Store.SlotNames()...)
+		for _, c := range spec.Consumers {
+			k := e.holders[identity(c)]
+			if k == nil {
+				k = &sharedConsumer{}
+				e.holders[identity(c)] = k
+			}
+			k.slots = append(k.slots, c.SlotNames()...)
+		}
+	}
+	return e
+}
+
+// identity tells places apart that are asked apart.
+func identity(p sop.Place) string { return p.Vendor + "\x00" + string(p.Settings) }
+
+// Close closes every vendor.
+func (e *Estate) Close(ctx context.Context) { e.opener.crew.Close(ctx) }
+
+// Crew returns what plays the roles of one credential. Its issuer, store and
+// consumers remember what they were asked.
+func (e *Estate) Crew(spec sop.Spec) (*Crew, error) {
+	o := e.opener
+	o.crew = &Crew{}
+	c, err := o.open(spec)
+	e.opener.crew.opened = append(e.opener.crew.opened, o.crew.opened...)
+	if err != nil {
+		return nil, err
+	}
+	c.opened = nil // they are the estate's
+	key := spec.Issuer.Vendor + "\x00" + spec.Issuer.Kind + "\x00" + string(spec.Issuer.Settings)
+	if e.lists[key] == nil {
+		e.lists[key] = &once[[]cred.Handle]{}
+	}
+	c.Roles.Issuer = listedOnce{c.Roles.Issuer, e.lists[key]}
+	s := e.stores[identity(spec.Store)]
+	if s.Store == nil {
+		s.Store = c.Roles.Store
+	}
+	c.Roles.Store = s
+	for _, p := range spec.Consumers {
+		k := e.holders[identity(p)]
+		if k.Consumer == nil {
+			k.Consumer = c.Roles.Consumers[p.Key]
+		}
+		c.Roles.Consumers[p.Key] = k
+	}
+	return c, nil
+}
+
+// once remembers the first answer, an error included.
+type once[T any] struct {
+	sync.Once
+	v   T
+	err error
+}
+
+func (o *once[T]) get(ask func() (T, error)) (T, error) {
+	o.Do(func() { o.v, o.err = ask() })
+	return o.v, o.err
+}
+
+type listedOnce struct {
+	provider.Issuer
+	list *once[[]cred.Handle]
+}
+
+func (l listedOnce) List(ctx context.Context) ([]cred.Handle, error) {
+	return l.list.get(func() ([]cred.Handle, error) { return l.Issuer.List(ctx) })
+}
+
+// sharedStore reads the slots of all credentials of a folder at once.
+type sharedStore struct {
+	provider.Store
+	slots []string
+	read  once[map[string]provider.Held]
+}
+
+func (s *sharedStore) Read(ctx context.Context, slots []string) (map[string]provider.Held, error) {
+	all, err := s.read.get(func() (map[string]provider.Held, error) { return s.Store.Read(ctx, s.slots) })
+	return only(all, slots), err
+}
+
+// sharedConsumer looks at an app for all credentials that it uses at once.
+type sharedConsumer struct {
+	provider.Consumer
+	slots []string
+	look  once[provider.Snapshot]
+}
+
+func (k *sharedConsumer) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, error) {
+	s, err := k.look.get(func() (provider.Snapshot, error) { return k.Consumer.Snapshot(ctx, k.slots) })
+	s.Slots = only(s.Slots, slots)
+	return s, err
+}
+
+func only(all map[string]provider.Held, slots []string) map[string]provider.Held {
+	if all == nil {
+		return nil
+	}
+	out := make(map[string]provider.Held, len(slots))
+	for _, n := range slots {
+		out[n] = all[n]
+	}
+	return out
+}
