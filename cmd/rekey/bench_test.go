@@ -7,11 +7,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"rekey/internal/cred"
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -105,5 +110,69 @@ func BenchmarkLint(b *testing.B) {
 	}
 	for b.Loop() {
 		_, _ = sop.Parse("bench.yaml", src)
+	}
+}
+
+// BenchmarkStatus shows the status of ten thousand credentials, each rotated three
+// times, from the journal alone: the whole command, its file read and checked.
+func BenchmarkStatus(b *testing.B) {
+	const credentials, rotations = 10_000, 3
+	dir := b.TempDir()
+	var text strings.Builder
+	text.WriteString(sop.Example())
+	names := []string{}
+	for i := range credentials {
+		name := "CF_ACCESS_SVC_N" + strconv.Itoa(i)
+		names = append(names, name)
+		text.WriteString("\n  " + name + ":\n    consumers: [{app: app-n" + strconv.Itoa(i) + "}]\n")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(text.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	config, err := sop.Load(filepath.Join(dir, "rekey.yaml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	j, err := journal.Open(filepath.Join(dir, ".rekey"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	book := history.Book{J: j}
+	for n := range rotations {
+		var all []journal.Draft
+		for i, name := range names {
+			spec, err := config.Spec(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			at := time.Now().AddDate(0, 0, -90*(rotations-n)+i%90)
+			run := "r" + strconv.Itoa(i) + "-" + strconv.Itoa(n)
+			for _, e := range []rotation.Event{
+				{Kind: rotation.KindOpened, Opened: &rotation.Opened{Credential: name, Spec: spec, Actor: "bench", Tool: "bench"}},
+				{Kind: rotation.KindClosed, Closed: &rotation.Closed{Ending: rotation.Rotated, Current: &cred.Handle{ID: run, Name: name, Created: at}}},
+			} {
+				body, err := e.Body()
+				if err != nil {
+					b.Fatal(err)
+				}
+				all = append(all, journal.Draft{At: at, Run: run, Subject: name, Kind: string(e.Kind), Body: body})
+			}
+		}
+		if err := book.J.Append(b.Context(), all...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	path, err := binary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		out, err := exec.Command(path, "-C", dir, "status").Output()
+		if err != nil || strings.Count(string(out), "\n") < credentials {
+			b.Fatalf("%v: %d lines", err, strings.Count(string(out), "\n"))
+		}
 	}
 }

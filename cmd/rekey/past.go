@@ -12,28 +12,6 @@ import (
 	"rekey/internal/sop"
 )
 
-func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: "Every credential: what it needs, when it is due, what is open", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := a.load()
-			if err != nil {
-				return err
-			}
-			runs, err := a.runs(c.Context(), config)
-			if err != nil {
-				return err
-			}
-			rows := report.Rows(config.Specs, runs, a.now())
-			if a.json {
-				return a.printJSON(map[string]any{"at": a.now().UTC(), "credentials": rows})
-			}
-			a.print("%s", report.Status(rows, a.style(a.out), a.now()))
-			return nil
-		},
-	}
-}
-
 func (a *app) logCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "log [RUN]", Short: "All runs, or everything about one", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeRuns,

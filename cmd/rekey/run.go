@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ var version = "dev"
 
 type runFlags struct {
 	confirm, reason, ticket, strategy string
-	afterRevoke                       bool
+	afterRevoke, outside, alongside   bool
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -71,6 +72,8 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], f) },
 	}
 	f.add(c, true)
+	c.Flags().BoolVar(&f.outside, "outside-window", false, "begin although none of its maintenance windows is open")
+	c.Flags().BoolVar(&f.alongside, "alongside", false, "begin although another run that changes one of its consumers is open")
 	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers are dark: do not demand that they work before")
 	return c
 }
@@ -100,6 +103,9 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	if f.afterRevoke {
 		spec.Purpose = sop.AfterRevoke
 	}
+	if err := a.outside(spec, f.outside); err != nil {
+		return err
+	}
 	return a.open(ctx, config, spec, f, reviewed)
 }
 
@@ -120,6 +126,9 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	} else if found {
 		return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s\n  or    rekey rollback %s", spec.Name, open.Run, open.Run)}
 	}
+	if err := w.alone(ctx, f.alongside); err != nil {
+		return err
+	}
 	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: actor(), Reason: f.reason, Ticket: f.ticket, Tool: version}
 	run := runID()
 	if reviewed != nil {
@@ -131,6 +140,34 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	state := rotation.NewState()
 	first := rotation.Event{At: a.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
 	return w.carryOut(ctx, state, []rotation.Event{first}, f.confirm, reviewed)
+}
+
+// alone refuses to change a consumer while another open run changes it: two
+// restarts at once, and if one breaks nobody knows which.
+func (w *work) alone(ctx context.Context, anyway bool) error {
+	switch w.spec.Purpose {
+	case sop.ToRevoke, sop.ToDelete, sop.ToRehearse:
+		return nil // they write no consumer
+	}
+	if anyway {
+		return nil
+	}
+	runs, err := w.book.Runs(ctx)
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	for _, r := range runs {
+		other, err := w.config.Spec(r.Credential)
+		if !r.Open() || err != nil || r.Purpose == sop.ToRehearse {
+			continue
+		}
+		for _, c := range w.spec.Consumers {
+			if slices.ContainsFunc(other.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
+				return exit{exitLocked, fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    rekey run %s --alongside", r.Credential, c.Key, r.Run, w.spec.Name)}
+			}
+		}
+	}
+	return nil
 }
 
 // canConfirm refuses early what could not be finished.

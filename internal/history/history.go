@@ -101,24 +101,60 @@ func (s Summary) Open() bool { return s.Ending == "" }
 // Runs returns all runs, oldest first. It reads only their ends, so it stays
 // fast with many runs.
 func (b Book) Runs(ctx context.Context) ([]Summary, error) {
-	entries, err := b.J.Kinds(ctx, string(rotation.KindOpened), string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed))
+	begun, err := b.J.Kinds(ctx, string(rotation.KindOpened))
 	if err != nil {
 		return nil, err
 	}
-	byRun := map[string]*Summary{}
-	for _, en := range entries {
-		s := byRun[en.Run]
-		if s == nil {
-			s = &Summary{Run: en.Run, Credential: en.Subject}
-			byRun[en.Run] = s
+	return b.summaries(ctx, begun)
+}
+
+// Overview is Runs without who began a run that is over, why, and for what: it
+// stays fast with very many.
+func (b Book) Overview(ctx context.Context) ([]Summary, error) {
+	begun, err := b.J.Heads(ctx, string(rotation.KindOpened))
+	if err != nil {
+		return nil, err
+	}
+	all, err := b.summaries(ctx, begun)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if !all[i].Open() {
+			continue
 		}
-		if err := s.add(en); err != nil {
-			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+		entries, err := b.J.Run(ctx, all[i].Run)
+		if err != nil {
+			return nil, err
+		}
+		if err := all[i].add(entries[0]); err != nil {
+			return nil, fmt.Errorf("journal entry %d: %w", entries[0].Seq, err)
 		}
 	}
-	out := make([]Summary, 0, len(byRun))
-	for _, s := range byRun {
-		out = append(out, *s)
+	return all, nil
+}
+
+// summaries puts the beginnings of runs and their ends together.
+func (b Book) summaries(ctx context.Context, begun []journal.Entry) ([]Summary, error) {
+	rest, err := b.J.Kinds(ctx, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Summary, 0, len(begun))
+	place := make(map[string]int, len(begun))
+	for _, en := range append(begun, rest...) {
+		i, known := place[en.Run]
+		if !known {
+			i = len(out)
+			place[en.Run] = i
+			out = append(out, Summary{Run: en.Run, Credential: en.Subject, Opened: en.At})
+		}
+		if len(en.Body) == 0 {
+			continue
+		}
+		if err := out[i].add(en); err != nil {
+			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+		}
 	}
 	sort.Slice(out, func(i, j int) bool {
 		if !out[i].Opened.Equal(out[j].Opened) {

@@ -50,6 +50,11 @@ func (j *Journal) Run(ctx context.Context, run string) ([]Entry, error) {
 	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 ORDER BY seq`, run)
 }
 
+// Heads returns the entries of a kind without their bodies, in order.
+func (j *Journal) Heads(ctx context.Context, kind string) ([]Entry, error) {
+	return j.collect(ctx, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries WHERE kind = $1 ORDER BY seq`, kind)
+}
+
 // Of returns the entries of some kinds about one subject, of all runs, in order.
 func (j *Journal) Of(ctx context.Context, subject string, kinds ...string) ([]Entry, error) {
 	in, args := numbered(2, kinds)

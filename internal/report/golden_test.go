@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"rekey/internal/drift"
 	"rekey/internal/history"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
@@ -71,7 +72,7 @@ func TestStatus(t *testing.T) {
 		sp.Name = name
 		return sp
 	}
-	specs := []sop.Spec{spec("FRESH"), spec("OVERDUE"), spec("SOON"), spec("NEVER_SEEN"), spec("OPEN"), spec("STUCK")}
+	specs := []sop.Spec{spec("FRESH"), spec("OVERDUE"), spec("SOON"), spec("NEVER_SEEN"), spec("OPEN"), spec("STUCK"), spec("DRIFTED"), spec("REPAIRED"), spec("REVOKED"), spec("LOST")}
 	ago := func(name string, days int, more func(*history.Summary)) history.Summary {
 		at := now.AddDate(0, 0, -days)
 		s := history.Summary{Run: "run-" + strings.ToLower(name), Credential: name, Opened: at, Closed: at, Ending: rotation.Rotated}
@@ -81,11 +82,18 @@ func TestStatus(t *testing.T) {
 		return s
 	}
 	running := func(s *history.Summary) { s.Ending = "" }
-	rows := report.Rows(specs, []history.Summary{
+	rows := report.Rows(specs, report.Known{Runs: []history.Summary{
 		ago("FRESH", 3, nil), ago("OVERDUE", 100, nil), ago("SOON", 85, nil), ago("OPEN", 0, running),
 		ago("STUCK", 0, func(s *history.Summary) { s.Ending, s.Stuck = "", "delete the old generation: denied" }),
-	}, now)
-	want := []string{"STUCK", "OPEN", "OVERDUE", "NEVER_SEEN", "SOON", "FRESH"}
+		ago("DRIFTED", 20, nil), ago("REPAIRED", 20, nil),
+		ago("REPAIRED", 1, func(s *history.Summary) { s.Ending = rotation.Repaired }),
+		ago("REVOKED", 20, nil), ago("REVOKED", 1, func(s *history.Summary) { s.Ending = rotation.Revoked }),
+	}, Compared: map[string]report.Compared{
+		"DRIFTED":  {At: now.AddDate(0, 0, -2), Findings: []drift.Finding{{Kind: drift.Changed}}},
+		"REPAIRED": {At: now.AddDate(0, 0, -2), Findings: []drift.Finding{{Kind: drift.Changed}}},
+		"FRESH":    {At: now.AddDate(0, 0, -1)},
+	}, Live: map[string]report.Live{"LOST": {Problem: "cloudflare lists no live access-service-token to which the stored credential belongs"}}}, now)
+	want := []string{"LOST", "STUCK", "REVOKED", "OPEN", "DRIFTED", "OVERDUE", "NEVER_SEEN", "SOON", "REPAIRED", "FRESH"}
 	for i, r := range rows {
 		if r.Credential != want[i] {
 			t.Errorf("place %d: %s, want %s", i+1, r.Credential, want[i])

@@ -1,29 +1,54 @@
 package report
 
 import (
-	"fmt"
 	"sort"
-	"strings"
 	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/history"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
-// Row is one credential's status, from the journal alone.
+// Row is one credential's status: from the journal alone, or with what the issuers
+// list now.
 type Row struct {
 	Credential string           `json:"credential"`
-	Attention  string           `json:"attention"` // what it needs: stuck, revoked, open, overdue, due, unknown, ""
+	Owner      string           `json:"owner,omitempty"`
+	Issuer     string           `json:"issuer"`    // vendor and kind
+	Attention  string           `json:"attention"` // what it needs: stuck, revoked, lost, open, overdue, drift, unknown, due, ""
 	Made       time.Time        `json:"made,omitzero"`
+	Rotated    time.Time        `json:"rotated,omitzero"` // last time by Rekey
 	Expires    time.Time        `json:"expires,omitzero"`
 	Due        rotation.Due     `json:"due"`
 	Token      string           `json:"token,omitempty"` // name of the generation in use, as far as known
 	Last       *history.Summary `json:"last,omitempty"`
 	Open       *history.Summary `json:"open,omitempty"`
 	Validated  *Validated       `json:"validated,omitempty"` // when the procedure was last seen to work
+	Drift      *Drifted         `json:"drift,omitempty"`     // nil: never compared
+	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
 	Next       string           `json:"next"`                // command
 	urgency    int
+}
+
+// Drifted is what the last comparison found.
+type Drifted struct {
+	At       time.Time `json:"at"`
+	Findings int       `json:"findings"` // disagreements
+	Unseen   int       `json:"unseen"`   // what could not be looked at
+}
+
+// Live is what the issuer lists now for a credential.
+type Live struct {
+	Handle  *cred.Handle // the generation in use; nil: none is listed, or it was not seen
+	Problem string       // why not
+}
+
+// Known is everything that a status goes by besides the specs.
+type Known struct {
+	Runs     []history.Summary
+	Compared map[string]Compared // the last one of each credential
+	Live     map[string]Live     // nil: the issuers were not asked
 }
 
 // soon is how long before it is due a credential is shown as due.
@@ -39,54 +64,63 @@ type Validated struct {
 
 var validatedBy = map[rotation.Ending]string{rotation.Rotated: "rotation", rotation.Rehearsed: "rehearsal"}
 
-// Rows puts specs and runs together, what needs a person first.
-func Rows(specs []sop.Spec, runs []history.Summary, now time.Time) []Row {
-	last, open := map[string]*history.Summary{}, map[string]*history.Summary{}
-	made := map[string]*history.Summary{}
-	dark, proven := map[string]bool{}, map[string]Validated{}
-	for i := range runs {
-		r := &runs[i]
-		switch {
-		case r.Open():
-			open[r.Credential] = r
-		default:
-			last[r.Credential] = r
-			switch r.Ending {
-			case rotation.Rotated:
-				made[r.Credential], dark[r.Credential] = r, false
-			case rotation.Revoked:
-				dark[r.Credential] = true
-			}
-			if how := validatedBy[r.Ending]; how != "" {
-				proven[r.Credential] = Validated{At: r.Closed, How: how, Took: r.Closed.Sub(r.Opened)}
-			}
+// past is what the runs of one credential amount to.
+type past struct {
+	last, open, made *history.Summary
+	current          *cred.Handle
+	agreed           time.Time // when a run last proved that every place holds the same
+	revoked          time.Time // since when it is taken away; zero: it is not
+	proven           *Validated
+}
+
+func (p *past) add(r *history.Summary) {
+	if r.Open() {
+		p.open = r
+		return
+	}
+	p.last = r
+	switch r.Ending {
+	case rotation.Rotated:
+		p.made, p.revoked, p.agreed = r, time.Time{}, r.Closed
+	case rotation.Repaired:
+		p.agreed = r.Closed
+	case rotation.Revoked:
+		p.revoked = r.Closed
+	}
+	if r.Current != nil && r.Ending != rotation.RefusedRun {
+		p.current = r.Current
+	}
+	if how := validatedBy[r.Ending]; how != "" {
+		p.proven = &Validated{At: r.Closed, How: how, Took: r.Closed.Sub(r.Opened)}
+	}
+}
+
+// Rows puts specs and what is known together, what needs a person first.
+func Rows(specs []sop.Spec, known Known, now time.Time) []Row {
+	pasts := make(map[string]*past, len(specs))
+	for i := range known.Runs {
+		r := &known.Runs[i]
+		p := pasts[r.Credential]
+		if p == nil {
+			p = &past{}
+			pasts[r.Credential] = p
 		}
+		p.add(r)
 	}
 	rows := make([]Row, 0, len(specs))
 	for _, sp := range specs {
-		row := Row{Credential: sp.Name, Last: last[sp.Name], Open: open[sp.Name], Next: "rekey plan " + sp.Name}
-		if m := made[sp.Name]; m != nil {
-			row.Made = m.Closed
-			if m.Current != nil {
-				row.Expires, row.Token = m.Current.Expires, m.Current.Name
-			}
+		p := pasts[sp.Name]
+		if p == nil {
+			p = &past{}
 		}
-		row.Due = rotation.DueAt(sp, row.Made, row.Expires)
-		if v, ok := proven[sp.Name]; ok {
-			row.Validated = &v
-		}
-		row.attend(now)
-		if dark[sp.Name] && row.Open == nil {
-			row.Attention, row.urgency, row.Next = "revoked", 0, "rekey run "+sp.Name+" --after-revoke"
-		}
-		rows = append(rows, row)
+		rows = append(rows, rowOf(sp, p, known, now))
 	}
 	sort.SliceStable(rows, func(i, j int) bool {
 		a, b := rows[i], rows[j]
-		if a.urgency != b.urgency {
+		switch {
+		case a.urgency != b.urgency:
 			return a.urgency < b.urgency
-		}
-		if !a.Due.At.Equal(b.Due.At) {
+		case !a.Due.At.Equal(b.Due.At):
 			return a.Due.At.Before(b.Due.At)
 		}
 		return a.Credential < b.Credential
@@ -94,59 +128,84 @@ func Rows(specs []sop.Spec, runs []history.Summary, now time.Time) []Row {
 	return rows
 }
 
-// attend says what the credential needs.
+func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
+	row := Row{
+		Credential: sp.Name, Owner: sp.Owner, Issuer: sp.Issuer.Vendor + " " + sp.Issuer.Kind,
+		Last: p.last, Open: p.open, Validated: p.proven, Next: "rekey plan " + sp.Name,
+	}
+	handle := p.current
+	if live, asked := known.Live[sp.Name]; asked {
+		row.Problem = live.Problem
+		if live.Handle != nil {
+			handle = live.Handle
+		}
+	}
+	if p.made != nil {
+		row.Rotated, row.Made = p.made.Closed, p.made.Closed
+	}
+	if handle != nil {
+		row.Expires, row.Token = handle.Expires, handle.Name
+		if row.Made.IsZero() {
+			row.Made = handle.Created
+		}
+	}
+	if c, ok := known.Compared[sp.Name]; ok {
+		d := &Drifted{At: c.At}
+		for _, f := range c.Findings {
+			if f.Serious() {
+				d.Findings++
+			} else {
+				d.Unseen++
+			}
+		}
+		row.Drift = d
+	}
+	if p.agreed.After(driftAt(row.Drift)) {
+		row.Drift = &Drifted{At: p.agreed} // every place was proven to hold the same
+	}
+	row.Due = rotation.DueAt(sp, row.Made, row.Expires)
+	if !p.revoked.IsZero() {
+		row.Due = rotation.Due{At: p.revoked, Why: "incident", Start: p.revoked}
+	}
+	row.attend(now)
+	return row
+}
+
+// attend says what the credential needs, and how urgently.
 func (r *Row) attend(now time.Time) {
+	needs := func(urgency int, what, next string) { r.urgency, r.Attention, r.Next = urgency, what, next }
+	plan := r.Next
 	switch {
 	case r.Open != nil && r.Open.Stuck != "":
-		r.Attention, r.urgency, r.Next = "stuck", 0, "rekey resume "+r.Open.Run
+		needs(0, "stuck", "rekey resume "+r.Open.Run)
+	case r.Open == nil && r.Due.Why == "incident":
+		needs(0, "revoked", "rekey run "+r.Credential+" --after-revoke")
+	case r.Problem != "":
+		needs(0, "lost", "rekey drift "+r.Credential)
 	case r.Open != nil:
-		r.Attention, r.urgency, r.Next = "open", 1, "rekey resume "+r.Open.Run
+		needs(1, "open", "rekey resume "+r.Open.Run)
+	case r.Drift != nil && r.Drift.Findings > 0:
+		needs(2, "drift", "rekey drift "+r.Credential)
 	case !r.Due.At.IsZero() && !r.Due.At.After(now):
-		r.Attention, r.urgency = "overdue", 2
+		needs(3, "overdue", plan)
 	case r.Due.Why == "unknown":
-		r.Attention, r.urgency, r.Next = "unknown", 3, "rekey check "+r.Credential
+		needs(4, "unknown", "rekey check "+r.Credential)
 	case !r.Due.At.IsZero() && r.Due.At.Before(now.Add(soon)):
-		r.Attention, r.urgency = "due", 4
+		needs(5, "due", plan)
 	default:
-		r.urgency = 5
+		r.urgency = 6
 	}
 }
 
-// Status is the table of all credentials.
-func Status(rows []Row, s Style, now time.Time) string {
-	if len(rows) == 0 {
-		return "rekey.yaml names no credentials yet.\n"
+// IsDue reports whether it has to be rotated now.
+func (r Row) IsDue(now time.Time) bool { return !r.Due.At.IsZero() && !r.Due.At.After(now) }
+
+// HasDrifted reports whether the last comparison found a disagreement.
+func (r Row) HasDrifted() bool { return r.Drift != nil && r.Drift.Findings > 0 }
+
+func driftAt(d *Drifted) time.Time {
+	if d == nil {
+		return time.Time{}
 	}
-	lines := [][]string{{s.Dim("credential"), s.Dim("needs"), s.Dim("made"), s.Dim("due"), s.Dim("validated"), s.Dim("last run"), s.Dim("next")}}
-	for _, r := range rows {
-		needs := map[string]string{"stuck": s.Bad("you"), "revoked": s.Bad("a new one"), "open": s.Mind("resuming"), "overdue": s.Bad("rotation"), "due": s.Mind("rotation soon"), "unknown": s.Dim("a first look"), "": s.Good("nothing")}[r.Attention]
-		due := r.Due.Why
-		if !r.Due.At.IsZero() {
-			due = Ago(r.Due.At, now) + s.Dim(" ("+r.Due.Why+")")
-		}
-		last := s.Dim("none")
-		if r.Last != nil {
-			last = fmt.Sprintf("%s %s %s", r.Last.Run, r.Last.Ending, s.Dim(Ago(r.Last.Closed, now)))
-		}
-		made := s.Dim("not known")
-		if !r.Made.IsZero() {
-			made = Ago(r.Made, now)
-		}
-		validated := s.Dim("never")
-		if v := r.Validated; v != nil {
-			validated = Ago(v.At, now) + s.Dim(" ("+v.How+")")
-		}
-		next := ""
-		if r.Attention != "" {
-			next = r.Next
-		}
-		lines = append(lines, []string{s.Bold(r.Credential), needs, made, due, validated, last, next})
-	}
-	out := table(lines, 2)
-	for _, r := range rows {
-		if r.Attention == "stuck" {
-			out = append(out, "", s.Bad("stuck")+" "+r.Credential+": "+r.Open.Stuck)
-		}
-	}
-	return strings.Join(out, "\n") + "\n"
+	return d.At
 }

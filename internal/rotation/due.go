@@ -1,6 +1,8 @@
 package rotation
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 
 	"rekey/internal/sop"
@@ -9,16 +11,18 @@ import (
 // Due is when a credential has to be rotated, and why.
 type Due struct {
 	At  time.Time `json:"at,omitzero"` // zero: never, or not known
-	Why string    `json:"why"`         // cadence, expiry, unknown, never
+	Why string    `json:"why"`         // cadence, expiry, incident, unknown, never
+	// Start is the first moment from At on at which a run may start.
+	Start time.Time `json:"start,omitzero"`
 }
 
-// DueAt tells when a credential is due: by its cadence since it was made, or by
-// the issuer's own expiry, whichever is sooner (T48). The zero made means that
-// the journal does not know.
+// DueAt tells when a credential is due: by its cadence since it was made, less its
+// jitter, or by the issuer's own expiry, whichever is sooner (T48). The zero made
+// means that the journal does not know.
 func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	var d Due
 	if spec.Cadence > 0 && !made.IsZero() {
-		d = Due{At: made.Add(spec.Cadence), Why: "cadence"}
+		d = Due{At: made.Add(spec.Cadence - draw(spec.Name, spec.Jitter)), Why: "cadence"}
 	}
 	if spec.BeforeExpiry > 0 && !expires.IsZero() {
 		if at := expires.Add(-spec.BeforeExpiry); d.At.IsZero() || at.Before(d.At) {
@@ -27,10 +31,20 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	}
 	switch {
 	case !d.At.IsZero():
+		d.Start = sop.NextOpen(spec.Windows, d.At)
+		if !expires.IsZero() && !d.Start.Before(expires) {
+			d.Start = d.At // no window comes before it dies: better outside of one
+		}
 	case spec.Cadence == 0 && spec.BeforeExpiry == 0:
 		d.Why = "never"
 	default:
 		d.Why = "unknown"
 	}
 	return d
+}
+
+// draw is the same for a name every time, and spread evenly over names.
+func draw(name string, upTo time.Duration) time.Duration {
+	h := sha256.Sum256([]byte(name))
+	return time.Duration(float64(upTo) * (float64(binary.BigEndian.Uint64(h[:])>>11) / (1 << 53)))
 }

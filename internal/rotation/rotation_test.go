@@ -2,6 +2,7 @@ package rotation_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sop"
 	"rekey/internal/stage"
 )
 
@@ -102,6 +104,44 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 	e := rotation.Event{Kind: "of a newer version"}
 	if err := e.Decode([]byte(`{}`)); err == nil || !strings.Contains(err.Error(), "newer Rekey") {
 		t.Errorf("an event of a newer version: %v", err)
+	}
+}
+
+// TestDueSpreadAndInWindows: a jitter makes it due earlier by a fixed draw, never
+// later; a run starts in the next window, but not after the expiry.
+func TestDueSpreadAndInWindows(t *testing.T) {
+	const day = 24 * time.Hour
+	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	spec := sop.Spec{Cadence: 90 * day, Jitter: 10 * day, BeforeExpiry: 14 * day}
+	var spread []time.Duration
+	for i := range 200 {
+		spec.Name = fmt.Sprintf("CF_ACCESS_SVC_%d", i)
+		d := rotation.DueAt(spec, made, time.Time{})
+		if again := rotation.DueAt(spec, made, time.Time{}); again != d {
+			t.Fatal("another draw for the same name")
+		}
+		early := made.Add(90 * day).Sub(d.At)
+		if early < 0 || early >= 10*day {
+			t.Errorf("%s is due %s early", spec.Name, early)
+		}
+		spread = append(spread, early)
+	}
+	slices.Sort(spread)
+	if spread[20] > 2*day || spread[180] < 8*day {
+		t.Errorf("not spread evenly: a tenth is below %s, a tenth above %s", spread[20], spread[180])
+	}
+
+	w, err := sop.ParseWindow("Mon 09:00-10:00 UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Jitter, spec.Windows = 0, []sop.Window{w}
+	if d := rotation.DueAt(spec, made, time.Time{}); d.Start != time.Date(2026, 4, 6, 9, 0, 0, 0, time.UTC) || d.Start.Before(d.At) {
+		t.Errorf("due %s, starts %s", d.At, d.Start)
+	}
+	spec.BeforeExpiry = day
+	if d := rotation.DueAt(spec, made, made.Add(50*day)); d.Why != "expiry" || d.Start != d.At {
+		t.Errorf("no window comes before it dies, and it starts %s instead of %s", d.Start, d.At)
 	}
 }
 

@@ -109,3 +109,25 @@ func (r *Runner) heldBy(spec sop.Spec, c sop.Place, held map[string]provider.Hel
 	}
 	return nil
 }
+
+// InUse returns the live generation that the store holds; the zero Handle if the
+// issuer lists none. Read-only.
+func (r *Runner) InUse(ctx context.Context, spec sop.Spec) (cred.Handle, error) {
+	var live []cred.Handle
+	var stored map[string]provider.Held
+	err := r.Together(
+		func() (err error) { live, err = r.Roles.Issuer.List(ctx); return err },
+		func() (err error) { stored, err = r.Roles.Store.Read(ctx, spec.Store.SlotNames()); return err },
+	)
+	b := r.inUse(spec, stored)
+	if err != nil || b == nil {
+		return cred.Handle{}, err
+	}
+	id, err := r.Roles.Issuer.Owner(ctx, b, live)
+	for _, h := range live {
+		if h.ID == id && id != "" {
+			return h, err
+		}
+	}
+	return cred.Handle{}, err
+}

@@ -12,7 +12,7 @@ import (
 var credentialName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 func (p *parser) credentials() {
-	p.slots = map[string]string{}
+	p.slots, p.programs = map[string]string{}, map[string]error{}
 	names := map[string]string{}
 	each(get(p.root, "credentials"), func(k, v *yaml.Node) {
 		c := &credential{parser: p, key: k, path: "credentials." + k.Value}
@@ -81,7 +81,9 @@ func (c *credential) resolve(v *yaml.Node) {
 	}
 	c.node = fill(overlay(base, without(v, "procedure", "former", "scope")), words)
 
-	s.Document, s.Role = c.text("document"), c.text("role")
+	s.Document, s.Owner, s.Role = c.text("document"), c.text("owner"), c.text("role")
+	s.Jitter = Duration(c.text("jitter")).Or(0)
+	c.windows()
 	s.Cadence = Duration(c.text("cadence")).Or(0)
 	s.BeforeExpiry = Duration(c.text("before_expiry")).Or(0)
 	s.Timing = c.timing().waits()

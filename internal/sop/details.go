@@ -87,7 +87,12 @@ func (c *credential) checks() {
 		c.address(u, under+".url")
 		k := Check{URL: c.named(u), Status: number(get(item, "status")), JQ: c.named(jq)}
 		if jq != nil {
-			if _, err := k.Code(); err != nil {
+			err, known := c.programs[k.JQ]
+			if !known {
+				_, err = k.Code()
+				c.programs[k.JQ] = err
+			}
+			if err != nil {
 				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")
 			}
 		}
@@ -179,4 +184,20 @@ func (k Check) Code() (*gojq.Code, error) {
 		return nil, err
 	}
 	return gojq.Compile(query, gojq.WithVariables([]string{"$since"}))
+}
+
+// windows reads when a run may start.
+func (c *credential) windows() {
+	n := get(c.node, "windows")
+	if n == nil || n.Kind != yaml.SequenceNode {
+		return
+	}
+	for i, item := range n.Content {
+		w, err := ParseWindow(item.Value)
+		if err != nil {
+			c.wrong(item, "windows."+strconv.Itoa(i), err.Error(), "")
+			continue
+		}
+		c.spec.Windows = append(c.spec.Windows, w)
+	}
 }

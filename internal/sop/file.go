@@ -41,10 +41,16 @@ type Credential struct {
 type Common struct {
 	// Where the written procedure is.
 	Document string `json:"document,omitempty"`
+	// Who answers for it: a team, an address.
+	Owner string `json:"owner,omitempty"`
 	// Role that a person needs to rotate this.
 	Role string `json:"role,omitempty"`
 	// How often to rotate: 90d.
 	Cadence Duration `json:"cadence,omitempty"`
+	// Up to how much earlier than the cadence says it is due, by a fixed draw for each name, so that not all are due on one day: 5d.
+	Jitter Duration `json:"jitter,omitempty"`
+	// When a run may start: Mon-Thu 09:00-16:00 Europe/Berlin. Days, hours and a time zone; several are alternatives.
+	Windows []string `json:"windows,omitempty"`
 	// Rotate when the issuer's own expiry is nearer than this: 14d.
 	BeforeExpiry Duration `json:"before_expiry,omitempty"`
 	// What makes and revokes the credential.

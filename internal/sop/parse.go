@@ -119,6 +119,7 @@ type parser struct {
 	config   *Config
 	applies  []applies         // procedures that apply by name
 	slots    map[string]string // place and slot -> credential that writes it
+	programs map[string]error  // jq expression -> what is wrong with it; many credentials share one
 }
 
 type applies struct {

@@ -26,6 +26,7 @@ type schemas struct {
 	compiler *jsonschema.Compiler
 	root     map[string]any
 	done     map[string]*jsonschema.Schema
+	prefixed map[string][]string // what having has found, by prefix
 }
 
 const schemaURL = "https://rekey.invalid/rekey.schema.json"
@@ -39,7 +40,7 @@ func newSchemas() (*schemas, error) {
 	if err := c.AddResource(schemaURL, v); err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
-	return &schemas{compiler: c, root: v.(map[string]any), done: map[string]*jsonschema.Schema{}}, nil
+	return &schemas{compiler: c, root: v.(map[string]any), done: map[string]*jsonschema.Schema{}, prefixed: map[string][]string{}}, nil
 }
 
 // definition returns the raw definition, nil if there is none.
@@ -51,6 +52,9 @@ func (s *schemas) definition(name string) map[string]any {
 
 // having lists the definitions that begin with a prefix, without it.
 func (s *schemas) having(prefix string) []string {
+	if known, ok := s.prefixed[prefix]; ok {
+		return known
+	}
 	defs, _ := s.root["$defs"].(map[string]any)
 	var out []string
 	for name := range defs {
@@ -59,6 +63,7 @@ func (s *schemas) having(prefix string) []string {
 		}
 	}
 	sort.Strings(out)
+	s.prefixed[prefix] = out
 	return out
 }
 

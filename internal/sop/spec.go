@@ -16,8 +16,11 @@ type Spec struct {
 	Scope        string        `json:"scope,omitempty"`
 	Procedure    string        `json:"procedure,omitempty"`
 	Document     string        `json:"document,omitempty"`
+	Owner        string        `json:"owner,omitempty"`
 	Role         string        `json:"role,omitempty"`
 	Cadence      time.Duration `json:"cadence,omitempty"`       // 0: never due by age
+	Jitter       time.Duration `json:"jitter,omitempty"`        // at most so much earlier
+	Windows      []Window      `json:"windows,omitempty"`       // when a run may start; none: always
 	BeforeExpiry time.Duration `json:"before_expiry,omitempty"` // 0: never due by expiry
 	Issuer       Issuer        `json:"issuer"`
 	Store        Place         `json:"store"`

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/report"
+	"rekey/internal/runner"
+	"rekey/internal/sop"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var live bool
+	var failIf []string
+	c := &cobra.Command{
+		Use: "status", Short: "Every credential: what it needs, when it is due, what is open",
+		Long: `Every credential, what needs a person first: its age, when it is due and why, when
+the procedure was last seen to work, whether it has drifted, which run is open.
+
+It reads the journal and asks nobody. --live asks each issuer for one list and each
+store for one folder, and sets age and expiry right; rekey drift compares consumers.
+
+Exit codes: 0, or 6 with --fail-if where something is due or has drifted.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), live, failIf) },
+	}
+	c.Flags().BoolVar(&live, "live", false, "ask the issuers what they list now")
+	c.Flags().StringSliceVar(&failIf, "fail-if", nil, "exit with 6 if a credential is due, or has drift: due, drift, or both")
+	return c
+}
+
+func (a *app) status(ctx context.Context, live bool, failIf []string) error {
+	for _, f := range failIf {
+		if f != "due" && f != "drift" {
+			return usage("--fail-if wants due, drift, or due,drift")
+		}
+	}
+	// Everything is read once and shown: with thousands of credentials a quarter of
+	// the time went into looking for what could be thrown away.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	known, err := a.known(ctx, config)
+	if err != nil {
+		return err
+	}
+	calls := ""
+	if live {
+		if known.Live, calls, err = a.live(ctx); err != nil {
+			return err
+		}
+	}
+	rows := report.Rows(config.Specs, known, a.now())
+	if a.json {
+		err = a.printJSON(map[string]any{"at": a.now().UTC(), "live": live, "credentials": rows})
+	} else {
+		a.print("%s%s", report.Status(rows, a.style(a.out), a.now()), calls)
+	}
+	if err != nil {
+		return err
+	}
+	failed := slices.ContainsFunc(rows, func(r report.Row) bool {
+		return slices.Contains(failIf, "due") && r.IsDue(a.now()) || slices.Contains(failIf, "drift") && r.HasDrifted()
+	})
+	if failed {
+		return exit{exitNeeds, nil}
+	}
+	return nil
+}
+
+// known reads what the journal tells; there may be none yet.
+func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, error) {
+	var known report.Known
+	j, err := journal.OpenExisting(a.journalDir(config))
+	if errors.Is(err, journal.ErrNone) {
+		return known, nil
+	}
+	if err != nil {
+		return known, exit{exitFailed, err}
+	}
+	defer func() { _ = j.Close() }()
+	book := history.Book{J: j}
+	if known.Runs, err = book.Overview(ctx); err != nil {
+		return known, exit{exitFailed, err}
+	}
+	notes, err := book.Latest(ctx, history.Compared)
+	if err != nil {
+		return known, exit{exitFailed, err}
+	}
+	known.Compared = make(map[string]report.Compared, len(notes))
+	for name, n := range notes {
+		var c report.Compared
+		if err := json.Unmarshal(n.Body, &c); err != nil {
+			return known, exit{exitFailed, fmt.Errorf("the journal's comparison of %s cannot be read: %w", name, err)}
+		}
+		known.Compared[name] = c
+	}
+	return known, nil
+}
+
+// live asks each issuer for its list, and each store for its folder.
+func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) {
+	e, err := a.estate(nil)
+	if err != nil {
+		return nil, "", err
+	}
+	defer e.close()
+	out := map[string]report.Live{}
+	for _, spec := range e.specs {
+		r, err := e.looker(spec)
+		if err != nil {
+			return nil, "", exit{exitUsage, err}
+		}
+		h, err := r.InUse(ctx, spec)
+		switch {
+		case err != nil:
+			out[spec.Name] = report.Live{Problem: runner.Problems(err)[0]}
+		case h.ID == "":
+			out[spec.Name] = report.Live{Problem: fmt.Sprintf("%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)}
+		case h.Disabled:
+			out[spec.Name] = report.Live{Handle: &h, Problem: fmt.Sprintf("%s is switched off at %s", h.Name, spec.Issuer.Vendor)}
+		default:
+			out[spec.Name] = report.Live{Handle: &h}
+		}
+	}
+	return out, e.countedCalls(), nil
+}
+
+// outside refuses to begin a run while none of its windows is open.
+func (a *app) outside(spec sop.Spec, anyway bool) error {
+	now := a.now()
+	opens := sop.NextOpen(spec.Windows, now)
+	if spec.Purpose != "" || anyway || opens.Sub(now) < time.Second {
+		return nil // an emergency, a repair and a rehearsal do not wait
+	}
+	return exit{exitFailed, fmt.Errorf("%s\n  next  wait until then\n  or    rekey run %s --outside-window", report.Closed(spec, opens, now), spec.Name)}
+}
