@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -116,10 +117,12 @@ func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 		policies := []Rules{}
 		for _, id := range a.Reusable {
 			if r := byID(c.Policies, id); r != nil {
-				policies = append(policies, r)
+				policies = append(policies, embedded(r))
 			}
 		}
-		policies = append(policies, a.Policies...)
+		for _, r := range a.Policies {
+			policies = append(policies, embedded(r))
+		}
 		shown := map[string]any{
 			"id": a.ID, "name": a.Name, "domain": a.Domain, "aud": a.AUD, "type": a.Type, "policies": policies,
 		}
@@ -129,6 +132,15 @@ func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 		out = append(out, shown)
 	}
 	page(rw, req, out)
+}
+
+// embedded is a policy as an application shows it: how many applications have it
+// stands only in the list of reusable ones (cloudflare.openapi.json,
+// access_app_policy_response).
+func embedded(r Rules) Rules {
+	out := maps.Clone(r)
+	delete(out, "app_count")
+	return out
 }
 
 // groups are those of the account, or of the zone that was asked for.
