@@ -81,6 +81,18 @@ func (d document) shape(schemas []any, value any, at string, whole bool, tell fu
 		}
 	case map[string]any:
 		d.fields(all, v, at, whole, tell)
+		return
+	case nil:
+		return
+	}
+	// A schema language lets anything but an object pass where properties are
+	// declared and no type is.
+	typed, props := false, false
+	for _, b := range all {
+		typed, props = typed || b["type"] != nil, props || b["properties"] != nil
+	}
+	if props && !typed {
+		tell("%s is no object", strings.TrimPrefix(at, "."))
 	}
 }
 
