@@ -28,7 +28,7 @@ const cloudflareBase = "/client/v4"
 // openAPI is Cloudflare's contract, an OpenAPI 3.0 document.
 type openAPI struct {
 	router routers.Router
-	raw    document
+	raw    *document
 }
 
 var cloudflareContract = sync.OnceValue(func() *openAPI {
@@ -68,7 +68,9 @@ func repair(v any) {
 			for _, s := range all {
 				m, _ := s.(map[string]any)
 				if ref, _ := m["$ref"].(string); strings.HasSuffix(ref, "-common-failure") {
-					v["allOf"] = []any{s}
+					delete(v, "allOf")
+					v["$ref"] = ref
+					break
 				}
 			}
 		}
@@ -151,10 +153,10 @@ func (c *openAPI) shapeOf(pointer, part string, body []byte, tell func(part, for
 	}
 }
 
-// authenticated: the request carries what the operation asks for. A request that
-// was turned away may lack it: some are sent to see that.
+// authenticated: a request that succeeds carries what the operation asks for. One
+// that does not may lack it: some are sent to see that they are turned away.
 func (x Exchange) authenticated(_ context.Context, in *openapi3filter.AuthenticationInput) error {
-	if x.Status == http.StatusBadRequest || x.Status == http.StatusUnauthorized || x.Status == http.StatusForbidden {
+	if x.Status < 200 || x.Status > 299 {
 		return nil
 	}
 	header, prefix := in.SecurityScheme.Name, ""

@@ -27,7 +27,7 @@ var (
 // links; a link has a method, a path, what goes in and what comes out.
 type hyperSchema struct {
 	links    []*link
-	raw      document
+	raw      *document
 	compiled sync.Map // pointer to *jsonschema.Schema
 	compiler *jsonschema.Compiler
 	mu       sync.Mutex

@@ -6,19 +6,34 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // document is a JSON document with schemas that refer to each other by pointers.
-type document struct{ root map[string]any }
+// It must not be changed once it is asked.
+type document struct {
+	root map[string]any
+	seen sync.Map // what stands where pointers lead
+	res  sync.Map // patterns, compiled
+}
 
-func parse(b []byte) (document, error) {
-	var d document
+func parse(b []byte) (*document, error) {
+	d := &document{}
 	err := json.Unmarshal(b, &d.root)
 	return d, err
 }
 
 // at follows a pointer: #/definitions/app. nil: there is nothing.
-func (d document) at(pointer string) any {
+func (d *document) at(pointer string) any {
+	if v, ok := d.seen.Load(pointer); ok {
+		return v
+	}
+	v := d.follow(pointer)
+	d.seen.Store(pointer, v)
+	return v
+}
+
+func (d *document) follow(pointer string) any {
 	var v any = d.root
 	for _, part := range strings.Split(strings.TrimPrefix(pointer, "#/"), "/") {
 		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
@@ -39,7 +54,7 @@ func (d document) at(pointer string) any {
 }
 
 // branches are a schema and everything that it is composed of.
-func (d document) branches(schema any) []map[string]any {
+func (d *document) branches(schema any) []map[string]any {
 	m, ok := schema.(map[string]any)
 	for ok {
 		ref, isRef := m["$ref"].(string)
@@ -63,7 +78,7 @@ func (d document) branches(schema any) []map[string]any {
 
 // shape walks a value along its schema and tells which fields are not declared,
 // which no schema language forbids by itself; with whole, also which are missing.
-func (d document) shape(schemas []any, value any, at string, whole bool, tell func(format string, args ...any)) {
+func (d *document) shape(schemas []any, value any, at string, whole bool, tell func(format string, args ...any)) {
 	var all []map[string]any
 	for _, s := range schemas {
 		all = append(all, d.branches(s)...)
@@ -96,7 +111,7 @@ func (d document) shape(schemas []any, value any, at string, whole bool, tell fu
 	}
 }
 
-func (d document) fields(all []map[string]any, v map[string]any, at string, whole bool, tell func(string, ...any)) {
+func (d *document) fields(all []map[string]any, v map[string]any, at string, whole bool, tell func(string, ...any)) {
 	declared, free := map[string][]any{}, true
 	patterns := map[string][]any{}
 	var more []any
@@ -128,7 +143,7 @@ func (d document) fields(all []map[string]any, v map[string]any, at string, whol
 	for _, name := range names {
 		found := slices.Clone(declared[name])
 		for p, s := range patterns {
-			if regexp.MustCompile(p).MatchString(name) {
+			if d.pattern(p).MatchString(name) {
 				found = append(found, s...)
 			}
 		}
@@ -149,6 +164,15 @@ func (d document) fields(all []map[string]any, v map[string]any, at string, whol
 			tell("%s is missing", strings.TrimPrefix(at+"."+name, "."))
 		}
 	}
+}
+
+func (d *document) pattern(p string) *regexp.Regexp {
+	if re, ok := d.res.Load(p); ok {
+		return re.(*regexp.Regexp)
+	}
+	re := regexp.MustCompile(p)
+	d.res.Store(p, re)
+	return re
 }
 
 // decode reads JSON; what cannot be read is told.

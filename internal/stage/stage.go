@@ -65,6 +65,8 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+func (c *Clock) pass(d time.Duration) { c.now = c.now.Add(d) }
+
 // Start is when every stage begins.
 var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
@@ -81,7 +83,7 @@ func New(seed int64, knobs sim.Knobs) *Stage {
 	}
 	s := &Stage{Clock: &Clock{now: Start}, Config: parsed, Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
 	s.World = sim.Open(sim.New(sim.Options{Seed: seed, Now: Start, Knobs: knobs}), s.Clock.Now)
-	s.World.Sleep = func(d time.Duration) { s.Clock.now = s.Clock.now.Add(d) }
+	s.World.Sleep = s.Clock.pass
 	return s
 }
 

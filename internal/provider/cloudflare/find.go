@@ -45,6 +45,9 @@ func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
 	if err := t.env.Together(calls...); err != nil {
 		return provider.Admission{}, err
 	}
+	if err := t.env.Together(t.unshown(ctx, all)...); err != nil {
+		return provider.Admission{}, err
+	}
 	shared := map[string]bool{}
 	for _, h := range all {
 		for _, r := range h.policies {
@@ -63,6 +66,25 @@ func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
 		}
 	}
 	return out, nil
+}
+
+// unshown asks for the policies of every application that was listed without
+// them: that the list has them is published for those of an account, not for those
+// of a zone (cloudflare.openapi.json, access_apps).
+func (t *tokens) unshown(ctx context.Context, all []holdings) []func() error {
+	var calls []func() error
+	for _, h := range all {
+		for i := range h.apps {
+			a := &h.apps[i]
+			if a.Policies == nil {
+				calls = append(calls, func() (err error) {
+					a.Policies, err = list(ctx, t.api, "list policies of an application", t.in(h.scope, "apps", a.ID, "policies"), rules.id)
+					return err
+				})
+			}
+		}
+	}
+	return calls
 }
 
 // scopes are the places to look in: the account, then zones.
