@@ -26,7 +26,7 @@ const Live = "REKEY_LIVE"
 // simulated plays the life cycle on the simulated world.
 func (h Harness) simulated(t *testing.T) {
 	b := h.bench()
-	l := life{h: h, c: b.on(t, b.world), wait: func(d time.Duration) { b.now = b.now.Add(d) }, now: func() time.Time { return b.now }, slots: b.h.Slots}
+	l := life{h: h, c: b.on(t, b.net()), wait: func(d time.Duration) { b.now = b.now.Add(d) }, now: func() time.Time { return b.now }, slots: b.h.Slots}
 	l.play(t)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/contract"
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/vendorhttp"
@@ -18,6 +20,7 @@ import (
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
+	h.contract = contract.New()
 	t.Run("what it says of itself", h.says)
 	t.Run("works", h.works)
 	t.Run("repeats safely", h.repeats)
@@ -35,6 +38,22 @@ func Run(t *testing.T, h Harness) {
 	t.Run("without credentials", h.unset)
 	t.Run("life cycle", h.simulated)
 	t.Run("live", h.live)
+	t.Run("speaks as published", h.speaks)
+}
+
+// speaks: all that passed between the vendor and its simulated double so far was
+// as the vendor publishes it.
+func (h Harness) speaks(t *testing.T) {
+	for _, v := range h.contract.Violations() {
+		t.Error(v)
+	}
+	counts := h.contract.Counts()
+	for _, op := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%6d  %s", counts[op], op)
+	}
+	if h.Vendor.Name == "cloudflare" && len(counts) < 15 || h.Vendor.Name == "heroku" && len(counts) < 8 {
+		t.Errorf("only %d operations were seen", len(counts))
+	}
 }
 
 // says: the descriptor is whole, and the page has what a reader looks for.
@@ -72,7 +91,7 @@ func (h Harness) works(t *testing.T) {
 		t.Run(o.name, func(t *testing.T) {
 			b := h.bench()
 			op := find(t, b, o.name)
-			n := &network{world: b.world}
+			n := &network{world: b.net()}
 			c := b.on(t, n)
 			if err := op.do(t.Context(), c); err != nil {
 				t.Fatal(err)
@@ -116,7 +135,7 @@ func (h Harness) repeats(t *testing.T) {
 		}
 		b := h.bench()
 		op := find(t, b, o.name)
-		c := b.on(t, b.world)
+		c := b.on(t, b.net())
 		for i := range 2 {
 			if err := op.do(t.Context(), c); err != nil {
 				t.Errorf("%s, time %d: %v", o.name, i+1, err)
@@ -130,7 +149,7 @@ func (h Harness) together(t *testing.T) {
 	b := h.bench()
 	var mu sync.Mutex
 	calls := []vendorhttp.Call{}
-	e := b.env(&network{world: b.world})
+	e := b.env(&network{world: b.net()})
 	e.Observe = func(c vendorhttp.Call) { mu.Lock(); defer mu.Unlock(); calls = append(calls, c) }
 	c, err := h.open(e)
 	if err != nil {
@@ -161,7 +180,7 @@ func (h Harness) hostile(t *testing.T, when func(*http.Request) bool, effectsOnl
 			t.Run(o.name+"/"+a.name, func(t *testing.T) {
 				b := h.bench()
 				op := find(t, b, o.name)
-				n := &network{world: b.world, bad: a.respond, when: when}
+				n := &network{world: b.net(), bad: a.respond, when: when}
 				c := b.on(t, n)
 				err := op.do(t.Context(), c)
 				got, classified := class(err)
@@ -197,7 +216,7 @@ func (h Harness) loginFails(t *testing.T) {
 		for _, a := range answers {
 			b := h.bench()
 			op := find(t, b, o.name)
-			n := &network{world: b.world, bad: a.respond, when: h.login}
+			n := &network{world: b.net(), bad: a.respond, when: h.login}
 			c := b.on(t, n)
 			err := op.do(t.Context(), c)
 			if got, ok := class(err); !ok || !got.NotApplied() || len(n.sent) != 1 {
@@ -245,7 +264,7 @@ func (h Harness) cancelled(t *testing.T) {
 		op := find(t, b, o.name)
 		ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		begun := time.Now()
-		err := op.do(ctx, b.on(t, &network{world: b.world, when: func(r *http.Request) bool { return !h.login(r) }, bad: func(req *http.Request) (*http.Response, error) {
+		err := op.do(ctx, b.on(t, &network{world: b.net(), when: func(r *http.Request) bool { return !h.login(r) }, bad: func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		}}))
@@ -264,7 +283,7 @@ func (h Harness) unset(t *testing.T) {
 	for _, o := range h.bench().ops(t) {
 		b := h.bench()
 		op := find(t, b, o.name)
-		n := &network{world: b.world}
+		n := &network{world: b.net()}
 		e := env(n, func() time.Time { return b.now }, func(name string) (string, bool) {
 			v, ok := b.value(name)
 			// What is printable is set: account, project. What is secret is not.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/contract"
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
@@ -32,6 +33,8 @@ type Harness struct {
 	World      func(*sim.State)  // what the simulated world holds besides; nil: nothing
 	ByHand     bool              // a person stands in for credentials
 	Sections   []string          // headings that doc.md must have, besides the usual ones
+
+	contract *contract.Recorder // of the run at hand
 }
 
 // cast is one opened vendor with the roles that it plays.
@@ -122,6 +125,10 @@ func (h Harness) bench() *bench {
 	return b
 }
 
+// net is the way to the world: what passes is held against what the vendor
+// publishes, where internal/contract knows it.
+func (b *bench) net() http.RoundTripper { return b.h.contract.Around(b.world) }
+
 func (b *bench) value(name string) (string, bool) {
 	v, ok := b.world.Env()[name]
 	return v, ok
@@ -151,7 +158,7 @@ type op struct {
 // taken from the world as it is now.
 func (b *bench) ops(t *testing.T) []op {
 	t.Helper()
-	good := b.on(t, b.world)
+	good := b.on(t, b.net())
 	var out []op
 	for kind, i := range good.issuers {
 		out = append(out, issuerOps(t, kind, i, b.now)...)

@@ -168,6 +168,7 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 	handle("GET /organizations", w.getOrganization)
 	handle("GET /organizations/doh", w.getDoH)
 	handle("GET /apps", w.listApps)
+	handle("GET /apps/{app}/policies", w.listAppPolicies)
 	handle("GET /apps/{app}/policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		getRules(rw, w.appPolicy(req))
 	})

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -104,7 +105,8 @@ func (w *World) appPolicy(req *http.Request) Rules {
 }
 
 // listApps embeds each application's policies, reusable ones included
-// (cloudflare.md §2.2).
+// (cloudflare.md §2.2); those of a zone's are asked for by themselves: their list
+// declares none (cloudflare.openapi.json, access_apps).
 func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 	c := &w.state.Cloudflare
 	var out []map[string]any
@@ -113,15 +115,9 @@ func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 		apps = c.ZoneApps
 	}
 	for _, a := range apps {
-		policies := []Rules{}
-		for _, id := range a.Reusable {
-			if r := byID(c.Policies, id); r != nil {
-				policies = append(policies, r)
-			}
-		}
-		policies = append(policies, a.Policies...)
-		shown := map[string]any{
-			"id": a.ID, "name": a.Name, "domain": a.Domain, "aud": a.AUD, "type": a.Type, "policies": policies,
+		shown := map[string]any{"id": a.ID, "name": a.Name, "domain": a.Domain, "aud": a.AUD, "type": a.Type}
+		if req.PathValue("zone") == "" {
+			shown["policies"] = c.policiesOf(a)
 		}
 		if a.SCIM != nil {
 			shown["scim_config"] = a.SCIM
@@ -129,6 +125,38 @@ func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 		out = append(out, shown)
 	}
 	page(rw, req, out)
+}
+
+// policiesOf are all policies of an application, as they are shown with it.
+func (c *Cloudflare) policiesOf(a *App) []Rules {
+	out := []Rules{}
+	for _, id := range a.Reusable {
+		if r := byID(c.Policies, id); r != nil {
+			out = append(out, embedded(r))
+		}
+	}
+	for _, r := range a.Policies {
+		out = append(out, embedded(r))
+	}
+	return out
+}
+
+func (w *World) listAppPolicies(rw http.ResponseWriter, req *http.Request) {
+	a := w.state.Cloudflare.app(req.PathValue("app"))
+	if a == nil {
+		cloudflareFailure(rw, http.StatusNotFound, 12100, "access.api.error.not_found")
+		return
+	}
+	page(rw, req, w.state.Cloudflare.policiesOf(a))
+}
+
+// embedded is a policy as an application shows it: how many applications have it
+// stands only in the list of reusable ones (cloudflare.openapi.json,
+// access_app_policy_response).
+func embedded(r Rules) Rules {
+	out := maps.Clone(r)
+	delete(out, "app_count")
+	return out
 }
 
 // groups are those of the account, or of the zone that was asked for.

@@ -115,7 +115,10 @@ var failures = map[string]func(http.ResponseWriter, int){
 		infisicalFailure(rw, status, name, "Something went wrong")
 	},
 	"heroku": func(rw http.ResponseWriter, status int) {
-		id := map[int]string{401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict", 422: "invalid_params", 429: "rate_limit"}[status]
+		id := map[int]string{
+			400: "bad_request", 401: "unauthorized", 402: "delinquent", 403: "forbidden", 404: "not_found", 406: "not_acceptable",
+			409: "conflict", 410: "gone", 416: "requested_range_not_satisfiable", 422: "invalid_params", 429: "rate_limit",
+		}[status]
 		if id == "" {
 			id = "internal_server_error"
 		}

@@ -211,7 +211,7 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 		})
 	}
 	handle("GET /apps/{app}", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
-		writeJSON(rw, http.StatusOK, map[string]any{"id": a.ID, "name": a.Name, "maintenance": a.Maintenance})
+		writeJSON(rw, http.StatusOK, a.shown())
 	})
 	handle("GET /apps/{app}/config-vars", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
 		writeJSON(rw, http.StatusOK, a.current().Vars)
@@ -229,8 +229,8 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 		herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that release.")
 	})
 	handle("GET /apps/{app}/dynos", w.listDynos)
-	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, _ *HerokuApp) {
-		writeJSON(rw, http.StatusOK, map[string]any{"name": "preboot", "enabled": w.state.Knobs.Preboot})
+	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
+		writeJSON(rw, http.StatusOK, feature(a, "preboot", w.state.Knobs.Preboot))
 	})
 	w.pipelineRoutes(mux)
 	w.oauthRoutes(mux)
@@ -337,7 +337,7 @@ func (r *Release) shown(a *HerokuApp) map[string]any {
 		"id": r.ID, "version": r.Version, "status": r.Status, "current": a.current() == r, "description": r.Description,
 		"created_at": r.CreatedAt, "updated_at": r.CreatedAt, "eligible_for_rollback": r.Status == "succeeded",
 		"app": map[string]string{"id": a.ID, "name": a.Name}, "slug": nil, "artifacts": []any{}, "addon_plan_names": []string{},
-		"output_stream_url": nil, "user": map[string]string{"id": "00000000-0000-4000-8000-000000000001", "email": "ops@example.com"},
+		"output_stream_url": nil, "user": map[string]string{"id": operatorID, "email": operatorEmail},
 	}
 }
 

@@ -121,7 +121,7 @@ func (a *Authorization) shown(s *State, token string) map[string]any {
 		"id": a.ID, "description": a.Description, "scope": a.Scope, "created_at": a.CreatedAt, "updated_at": a.CreatedAt,
 		"access_token": map[string]any{"id": a.ID, "token": token, "expires_in": ends},
 		"client":       nil, "grant": nil, "refresh_token": nil, "session": nil,
-		"user": map[string]string{"id": "00000000-0000-4000-8000-000000000001", "email": "ops@example.com"},
+		"user": map[string]string{"id": operatorID, "email": operatorEmail, "full_name": operatorName},
 	}
 }
 
@@ -147,7 +147,7 @@ func (w *World) oauthRoutes(mux *http.ServeMux) {
 		})
 	}
 	handle("GET /account", func(rw http.ResponseWriter, _ *http.Request) {
-		writeJSON(rw, http.StatusOK, map[string]any{"id": "00000000-0000-4000-8000-000000000001", "email": "ops@example.com", "name": "Ops", "two_factor_authentication": true})
+		writeJSON(rw, http.StatusOK, account())
 	})
 	handle("GET /oauth/authorizations", func(rw http.ResponseWriter, req *http.Request) {
 		out := []map[string]any{}

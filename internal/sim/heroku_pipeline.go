@@ -63,10 +63,10 @@ func (w *World) pipelineRoutes(mux *http.ServeMux) {
 		})
 	}
 	handle("GET /pipelines", true, func(rw http.ResponseWriter, req *http.Request, _ *HerokuPipeline) {
-		name, out := req.URL.Query().Get("eq[name]"), []map[string]string{}
+		name, out := req.URL.Query().Get("eq[name]"), []map[string]any{}
 		for _, p := range w.state.Heroku.Pipelines {
 			if name == "" || p.Name == name {
-				out = append(out, map[string]string{"id": p.ID, "name": p.Name})
+				out = append(out, p.shown())
 			}
 		}
 		writeJSON(rw, http.StatusOK, out)
@@ -74,7 +74,7 @@ func (w *World) pipelineRoutes(mux *http.ServeMux) {
 	handle("GET /pipelines/{pipeline}/pipeline-couplings", false, func(rw http.ResponseWriter, req *http.Request, p *HerokuPipeline) {
 		out := []map[string]any{}
 		for _, c := range p.Couplings {
-			out = append(out, map[string]any{"app": map[string]string{"id": c.App}, "pipeline": map[string]string{"id": p.ID}, "stage": c.Stage})
+			out = append(out, c.shown(p))
 		}
 		herokuPage(rw, req, out)
 	})

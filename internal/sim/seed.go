@@ -21,7 +21,8 @@ func New(o Options) State {
 	born := o.Now.UTC().AddDate(0, 0, -92)
 
 	c := &s.Cloudflare
-	c.Account, c.Zone, c.Token, c.MaxLive = "simulated-account", "simulated-zone", "simulated-cloudflare-"+s.random(12), 50
+	// Ids of Cloudflare have 32 digits (cloudflare.openapi.json, iam_account_identifier).
+	c.Account, c.Zone, c.Token, c.MaxLive = "a11acc00000000000000000000000001", "a1120e00000000000000000000000001", "simulated-cloudflare-"+s.random(12), 50
 	const life = 8760 * time.Hour
 	old := func(name string) *Token {
 		t := s.newToken(name+"-"+born.Format(time.DateOnly), "8760h", life)

@@ -133,6 +133,8 @@ type Scenario struct {
 	Credential string
 	// On makes the stage; nil: New.
 	On func(seed int64, knobs sim.Knobs) *Stage
+	// Around as of the stage.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Everyone: a rule lets any valid token in, so no rule has to be edited.
 	Everyone bool
 	Faults   []Fault

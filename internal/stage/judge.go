@@ -2,6 +2,7 @@ package stage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,7 +194,8 @@ func namedStrays(w *sim.State) string {
 func allRules(w *sim.State) []sim.Rules {
 	out := append([]sim.Rules{}, w.Cloudflare.Policies...)
 	out = append(out, w.Cloudflare.Groups...)
-	for _, a := range w.Cloudflare.Apps {
+	out = append(out, w.Cloudflare.ZoneGroups...)
+	for _, a := range slices.Concat(w.Cloudflare.Apps, w.Cloudflare.ZoneApps) {
 		out = append(out, a.Policies...)
 	}
 	return out

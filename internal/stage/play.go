@@ -37,6 +37,7 @@ func (sc Scenario) Run(seed int64) Verdict {
 	if sc.On == nil {
 		s.Config = configFor(sc.Credential)
 	}
+	s.Around = sc.Around
 	s.damage, s.strategy, s.purpose = sc.Damage, sc.Strategy, sc.Purpose
 	if sc.Everyone {
 		s.World.Look(openToEveryone)

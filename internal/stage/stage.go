@@ -30,6 +30,9 @@ type Stage struct {
 	// Before is called before each request with its number from 1; it may answer
 	// in the vendor's place, or panic with Crash. nil: the world answers.
 	Before func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
+	// Around puts something between the vendors' clients and this network, faults
+	// included; nil: nothing.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Confirm is what a person would do; default: confirms.
 	Confirm func(context.Context, rotation.Ask) (string, error)
 	// Person does by hand what is asked; default: does it in the simulated portal.
@@ -62,6 +65,8 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+func (c *Clock) pass(d time.Duration) { c.now = c.now.Add(d) }
+
 // Start is when every stage begins.
 var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
@@ -78,7 +83,7 @@ func New(seed int64, knobs sim.Knobs) *Stage {
 	}
 	s := &Stage{Clock: &Clock{now: Start}, Config: parsed, Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
 	s.World = sim.Open(sim.New(sim.Options{Seed: seed, Now: Start, Knobs: knobs}), s.Clock.Now)
-	s.World.Sleep = func(d time.Duration) { s.Clock.now = s.Clock.now.Add(d) }
+	s.World.Sleep = s.Clock.pass
 	return s
 }
 
@@ -108,7 +113,7 @@ func (s *Stage) env() provider.Env {
 		return v, ok && set && v != ""
 	}
 	return provider.Env{
-		Transport: s, Now: s.Clock.Now, Together: InOrder, Person: s.person(),
+		Transport: s.network(), Now: s.Clock.Now, Together: InOrder, Person: s.person(),
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			for i, r := range refs {
 				if v, ok := lookup(string(r)); ok {
@@ -135,6 +140,13 @@ func (s *Stage) env() provider.Env {
 			return "", fmt.Errorf("none of %v is set", t)
 		},
 	}
+}
+
+func (s *Stage) network() http.RoundTripper {
+	if s.Around != nil {
+		return s.Around(s)
+	}
+	return s
 }
 
 func (s *Stage) person() provider.Person {

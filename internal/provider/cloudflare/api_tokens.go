@@ -170,8 +170,8 @@ func (a *apiTokens) CreateLike(ctx context.Context, name string, like cred.Handl
 	return made.handle(), secret.Bundle{FieldToken: made.Value}, nil
 }
 
-// portable keeps of policies what a create takes: their ids and the names of
-// permission groups are the server's own.
+// portable keeps of policies what a create or an update takes: their ids and the
+// names of permission groups are read-only (cloudflare.openapi.json, iam_token-policies).
 func portable(raw json.RawMessage) ([]map[string]any, error) {
 	var policies []map[string]any
 	if err := json.Unmarshal(raw, &policies); err != nil {

@@ -84,7 +84,8 @@ func (a *apiTokens) Keep(context.Context, cred.Handle, time.Time) (cred.Handle, 
 }
 
 // Switch: https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/update
-// A PUT replaces the whole token, so everything that was read is sent back.
+// A PUT replaces the whole token, so everything that was read is sent back but
+// what is the server's own to write.
 func (a *apiTokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Handle, error) {
 	const op = "switch API token"
 	path := a.root + "/" + url.PathEscape(h.ID)
@@ -92,9 +93,14 @@ func (a *apiTokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Ha
 	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: "read API token", Method: http.MethodGet, Path: path}, &was); err != nil {
 		return cred.Handle{}, err
 	}
+	policies, err := portable(was["policies"])
+	if err != nil {
+		return cred.Handle{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "what the token may do cannot be sent back as it was read"}
+	}
 	for _, own := range []string{"id", "issued_on", "modified_on", "last_used_on", "value"} {
 		delete(was, own)
 	}
+	was["policies"], _ = json.Marshal(policies)
 	want := "disabled"
 	if on {
 		want = "active"

@@ -45,9 +45,18 @@ func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
 	if err := t.env.Together(calls...); err != nil {
 		return provider.Admission{}, err
 	}
+	if err := t.env.Together(t.unshown(ctx, all)...); err != nil {
+		return provider.Admission{}, err
+	}
+	shared := map[string]bool{}
+	for _, h := range all {
+		for _, r := range h.policies {
+			shared[r.id()] = true
+		}
+	}
 	var out provider.Admission
 	for _, h := range all {
-		for _, p := range h.places() {
+		for _, p := range h.places(shared) {
 			if p.Everyone {
 				out.Everyone = append(out.Everyone, p)
 			}
@@ -57,6 +66,25 @@ func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
 		}
 	}
 	return out, nil
+}
+
+// unshown asks for the policies of every application that was listed without
+// them: that the list has them is published for those of an account, not for those
+// of a zone (cloudflare.openapi.json, access_apps).
+func (t *tokens) unshown(ctx context.Context, all []holdings) []func() error {
+	var calls []func() error
+	for _, h := range all {
+		for i := range h.apps {
+			a := &h.apps[i]
+			if a.Policies == nil {
+				calls = append(calls, func() (err error) {
+					a.Policies, err = list(ctx, t.api, "list policies of an application", t.in(h.scope, "apps", a.ID, "policies"), rules.id)
+					return err
+				})
+			}
+		}
+	}
+	return calls
 }
 
 // scopes are the places to look in: the account, then zones.
@@ -71,7 +99,10 @@ func (t *tokens) scopes() []string {
 }
 
 // places reads every policy and group once, and which applications each guards.
-func (h holdings) places() []cred.Place {
+// shared are the ids of reusable policies: that the one embedded in an
+// application says so itself is not published (cloudflare.openapi.json,
+// access_app_policy_response).
+func (h holdings) places(shared map[string]bool) []cred.Place {
 	var out []cred.Place
 	seen := map[string]bool{}
 	add := func(kind, parent string, r rules) {
@@ -88,7 +119,7 @@ func (h holdings) places() []cred.Place {
 	for _, a := range h.apps {
 		for _, r := range a.Policies {
 			// A reusable policy may only be changed at the account.
-			if r.reusable() {
+			if shared[r.id()] || r.reusable() {
 				add(kindPolicy, "", r)
 			} else {
 				add(kindAppPolicy, a.ID, r)
