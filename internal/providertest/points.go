@@ -147,11 +147,7 @@ func (h Harness) repeats(t *testing.T) {
 // together: reads may run side by side; the race detector looks on.
 func (h Harness) together(t *testing.T) {
 	b := h.bench()
-	var mu sync.Mutex
-	calls := []vendorhttp.Call{}
-	e := b.env(&network{world: b.net()})
-	e.Observe = func(c vendorhttp.Call) { mu.Lock(); defer mu.Unlock(); calls = append(calls, c) }
-	c, err := h.open(e)
+	c, err := h.open(b.env(&network{world: b.net()}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +48,12 @@ type cast struct {
 
 // env is what a vendor gets: one network, one source of values.
 func env(network http.RoundTripper, now func() time.Time, value func(name string) (string, bool), calls *[]vendorhttp.Call, together func(...func() error) error) provider.Env {
-	observe := func(c vendorhttp.Call) { *calls = append(*calls, c) }
+	var mu sync.Mutex // the person and the vendor tell of their calls side by side
+	observe := func(c vendorhttp.Call) {
+		mu.Lock()
+		defer mu.Unlock()
+		*calls = append(*calls, c)
+	}
 	return provider.Env{
 		Transport: network, Now: now, Together: together, Observe: observe,
 		Person: sim.Person(network, now, observe),
