@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"rekey/internal/drift"
 	"rekey/internal/history"
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sop"
 	"rekey/internal/wire"
@@ -20,6 +22,9 @@ type estate struct {
 	*work
 	specs  []sop.Spec
 	shared *wire.Estate
+	// retired tells where rekey.yaml still has a name that a run has taken away, by
+	// credential and name.
+	retired map[string]map[string]string
 }
 
 // estate opens all credentials, or those named. Nothing of it touches a vendor.
@@ -46,7 +51,7 @@ func (a *app) estate(names []string) (*estate, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &estate{work: w, specs: specs, shared: wire.OpenEstate(specs, config.Vendors, w.env)}
+	e := &estate{work: w, specs: specs, shared: wire.OpenEstate(specs, config.Vendors, w.env), retired: map[string]map[string]string{}}
 	w.closes = append(w.closes, func() { e.shared.Close(context.Background()) })
 	return e, nil
 }
@@ -113,6 +118,18 @@ func needs(all []report.Compared) error {
 
 // compare looks at every credential of the estate and notes what was found.
 func (e *estate) compare(ctx context.Context) ([]report.Compared, error) {
+	runs, err := e.book.Runs(ctx)
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	for _, r := range runs {
+		if _, line, ok := e.config.Formerly(r.Why); ok && r.Ending == rotation.NameGone {
+			if e.retired[r.Credential] == nil {
+				e.retired[r.Credential] = map[string]string{}
+			}
+			e.retired[r.Credential][r.Why] = fmt.Sprintf("%s:%d", filepath.Base(e.config.File), line)
+		}
+	}
 	var all []report.Compared
 	var notes []history.Note
 	for _, spec := range e.specs {
@@ -147,6 +164,6 @@ func (e *estate) compareOne(ctx context.Context, spec sop.Spec) (report.Compared
 		return c, exit{exitUsage, err}
 	}
 	seen := r.Compare(ctx, spec)
-	c.Findings = append(c.Findings, drift.Compare(spec, seen, past)...)
+	c.Findings = append(c.Findings, drift.Retired(spec, drift.Compare(spec, seen, past), e.retired[spec.Name])...)
 	return c, nil
 }

@@ -118,12 +118,7 @@ func (a *app) plan(ctx context.Context, name, out, strategy string) error {
 	r.Advise(ctx, &seen)
 	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
 	if len(refusals) > 0 {
-		if a.json {
-			_ = a.printJSON(map[string]any{"credential": name, "refusals": refusals})
-		} else {
-			a.print("%s", report.Refusals(name, refusals, a.style(a.out)))
-		}
-		return exit{exitFailed, nil}
+		return a.refused(name, refusals)
 	}
 	if out != "" {
 		if err := writePlan(a.path(out), &plan); err != nil {

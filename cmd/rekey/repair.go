@@ -85,32 +85,45 @@ func fromFlag(from string) string {
 	return " --from " + from
 }
 
-// planRepair looks and compiles. No plan and no error means that nothing has
-// drifted, which is said.
-func (a *app) planRepair(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, error) {
+// planOf looks and compiles a plan for what is not a rotation, changing nothing.
+func (a *app) planOf(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, []rotation.Refusal, error) {
 	w, err := a.prepare(config, spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer w.close()
 	seen, problems := w.runner(screen.Quiet{}).Observe(ctx, spec)
 	if problems != nil {
-		return nil, exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey drift %s", joinLines(runner.Problems(problems)), spec.Name)}
+		return nil, nil, exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey drift %s", joinLines(runner.Problems(problems)), spec.Name)}
 	}
 	plan, refusals := rotation.Compile(spec, seen, w.crew.Can, runID())
-	switch {
-	case len(refusals) == 0:
-		return &plan, nil
-	case refusals[0].Code == rotation.NothingAstray:
-		if a.json {
-			return nil, a.printJSON(map[string]any{"credential": spec.Name, "drifted": false})
-		}
-		a.print("%s %s: %s; nothing is to be done\n", a.style(a.out).Good("✓"), spec.Name, refusals[0].What)
-		return nil, nil
-	case a.json:
-		_ = a.printJSON(map[string]any{"credential": spec.Name, "refusals": refusals})
-	default:
-		a.print("%s", report.Refusals(spec.Name, refusals, a.style(a.out)))
+	return &plan, refusals, nil
+}
+
+// refused tells what stands against a plan.
+func (a *app) refused(name string, refusals []rotation.Refusal) error {
+	if a.json {
+		_ = a.printJSON(map[string]any{"credential": name, "refusals": refusals})
+	} else {
+		a.print("%s", report.Refusals(name, refusals, a.style(a.out)))
 	}
-	return nil, exit{exitFailed, nil}
+	return exit{exitFailed, nil}
+}
+
+// planRepair makes the plan of a repair. No plan and no error means that nothing
+// has drifted, which is said.
+func (a *app) planRepair(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, error) {
+	plan, refusals, err := a.planOf(ctx, config, spec)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(refusals) == 0:
+		return plan, nil
+	case refusals[0].Code != rotation.NothingAstray:
+		return nil, a.refused(spec.Name, refusals)
+	case a.json:
+		return nil, a.printJSON(map[string]any{"credential": spec.Name, "drifted": false})
+	}
+	a.print("%s %s: %s; nothing is to be done\n", a.style(a.out).Good("✓"), spec.Name, refusals[0].What)
+	return nil, nil
 }

@@ -38,6 +38,12 @@ func (f *runFlags) add(c *cobra.Command, full bool) {
 	}
 }
 
+// when adds what overrides the rules about when a run may begin.
+func (f *runFlags) when(c *cobra.Command) {
+	c.Flags().BoolVar(&f.outside, "outside-window", false, "begin although none of its maintenance windows is open")
+	c.Flags().BoolVar(&f.alongside, "alongside", false, "begin although another run that changes one of its consumers is open")
+}
+
 // strategyFlag overrides the strategy for once.
 func strategyFlag(c *cobra.Command, strategy *string) {
 	c.Flags().StringVar(strategy, "strategy", "", "replace or roll, instead of what rekey.yaml says")
@@ -72,8 +78,7 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], f) },
 	}
 	f.add(c, true)
-	c.Flags().BoolVar(&f.outside, "outside-window", false, "begin although none of its maintenance windows is open")
-	c.Flags().BoolVar(&f.alongside, "alongside", false, "begin although another run that changes one of its consumers is open")
+	f.when(c)
 	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers are dark: do not demand that they work before")
 	return c
 }

@@ -141,8 +141,16 @@ func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) 
 func (a *app) outside(spec sop.Spec, anyway bool) error {
 	now := a.now()
 	opens := sop.NextOpen(spec.Windows, now)
-	if spec.Purpose != "" || anyway || opens.Sub(now) < time.Second {
+	command := "run " + spec.Name
+	switch spec.Purpose {
+	case "":
+	case sop.ToForget:
+		command = "names retire " + spec.Target
+	default:
 		return nil // an emergency, a repair and a rehearsal do not wait
 	}
-	return exit{exitFailed, fmt.Errorf("%s\n  next  wait until then\n  or    rekey run %s --outside-window", report.Closed(spec, opens, now), spec.Name)}
+	if anyway || opens.Sub(now) < time.Second {
+		return nil
+	}
+	return exit{exitFailed, fmt.Errorf("%s\n  next  wait until then\n  or    rekey %s --outside-window", report.Closed(spec, opens, now), command)}
 }

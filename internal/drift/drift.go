@@ -24,6 +24,7 @@ const (
 	Changed     Kind = "consumer-changed" // a consumer holds something that nobody knows
 	Names       Kind = "names-differ"     // the name and a former name hold different generations
 	Missing     Kind = "slot-missing"     // a slot is not there
+	NameRetired Kind = "name-retired"     // rekey.yaml still has a former name that was retired
 	NotSeen     Kind = "not-seen"         // it could not be looked at, so nothing is known
 )
 

@@ -143,9 +143,10 @@ type Store interface {
 // Held is what a slot holds.
 type Held struct {
 	Present bool
-	Version string // the vendor's own; "" if it counts none
-	Problem string // why it must not be written, if it must not
-	From    string // what gave it this value, if that was more than a write of it: somebody's rollback
+	Version string   // the vendor's own; "" if it counts none
+	Problem string   // why it must not be written, if it must not
+	ReadBy  []string // slots in the same place whose value refers to this one, in order
+	From    string   // what gave it this value, if that was more than a write of it: somebody's rollback
 	Value   secret.Value
 }
 
@@ -203,7 +204,7 @@ type Progress struct {
 // Calls is what an issuer, store or consumer may tell of the requests by which
 // it changes something, for the reader of a plan: for an issuer by "create",
 // "delete" and kind of place ({id} and {parent} are filled in), otherwise by
-// "write".
+// "write", and for a store by "remove".
 type Calls interface{ Calls() map[string]string }
 
 // Checker runs checks of the written procedure.

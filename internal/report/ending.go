@@ -26,6 +26,8 @@ func Ending(st *rotation.State, s Style, now time.Time) string {
 		return revokedText(st, s)
 	case rotation.Repaired:
 		return repairedText(st, s)
+	case rotation.NameGone:
+		return nameGoneText(st, s)
 	case rotation.Rehearsed:
 		return rehearsedText(st, s)
 	}

@@ -12,8 +12,11 @@ import (
 // Plan shows what will be done, what each change changes by fingerprint, what it
 // costs, where the point of no return is, and what going back can and cannot do.
 func Plan(p *rotation.Plan, s Style, now time.Time) string {
-	if p.Strategy == rotation.Repair {
+	switch p.Strategy {
+	case rotation.Repair:
 		return repairPlan(p, s)
+	case rotation.RetireName:
+		return retiringPlan(p, s)
 	}
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }

@@ -75,6 +75,12 @@ func wentBack(st *rotation.State, s Style) (string, bool) {
 			"  now     the one in use is as it was",
 			"  next    mend what failed, then: rekey rehearse " + st.Opened.Credential,
 		}, "\n") + "\n", true
+	case sop.ToForget:
+		return strings.Join([]string{
+			fmt.Sprintf("%s  %s has its former name %s again, everywhere", s.Mind("rolled back"), s.Bold(st.Opened.Credential), st.Opened.Spec.Target), "",
+			"  why     " + st.Closed.Why,
+			"  next    something still reads it: make that read " + st.Opened.Credential + ", then: rekey names retire " + st.Opened.Spec.Target,
+		}, "\n") + "\n", true
 	case sop.ToRevoke, sop.ToDelete:
 		return strings.Join([]string{
 			fmt.Sprintf("%s  %s works again", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",

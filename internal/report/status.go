@@ -82,7 +82,7 @@ func (p *past) add(r *history.Summary) {
 	switch r.Ending {
 	case rotation.Rotated:
 		p.made, p.revoked, p.agreed = r, time.Time{}, r.Closed
-	case rotation.Repaired:
+	case rotation.Repaired, rotation.NameGone:
 		p.agreed = r.Closed
 	case rotation.Revoked:
 		p.revoked = r.Closed

@@ -31,6 +31,8 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 		return compileRevoke(spec, seen, can, run)
 	case sop.ToRepair:
 		return compileRepair(spec, seen, can, run)
+	case sop.ToForget:
+		return compileRetireName(spec, seen, can, run)
 	case sop.ToRehearse:
 		return compileRehearsal(spec, seen, can, run)
 	}

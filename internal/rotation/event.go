@@ -135,6 +135,7 @@ const (
 	Revoked   Ending = "revoked"
 	Rehearsed Ending = "rehearsed"
 	Repaired  Ending = "repaired"
+	NameGone  Ending = "name retired"
 )
 
 // Closed ends a run.

@@ -173,6 +173,9 @@ func (s *State) ending() *Closed {
 	case Repair:
 		return &Closed{Ending: Repaired, Current: &s.Plan.Old, Record: s.record("repair")}
 	}
+	if s.Plan.Strategy == RetireName {
+		return &Closed{Ending: NameGone, Why: s.Plan.Spec.Target, Current: &s.Plan.Old, Record: s.record("retire-name")}
+	}
 	return &Closed{Ending: Rotated, Current: s.Made.Handle, Record: s.record("rotate")}
 }
 

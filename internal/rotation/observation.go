@@ -49,7 +49,8 @@ type SlotSeen struct {
 	cred.SlotState
 	Expected cred.Fingerprint `json:"expected,omitempty"` // made from the generation in use
 	Problem  string           `json:"problem,omitempty"`
-	From     string           `json:"from,omitempty"` // what gave it this value, if not a write of it
+	From     string           `json:"from,omitempty"`    // what gave it this value, if not a write of it
+	ReadBy   []string         `json:"read_by,omitempty"` // slots of others in the same place that refer to it
 }
 
 // ConsumerSeen is one consumer.

@@ -39,6 +39,7 @@ const (
 	Denied    Verb = "denied"    // the gate turns away the one that was taken away
 	Take      Verb = "take"      // take what the source of a repair holds
 	Gone      Verb = "gone"      // the issuer lists it no more, or as switched off
+	Remove    Verb = "remove"    // take slots out of the store
 )
 
 // Steps on the way back.
@@ -111,7 +112,7 @@ func (p *Plan) Maker() string {
 	switch p.Strategy {
 	case Replace, Rehearse:
 		return string(Create)
-	case Revoke, Repair:
+	case Revoke, Repair, RetireName:
 		return "" // makes nothing
 	}
 	return string(Roll)

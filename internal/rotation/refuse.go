@@ -111,7 +111,7 @@ func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
 				"%s is torn: slot %s holds %s, but by the other slots it should hold %s", spec.Store.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
 		}
 	}
-	if seen.Store.History != "" {
+	if seen.Store.History != "" && spec.Purpose != sop.ToForget {
 		add(NoHistory, "without history a rollback could not give the store its old values back", "%s cannot give back earlier values: %s", spec.Store.Key, seen.Store.History)
 	}
 }

@@ -24,6 +24,8 @@ func (s *State) Live() []string {
 		return s.liveRevoked()
 	case Repair:
 		return s.liveRepaired()
+	case RetireName:
+		return s.liveRetiringName()
 	case Rehearse:
 		return []string{"the one in use is as it was", s.newIs(), s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
 	case RollWithGrace, RollAtOnce:

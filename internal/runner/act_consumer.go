@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
@@ -64,6 +65,10 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 	vs, err := values(place, b)
 	if err != nil {
 		return failed(cred.Refused, "%v", err)
+	}
+	if dropped := place.Dropped(); len(dropped) > 0 {
+		// A name is being retired: what stays is not written again.
+		vs = slices.DeleteFunc(vs, func(v provider.SlotValue) bool { return !slices.Contains(dropped, v.Slot) })
 	}
 	if err := c.Write(ctx, vs); err != nil {
 		return fromError(err)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -21,8 +22,9 @@ func (r *Runner) take(ctx context.Context) rotation.Outcome {
 	if err != nil {
 		return failed(cred.Refused, "%v", err)
 	}
+	dropped := plan.Spec.Store.Dropped()
 	for _, s := range plan.Seen.Store.Slots {
-		if s.Expected != "" && makes[plan.Spec.Store.Key][s.Slot] != s.Expected {
+		if s.Expected != "" && !slices.Contains(dropped, s.Slot) && makes[plan.Spec.Store.Key][s.Slot] != s.Expected {
 			return failed(cred.Foreign, "the source was changed since it was looked at")
 		}
 	}
@@ -37,7 +39,7 @@ func (r *Runner) take(ctx context.Context) rotation.Outcome {
 func (r *Runner) source(ctx context.Context) (secret.Bundle, error) {
 	spec := r.state.Plan.Spec
 	var b secret.Bundle
-	if spec.Target == "" {
+	if spec.Target == "" || spec.Purpose != sop.ToRepair {
 		held, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
 		if err != nil {
 			return nil, err

@@ -179,7 +179,7 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		switch {
 		case now == was.Fingerprint && held[was.Slot].Present == was.Present:
 			continue
-		case now == "" || now != r.state.Expected(p.Key, was.Slot):
+		case now == "" && !p.Slots[i].Dropped, now != r.state.Expected(p.Key, was.Slot):
 			evidence = append(evidence, p.Key+": slot "+was.Slot+" was changed by somebody else and left alone")
 			continue
 		case !was.Present:

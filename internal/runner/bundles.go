@@ -108,10 +108,14 @@ func assemble(p sop.Place, fields []string, value func(sop.Slot) (secret.Value, 
 	return b
 }
 
-// values renders a place's slots from a bundle.
+// values renders a place's slots from a bundle; a slot that is dropped gets none.
 func values(p sop.Place, b secret.Bundle) ([]provider.SlotValue, error) {
 	out := make([]provider.SlotValue, 0, len(p.Slots))
 	for _, s := range p.Slots {
+		if s.Dropped {
+			out = append(out, provider.SlotValue{Slot: s.Name})
+			continue
+		}
 		v, err := b.Render(s.Template)
 		if err != nil {
 			return nil, fmt.Errorf("%s: slot %s: %w", p.Key, s.Name, err)

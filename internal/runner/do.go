@@ -96,6 +96,8 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return r.gone(ctx)
 	case rotation.Sweep:
 		return r.sweep(ctx)
+	case rotation.Remove:
+		return r.remove(ctx, a)
 	}
 	return failed(cred.Refused, "this version of Rekey does not know the step %s", a.Step.Verb)
 }

@@ -316,6 +316,11 @@ func (w *World) deleteSecrets(rw http.ResponseWriter, req *http.Request) {
 			return
 		}
 	}
+	if i.Approval {
+		// 200, and nothing is deleted: every write route does so (infisical.md §1.2).
+		writeJSON(rw, http.StatusOK, map[string]any{"approval": map[string]any{"id": w.state.uuid(), "status": "open", "hasMerged": false}})
+		return
+	}
 	out := []map[string]any{}
 	for _, s := range in.Secrets {
 		it := i.find(in.Environment, in.Path, s.Key)

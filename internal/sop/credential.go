@@ -13,6 +13,7 @@ var credentialName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 func (p *parser) credentials() {
 	p.slots, p.programs = map[string]string{}, map[string]error{}
+	p.config.formerLines = map[string]int{}
 	names := map[string]string{}
 	each(get(p.root, "credentials"), func(k, v *yaml.Node) {
 		c := &credential{parser: p, key: k, path: "credentials." + k.Value}
@@ -70,6 +71,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	if f := get(v, "former"); f != nil && f.Kind == yaml.SequenceNode {
 		for _, n := range f.Content {
 			s.Former = append(s.Former, n.Value)
+			c.config.formerLines[n.Value] = n.Line
 		}
 	}
 	if base != nil {

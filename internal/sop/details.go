@@ -155,6 +155,9 @@ func (c *credential) advise() {
 		}
 		c.advice = append(c.advice, p)
 	}
+	if !conventional.MatchString(c.spec.Name) {
+		tell(c.key, "", "this name is not of the form <VENDOR>_<FUNCTION>_<SCOPE>, as CF_ACCESS_SVC_CONSOLE: people look for credentials by it. A new name goes above, this one under former")
+	}
 	if c.spec.Cadence == 0 && c.spec.BeforeExpiry == 0 {
 		tell(nil, "", "neither cadence nor before_expiry: it will never be due")
 	}

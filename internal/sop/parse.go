@@ -19,6 +19,8 @@ type Config struct {
 	Vendors  map[string]Vendor // by name
 	Specs    []Spec            // in the file's order
 	Advice   Problems          // worth a look, not wrong
+
+	formerLines map[string]int // where rekey.yaml names each former name
 }
 
 // Vendor is how to reach one vendor.

@@ -33,7 +33,9 @@ type Spec struct {
 	// What this run is for, and which generation it means; set by the command,
 	// never by rekey.yaml.
 	Purpose Purpose `json:"purpose,omitempty"`
-	Target  string  `json:"target,omitempty"` // name or id; "": the one in use. Of a repair: key of the place that is right; "": the store
+	// Name or id; "": the one in use. Of a repair: key of the place that is right;
+	// "": the store. Of a retired name: that name.
+	Target string `json:"target,omitempty"`
 }
 
 // Purpose of a run.
@@ -45,6 +47,7 @@ const (
 	ToDelete    Purpose = "delete"       // an emergency: end it for good now
 	ToRehearse  Purpose = "rehearse"     // practise on a throwaway credential
 	ToRepair    Purpose = "repair"       // give places that have drifted what the source holds
+	ToForget    Purpose = "retire name"  // take a former name out of every place
 	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers are dark already
 )
 
@@ -91,6 +94,8 @@ type Slot struct {
 	Name     string        `json:"name"`
 	Template cred.Template `json:"template"`
 	For      string        `json:"for"` // which of the credential's names it belongs to
+	// Dropped: it is taken away, for its name is being retired.
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 // Waits bounds every wait of a run.

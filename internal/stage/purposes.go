@@ -27,6 +27,10 @@ func (s *Stage) judgePurpose(w *sim.State, st *rotation.State, bad func(string, 
 		judgeRepair(w, st, bad)
 		return
 	}
+	if st.Opened.Spec.Purpose == sop.ToForget {
+		judgeForgotten(w, st, bad)
+		return
+	}
 	if len(w.Heroku.Apps[0].Releases) != 1 || stored(w, "UNRELATED") != "not ours" {
 		bad("a consumer or a slot of others was written")
 	}

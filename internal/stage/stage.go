@@ -183,6 +183,8 @@ func (s *Stage) Open(name, run string) error {
 	switch s.purpose {
 	case sop.ToRehearse:
 		spec = spec.ForRehearsal()
+	case sop.ToForget:
+		spec = spec.WithoutName(s.target)
 	default:
 		spec.Purpose, spec.Target = s.purpose, s.target
 	}

@@ -78,6 +78,7 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 func (c *Crew) tells(key string, role any) {
 	if t, ok := role.(provider.Calls); ok {
 		c.Can.Calls[key] = t.Calls()["write"]
+		c.Can.Calls["remove "+key] = t.Calls()["remove"]
 	}
 }
 

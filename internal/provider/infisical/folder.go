@@ -36,9 +36,9 @@ type metadatum struct {
 func (f *folder) Calls() map[string]string {
 	d := f.speak()
 	if !d.upsert {
-		return map[string]string{"write": "PATCH " + d.batch + " (after POST for names that do not exist; environment " + f.at.Environment + ")"}
+		return map[string]string{"remove": "DELETE " + d.batch, "write": "PATCH " + d.batch + " (after POST for names that do not exist; environment " + f.at.Environment + ")"}
 	}
-	return map[string]string{"write": "PATCH " + d.batch + " (upsert, environment " + f.at.Environment + ")"}
+	return map[string]string{"remove": "DELETE " + d.batch, "write": "PATCH " + d.batch + " (upsert, environment " + f.at.Environment + ")"}
 }
 
 // item is a secret as the API shows it.
@@ -97,6 +97,7 @@ func (f *folder) Read(ctx context.Context, slots []string) (map[string]provider.
 		held[it.Key] = it.held()
 		found++
 	}
+	f.refer(held, out.Secrets)
 	if found == 0 && len(slots) > 0 {
 		if _, err := f.one(ctx, slots[0], ""); err != nil && absentWhat(err) != "secret" {
 			return nil, f.whichIsAbsent(ctx, err)
