@@ -40,7 +40,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			if err != nil {
 				return exit{exitUsage, err}
 			}
-			if err := a.canConfirm("revoke", spec.Name, f.confirm); err != nil {
+			if err := errors.Join(reasoned(f.without, f.reason, "revoke "+spec.Name), a.canConfirm("revoke", spec.Name, f.confirm)); err != nil {
 				return err
 			}
 			spec.Purpose, spec.Target = sop.ToRevoke, generation
@@ -54,6 +54,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 	c.Flags().StringVar(&f.reason, "reason", "", "what happened, for the record (required)")
 	c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
 	c.Flags().StringVar(&generation, "generation", "", "name or id at the issuer, instead of the one in use")
+	withoutRole(c, &f.without)
 	c.Flags().BoolVar(&forGood, "delete", false, "end it for good instead of switching it off")
 	return c
 }

@@ -120,6 +120,7 @@ func (a *app) plan(ctx context.Context, name, out, strategy string) error {
 	if len(refusals) > 0 {
 		return a.refused(name, refusals)
 	}
+	a.remark(ctx, w.config, &plan)
 	if out != "" {
 		if err := writePlan(a.path(out), &plan); err != nil {
 			return err

@@ -97,6 +97,9 @@ func (a *app) planOf(ctx context.Context, config *sop.Config, spec sop.Spec) (*r
 		return nil, nil, exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey drift %s", joinLines(runner.Problems(problems)), spec.Name)}
 	}
 	plan, refusals := rotation.Compile(spec, seen, w.crew.Can, runID())
+	if len(refusals) == 0 {
+		a.remark(ctx, config, &plan)
+	}
 	return &plan, refusals, nil
 }
 

@@ -27,6 +27,7 @@ func (a *app) resumeCommand() *cobra.Command {
 
 func (a *app) rollbackCommand() *cobra.Command {
 	var reason string
+	var f runFlags
 	c := &cobra.Command{
 		Use: "rollback RUN", Short: "Undo everything that an open run has done",
 		Long: `Undo everything that an open run has done: consumers and store get their old
@@ -34,10 +35,14 @@ values back, then the new generation is taken away. Possible until the point of
 no return, which is the intent to delete the old generation.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeOpenRuns,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.goOn(c.Context(), args, runFlags{}, &rotation.Asked{Actor: actor(), Reason: reason})
+			if err := reasoned(f.without, reason, "rollback "+args[0]); err != nil {
+				return err
+			}
+			return a.goOn(c.Context(), args, f, &rotation.Asked{Reason: reason})
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	withoutRole(c, &f.without)
 	return c
 }
 
@@ -88,12 +93,16 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 	case f.confirm != "" && f.confirm != spec.Name:
 		return usage("--confirm says %s, but this is %s", f.confirm, spec.Name)
 	}
+	if err := w.may(ctx, f.without); err != nil {
+		return err
+	}
 	state.Past = events
 	var first []rotation.Event
 	if asked != nil {
+		asked.Actor, asked.By = w.by.Name, &w.by
 		first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
-	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: actor(), Tool: version}})
+	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: version}})
 	return w.carryOut(ctx, state, first, f.confirm, nil)
 }
 

@@ -27,6 +27,7 @@ var version = "dev"
 type runFlags struct {
 	confirm, reason, ticket, strategy string
 	afterRevoke, outside, alongside   bool
+	without                           bool // the required role
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -126,6 +127,9 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 		return err
 	}
 	defer unlock()
+	if err := w.may(ctx, f.without); err != nil {
+		return err
+	}
 	if open, found, err := w.book.OpenRun(ctx, spec.Name); err != nil {
 		return exit{exitFailed, err}
 	} else if found {
@@ -134,7 +138,7 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	if err := w.alone(ctx, f.alongside); err != nil {
 		return err
 	}
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: actor(), Reason: f.reason, Ticket: f.ticket, Tool: version}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version}
 	run := runID()
 	if reviewed != nil {
 		run, opened.Expect = reviewed.Run, reviewed.Digest()

@@ -19,6 +19,7 @@ import (
 	"rekey/internal/journal"
 	"rekey/internal/provider"
 	"rekey/internal/refs"
+	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/screen"
 	"rekey/internal/secret"
@@ -39,6 +40,7 @@ type work struct {
 	keyer  secret.Keyer
 	book   history.Book
 	screen screen.Screen
+	by     rotation.Who // who does this; set before anything is changed
 	closes []func()
 
 	mu    sync.Mutex
@@ -170,7 +172,7 @@ func (w *work) runner(s screen.Screen) *runner.Runner {
 	return &runner.Runner{
 		Journal: history.Recorder{Book: w.book, Credential: w.spec.Name},
 		Roles:   w.crew.Roles, Can: w.crew.Can, Keyer: w.keyer, Clock: clock{}, Together: wire.Together,
-		Calls: w.callCount, Watch: s.Event, Starts: s.Starts, Waits: s.Waits, Sources: w.finder.Used, Actor: actor(),
+		Calls: w.callCount, Watch: s.Event, Starts: s.Starts, Waits: s.Waits, Sources: w.finder.Used, Actor: w.by.Name, By: &w.by,
 	}
 }
 
@@ -190,8 +192,8 @@ func (clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// actor is who runs this, as far as the system knows.
-func actor() string {
+// osUser is who runs this, as far as the system knows.
+func osUser() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username

@@ -66,7 +66,7 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 	}
 	switch e.Kind {
 	case rotation.KindOpened:
-		line := "opened by " + e.Opened.Actor
+		line := "opened by " + by(e.Opened.Actor, e.Opened.By)
 		if p := e.Opened.Spec.Purpose; p != "" {
 			line += " to " + string(p)
 		}
@@ -91,11 +91,11 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		word := map[rotation.Mode]string{rotation.Back: "going back", rotation.Again: "starting over", rotation.Forward: "forward again"}[e.Turned.Mode]
 		return []string{s.Mind(word) + ": " + e.Turned.Why}
 	case rotation.KindConfirmed:
-		return []string{fmt.Sprintf("confirmed by %s (%s)", e.Confirmed.Actor, e.Confirmed.How)}
+		return []string{fmt.Sprintf("confirmed by %s (%s)", by(e.Confirmed.Actor, e.Confirmed.By), e.Confirmed.How)}
 	case rotation.KindAsked:
-		return []string{"asked to go back by " + e.Asked.Actor}
+		return []string{"asked to go back by " + by(e.Asked.Actor, e.Asked.By)}
 	case rotation.KindResumed:
-		return []string{"resumed by " + e.Resumed.Actor}
+		return []string{"resumed by " + by(e.Resumed.Actor, e.Resumed.By)}
 	case rotation.KindStuck:
 		return []string{s.Bad("stuck") + ": " + e.Stuck.Why}
 	case rotation.KindClosed:
@@ -109,6 +109,18 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		return []string{line}
 	}
 	return nil
+}
+
+// by is who did it, and what is remarkable about that.
+func by(name string, who *rotation.Who) string {
+	switch {
+	case who == nil:
+	case who.Without != "":
+		return name + ", without the role " + who.Without
+	case who.Verified:
+		return name + " (proven by " + who.How + ")"
+	}
+	return name
 }
 
 func sayOutcome(o *rotation.Outcome, title string, s Style) string {

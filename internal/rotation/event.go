@@ -45,6 +45,24 @@ type Event struct {
 	Closed    *Closed
 }
 
+// Who is a person or a machine that does something, and how that is known.
+type Who struct {
+	Name     string            `json:"name"`
+	How      string            `json:"how"`                // "OS user", "identity.name", "CI variables", or the issuer of a token
+	Verified bool              `json:"verified,omitempty"` // by a signature; otherwise it is self-declared
+	Claims   map[string]string `json:"claims,omitempty"`   // of the token; nothing secret
+	Roles    []string          `json:"roles,omitempty"`    // that it has by rekey.yaml
+	Without  string            `json:"without,omitempty"`  // the required role that it had not, and went on by --without-role
+}
+
+// String is the name, and whether it is proven.
+func (w Who) String() string {
+	if w.Verified {
+		return w.Name + " (proven by " + w.How + ")"
+	}
+	return w.Name + " (self-declared: " + w.How + ")"
+}
+
 // Opened starts a run.
 type Opened struct {
 	Credential string   `json:"credential"`
@@ -53,6 +71,7 @@ type Opened struct {
 	Reason     string   `json:"reason,omitempty"` // why
 	Ticket     string   `json:"ticket,omitempty"` // where it was decided
 	Tool       string   `json:"tool"`             // version of Rekey
+	By         *Who     `json:"by,omitempty"`     // how that is known
 	Expect     string   `json:"expect,omitempty"` // digest of a reviewed plan that must come out again
 }
 
@@ -99,18 +118,21 @@ type Turned struct {
 type Confirmed struct {
 	Name  string `json:"name"`
 	Actor string `json:"actor"`
+	By    *Who   `json:"by,omitempty"`
 	How   string `json:"how"` // "typed" or "--confirm"
 }
 
 // Asked is a person's wish to go back.
 type Asked struct {
 	Actor  string `json:"actor"`
+	By     *Who   `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
 }
 
 // Resumed says that a new process took the run up.
 type Resumed struct {
 	Actor string `json:"actor"`
+	By    *Who   `json:"by,omitempty"`
 	Tool  string `json:"tool"`
 }
 

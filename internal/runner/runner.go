@@ -64,6 +64,7 @@ type Runner struct {
 	// Reviewed is the plan that has to come out again, or nil.
 	Reviewed *rotation.Plan
 	Actor    string
+	By       *rotation.Who // how that is known; may be nil
 	// Sources tells which references were used; may be nil.
 	Sources func() []string
 
@@ -217,7 +218,7 @@ func (r *Runner) confirm(ctx context.Context, ask rotation.Ask) (waiting string,
 		}
 		return "", err
 	}
-	return "", r.append(ctx, rotation.Event{Kind: rotation.KindConfirmed, Confirmed: &rotation.Confirmed{Name: ask.Name, Actor: r.Actor, How: how}})
+	return "", r.append(ctx, rotation.Event{Kind: rotation.KindConfirmed, Confirmed: &rotation.Confirmed{Name: ask.Name, Actor: r.Actor, By: r.By, How: how}})
 }
 
 func (r *Runner) calls() int {

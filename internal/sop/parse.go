@@ -20,7 +20,10 @@ type Config struct {
 	Specs    []Spec            // in the file's order
 	Advice   Problems          // worth a look, not wrong
 
-	formerLines map[string]int // where rekey.yaml names each former name
+	Identity *Identity // nil: whoever runs Rekey is believed
+
+	identityLine int
+	formerLines  map[string]int // where rekey.yaml names each former name
 }
 
 // Vendor is how to reach one vendor.
@@ -80,12 +83,14 @@ func Parse(file string, src []byte) (*Config, error) {
 	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
 		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}}}
 	p.vendors()
+	p.identity()
 	p.procedures()
 	p.credentials()
 	if len(problems) > 0 {
 		return nil, problems.sorted()
 	}
 	p.top(whole)
+	p.adviseRoles()
 	p.config.Advice = p.advice.sorted()
 	return p.config, nil
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/identity"
+	"rekey/internal/refs"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// who finds out who runs this. People and CI are real in a simulated world too.
+func (a *app) who(ctx context.Context, config *sop.Config) (rotation.Who, error) {
+	finder := &refs.Finder{Dir: config.Dir, Env: os.LookupEnv}
+	who, err := identity.Find(ctx, config.Identity, identity.Surroundings{
+		Transport: http.DefaultTransport, Now: a.now, Env: os.LookupEnv, User: osUser(),
+		Resolve: finder.Secret, IsSet: func(r sop.Refs) bool { return slices.ContainsFunc(r, finder.IsSet) }, Text: finder.Text,
+	})
+	if err != nil {
+		return who, exit{exitFailed, fmt.Errorf("%w\n  live  nothing was touched\n  next  mend the token, or run without it as yourself", err)}
+	}
+	return who, nil
+}
+
+// remark adds to a plan by whom it may be carried out, and what that word is worth.
+func (a *app) remark(ctx context.Context, config *sop.Config, plan *rotation.Plan) {
+	who, err := a.who(ctx, config)
+	note := identity.Remark(config.Identity, plan.Spec, who)
+	if err != nil {
+		note = "a run would be refused: " + strings.SplitN(err.Error(), "\n", 2)[0]
+	}
+	if note != "" {
+		plan.Notes = append([]string{note}, plan.Notes...)
+	}
+}
+
+// may finds out who does this, and refuses whoever has not the role that the
+// credential wants.
+func (w *work) may(ctx context.Context, without bool) error {
+	var err error
+	if w.by, err = w.app.who(ctx, w.config); err != nil {
+		return err
+	}
+	why, those := identity.Refusal(w.config.Identity, w.spec, w.by)
+	switch {
+	case why == "":
+		return nil
+	case without:
+		w.by.Without = w.spec.Role
+		return nil
+	}
+	out := fmt.Sprintf("%s (%s)\n  live  nothing was touched", why, how(w.by))
+	for i, t := range those {
+		head := "  have  "
+		if i > 0 {
+			head = "        "
+		}
+		out += "\n" + head + t
+	}
+	if len(those) == 0 {
+		out += "\n  have  nobody"
+	}
+	return exit{exitFailed, errors.New(out + "\n  next  have one of them do it, or change identity.roles in " + filepath.Base(w.config.File))}
+}
+
+func how(who rotation.Who) string {
+	if who.Verified {
+		return "proven by " + who.How
+	}
+	return "self-declared: " + who.How
+}
+
+// withoutRole lets an emergency and the way back be carried out by whoever is there.
+func withoutRole(c *cobra.Command, without *bool) {
+	c.Flags().BoolVar(without, "without-role", false, "do it although you have not the required role; wants --reason, and is recorded")
+}
+
+// reasoned refuses to go without the role for no reason.
+func reasoned(without bool, reason, command string) error {
+	if without && strings.TrimSpace(reason) == "" {
+		return usage("to do this without the role is recorded with its reason\n  next  rekey %s --without-role --reason \"what happened\"", command)
+	}
+	return nil
+}
