@@ -13,6 +13,7 @@ type Verdict struct {
 	Ending   string   // rotated, rolled back, refused, stuck
 	Broken   []string // promises
 	Calls    int
+	Looked   int // calls made before the first plan
 	Seed     int64
 	Late     bool // a late fault was among them
 	Made     bool // and it met a creation
@@ -43,9 +44,15 @@ func (sc Scenario) Run(seed int64) Verdict {
 		s.World.Look(openToEveryone)
 	}
 	s.Arrange(sc.Faults...)
+	s.Log.Watch = func(e rotation.Event) {
+		if e.Planned != nil && s.looked == 0 {
+			s.looked = s.Calls
+		}
+	}
 	v := Verdict{Scenario: sc, Stage: s, Seed: seed}
 	result, err := s.Play(sc.Credential)
 	v.Calls, v.Err, v.Late, v.Made = s.Calls, err, s.late, s.lateMade
+	v.Looked = s.looked
 	if err != nil {
 		return v
 	}

@@ -46,6 +46,7 @@ type Stage struct {
 	strategy       string
 	purpose        sop.Purpose
 	target         string
+	looked         int // calls made before the first plan
 }
 
 // Crash is what a simulated kill panics with.
@@ -264,6 +265,8 @@ type Log struct {
 	Fail error
 	// Damage breaks a plan on its way into the journal.
 	Damage func(*rotation.Plan)
+	// Watch is told of every event; may be nil.
+	Watch func(rotation.Event)
 }
 
 // Line is one entry.
@@ -282,6 +285,9 @@ func (l *Log) Append(_ context.Context, events ...rotation.Event) error {
 	for _, e := range events {
 		if e.Planned != nil && l.Damage != nil {
 			l.Damage(e.Planned)
+		}
+		if l.Watch != nil {
+			l.Watch(e)
 		}
 		b, err := e.Body()
 		if err != nil {
