@@ -14,6 +14,7 @@ import (
 
 	"rekey/internal/identity"
 	"rekey/internal/refs"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -29,6 +30,33 @@ func (a *app) who(ctx context.Context, config *sop.Config) (rotation.Who, error)
 		return who, exit{exitFailed, fmt.Errorf("%w\n  live  nothing was touched\n  next  mend the token, or run without it as yourself", err)}
 	}
 	return who, nil
+}
+
+func (a *app) whoamiCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "whoami", Short: "Who Rekey takes you for, how sure that is, and which credentials you may change", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := a.load()
+			if err != nil {
+				return err
+			}
+			who, err := a.who(c.Context(), config)
+			if err != nil {
+				return err
+			}
+			refused := map[string]string{}
+			for _, spec := range config.Specs {
+				if why, _ := identity.Refusal(config.Identity, spec, who); why != "" {
+					refused[spec.Name] = spec.Role
+				}
+			}
+			if a.json {
+				return a.printJSON(map[string]any{"who": who, "enforced": config.Identity != nil, "refused": refused})
+			}
+			a.print("%s", report.Whoami(who, config.Identity != nil, len(config.Specs), refused, a.style(a.out)))
+			return nil
+		},
+	}
 }
 
 // remark adds to a plan by whom it may be carried out, and what that word is worth.
