@@ -10,9 +10,14 @@ import (
 // (2024-10-24), in production mode, without a licence. It has no v4 routes.
 const Server2024 = "2024"
 
+// Server2025 is one of the servers between: v3 alone as well, but it gives back
+// the version that is asked for ([I 3263], fixed by 3371 in April 2025). Nothing
+// of it was recorded; all else is as of Server2024.
+const Server2025 = "2025"
+
 // Infisical is one server with one project.
 type Infisical struct {
-	Server       string            `json:"server,omitempty"` // "": of 2026, by its source; Server2024: as recorded
+	Server       string            `json:"server,omitempty"` // "": of 2026, by its source; Server2024, Server2025
 	ClientID     string            `json:"client_id"`        // of the identity that Rekey is given
 	ClientSecret string            `json:"client_secret"`    // and the client secret that it is given
 	Project      string            `json:"project"`
@@ -28,7 +33,7 @@ type Infisical struct {
 	Approval     bool              `json:"approval,omitempty"` // a change policy turns writes into requests
 }
 
-func (i *Infisical) old() bool { return i.Server == Server2024 }
+func (i *Infisical) old() bool { return i.Server == Server2024 || i.Server == Server2025 }
 
 // StoredSecret is one secret with its history.
 type StoredSecret struct {

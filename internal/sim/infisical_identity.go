@@ -1,11 +1,8 @@
 package sim
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,11 +56,7 @@ func (s *State) settle() {
 		return
 	}
 	// From a chain of their own, so that the ids of everything else stay.
-	id := func(of string) string {
-		sum := sha256.Sum256([]byte(i.ClientID + of))
-		h := hex.EncodeToString(sum[:16])
-		return fmt.Sprintf("%s-%s-4%s-8%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:])
-	}
+	id := func(of string) string { return derived(i.ClientID, of) }
 	born := s.At.AddDate(0, 0, -92)
 	i.Identities = []*Identity{{ID: id("identity"), UA: id("ua"), ClientID: i.ClientID, Secrets: []*ClientSecret{
 		{ID: id("secret"), Value: i.ClientSecret, Description: "rekey", Created: born, Updated: born},
@@ -175,10 +168,11 @@ func (s *State) give(who *Identity, with *ClientSecret) map[string]any {
 		b, _ := json.Marshal(v)
 		return base64.RawURLEncoding.EncodeToString(b)
 	}
+	sign := s.random(24)
 	token := part(map[string]string{"alg": "HS256", "typ": "JWT"}) + "." + part(map[string]any{
-		"identityId": who.ID, "clientSecretId": with.ID, "identityAccessTokenId": s.uuid(), "authTokenType": "identityAccessToken",
+		"identityId": who.ID, "clientSecretId": with.ID, "identityAccessTokenId": derived(sign), "authTokenType": "identityAccessToken",
 		"iat": s.At.Unix(), "exp": s.At.Add(most).Unix(),
-	}) + "." + s.random(24)
+	}) + "." + sign
 	i.Access[token] = Access{Until: s.At.Add(ttl), End: s.At.Add(most), Identity: who.ID, Secret: with.ID}
 	return map[string]any{"accessToken": token, "expiresIn": int64(ttl / time.Second), "accessTokenMaxTTL": int64(most / time.Second), "tokenType": "Bearer"}
 }

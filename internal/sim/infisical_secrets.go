@@ -65,7 +65,7 @@ func (a *asked) getSecret() {
 		return
 	}
 	s := i.find(at.environment, at.path, name)
-	if s != nil && (!wants || i.old()) {
+	if s != nil && (!wants || i.Server == Server2024) {
 		version = len(s.Versions)
 	}
 	if s == nil || version < 1 || version > len(s.Versions) {

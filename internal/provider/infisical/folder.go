@@ -114,7 +114,7 @@ func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.
 	case err != nil:
 		return secret.Value{}, err
 	case strconv.Itoa(it.Version) != version:
-		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Refused, Why: "the server answered with another version than was asked for"}
+		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Refused, Why: "the server answered with another version than was asked for, as Infisical did before April 2025: upgrade it, or what a run replaces could not be had back"}
 	case it.Hidden:
 		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Denied, Why: "the machine identity may not read values"}
 	}
@@ -122,7 +122,9 @@ func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.
 }
 
 // History asks for the version before the present one of the first slot that has
-// one: a server that ignores the version would answer with another.
+// one: a server that ignores the version would answer with another. Where every
+// slot is in its first version, that one is asked for which does not exist yet,
+// since a server that ignores the version has an answer to that too.
 func (f *folder) History(ctx context.Context, now map[string]provider.Held) error {
 	names := make([]string, 0, len(now))
 	for name, h := range now {
@@ -139,6 +141,11 @@ func (f *folder) History(ctx context.Context, now map[string]provider.Held) erro
 		if n, err := strconv.Atoi(now[name].Version); err == nil && n > 1 {
 			slot, version = name, strconv.Itoa(n-1)
 			break
+		}
+	}
+	if n, err := strconv.Atoi(version); err == nil && version == now[slot].Version {
+		if _, err := f.ReadVersion(ctx, slot, strconv.Itoa(n+1)); absentWhat(err) != "secret" {
+			return err
 		}
 	}
 	_, err := f.ReadVersion(ctx, slot, version)
