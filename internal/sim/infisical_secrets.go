@@ -123,7 +123,7 @@ func (a *asked) createSecret() {
 	case !known:
 		a.fail(http.StatusNotFound, "NotFound", "One or more tags not found")
 		return
-	case a.requested():
+	case a.ruled(at, []entry{{Key: name, Value: text(fields, "secretValue")}}), a.requested():
 		return
 	}
 	s := a.state.create(at.environment, at.path, name, a.field("secretValue"))
@@ -144,7 +144,7 @@ func (a *asked) updateSecret() {
 	case s == nil:
 		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Secret with name %s not found", name))
 		return
-	case a.requested():
+	case a.ruled(at, []entry{{Key: name, Value: text(fields, "secretValue")}}), a.requested():
 		return
 	}
 	if comment, given := fields["secretComment"].(string); given {
@@ -197,4 +197,11 @@ func (a *asked) write(at place, key, value string, metadata []Metadatum) *Stored
 		latest.Metadata = s.Versions[n-2].Metadata
 	}
 	return s
+}
+
+func text(fields map[string]any, name string) *string {
+	if v, ok := fields[name].(string); ok {
+		return &v
+	}
+	return nil
 }

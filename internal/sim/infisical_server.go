@@ -92,11 +92,13 @@ func (w *World) infisicalRoutes(mux *http.ServeMux) {
 		on("GET "+project+"/tags", "read", false, (*asked).listTags)
 		on("POST "+project+"/tags", "write", false, (*asked).createTag)
 	}
+	on("GET /api/v1/projects/{project}/secret-validation-rules", "read", false, (*asked).listRules)
+	on("GET /api/v1/secret-syncs", "read", false, (*asked).listSyncs)
 	mux.HandleFunc("/", noRoute)
 }
 
 // newer are paths that the recorded server does not have.
-var newer = []string{"/api/v4/", "/api/v2/folders", "/api/v1/projects/"}
+var newer = []string{"/api/v4/", "/api/v2/folders", "/api/v1/projects/", "/api/v1/secret-syncs"}
 
 // noRoute: recorded 02-access-token-errors.json.
 func noRoute(rw http.ResponseWriter, req *http.Request) {

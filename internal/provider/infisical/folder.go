@@ -188,25 +188,40 @@ func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
 	if absentWhat(err) != "folder" {
 		return err
 	}
-	var out struct {
-		Workspace struct {
-			Environments []struct {
-				Slug string `json:"slug"`
-			} `json:"environments"`
-		} `json:"workspace"`
-	}
-	resp, asked := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
-	if asked != nil || resp.Decode(&out) != nil || len(out.Workspace.Environments) == 0 {
+	envs, asked := f.environments(ctx)
+	if asked != nil || len(envs) == 0 {
 		return err
 	}
 	e, _ := asError(err)
 	told := *e
 	told.Why = "the environment " + f.at.Environment + " has no folder " + f.at.Path
-	for _, env := range out.Workspace.Environments {
+	for _, env := range envs {
 		if env.Slug == f.at.Environment {
 			return &told
 		}
 	}
 	told.Why = "the project has no environment " + f.at.Environment
 	return &told
+}
+
+// environment is one of the project.
+type environment struct {
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
+}
+
+// environments: GET /api/v1/workspace/{projectId}, which is called deprecated today
+// and is what servers of every age have.
+func (f *folder) environments(ctx context.Context) ([]environment, error) {
+	var out struct {
+		Workspace struct {
+			Environments []environment `json:"environments"`
+		} `json:"workspace"`
+	}
+	resp, err := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
+	if err != nil {
+		return nil, err
+	}
+	err = resp.Decode(&out)
+	return out.Workspace.Environments, err
 }
