@@ -68,10 +68,11 @@ type Switcher interface {
 	Switch(ctx context.Context, h cred.Handle, on bool) (cred.Handle, error)
 }
 
-// Adviser knows what is worth knowing before a run and costs calls that a run
-// does not need.
+// Adviser is an issuer or a store that knows what is worth knowing before a run
+// and costs calls that a run does not need.
 type Adviser interface {
-	// Advise tells of settings that bear on the generation in use. Read-only.
+	// Advise tells of settings that bear on the generation in use; a store is asked
+	// with the zero handle. Read-only.
 	Advise(ctx context.Context, inUse cred.Handle) ([]string, error)
 }
 
@@ -138,6 +139,27 @@ type Store interface {
 
 	// Remove deletes slots that a run has made. Missing ones are no error.
 	Remove(ctx context.Context, slots []string) error
+}
+
+// Foresight is a store with rules of its own about values, which it can be asked
+// for: what it will refuse is known before anything is touched.
+type Foresight interface {
+	// Foresee tells, in words, what the store will refuse of a run that writes
+	// these slots and may have to give them back, and what it may refuse. An error
+	// means that the rules could not be read. Read-only.
+	Foresee(ctx context.Context, writes []Intended) (Foreseen, error)
+}
+
+// Intended is a slot that a run is going to write.
+type Intended struct {
+	Slot string
+	Like string // the same for slots that will hold the same value
+}
+
+// Foreseen is what will come of writes.
+type Foreseen struct {
+	Refused []string // certain: the write itself, or giving the old value back
+	Told    []string // depends on values that nobody knows yet
 }
 
 // Held is what a slot holds.

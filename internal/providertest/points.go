@@ -23,6 +23,7 @@ func Run(t *testing.T, h Harness) {
 	h.contract = contract.New()
 	t.Run("what it says of itself", h.says)
 	t.Run("works", h.works)
+	t.Run("lacks", h.lacks)
 	t.Run("repeats safely", h.repeats)
 	t.Run("side by side", h.together)
 	t.Run("bad answers", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ type Harness struct {
 	World      func(*sim.State)  // what the simulated world holds besides; nil: nothing
 	ByHand     bool              // a person stands in for credentials
 	Sections   []string          // headings that doc.md must have, besides the usual ones
+	Lacks      []string          // calls for which the service of this world has no route; they have to say so
 
 	contract *contract.Recorder // of the run at hand
 }
@@ -178,7 +180,22 @@ func (b *bench) ops(t *testing.T) []op {
 	if len(out) == 0 {
 		t.Fatal("the vendor plays no role")
 	}
-	return out
+	return slices.DeleteFunc(out, func(o op) bool { return slices.Contains(b.h.Lacks, o.name) })
+}
+
+// lacks: what the service has no route for is told as absent, not passed over.
+func (h Harness) lacks(t *testing.T) {
+	whole := h
+	whole.Lacks = nil
+	b := whole.bench()
+	for _, o := range b.ops(t) {
+		if !slices.Contains(h.Lacks, o.name) {
+			continue
+		}
+		if err := o.do(t.Context(), b.on(t, b.net())); cred.ClassOf(err) != cred.Absent {
+			t.Errorf("%s: %v", o.name, err)
+		}
+	}
 }
 
 // create makes one, after another where the issuer works like that.
@@ -262,7 +279,7 @@ func (b *bench) storeOps(t *testing.T, good provider.Store) []op {
 		t.Fatalf("the world's store does not hold %s: %v", b.h.Slots[0], err)
 	}
 	first := b.h.Slots[0]
-	return []op{
+	return append(asked(good, b.h.Slots), []op{
 		{"store: read", false, true, func(ctx context.Context, c cast) error { _, err := c.store.Read(ctx, b.h.Slots); return err }},
 		{"store: read version", false, true, func(ctx context.Context, c cast) error {
 			_, err := c.store.ReadVersion(ctx, first, "1")
@@ -277,7 +294,29 @@ func (b *bench) storeOps(t *testing.T, good provider.Store) []op {
 			return err
 		}},
 		{"store: remove", true, true, func(ctx context.Context, c cast) error { return c.store.Remove(ctx, []string{first}) }},
+	}...)
+}
+
+// asked are what a store may be asked besides.
+func asked(good provider.Store, slots []string) []op {
+	var out []op
+	if _, ok := good.(provider.Foresight); ok {
+		out = append(out, op{"store: foresee", false, true, func(ctx context.Context, c cast) error {
+			var writes []provider.Intended
+			for _, s := range slots {
+				writes = append(writes, provider.Intended{Slot: s, Like: s})
+			}
+			_, err := c.store.(provider.Foresight).Foresee(ctx, writes)
+			return err
+		}})
 	}
+	if _, ok := good.(provider.Adviser); ok {
+		out = append(out, op{"store: advise", false, true, func(ctx context.Context, c cast) error {
+			_, err := c.store.(provider.Adviser).Advise(ctx, cred.Handle{})
+			return err
+		}})
+	}
+	return out
 }
 
 func (b *bench) consumerOps() []op {

@@ -42,6 +42,8 @@ type StoreSeen struct {
 	Slots []SlotSeen `json:"slots"`
 	// History tells whether earlier values can be read back.
 	History string `json:"history,omitempty"` // "" if they can; otherwise why not
+	// Refused is what rules of the store's own will refuse of this run.
+	Refused []string `json:"refused,omitempty"`
 }
 
 // SlotSeen is one slot, and what it should hold if nothing had drifted.

@@ -23,6 +23,7 @@ const (
 	StoreTorn       = "store-torn"
 	StoreUnwritable = "store-unwritable"
 	NoHistory       = "no-history"
+	StoreRule       = "store-rule"
 	NotIssued       = "not-issued"
 	SwitchedOff     = "switched-off"
 	NoRoom          = "no-room"
@@ -92,6 +93,9 @@ func guarded(seen *Observation, gate string) bool {
 type adder func(code, then, what string, args ...any)
 
 func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
+	for _, why := range seen.Store.Refused {
+		add(StoreRule, "take the folder out of the rule's scope, or change the rule", "%s: %s", spec.Store.Key, why)
+	}
 	present := 0
 	for _, s := range seen.Store.Slots {
 		if s.Problem != "" {

@@ -48,6 +48,7 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			seen.Store.History, err = history(r.Roles.Store.History(ctx, stored))
 			return err
 		}),
+		aside(func() error { return r.foresee(ctx, spec, &seen) }),
 	}
 	if r.Roles.Admitter != nil {
 		calls = append(calls, aside(func() error {
@@ -117,13 +118,10 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 // Advise adds what the vendors know besides: for people before a run, not for
 // the run itself. What cannot be read is told as well.
 func (r *Runner) Advise(ctx context.Context, seen *rotation.Observation) {
-	adviser, ok := r.Roles.Issuer.(provider.Adviser)
-	if !ok || seen.Issuer.Owner == "" {
-		return
-	}
-	for _, h := range seen.Issuer.Live {
-		if h.ID != seen.Issuer.Owner {
-			continue
+	ask := func(role any, h cred.Handle) {
+		adviser, ok := role.(provider.Adviser)
+		if !ok {
+			return
 		}
 		advice, err := adviser.Advise(ctx, h)
 		if err != nil {
@@ -131,6 +129,36 @@ func (r *Runner) Advise(ctx context.Context, seen *rotation.Observation) {
 		}
 		seen.Advice = append(seen.Advice, advice...)
 	}
+	ask(r.Roles.Store, cred.Handle{})
+	for _, h := range seen.Issuer.Live {
+		if h.ID == seen.Issuer.Owner {
+			ask(r.Roles.Issuer, h)
+		}
+	}
+}
+
+// foresee asks a store for the rules that it has of its own. That they cannot be
+// read stops nothing, and is never taken for their absence: it is told.
+func (r *Runner) foresee(ctx context.Context, spec sop.Spec, seen *rotation.Observation) error {
+	store, ok := r.Roles.Store.(provider.Foresight)
+	if !ok || spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete {
+		return nil
+	}
+	var writes []provider.Intended
+	for _, s := range spec.Store.Slots {
+		writes = append(writes, provider.Intended{Slot: s.Name, Like: s.Template.String()})
+	}
+	foreseen, err := store.Foresee(ctx, writes)
+	switch cred.ClassOf(err) {
+	case cred.Done:
+	case cred.Denied, cred.Absent:
+		foreseen.Told = append(foreseen.Told, "whether rules of the store stand against a write or a rollback is not known: "+Problems(err)[0])
+	default:
+		return err
+	}
+	seen.Store.Refused = foreseen.Refused
+	seen.Advice = append(seen.Advice, foreseen.Told...)
+	return nil
 }
 
 // history: what a store says about its history is a finding, unless it could not

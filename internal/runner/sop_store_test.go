@@ -143,7 +143,13 @@ func TestT18StoreIsLookedAt(t *testing.T) {
 	}
 	refused("no such folder", func(s *stage.Stage) {
 		s.Config = config(t, "path: /MooseQuest/cloudflare/", "path: /MooseQuest/cloudfare/")
-	}, "there is no such folder")
+	}, "the environment prod has no folder /MooseQuest/cloudfare")
+	refused("no such environment", func(s *stage.Stage) {
+		s.Config = config(t, "environment: prod", "environment: production")
+	}, "the project has no environment production")
+	refused("no such project", func(s *stage.Stage) {
+		s.Env = map[string]string{"INFISICAL_PROJECT_ID": "00000000-0000-4000-8000-000000000000"}
+	}, "there is no such project")
 	refused("an empty folder", func(s *stage.Stage) {
 		s.Config = config(t, "path: /MooseQuest/cloudflare/", "path: /MooseQuest/")
 	}, "nothing-stored", "holds none of the slots")

@@ -80,7 +80,7 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 			return nil
 		}
 	}
-	live, broken := agreement(w, st.Opened.Spec, accept)
+	live, broken := agreement(w, st.Opened.Spec, accept, absent(st))
 	for _, b := range broken {
 		bad("%s", b)
 	}
@@ -105,11 +105,23 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 // Agreement judges promise 3 for one credential from the world alone: exactly one
 // live token bears its name, and store and app hold that one under every name.
 func Agreement(w *sim.State, spec sop.Spec) (live *sim.Token, broken []string) {
-	return agreement(w, spec, func(t *sim.Token) []string { return []string{t.Secret} })
+	return agreement(w, spec, func(t *sim.Token) []string { return []string{t.Secret} }, nil)
 }
 
-// agreement takes which of the live token's secrets is the right one.
-func agreement(w *sim.State, spec sop.Spec, accept func(*sim.Token) []string) (live *sim.Token, broken []string) {
+// absent are the store's slots that a run which went back has to leave absent.
+func absent(st *rotation.State) map[string]bool {
+	out := map[string]bool{}
+	if st.Closed.Ending == rotation.RolledBack && st.Plan != nil {
+		for _, s := range st.Plan.Seen.Store.Slots {
+			out[s.Slot] = !s.Present
+		}
+	}
+	return out
+}
+
+// agreement takes which of the live token's secrets is the right one, and which
+// slots hold nothing.
+func agreement(w *sim.State, spec sop.Spec, accept func(*sim.Token) []string, absent map[string]bool) (live *sim.Token, broken []string) {
 	bad := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	var ours []*sim.Token
 	for _, t := range w.Cloudflare.Tokens {
@@ -129,6 +141,9 @@ func agreement(w *sim.State, spec sop.Spec, accept func(*sim.Token) []string) (l
 	}
 	for _, n := range append([]string{spec.Name}, spec.Former...) {
 		for slot, want := range map[string]string{n: right[0], n + "__CLIENT_ID": live.ClientID} {
+			if absent[slot] {
+				want = ""
+			}
 			if got := stored(w, slot); got != want {
 				bad("promise 3: the store's %s is not of the live token", slot)
 			}
@@ -228,6 +243,11 @@ func secrets(w *sim.State) map[string]string {
 	for _, list := range [][]*sim.PortalKey{w.Portal.Keys, w.Portal.Ended} {
 		for _, k := range list {
 			out["the key "+k.Name] = k.Value
+		}
+	}
+	for _, who := range w.Infisical.Identities {
+		for _, c := range who.Secrets {
+			out["the client secret "+c.Description+" of "+who.ClientID] = c.Value
 		}
 	}
 	for t := range w.Infisical.Access {

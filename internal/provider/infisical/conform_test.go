@@ -5,14 +5,25 @@ import (
 
 	"rekey/internal/provider/infisical"
 	"rekey/internal/providertest"
+	"rekey/internal/sim"
 )
 
-func TestConform(t *testing.T) {
-	providertest.Run(t, providertest.Harness{
+func harness(world func(*sim.State)) providertest.Harness {
+	return providertest.Harness{
 		Vendor:     infisical.Descriptor,
 		Connection: `{"client_id":["env:INFISICAL_CLIENT_ID"],"client_secret":["env:INFISICAL_CLIENT_SECRET"],"project":["env:INFISICAL_PROJECT_ID"]}`,
 		Login:      "/universal-auth/login",
 		Store:      `{"path":"/MooseQuest/cloudflare/","environment":"prod"}`,
 		Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_CONSOLE__CLIENT_ID"},
-	})
+		World:      world,
+	}
+}
+
+func TestConform(t *testing.T) { providertest.Run(t, harness(nil)) }
+
+// TestConformWithoutV4: the same on a server that has v3 alone.
+func TestConformWithoutV4(t *testing.T) {
+	h := harness(func(s *sim.State) { s.Infisical.Server = sim.Server2025 })
+	h.Lacks = []string{"store: foresee", "store: advise"}
+	providertest.Run(t, h)
 }

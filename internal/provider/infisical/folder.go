@@ -115,7 +115,7 @@ func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.
 	case err != nil:
 		return secret.Value{}, err
 	case strconv.Itoa(it.Version) != version:
-		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Refused, Why: "the server answered with another version than was asked for"}
+		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Refused, Why: "the server answered with another version than was asked for, as Infisical did before April 2025: upgrade it, or what a run replaces could not be had back"}
 	case it.Hidden:
 		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Denied, Why: "the machine identity may not read values"}
 	}
@@ -123,7 +123,9 @@ func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.
 }
 
 // History asks for the version before the present one of the first slot that has
-// one: a server that ignores the version would answer with another.
+// one: a server that ignores the version would answer with another. Where every
+// slot is in its first version, that one is asked for which does not exist yet,
+// since a server that ignores the version has an answer to that too.
 func (f *folder) History(ctx context.Context, now map[string]provider.Held) error {
 	names := make([]string, 0, len(now))
 	for name, h := range now {
@@ -140,6 +142,11 @@ func (f *folder) History(ctx context.Context, now map[string]provider.Held) erro
 		if n, err := strconv.Atoi(now[name].Version); err == nil && n > 1 {
 			slot, version = name, strconv.Itoa(n-1)
 			break
+		}
+	}
+	if n, err := strconv.Atoi(version); err == nil && version == now[slot].Version {
+		if _, err := f.ReadVersion(ctx, slot, strconv.Itoa(n+1)); absentWhat(err) != "secret" {
+			return err
 		}
 	}
 	_, err := f.ReadVersion(ctx, slot, version)
@@ -182,25 +189,40 @@ func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
 	if absentWhat(err) != "folder" {
 		return err
 	}
-	var out struct {
-		Workspace struct {
-			Environments []struct {
-				Slug string `json:"slug"`
-			} `json:"environments"`
-		} `json:"workspace"`
-	}
-	resp, asked := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
-	if asked != nil || resp.Decode(&out) != nil || len(out.Workspace.Environments) == 0 {
+	envs, asked := f.environments(ctx)
+	if asked != nil || len(envs) == 0 {
 		return err
 	}
 	e, _ := asError(err)
 	told := *e
 	told.Why = "the environment " + f.at.Environment + " has no folder " + f.at.Path
-	for _, env := range out.Workspace.Environments {
+	for _, env := range envs {
 		if env.Slug == f.at.Environment {
 			return &told
 		}
 	}
 	told.Why = "the project has no environment " + f.at.Environment
 	return &told
+}
+
+// environment is one of the project.
+type environment struct {
+	ID   string `json:"id"`
+	Slug string `json:"slug"`
+}
+
+// environments: GET /api/v1/workspace/{projectId}, which is called deprecated today
+// and is what servers of every age have.
+func (f *folder) environments(ctx context.Context) ([]environment, error) {
+	var out struct {
+		Workspace struct {
+			Environments []environment `json:"environments"`
+		} `json:"workspace"`
+	}
+	resp, err := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
+	if err != nil {
+		return nil, err
+	}
+	err = resp.Decode(&out)
+	return out.Workspace.Environments, err
 }

@@ -26,12 +26,12 @@ type entry struct {
 // opposite orders deadlock (§1.6).
 func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[string]provider.Held, error) {
 	const op = "write secrets"
-	entries, err := f.entries(ctx, op, values)
+	entries, held, err := f.entries(ctx, op, values)
 	if err != nil {
 		return nil, err
 	}
 	if !f.speak().upsert {
-		return f.writeInHalves(ctx, op, values, entries)
+		return f.writeInHalves(ctx, op, values, entries, held)
 	}
 	items, err := f.send(ctx, op, http.MethodPatch, entries)
 	if err != nil {
@@ -68,11 +68,14 @@ func (f *folder) send(ctx context.Context, op, method string, entries []entry) (
 
 // writeInHalves is for servers without upsert: names that do not exist are made,
 // then the others updated. Each half is atomic, the pair is not: once the first
-// half is done, no failure of the second is "nothing happened".
-func (f *folder) writeInHalves(ctx context.Context, op string, values []provider.SlotValue, entries []entry) (map[string]provider.Held, error) {
-	held, err := f.Read(ctx, names(values))
-	if err != nil {
-		return nil, err
+// half is done, no failure of the second is "nothing happened". held is what was
+// read just now; nil: nothing was.
+func (f *folder) writeInHalves(ctx context.Context, op string, values []provider.SlotValue, entries []entry, held map[string]provider.Held) (map[string]provider.Held, error) {
+	if held == nil {
+		var err error
+		if held, err = f.Read(ctx, names(values)); err != nil {
+			return nil, err
+		}
 	}
 	var missing, there []entry
 	for _, e := range entries {
@@ -121,33 +124,34 @@ func (f *folder) complete(op string, values []provider.SlotValue, items []item) 
 }
 
 // entries checks the values and stamps them. What others have noted beside a
-// secret is kept: an update replaces the whole list.
-func (f *folder) entries(ctx context.Context, op string, values []provider.SlotValue) ([]entry, error) {
+// secret is kept: an update replaces the whole list, so it has to be known. held
+// is what the slots hold, if it was read for that.
+func (f *folder) entries(ctx context.Context, op string, values []provider.SlotValue) (out []entry, held map[string]provider.Held, err error) {
 	f.known.Lock()
 	read := f.read
 	f.known.Unlock()
 	if !read {
-		if _, err := f.Read(ctx, names(values)); err != nil {
-			return nil, err
+		if held, err = f.Read(ctx, names(values)); err != nil {
+			return nil, nil, err
 		}
 	}
-	refuse := func(why string) error {
-		return &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Refused, Why: why}
+	refuse := func(why string) ([]entry, map[string]provider.Held, error) {
+		return nil, nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Refused, Why: why}
 	}
 	sorted := append([]provider.SlotValue(nil), values...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Slot < sorted[j].Slot })
-	out := make([]entry, 0, len(sorted))
+	out = make([]entry, 0, len(sorted))
 	for _, v := range sorted {
 		s := v.Value.Reveal()
 		switch {
 		case s == "":
-			return nil, refuse("an empty value was to be written to " + v.Slot)
+			return refuse("an empty value was to be written to " + v.Slot)
 		case strings.TrimSpace(s) != s:
-			return nil, refuse("the value for " + v.Slot + " begins or ends with white space, which Infisical removes")
+			return refuse("the value for " + v.Slot + " begins or ends with white space, which Infisical removes")
 		}
 		out = append(out, entry{Key: v.Slot, Value: s, Metadata: f.stamped(v)})
 	}
-	return out, nil
+	return out, held, nil
 }
 
 func (f *folder) stamped(v provider.SlotValue) []metadatum {

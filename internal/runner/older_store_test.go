@@ -1,0 +1,101 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/stage"
+)
+
+// older are runs on an Infisical without v4: the store is written in two halves,
+// each of them atomic, and the pair is not.
+var older = []stage.Scenario{
+	{Credential: console, On: stage.NewOlder},
+	{Credential: vault, Everyone: true, On: stage.NewOlder},
+}
+
+// TestOlderStoreIsWrittenInHalves: one request makes what is missing, another
+// updates the rest, and nothing else is written.
+func TestOlderStoreIsWrittenInHalves(t *testing.T) {
+	s := stage.NewOlder(1, stage.Knobs)
+	st := play(t, s, console)
+	ended(t, st, rotation.Rotated)
+	judged(t, s, st)
+	if post, patch := count(s, "infisical", "POST /api/v3/secrets/batch/raw"), count(s, "infisical", "PATCH /api/v3/secrets/batch/raw"); post != 1 || patch != 1 {
+		t.Errorf("%d creations, %d updates", post, patch)
+	}
+	if n := count(s, "infisical", "PATCH /api/v4"); n != 0 {
+		t.Errorf("%d writes in a dialect that the server does not speak", n)
+	}
+}
+
+// TestEverySingleFaultOnAnOlderStore gives every call every kind of fault, those
+// between the halves included.
+func TestEverySingleFaultOnAnOlderStore(t *testing.T) {
+	y := newTally(t, false)
+	workers(func(work chan<- func()) {
+		for _, sc := range older {
+			clean := sc.Run(1)
+			y.add(clean)
+			if clean.Ending != string(rotation.Rotated) {
+				t.Errorf("without any fault: %q %v", clean.Ending, clean.Err)
+			}
+			for call := 1; call <= clean.Calls; call++ {
+				for _, k := range stage.Kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { y.add(one.Run(1)) }
+				}
+			}
+		}
+	})
+	y.done(0)
+}
+
+// TestPairsOfFaultsAroundTheHalves puts one fault at each call of the store's
+// write, and a second one anywhere after.
+func TestPairsOfFaultsAroundTheHalves(t *testing.T) {
+	every := 1
+	if testing.Short() || raceEnabled {
+		every = 13
+	}
+	t.Logf("ONLY EVERY %dth SECOND FAULT IS TRIED", every)
+	y := newTally(t, true)
+	workers(func(work chan<- func()) {
+		for _, sc := range older {
+			for _, method := range []string{"POST", "PATCH"} {
+				call := callOn(t, sc, method, "/batch/raw")
+				for _, k := range stage.Kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { pairsWith(one, every, y) }
+				}
+			}
+		}
+	})
+	y.done(0.02)
+}
+
+// TestStoreThatLiesAboutVersions: the recorded server answers every version with
+// the present one, also where each secret is in its first; a run would have no
+// way back, so none begins.
+func TestStoreThatLiesAboutVersions(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		s := stage.New(1, stage.Knobs)
+		s.World.Look(func(w *sim.State) {
+			w.Infisical.Server = sim.Server2024
+			for _, x := range w.Infisical.Secrets {
+				if n := len(x.Versions); first && strings.HasPrefix(x.Key, "CF_ACCESS_S") {
+					x.Versions = x.Versions[n-1:]
+				}
+			}
+		})
+		before := see(s)
+		st := play(t, s, console)
+		ended(t, st, rotation.RefusedRun, rotation.NoHistory, "before April 2025: upgrade it")
+		judged(t, s, st)
+		nothingWritten(t, s, before)
+	}
+}
