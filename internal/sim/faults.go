@@ -85,7 +85,7 @@ func (f *Fault) answer(rw http.ResponseWriter, vendor string, real *reply) {
 		return
 	}
 	if vendor == "heroku" && f.ID != "" {
-		herokuFailure(rw, status, f.ID, "simulated")
+		herokuFailure(rw, status, f.ID, herokuSays(f.ID))
 		return
 	}
 	failures[vendor](rw, status)
@@ -122,13 +122,21 @@ var failures = map[string]func(http.ResponseWriter, int){
 		if id == "" {
 			id = "internal_server_error"
 		}
-		herokuFailure(rw, status, id, "simulated")
+		herokuFailure(rw, status, id, herokuSays(id))
 	},
 	"edge": func(rw http.ResponseWriter, status int) {
 		rw.Header().Set("Content-Type", "text/html")
 		rw.WriteHeader(status)
 		_, _ = fmt.Fprintf(rw, "<html><body>error code: %d</body></html>", status)
 	},
+}
+
+// herokuSays is the message of an error, where it is known (platform-api-reference, Errors).
+func herokuSays(id string) string {
+	if id == "rate_limit" {
+		return "Your account reached the API rate limit\nPlease wait a few minutes before making new requests"
+	}
+	return "simulated"
 }
 
 func (d Duration) std() time.Duration { return time.Duration(d) }

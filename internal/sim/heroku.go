@@ -219,15 +219,12 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle("PATCH /apps/{app}/config-vars", w.patchConfigVars)
 	handle("GET /apps/{app}/releases", w.listReleases)
 	handle("POST /apps/{app}/releases", w.rollbackRelease)
-	handle("GET /apps/{app}/releases/{release}/config-vars", func(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
-		for _, r := range a.Releases { // by id or version (heroku.schema.json, release)
-			if id := req.PathValue("release"); r.ID == id || strconv.Itoa(r.Version) == id {
-				writeJSON(rw, http.StatusOK, r.Vars)
-				return
-			}
-		}
-		herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that release.")
-	})
+	handle("GET /apps/{app}/releases/{release}", oneRelease(func(rw http.ResponseWriter, a *HerokuApp, r *Release) {
+		writeJSON(rw, http.StatusOK, r.shown(a))
+	}))
+	handle("GET /apps/{app}/releases/{release}/config-vars", oneRelease(func(rw http.ResponseWriter, _ *HerokuApp, r *Release) {
+		writeJSON(rw, http.StatusOK, r.Vars)
+	}))
 	handle("GET /apps/{app}/dynos", w.listDynos)
 	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
 		writeJSON(rw, http.StatusOK, feature(a, "preboot", w.state.Knobs.Preboot))
@@ -338,6 +335,21 @@ func (r *Release) shown(a *HerokuApp) map[string]any {
 		"created_at": r.CreatedAt, "updated_at": r.CreatedAt, "eligible_for_rollback": r.Status == "succeeded",
 		"app": map[string]string{"id": a.ID, "name": a.Name}, "slug": nil, "artifacts": []any{}, "addon_plan_names": []string{},
 		"output_stream_url": nil, "user": map[string]string{"id": operatorID, "email": operatorEmail},
+	}
+}
+
+// oneRelease finds a release by id or version (heroku.schema.json, release); the
+// CLI asks so for the one that it is told to go back to (heroku 11.10.0,
+// lib/releases/releases.js).
+func oneRelease(f func(http.ResponseWriter, *HerokuApp, *Release)) func(http.ResponseWriter, *http.Request, *HerokuApp) {
+	return func(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+		for _, r := range a.Releases {
+			if id := req.PathValue("release"); r.ID == id || strconv.Itoa(r.Version) == id {
+				f(rw, a, r)
+				return
+			}
+		}
+		herokuFailure(rw, http.StatusNotFound, "not_found", "Couldn't find that release.")
 	}
 }
 

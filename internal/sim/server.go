@@ -59,6 +59,10 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	vendor, rest, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	switch vendor {
 	case "_world", "_faults", "_env":
+		if vendor == "_env" && rest != "" && req.Method == http.MethodGet {
+			w.clientEnv(rw, req, rest)
+			return
+		}
 		w.control(rw, req, vendor)
 		return
 	}

@@ -30,6 +30,9 @@ type World struct {
 	Saved func(*State) error
 	// Trace is told of every request before it is handled; nil: nobody.
 	Trace func(vendor, endpoint string)
+	// Addresses are those of the vendors that are served alone, as http://host:port;
+	// GET /_env/<vendor> tells them. They are set before the world is served.
+	Addresses map[string]string
 }
 
 // State is the world as data; it can be written down and read again.
