@@ -27,7 +27,7 @@ const root = "../.."
 var floors = map[string]int{
 	"internal/cred": 0, "internal/secret": 0,
 	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1,
-	"internal/rotation": 2, "internal/provider": 2,
+	"internal/rotation": 2, "internal/provider": 2, "internal/evidence": 2,
 	"internal/provider/*": 3, "internal/refs": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3,
 	"internal/report": 4, "internal/provider/all": 4,
 	"internal/screen": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
@@ -105,7 +105,7 @@ func TestImportsGoOnlyDown(t *testing.T) {
 
 // secretFree packages cannot reach a secret, even indirectly: that there is none
 // in a plan, a journal or a report is a fact of the import graph.
-var secretFree = []string{"internal/sop", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen", "internal/drift"}
+var secretFree = []string{"internal/sop", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen", "internal/drift", "internal/evidence"}
 
 func TestTheSecretFreeHalfCannotReachASecret(t *testing.T) {
 	pkgs := packages(t)
