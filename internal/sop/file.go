@@ -10,6 +10,8 @@ type File struct {
 	Simulate string `json:"simulate,omitempty"`
 	// Where the journal is kept, relative to this file. Default: .rekey
 	Journal string `json:"journal,omitempty"`
+	// How what was done is proven later: who signs the journal's checkpoints, and where they are sent.
+	Evidence *Evidence `json:"evidence,omitempty"`
 	// How to reach each vendor. The key is the name used below; it is also the vendor's type unless the entry says `vendor:`.
 	Vendors map[string]any `json:"vendors" jsonschema:"required"`
 	// How a kind of credential is rotated: what many credentials have in common, said once.
