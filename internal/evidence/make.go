@@ -212,3 +212,13 @@ func Proofs(ctx context.Context, j *journal.Journal, size int64, seqs []int64) (
 	})
 	return out, err
 }
+
+// OriginOf tells of which journal a note of our own speaks.
+func OriginOf(signed string) string {
+	n, err := unverified(signed)
+	if err != nil {
+		return ""
+	}
+	c, _ := ParseText(n.Text)
+	return c.Origin
+}

@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1,
 	"internal/rotation": 2, "internal/provider": 2, "internal/evidence": 2,
 	"internal/provider/*": 3, "internal/refs": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3,
-	"internal/report": 4, "internal/provider/all": 4,
+	"internal/report": 4, "internal/provider/all": 4, "internal/notary": 4,
 	"internal/screen": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
 	"internal/stage": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/house": 6,
 	"cmd/rekey": 7,
