@@ -11,8 +11,12 @@
 //	<body>           compact JSON, so it holds no newline
 //	<prev>           hash of the entry before, in hex; empty for the first
 //
-// so that editing, leaving out or reordering entries breaks the chain. The
-// statements are plain SQL that Postgres takes as they are.
+// so that editing, leaving out or reordering entries breaks the chain. The same
+// lines are the leaf of a Merkle tree (internal/evidence), whose hashes and signed
+// heads are kept in tables of their own beside the entries. The format is frozen:
+// checkpoints that have left the machine are over these bytes.
+//
+// The statements are plain SQL that Postgres takes as they are.
 package journal
 
 import (
@@ -80,7 +84,7 @@ func Open(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	return open(dir, "rwc", schema)
+	return open(dir, "rwc", schema+treeSchema)
 }
 
 // OpenExisting opens a journal for reading and refuses to make one.
@@ -89,6 +93,18 @@ func OpenExisting(dir string) (*Journal, error) {
 		return nil, ErrNone
 	}
 	return open(dir, "rw", "")
+}
+
+// OpenCopy opens a journal that may lie where nothing can be written: an auditor's
+// copy on a read-only medium. It writes nothing.
+func OpenCopy(dir string) (*Journal, error) {
+	j, err := OpenExisting(dir)
+	if err == nil || errors.Is(err, ErrNone) {
+		return j, err
+	}
+	// A database in WAL mode makes a file beside it even to be read, unless it is
+	// promised that nobody writes (sqlite.org/wal.html, "Read-Only Databases").
+	return open(dir, "ro&immutable=1", "")
 }
 
 // ErrNone means that there is no journal yet.
@@ -131,6 +147,10 @@ func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
 		return fmt.Errorf("append to journal: %w", err)
 	}
 	for _, d := range drafts {
+		if strings.ContainsAny(d.Run+d.Subject+d.Kind, "\n\r") {
+			// Each stands on a line of its own in what is hashed.
+			return fmt.Errorf("append to journal: run, subject and kind of an entry are one line each")
+		}
 		var body bytes.Buffer
 		if err := json.Compact(&body, d.Body); err != nil {
 			return fmt.Errorf("append to journal: body of %s: %w", d.Kind, err)
@@ -152,8 +172,13 @@ func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
 
 // Sum is the hash that the entry should have.
 func (e Entry) Sum() string {
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "rekey-journal-v1\n%d\n%s\n%s\n%s\n%s\n%s\n%s\n",
+	h := sha256.Sum256(e.Leaf())
+	return hex.EncodeToString(h[:])
+}
+
+// Leaf is the bytes that the entry's hash covers, and that a Merkle tree takes as
+// its leaf: the lines of the package comment.
+func (e Entry) Leaf() []byte {
+	return fmt.Appendf(nil, "rekey-journal-v1\n%d\n%s\n%s\n%s\n%s\n%s\n%s\n",
 		e.Seq, e.At.UTC().Format(time.RFC3339Nano), e.Run, e.Subject, e.Kind, e.Body, e.Prev)
-	return hex.EncodeToString(h.Sum(nil))
 }

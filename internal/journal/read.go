@@ -104,18 +104,27 @@ type Broken struct {
 
 func (b *Broken) Error() string { return fmt.Sprintf("entry %d: %s", b.Seq, b.Why) }
 
+// Follows reports, as a *Broken, what is wrong with an entry that should follow
+// another one; the zero Entry stands before the first.
+func (e Entry) Follows(before Entry) error {
+	switch {
+	case e.Seq != before.Seq+1:
+		return &Broken{Seq: before.Seq + 1, Why: fmt.Sprintf("it is missing; the next one is %d", e.Seq)}
+	case e.Prev != before.Hash:
+		return &Broken{Seq: e.Seq, Why: "it does not follow the entry before it"}
+	case e.Hash != e.Sum():
+		return &Broken{Seq: e.Seq, Why: "it was edited: its hash is not that of its content"}
+	}
+	return nil
+}
+
 // Verify walks the whole chain and returns how many entries it holds and the
 // last hash, or a *Broken that names the first place where it does not hold. An
 // end that was cut off cleanly shows only against a hash noted elsewhere.
 func (j *Journal) Verify(ctx context.Context) (n int64, last string, err error) {
 	err = each(ctx, j.db, func(e Entry) error {
-		switch {
-		case e.Seq != n+1:
-			return &Broken{Seq: n + 1, Why: fmt.Sprintf("it is missing; the next one is %d", e.Seq)}
-		case e.Prev != last:
-			return &Broken{Seq: e.Seq, Why: "it does not follow the entry before it"}
-		case e.Hash != e.Sum():
-			return &Broken{Seq: e.Seq, Why: "it was edited: its hash is not that of its content"}
+		if err := e.Follows(Entry{Seq: n, Hash: last}); err != nil {
+			return err
 		}
 		n, last = e.Seq, e.Hash
 		return nil

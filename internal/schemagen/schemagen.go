@@ -55,6 +55,7 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 			d := add("store."+v.Name, v.Store)
 			d.Extras = map[string]any{"x-id": v.StoreID}
 			merge(s.Definitions["StoreBinding"], d, v.Title)
+			merge(s.Definitions["CheckpointSlot"], d, v.Title)
 		}
 		if v.Consumer != nil {
 			d := add("consumer."+v.Name, v.Consumer)

@@ -136,6 +136,7 @@ func New(o Options) State {
 		"CF_ACCESS_MGMT": c.Token, "CF_ACCOUNT_ID": c.Account,
 		"INFISICAL_CLIENT_ID": i.ClientID, "INFISICAL_CLIENT_SECRET": i.ClientSecret, "INFISICAL_PROJECT_ID": i.Project,
 		"HEROKU_API_KEY": s.Heroku.Token, "OPS_SESSION_COOKIE": "ops_session=" + session,
+		"EVIDENCE_WEBHOOK": hookAddress(s.Seed),
 	}
 	return s
 }

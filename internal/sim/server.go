@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Vendors are the base paths: /cloudflare/client/v4, /infisical, /heroku, /portal
-// and /edge/<host>.
-var Vendors = []string{"cloudflare", "infisical", "heroku", "portal", "edge"}
+// Vendors are the base paths: /cloudflare/client/v4, /infisical, /heroku, /portal,
+// /hooks and /edge/<host>.
+var Vendors = []string{"cloudflare", "infisical", "heroku", "portal", "hooks", "edge"}
 
 // Hosts are the real addresses that a simulated run is led away from.
 var Hosts = map[string]string{
@@ -20,6 +20,7 @@ var Hosts = map[string]string{
 	"app.infisical.com":  "infisical",
 	"api.heroku.com":     "heroku",
 	PortalHost:           "portal",
+	HooksHost:            "hooks",
 }
 
 // routes builds the handlers.
@@ -32,6 +33,7 @@ func (w *World) routes() {
 	w.infisicalRoutes(w.mux["infisical"])
 	w.herokuRoutes(w.mux["heroku"])
 	w.portalRoutes(w.mux["portal"])
+	w.hooksRoutes(w.mux["hooks"])
 	w.edgeRoutes(w.mux["edge"])
 }
 

@@ -47,6 +47,7 @@ type State struct {
 	Infisical  Infisical                 `json:"infisical"`
 	Heroku     Heroku                    `json:"heroku"`
 	Portal     Portal                    `json:"portal,omitzero"`
+	Hooks      []Hook                    `json:"hooks,omitempty"` // what was posted to the webhook
 	Faults     []*Fault                  `json:"faults,omitempty"`
 	Outages    []Outage                  `json:"outages,omitempty"`
 	Calls      map[string]map[string]int `json:"calls"`  // to vendors, by endpoint

@@ -12,6 +12,8 @@ type File struct {
 	Journal string `json:"journal,omitempty"`
 	// Who runs Rekey, and who has which role. Without it whoever runs it is believed.
 	Identity *Identity `json:"identity,omitempty"`
+	// How what was done is proven later: who signs the journal's checkpoints, and where they are sent.
+	Evidence *Evidence `json:"evidence,omitempty"`
 	// How to reach each vendor. The key is the name used below; it is also the vendor's type unless the entry says `vendor:`.
 	Vendors map[string]any `json:"vendors" jsonschema:"required"`
 	// How a kind of credential is rotated: what many credentials have in common, said once.

@@ -17,6 +17,7 @@ type Config struct {
 	Simulate string            // "" on real vendors
 	Journal  string            // folder of the journal, absolute or relative to Dir
 	Vendors  map[string]Vendor // by name
+	Evidence Attested          // how checkpoints are signed and where they are sent
 	Specs    []Spec            // in the file's order
 	Advice   Problems          // worth a look, not wrong
 
@@ -86,6 +87,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	p.identity()
 	p.procedures()
 	p.credentials()
+	p.evidence()
 	if len(problems) > 0 {
 		return nil, problems.sorted()
 	}

@@ -183,6 +183,8 @@ func patternWords(pattern string) string {
 		return "want a name with <SCOPE> in it: CF_ACCESS_SVC_<SCOPE>"
 	case strings.Contains(pattern, "infisical"):
 		return Ref("").Check().Error()
+	case strings.Contains(pattern, `[^\s+]`):
+		return "want a name without spaces and without +, like example.com/rekey"
 	case pattern == "^/":
 		return "want a path that begins with /"
 	}

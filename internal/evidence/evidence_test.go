@@ -1,0 +1,780 @@
+package evidence_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"rekey/internal/evidence"
+	"rekey/internal/journal"
+)
+
+var start = time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC)
+
+// bench is a journal with a key, and what has left its machine.
+type bench struct {
+	*testing.T
+	dir    string
+	signer note.Signer
+	keys   evidence.Keys
+	away   []evidence.Given
+}
+
+func key(t testing.TB, name string) (note.Signer, evidence.Key) {
+	t.Helper()
+	skey, vkey, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := evidence.ParseKey(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, k
+}
+
+func newBench(t *testing.T) *bench {
+	s, k := key(t, "example.com/rekey")
+	return &bench{T: t, dir: t.TempDir(), signer: s, keys: evidence.Keys{k}}
+}
+
+func (b *bench) open() *journal.Journal {
+	b.Helper()
+	j, err := journal.Open(b.dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+// grow appends entries, and makes and sends checkpoints at these sizes.
+func (b *bench) grow(to int, at ...int) {
+	b.Helper()
+	j := b.open()
+	defer func() { _ = j.Close() }()
+	last, err := j.Last(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	sizes := slices.Clone(at)
+	if !slices.Contains(at, to) {
+		sizes = append(sizes, to)
+	}
+	from := int(last.Seq)
+	for _, size := range sizes {
+		var drafts []journal.Draft
+		for i := from; i < size; i++ {
+			drafts = append(drafts, journal.Draft{At: start.Add(time.Duration(i) * time.Second), Run: "r", Subject: "CF_X", Kind: "outcome", Body: fmt.Appendf(nil, `{"n":%d}`, i)})
+		}
+		if err := j.Append(context.Background(), drafts...); err != nil {
+			b.Fatal(err)
+		}
+		from = size
+		if !slices.Contains(at, size) {
+			continue
+		}
+		cp, made, err := evidence.Make(context.Background(), j, start, b.signer)
+		if err != nil || !made || cp.Size != int64(size) {
+			b.Fatalf("checkpoint at %d: made %v, %+v, %v", size, made, cp, err)
+		}
+		b.away = append(b.away, evidence.Given{Where: "checkpoints.txt", Note: cp.Note})
+	}
+}
+
+// verify verifies as `rekey verify` does: by what the journal keeps, and by what
+// had left the machine.
+func (b *bench) verify(given ...evidence.Given) *evidence.Report {
+	b.Helper()
+	j := b.open()
+	defer func() { _ = j.Close() }()
+	ctx := context.Background()
+	own, err := j.Checkpoints(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	kept, err := j.KeptHashes(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range own {
+		given = append(given, evidence.Given{Where: "the journal", Own: true, Note: c.Note})
+	}
+	r, err := evidence.Verify(func(f func(journal.Entry) error) error { return j.Each(ctx, f) }, given, kept, b.keys)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// sql is somebody with the file and a text editor for databases.
+func (b *bench) sql(statements ...string) {
+	b.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.dir, "journal.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			b.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// rebuild gives every entry from one on a new number and a new hash: somebody who
+// knows the format and covers his tracks.
+func (b *bench) rebuild() {
+	b.Helper()
+	j := b.open()
+	var all []journal.Entry
+	err := j.Each(context.Background(), func(e journal.Entry) error { all = append(all, e); return nil })
+	_ = j.Close()
+	if err != nil {
+		b.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.dir, "journal.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	tx, err := db.Begin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := tx.Exec(`DELETE FROM entries`); err != nil {
+		b.Fatal(err)
+	}
+	prev := ""
+	for i, e := range all {
+		e.Seq, e.Prev = int64(i)+1, prev
+		e.Hash = e.Sum()
+		prev = e.Hash
+		if _, err := tx.Exec(`INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, e.Seq, e.At.UTC().Format(time.RFC3339Nano), e.Run, e.Subject, e.Kind, string(e.Body), e.Prev, e.Hash); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func say(r *evidence.Report) string {
+	out := fmt.Sprintf("%d entries, proven %d, by own %d", r.Entries, r.Proven, r.ProvenOwn)
+	for _, f := range r.Findings {
+		out += fmt.Sprintf("\n%s %d..%d: %s", f.Kind, f.From, f.To, f.What)
+	}
+	return out
+}
+
+// TestWhatIsProvenIsSaid: all as it was, and what no checkpoint covers.
+func TestWhatIsProvenIsSaid(t *testing.T) {
+	b := newBench(t)
+	b.grow(420, 300, 412)
+	if r := b.verify(b.away...); !r.OK() || r.Entries != 420 || r.Proven != 412 || r.ProvenOwn != 412 || !r.By.At.Equal(start.Add(411*time.Second)) {
+		t.Error(say(r))
+	}
+	if r := b.verify(b.away[0]); !r.OK() || r.Proven != 300 || r.ProvenOwn != 412 {
+		t.Error(say(r))
+	}
+	if r := b.verify(); !r.OK() || r.Proven != 0 || r.By != nil || r.ProvenOwn != 412 {
+		t.Error(say(r))
+	}
+}
+
+// TestVerifyNamesThePlace: whatever is done to the journal, by whom ever knows
+// whichever part of the format, is found, at its place.
+func TestVerifyNamesThePlace(t *testing.T) {
+	const noTree = `DELETE FROM tree`
+	edit := `UPDATE entries SET body = '{"n":"other"}' WHERE seq = 350`
+	type place struct {
+		kind     evidence.Kind
+		from, to int64
+	}
+	for _, tt := range []struct {
+		name   string
+		do     func(b *bench)
+		want   []place
+		proven int64 // by checkpoints that had left
+	}{
+		{"an entry is edited", func(b *bench) { b.sql(edit) },
+			[]place{{evidence.Chain, 350, 350}, {evidence.Edited, 301, 412}}, 300},
+		{"an entry is edited, and the whole chain rebuilt", func(b *bench) { b.sql(edit); b.rebuild() },
+			[]place{{evidence.Edited, 301, 412}}, 300},
+		{"in a block that the tree keeps", func(b *bench) { b.sql(`UPDATE entries SET kind = 'x' WHERE seq = 40`); b.rebuild() },
+			[]place{{evidence.KeptTree, 1, 256}, {evidence.Edited, 1, 300}}, 0},
+		{"the same, and the tree is taken away", func(b *bench) { b.sql(`UPDATE entries SET kind = 'x' WHERE seq = 40`, noTree); b.rebuild() },
+			[]place{{evidence.Edited, 1, 300}}, 0},
+		{"the whole chain rebuilt and every checkpoint of the journal taken away", func(b *bench) {
+			b.sql(edit, noTree, `DELETE FROM checkpoints`)
+			b.rebuild()
+		}, []place{{evidence.Edited, 301, 412}}, 300},
+		{"and signed anew with the stolen key", func(b *bench) {
+			b.sql(edit, noTree, `DELETE FROM checkpoints`)
+			b.rebuild()
+			b.resign()
+		}, []place{{evidence.Fork, 301, 412}}, 300},
+		{"the end is cut off", func(b *bench) { b.sql(`DELETE FROM entries WHERE seq > 400`) },
+			[]place{{evidence.Truncated, 301, 412}}, 300},
+		{"the end is cut off at a checkpoint", func(b *bench) { b.sql(`DELETE FROM entries WHERE seq > 300`) },
+			[]place{{evidence.Truncated, 301, 412}}, 300},
+		{"what no checkpoint covers is cut off", func(b *bench) { b.sql(`DELETE FROM entries WHERE seq > 412`) }, nil, 412},
+		{"everything is cut off", func(b *bench) { b.sql(`DELETE FROM entries`) },
+			[]place{{evidence.Truncated, 1, 412}}, 0},
+		{"cut off, with every checkpoint of the journal, and grown again", func(b *bench) {
+			b.sql(`DELETE FROM entries WHERE seq > 280`, noTree, `DELETE FROM checkpoints`)
+			b.growOther(430)
+		}, []place{{evidence.Edited, 1, 300}}, 0},
+		{"the same, and signed anew with the stolen key", func(b *bench) {
+			b.sql(`DELETE FROM entries WHERE seq > 280`, noTree, `DELETE FROM checkpoints`)
+			b.growOther(430)
+			b.resign()
+		}, []place{{evidence.Fork, 1, 300}}, 0},
+		{"two change places", func(b *bench) {
+			b.sql(`UPDATE entries SET seq = CASE seq WHEN 310 THEN -311 WHEN 311 THEN -310 END WHERE seq IN (310, 311)`, `UPDATE entries SET seq = -seq WHERE seq < 0`)
+		}, []place{{evidence.Chain, 310, 310}, {evidence.Edited, 301, 412}}, 300},
+		{"two change places, and the chain is rebuilt", func(b *bench) {
+			b.sql(`UPDATE entries SET seq = CASE seq WHEN 310 THEN -311 WHEN 311 THEN -310 END WHERE seq IN (310, 311)`, `UPDATE entries SET seq = -seq WHERE seq < 0`)
+			b.rebuild()
+		}, []place{{evidence.Edited, 301, 412}}, 300},
+		{"one is taken out", func(b *bench) { b.sql(`DELETE FROM entries WHERE seq = 305`) },
+			[]place{{evidence.Chain, 305, 305}, {evidence.Edited, 301, 412}}, 300},
+		{"one is taken out, and the chain is rebuilt", func(b *bench) { b.sql(`DELETE FROM entries WHERE seq = 305`); b.rebuild() },
+			[]place{{evidence.Edited, 301, 412}}, 300},
+		{"one is put in", func(b *bench) {
+			b.sql(`UPDATE entries SET seq = -seq WHERE seq > 306`, `UPDATE entries SET seq = 1 - seq WHERE seq < 0`,
+				`INSERT INTO entries SELECT 307, at, run, subject, 'confirmed', body, prev, hash FROM entries WHERE seq = 306`)
+		}, []place{{evidence.Chain, 307, 307}, {evidence.Edited, 301, 412}}, 300},
+		{"one is put in, and the chain is rebuilt", func(b *bench) {
+			b.sql(`UPDATE entries SET seq = -seq WHERE seq > 306`, `UPDATE entries SET seq = 1 - seq WHERE seq < 0`,
+				`INSERT INTO entries SELECT 307, at, run, subject, 'confirmed', body, prev, hash FROM entries WHERE seq = 306`)
+			b.rebuild()
+		}, []place{{evidence.Edited, 301, 412}}, 300},
+		{"an entry cannot be read", func(b *bench) { b.sql(`UPDATE entries SET at = 'yesterday' WHERE seq = 350`) },
+			[]place{{evidence.Unread, 350, 350}}, 300},
+		{"a hash of the tree is replaced", func(b *bench) { b.sql(`UPDATE tree SET hash = 'AAAA' WHERE level = 8 AND n = 0`) },
+			[]place{{evidence.KeptTree, 1, 256}}, 412},
+		{"a checkpoint of the journal is altered", func(b *bench) {
+			b.sql(`UPDATE checkpoints SET note = replace(note, char(10) || '300' || char(10), char(10) || '301' || char(10))`)
+		}, []place{{evidence.Foreign, 0, 0}}, 412},
+		{"a checkpoint of the journal is nonsense", func(b *bench) { b.sql(`UPDATE checkpoints SET note = 'x' WHERE id = 1`) },
+			[]place{{evidence.Foreign, 0, 0}}, 412},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			b.grow(420, 300, 412)
+			tt.do(b)
+			r := b.verify(b.away...)
+			var got []place
+			for _, f := range r.Findings {
+				got = append(got, place{f.Kind, f.From, f.To})
+			}
+			slices.SortFunc(got, func(a, c place) int { return strings.Compare(string(a.kind), string(c.kind)) })
+			want := slices.Clone(tt.want)
+			slices.SortFunc(want, func(a, c place) int { return strings.Compare(string(a.kind), string(c.kind)) })
+			if !slices.Equal(got, want) || r.Proven != tt.proven {
+				t.Errorf("want %v, proven %d; got\n%s", want, tt.proven, say(r))
+			}
+		})
+	}
+}
+
+// growOther appends entries of another history.
+func (b *bench) growOther(to int) {
+	b.Helper()
+	j := b.open()
+	defer func() { _ = j.Close() }()
+	last, err := j.Last(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := int(last.Seq); i < to; i++ {
+		if err := j.Append(context.Background(), journal.Draft{At: start, Run: "other", Subject: "CF_X", Kind: "outcome", Body: []byte(`{}`)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// resign makes a checkpoint over what is there now.
+func (b *bench) resign() {
+	b.Helper()
+	j := b.open()
+	defer func() { _ = j.Close() }()
+	if _, made, err := evidence.Make(context.Background(), j, start, b.signer); err != nil || !made {
+		b.Fatalf("made %v, %v", made, err)
+	}
+}
+
+// TestTwoHistoriesOfOneSize: two checkpoints of one size with two roots are a fork,
+// whichever of them the journal is.
+func TestTwoHistoriesOfOneSize(t *testing.T) {
+	b := newBench(t)
+	b.grow(300, 290, 300)
+	other := newBench(t)
+	other.signer = b.signer
+	other.grow(290, 290)
+	other.growOther(300)
+	j := other.open()
+	cp, _, err := evidence.Make(context.Background(), j, start, b.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = j.Close()
+	r := b.verify(append(b.away, evidence.Given{Where: "other.txt", Note: cp.Note})...)
+	if len(r.Findings) == 0 || r.Findings[0].Kind != evidence.Fork || r.Findings[0].From != 291 || r.Findings[0].To != 300 || !strings.Contains(r.Findings[0].What, "other.txt") {
+		t.Error(say(r))
+	}
+}
+
+// TestForeignNotes: a wrong key, a wrong origin, a forged signature, another
+// journal's checkpoint and something else are told apart.
+func TestForeignNotes(t *testing.T) {
+	b := newBench(t)
+	b.grow(10, 10)
+	good := b.away[0].Note
+	stranger, strangersKey := key(t, "example.com/rekey")
+	elsewhere, elsewheresKey := key(t, "example.com/elsewhere")
+	root, err := tlog.TreeHash(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(text string, s note.Signer) string {
+		n, err := note.Sign(&note.Note{Text: text}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(n)
+	}
+	byStranger := sign(strings.Split(good, "\n\n")[0]+"\n", stranger)
+	for name, tt := range map[string]struct {
+		note, want string
+		more       evidence.Keys
+	}{
+		"wrong key":       {byStranger, "no such key was given", nil},
+		"wrong origin":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "example.com/rekey", "example.com/other", 1), b.signer), "speaks of example.com/other and is signed by example.com/rekey", nil},
+		"forged":          {strings.Replace(good, "\n10\n", "\n11\n", 1), "altered or forged", nil},
+		"another journal": {sign((evidence.Checkpoint{Origin: "example.com/elsewhere", Size: 0, Root: root}).Text(), elsewhere), "is of example.com/rekey, and the others are of example.com/elsewhere", evidence.Keys{elsewheresKey}},
+		"no checkpoint":   {sign("example.com/rekey\nhello\n", b.signer), "this is no checkpoint", nil},
+		"leading zero":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "\n10\n", "\n010\n", 1), b.signer), "no size", nil},
+		"no note":         {"hello", "no signed note", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys := b.keys
+			defer func() { b.keys = keys }()
+			b.keys = append(slices.Clone(keys), tt.more...)
+			r := b.verify(evidence.Given{Where: "f", Note: tt.note})
+			if r.OK() || !strings.Contains(say(r), tt.want) {
+				t.Errorf("want %q: %s", tt.want, say(r))
+			}
+		})
+	}
+	// With the stranger's key known as well, it is the journal's: keys are rotated.
+	b.keys = append(b.keys, strangersKey)
+	if r := b.verify(evidence.Given{Where: "f", Note: byStranger}); !r.OK() || r.Proven != 10 {
+		t.Error(say(r))
+	}
+}
+
+// TestNothingWrongIsSigned: a log must never sign two histories.
+func TestNothingWrongIsSigned(t *testing.T) {
+	for name, statement := range map[string]string{
+		// Only the open end is read again; what kept blocks cover is for verify.
+		"edited before":     `UPDATE entries SET body = '1' WHERE seq = 590`,
+		"edited in a block": `UPDATE tree SET hash = (SELECT hash FROM tree WHERE n = 1 AND level = 8) WHERE level = 9 AND n = 0`,
+		"block lost":        `DELETE FROM tree WHERE level = 9 AND n = 0`,
+		"edited after":      `UPDATE entries SET body = '1' WHERE seq = 610`,
+		"cut off":           `DELETE FROM entries WHERE seq > 550`,
+		"one gone":          `DELETE FROM entries WHERE seq = 611`,
+		"checkpoint gone":   `UPDATE checkpoints SET note = ''`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.grow(620, 600)
+			b.sql(statement)
+			j := b.open()
+			cp, made, err := evidence.Make(context.Background(), j, start, b.signer)
+			if err == nil || made {
+				t.Errorf("signed over %d entries", cp.Size)
+			}
+		})
+	}
+}
+
+// TestCheckpointsAreMadeOnce: nothing new, no new checkpoint; another key signs anew.
+func TestCheckpointsAreMadeOnce(t *testing.T) {
+	b := newBench(t)
+	j := b.open()
+	ctx := context.Background()
+	if _, made, err := evidence.Make(ctx, j, start, b.signer); err != nil || made {
+		t.Errorf("of an empty journal: made %v, %v", made, err)
+	}
+	b.grow(5, 5)
+	cp, made, err := evidence.Make(ctx, j, start, b.signer)
+	if err != nil || made || cp.Note != b.away[0].Note {
+		t.Errorf("made %v, %v", made, err)
+	}
+	next, nextKey := key(t, "example.com/rekey")
+	both, made, err := evidence.Make(ctx, j, start, b.signer, next)
+	if err != nil || !made {
+		t.Fatalf("made %v, %v", made, err)
+	}
+	for _, k := range []evidence.Key{b.keys[0], nextKey} {
+		if _, by, err := evidence.Open(both.Note, evidence.Keys{k}); err != nil || len(by) != 1 || by[0] != k.ID() {
+			t.Errorf("%v %v", by, err)
+		}
+	}
+	other, _ := key(t, "example.com/other")
+	if _, made, err := evidence.Make(ctx, j, start, other); err == nil || made || !strings.Contains(err.Error(), "example.com/rekey") {
+		t.Errorf("under another name: made %v, %v", made, err)
+	}
+}
+
+// TestTheTreeIsThatOfTlog: roots and proofs at every size, across blocks, are those
+// of golang.org/x/mod/sumdb/tlog, which reads RFC 6962.
+func TestTheTreeIsThatOfTlog(t *testing.T) {
+	b := newBench(t)
+	sizes := []int{1, 2, 3, 255, 256, 257, 511, 512, 513, 1024, 1100}
+	b.grow(1100, sizes...)
+	j := b.open()
+	ctx := context.Background()
+	var hashes []tlog.Hash
+	stored := tlog.HashReaderFunc(func(idx []int64) ([]tlog.Hash, error) {
+		out := make([]tlog.Hash, len(idx))
+		for i, x := range idx {
+			out[i] = hashes[x]
+		}
+		return out, nil
+	})
+	leaves := map[int64]tlog.Hash{}
+	err := j.Each(ctx, func(e journal.Entry) error {
+		hs, err := tlog.StoredHashes(e.Seq-1, e.Leaf(), stored)
+		hashes, leaves[e.Seq] = append(hashes, hs...), tlog.RecordHash(e.Leaf())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, size := range sizes {
+		c, _, err := evidence.Open(b.away[i].Note, b.keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := tlog.TreeHash(int64(size), stored)
+		if err != nil || c.Root != want || c.Size != int64(size) {
+			t.Errorf("root at %d is %s, want %s (%v)", size, c.Root, want, err)
+		}
+		seqs := []int64{1, int64(size), int64(size+1) / 2}
+		proofs, err := evidence.Proofs(ctx, j, int64(size), seqs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, seq := range seqs {
+			if err := tlog.CheckRecord(proofs[seq], int64(size), want, seq-1, leaves[seq]); err != nil {
+				t.Errorf("proof of %d in %d: %v", seq, size, err)
+			}
+		}
+	}
+}
+
+// TestFilesOfNotes: notes that were appended one after another, one of them torn by
+// a crash, come apart again.
+func TestFilesOfNotes(t *testing.T) {
+	b := newBench(t)
+	b.grow(30, 10, 20, 30)
+	n := func(i int) string { return b.away[i].Note }
+	for name, tt := range map[string]struct {
+		text  string
+		notes int
+		torn  int
+	}{
+		"one":                {n(0), 1, 0},
+		"joined":             {n(0) + n(1) + n(2), 3, 0},
+		"with blank lines":   {n(0) + "\n\n" + n(1) + "\n", 2, 0},
+		"torn in the text":   {n(0) + n(1)[:20] + "\n\n" + n(2), 2, 1},
+		"torn at the blank":  {n(0) + strings.Split(n(1), "\n\n")[0] + "\n\n\n" + n(2), 2, 1},
+		"torn at the end":    {n(0) + n(1)[:22], 1, 1},
+		"windows line ends":  {strings.ReplaceAll(n(0)+n(1), "\n", "\r\n"), 2, 0},
+		"nothing":            {"\n", 0, 0},
+		"something else":     {"hello\nworld\n", 0, 1},
+		"with a cosignature": {n(0) + "— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZ\n" + n(1), 2, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			notes, torn := evidence.SplitNotes(tt.text)
+			if len(notes) != tt.notes || torn != tt.torn {
+				t.Fatalf("%d notes, %d torn: %q", len(notes), torn, notes)
+			}
+			for _, x := range notes {
+				if _, _, err := evidence.Open(x, b.keys); err != nil {
+					t.Errorf("%v: %q", err, x)
+				}
+			}
+		})
+	}
+}
+
+// TestKnownAnswer: the format does not change; this checkpoint left a machine once.
+func TestKnownAnswer(t *testing.T) {
+	e := journal.Entry{Seq: 1, At: start, Run: "r", Subject: "CF_X", Kind: "opened", Body: []byte(`{"n":1}`)}
+	if got, want := string(e.Leaf()), "rekey-journal-v1\n1\n2026-11-25T03:00:00Z\nr\nCF_X\nopened\n{\"n\":1}\n\n"; got != want {
+		t.Errorf("leaf %q, want %q", got, want)
+	}
+	b, err := os.ReadFile("testdata/known.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyLine, signed, _ := strings.Cut(string(b), "\n")
+	keys, err := evidence.ParseKeys(keyLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := evidence.Open(signed, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Size != 1 || c.Root != evidence.LeafHash(e) {
+		t.Errorf("%+v, want the root %s", c, evidence.LeafHash(e))
+	}
+}
+
+// TestPrivateKeysAreNotTaken where a public one is wanted, and not quoted.
+func TestPrivateKeysAreNotTaken(t *testing.T) {
+	skey, _, err := note.GenerateKey(rand.Reader, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = evidence.ParseKeys("# mine\n" + skey)
+	if err == nil || !strings.Contains(err.Error(), "private key") || strings.Contains(err.Error(), skey[12:]) {
+		t.Error(err)
+	}
+}
+
+// FuzzParse: whatever is read as a checkpoint is written the same again.
+func FuzzParse(f *testing.F) {
+	f.Add("example.com/x\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n")
+	f.Add("a\n0\n\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := evidence.ParseText(text)
+		if err == nil && !strings.HasPrefix(text, c.Text()) {
+			t.Errorf("%q is read as %q", text, c.Text())
+		}
+		notes, _ := evidence.SplitNotes(text)
+		for _, n := range notes {
+			if again, torn := evidence.SplitNotes(n); len(again) != 1 || torn != 0 || again[0] != n {
+				t.Errorf("%q does not come apart as itself", n)
+			}
+		}
+	})
+}
+
+// TestKillAroundCheckpoints kills a process that appends and signs and hands its
+// checkpoints on, at random moments: what had left holds, nothing is signed twice
+// in two ways, and the next process goes on.
+func TestKillAroundCheckpoints(t *testing.T) {
+	if dir := os.Getenv("REKEY_EVIDENCE_WRITER"); dir != "" {
+		signForEver(dir)
+	}
+	b := newBench(t)
+	skey, vkey, err := note.GenerateKey(rand.Reader, "example.com/rekey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.signer, err = note.NewSigner(skey); err != nil {
+		t.Fatal(err)
+	}
+	if b.keys, err = evidence.ParseKeys(vkey); err != nil {
+		t.Fatal(err)
+	}
+	deaths := 0
+	for i := range 14 {
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestKillAroundCheckpoints$")
+		cmd.Env = append(os.Environ(), "REKEY_EVIDENCE_WRITER="+b.dir, "REKEY_EVIDENCE_KEY="+skey)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(60+i*23)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		said, err := io.ReadAll(out) // what stands here has left the process
+		timer.Stop()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the writer ended by itself")
+		}
+		deaths++
+		notes, _ := evidence.SplitNotes(string(said))
+		for _, n := range notes {
+			b.away = append(b.away, evidence.Given{Where: "what had left", Note: n})
+		}
+	}
+	if len(b.away) < 20 {
+		t.Fatalf("only %d checkpoints left in %d lives: the moments are badly chosen", len(b.away), deaths)
+	}
+	b.grow(int(b.verify(b.away...).Entries)+1, int(b.verify().Entries)+1)
+	r := b.verify(b.away...)
+	if !r.OK() || r.Proven != r.Entries {
+		t.Error(say(r))
+	}
+	t.Logf("%d kills, %d entries, %d checkpoints had left", deaths, r.Entries, len(b.away))
+}
+
+func signForEver(dir string) {
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	j, err := journal.Open(dir)
+	must(err)
+	s, err := note.NewSigner(os.Getenv("REKEY_EVIDENCE_KEY"))
+	must(err)
+	for i := 0; ; i++ {
+		drafts := make([]journal.Draft, 1+i%97)
+		for k := range drafts {
+			drafts[k] = journal.Draft{At: time.Now(), Run: "r", Subject: "s", Kind: "k", Body: []byte(`{"x":1}`)}
+		}
+		must(j.Append(context.Background(), drafts...))
+		cp, _, err := evidence.Make(context.Background(), j, time.Now(), s)
+		must(err)
+		_, _ = os.Stdout.WriteString(cp.Note + "\n")
+	}
+}
+
+// TestATornWriteAheadLog: a machine that loses power in the middle of a write has
+// the journal up to its last commit; what had been signed is there.
+func TestATornWriteAheadLog(t *testing.T) {
+	b := newBench(t)
+	b.grow(300, 300)
+	j := b.open() // open: the write-ahead log is not folded in
+	var before int64
+	for i := range 5 {
+		if err := j.Append(context.Background(), journal.Draft{At: start, Run: "r", Subject: "s", Kind: "k", Body: fmt.Append(nil, i)}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			st, err := os.Stat(filepath.Join(b.dir, "journal.db-wal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before = st.Size()
+		}
+	}
+	copied := *b
+	copied.dir = t.TempDir()
+	for _, name := range []string{"journal.db", "journal.db-wal"} {
+		data, err := os.ReadFile(filepath.Join(b.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "-wal") {
+			data = data[:before+100] // the last commit is torn
+		}
+		if err := os.WriteFile(filepath.Join(copied.dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := copied.verify(b.away...)
+	if !r.OK() || r.Entries != 304 || r.Proven != 300 {
+		t.Error(say(r))
+	}
+	copied.grow(310, 310)
+	if r := copied.verify(copied.away...); !r.OK() || r.Proven != 310 {
+		t.Error(say(r))
+	}
+}
+
+// million is a journal of so many entries, written at once.
+func million(b *testing.B, n int) string {
+	b.Helper()
+	dir := b.TempDir()
+	j, err := journal.Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	body := []byte(`{"step":"settle heroku:raxx-console-prod","generation":1,"class":"done","evidence":["release v42 succeeded","all 3 dynos run on v42 or later"]}`)
+	drafts := make([]journal.Draft, 10_000)
+	for i := range drafts {
+		drafts[i] = journal.Draft{At: start, Run: fmt.Sprint("run", i/23), Subject: "CF_ACCESS_SVC_CONSOLE", Kind: "outcome", Body: body}
+	}
+	for range n / len(drafts) {
+		if err := j.Append(context.Background(), drafts...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// BenchmarkCheckpoint: the first checkpoint over a long journal, the next one after
+// 23 entries more (a rotation), and the verification of everything.
+func BenchmarkCheckpoint(b *testing.B) {
+	const n = 1_000_000
+	dir := million(b, n)
+	signer, k := key(b, "example.com/rekey")
+	ctx := context.Background()
+	j, err := journal.Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	begun := time.Now()
+	cp, _, err := evidence.Make(ctx, j, start, signer)
+	if err != nil || cp.Size != n {
+		b.Fatalf("%+v %v", cp, err)
+	}
+	b.Logf("first checkpoint over %d entries: %s", n, time.Since(begun))
+	b.Run("next", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			drafts := make([]journal.Draft, 23)
+			for i := range drafts {
+				drafts[i] = journal.Draft{At: start, Run: "r", Subject: "s", Kind: "outcome", Body: []byte(`{"n":1}`)}
+			}
+			if err := j.Append(ctx, drafts...); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			if _, made, err := evidence.Make(ctx, j, start, signer); err != nil || !made {
+				b.Fatal(made, err)
+			}
+		}
+	})
+	b.Run("proof", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := evidence.Proofs(ctx, j, cp.Size, []int64{500_000}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			kept, err := j.KeptHashes(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r, err := evidence.Verify(func(f func(journal.Entry) error) error { return j.Each(ctx, f) }, []evidence.Given{{Where: "f", Note: cp.Note}}, kept, evidence.Keys{k})
+			if err != nil || !r.OK() || r.Proven != n {
+				b.Fatal(err, say(r))
+			}
+		}
+	})
+}

@@ -1,0 +1,90 @@
+// Package notary keeps the key that signs checkpoints, makes them, and sends them off the machine.
+//
+// Nothing of it may fail a run: a rotation that is done is done. What could not be
+// made or sent is told, and caught up on by the next command that comes by here.
+package notary
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"rekey/internal/evidence"
+	"rekey/internal/journal"
+	"rekey/internal/provider"
+	"rekey/internal/sop"
+)
+
+// Notary makes and sends the checkpoints of one journal.
+type Notary struct {
+	Journal *journal.Journal
+	Dir     string // folder of the journal: the keys are kept there
+	Base    string // folder of rekey.yaml: relative paths start there
+	Config  sop.Attested
+	Env     provider.Env
+	// Put writes a value into a slot of a store.
+	Put func(ctx context.Context, place sop.Place, slot, value string) error
+}
+
+// Outcome is what became of it.
+type Outcome struct {
+	Checkpoint *journal.Checkpoint `json:"checkpoint,omitempty"` // the newest one; nil: there is none
+	Made       bool                `json:"made"`                 // just now
+	Key        string              `json:"key,omitempty"`        // public
+	NewKey     bool                `json:"new_key,omitempty"`    // that key was made just now
+	Problem    string              `json:"problem,omitempty"`    // why no checkpoint was made
+	Sinks      []Sent              `json:"sinks"`
+}
+
+// Sent is what became of one sink.
+type Sent struct {
+	Sink    string `json:"sink"`
+	Sent    int    `json:"sent"`              // checkpoints, just now
+	Behind  int    `json:"behind,omitempty"`  // that it has not got
+	Problem string `json:"problem,omitempty"` // why not
+}
+
+// OK reports whether everything is signed and sent.
+func (o Outcome) OK() bool {
+	for _, s := range o.Sinks {
+		if s.Problem != "" || s.Behind > 0 {
+			return false
+		}
+	}
+	return o.Problem == ""
+}
+
+// Attest signs what is new and sends what was not sent yet. It may be repeated at
+// any time. What goes wrong stands in the outcome.
+func (n *Notary) Attest(ctx context.Context) Outcome {
+	o := Outcome{Sinks: []Sent{}}
+	head, err := n.Journal.Last(ctx)
+	if err != nil {
+		o.Problem = err.Error()
+		return o
+	}
+	if head.Seq == 0 {
+		return o // no key is made for nothing
+	}
+	s, fresh, err := n.signer(ctx)
+	if err != nil {
+		o.Problem = err.Error()
+	} else {
+		o.Key, o.NewKey = s.Public(), fresh
+		n.make(ctx, &o, s)
+	}
+	o.Sinks = n.send(ctx)
+	return o
+}
+
+func (n *Notary) make(ctx context.Context, o *Outcome, signers ...note.Signer) {
+	cp, made, err := evidence.Make(ctx, n.Journal, n.now(), signers...)
+	if err != nil {
+		o.Problem = err.Error()
+		return
+	}
+	o.Checkpoint, o.Made = &cp, made
+}
+
+func (n *Notary) now() time.Time { return n.Env.Now().UTC() }
