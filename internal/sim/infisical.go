@@ -34,6 +34,7 @@ type Infisical struct {
 	Rules        []*ValidationRule `json:"rules,omitempty"`
 	Syncs        []*Sync           `json:"syncs,omitempty"`
 	Blind        bool              `json:"blind,omitempty"` // nobody may read rules and syncs
+	Uses         []string          `json:"uses,omitempty"`  // variables by which processes log in
 }
 
 func (i *Infisical) old() bool { return i.Server == Server2024 || i.Server == Server2025 }
