@@ -18,7 +18,7 @@ func (r *Runner) adopt(ctx context.Context, v rotation.Verb) error {
 		return nil
 	}
 	switch v {
-	case rotation.Quiet, rotation.Disable, rotation.Dismiss, rotation.Delete, rotation.Sweep, rotation.Enable, rotation.Readmit:
+	case rotation.Quiet, rotation.Disable, rotation.Dismiss, rotation.Delete, rotation.Confirm, rotation.Sweep, rotation.Enable, rotation.Readmit:
 		if v == rotation.Sweep && r.state.Mode != rotation.Forward {
 			break
 		}

@@ -31,9 +31,11 @@ type Infisical struct {
 	Access       map[string]Access `json:"access"`             // access tokens
 	TTL          Duration          `json:"ttl"`                // of an access token, where the identity has none of its own
 	Approval     bool              `json:"approval,omitempty"` // a change policy turns writes into requests
+	Requests     []*ChangeRequest  `json:"requests,omitempty"` // that came of it and are open
 	Rules        []*ValidationRule `json:"rules,omitempty"`
 	Syncs        []*Sync           `json:"syncs,omitempty"`
 	Blind        bool              `json:"blind,omitempty"` // nobody may read rules and syncs
+	Uses         []string          `json:"uses,omitempty"`  // variables by which processes log in
 }
 
 func (i *Infisical) old() bool { return i.Server == Server2024 || i.Server == Server2025 }

@@ -90,7 +90,7 @@ func (a *asked) createSecrets() {
 		// [U TestSecret_Batch], infisical.md §2.2
 		a.fail(http.StatusBadRequest, "BadRequest", fmt.Sprintf("Secret already exists: '%s' in path '%s' of environment '%s'", exist[0], at.path, at.environment))
 		return
-	case a.ruled(at, entries), a.requested():
+	case a.ruled(at, entries), a.requested(at, entries):
 		return
 	}
 	out := []map[string]any{}
@@ -128,7 +128,7 @@ func (a *asked) patchSecrets() {
 		// [U TestSecret_Batch]; the same check meets a name twice (infisical.md §2.2)
 		a.fail(http.StatusNotFound, "NotFound", "Secret does not exist: "+missing[0]+" in path "+at.path)
 		return
-	case a.ruled(at, entries), a.requested():
+	case a.ruled(at, entries), a.requested(at, entries):
 		return
 	}
 	// Updated ones come first, then created ones (infisical.md §2.2).
@@ -193,7 +193,7 @@ func (a *asked) deleteSecrets() {
 		}
 		a.fail(http.StatusNotFound, "NotFound", "One or more secrets does not exist: "+strings.Join(named, ","))
 		return
-	case a.requested():
+	case a.requested(at, entries):
 		return
 	}
 	out := []map[string]any{}

@@ -123,7 +123,7 @@ func (a *asked) createSecret() {
 	case !known:
 		a.fail(http.StatusNotFound, "NotFound", "One or more tags not found")
 		return
-	case a.ruled(at, []entry{{Key: name, Value: text(fields, "secretValue")}}), a.requested():
+	case a.ruled(at, []entry{{Key: name, Value: text(fields, "secretValue")}}), a.requested(at, []entry{{Key: name, Value: text(fields, "secretValue")}}):
 		return
 	}
 	s := a.state.create(at.environment, at.path, name, a.field("secretValue"))
@@ -144,7 +144,7 @@ func (a *asked) updateSecret() {
 	case s == nil:
 		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Secret with name %s not found", name))
 		return
-	case a.ruled(at, []entry{{Key: name, Value: text(fields, "secretValue")}}), a.requested():
+	case a.ruled(at, []entry{{Key: name, Value: text(fields, "secretValue")}}), a.requested(at, []entry{{Key: name, Value: text(fields, "secretValue")}}):
 		return
 	}
 	if comment, given := fields["secretComment"].(string); given {
@@ -170,7 +170,7 @@ func (a *asked) deleteSecret() {
 	case s == nil:
 		a.fail(http.StatusNotFound, "DeleteSecret", fmt.Sprintf("Secret with name '%s' not found", name))
 		return
-	case a.requested():
+	case a.requested(at, []entry{{Key: name}}):
 		return
 	}
 	i.Secrets = slices.DeleteFunc(i.Secrets, func(x *StoredSecret) bool { return x == s })
@@ -179,12 +179,50 @@ func (a *asked) deleteSecret() {
 
 // requested answers 200 although nothing is written, where a change policy makes
 // a request of it (infisical.md §1.2).
-func (a *asked) requested() bool {
-	if !a.server().Approval {
+func (a *asked) requested(at place, entries []entry) bool {
+	i := a.server()
+	if !i.Approval {
 		return false
 	}
-	a.answer(map[string]any{"approval": map[string]any{"id": a.state.uuid(), "status": "open", "hasMerged": false}})
+	r := &ChangeRequest{ID: a.state.uuid(), Environment: at.environment, Path: at.path}
+	for _, e := range entries {
+		r.Changes = append(r.Changes, Change{e.Key, e.Value, e.Metadata})
+	}
+	i.Requests = append(i.Requests, r)
+	a.answer(map[string]any{"approval": map[string]any{"id": r.ID, "status": "open", "hasMerged": false}})
 	return true
+}
+
+// ChangeRequest is a write that people have to approve and merge.
+type ChangeRequest struct {
+	ID          string   `json:"id"`
+	Environment string   `json:"environment"`
+	Path        string   `json:"path"`
+	Changes     []Change `json:"changes"`
+}
+
+// Change is one secret in a request.
+type Change struct {
+	Key      string      `json:"key"`
+	Value    *string     `json:"value"` // nil: it is to be deleted
+	Metadata []Metadatum `json:"metadata,omitempty"`
+}
+
+// MergeRequests does what people do who approve all that is open.
+func (s *State) MergeRequests() {
+	for _, r := range s.Infisical.Requests {
+		for _, c := range r.Changes {
+			if c.Value == nil {
+				s.Infisical.Secrets = slices.DeleteFunc(s.Infisical.Secrets, func(x *StoredSecret) bool {
+					return x.Environment == r.Environment && x.Path == r.Path && x.Key == c.Key
+				})
+				continue
+			}
+			it := s.put(r.Environment, r.Path, c.Key, *c.Value)
+			it.Versions[len(it.Versions)-1].Metadata = c.Metadata
+		}
+	}
+	s.Infisical.Requests = nil
 }
 
 // write adds a version; what was noted beside the one before stays, unless it is

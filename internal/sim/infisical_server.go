@@ -78,6 +78,7 @@ func (w *World) infisicalRoutes(mux *http.ServeMux) {
 	on("POST "+ua+"/login", "write", true, (*asked).login)
 	on("POST /api/v1/auth/token/renew", "write", true, (*asked).renew)
 	on("POST /api/v1/auth/token/revoke", "write", true, (*asked).revokeToken)
+	on("GET "+ua+"/identities/{identity}", "read", false, (*asked).getAuth)
 	on("GET "+ua+"/identities/{identity}/client-secrets", "read", false, (*asked).listClientSecrets)
 	on("POST "+ua+"/identities/{identity}/client-secrets", "write", false, (*asked).createClientSecret)
 	on("GET "+ua+"/identities/{identity}/client-secrets/{id}", "read", false, (*asked).getClientSecret)

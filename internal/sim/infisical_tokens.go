@@ -141,3 +141,39 @@ func (a *asked) revokeClientSecret() {
 	c.Revoked, c.Updated = true, a.state.At
 	a.answer(map[string]any{"clientSecretData": c.shown(who.UA)})
 }
+
+// getAuth: [api-reference/endpoints/universal-auth/retrieve]; not recorded.
+func (a *asked) getAuth() {
+	who := a.of()
+	if who == nil {
+		return
+	}
+	ttl, most := who.TTL, who.MaxTTL
+	if ttl == 0 {
+		ttl = a.server().TTL
+	}
+	if most == 0 {
+		most = ttl
+	}
+	out := map[string]any{
+		"id": who.UA, "clientId": who.ClientID, "identityId": who.ID, "accessTokenTTL": int64(ttl.std() / time.Second),
+		"accessTokenMaxTTL": int64(most.std() / time.Second), "accessTokenNumUsesLimit": who.Uses, "createdAt": a.state.At, "updatedAt": a.state.At,
+	}
+	if !a.server().old() {
+		out["lockoutEnabled"], out["lockoutThreshold"] = true, lockAfter
+		out["lockoutDurationSeconds"], out["lockoutCounterResetSeconds"] = int64(lockFor/time.Second), int64(lockForget/time.Second)
+	}
+	a.answer(map[string]any{"identityUniversalAuth": out})
+}
+
+// letsIn reports whether somebody could log in with a value.
+func (i *Infisical) letsIn(value string, at time.Time) bool {
+	for _, who := range i.Identities {
+		for _, c := range who.Secrets {
+			if c.Value == value && !c.Revoked && c.spent(at) == "" {
+				return true
+			}
+		}
+	}
+	return false
+}

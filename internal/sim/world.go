@@ -212,6 +212,11 @@ func (s *State) judge() {
 					out[holder{a.Name, p.ID, name}] = "no live authorization has this token"
 				}
 			}
+			for _, name := range s.Infisical.Uses {
+				if value, ok := p.Env[name]; ok && !s.Infisical.letsIn(value, s.At) {
+					out[holder{a.Name, p.ID, name}] = "no live client secret has this value"
+				}
+			}
 			for _, name := range s.Portal.Uses {
 				if value, ok := p.Env[name]; ok && s.Portal.find(value) == nil {
 					out[holder{a.Name, p.ID, name}] = "no live key of the portal has this value"

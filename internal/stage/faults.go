@@ -95,7 +95,7 @@ func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, e
 
 // creates reports whether a call makes a new generation.
 func creates(req *http.Request) bool {
-	return req.Method == http.MethodPost && (strings.HasSuffix(req.URL.Path, "/service_tokens") || strings.HasSuffix(req.URL.Path, "/oauth/authorizations"))
+	return req.Method == http.MethodPost && (strings.HasSuffix(req.URL.Path, "/service_tokens") || strings.HasSuffix(req.URL.Path, "/oauth/authorizations") || strings.HasSuffix(req.URL.Path, "/client-secrets"))
 }
 
 // endpoint is the kind of a call: method and path without ids.

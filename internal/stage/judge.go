@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rekey/internal/provider/assisted"
+	"rekey/internal/provider/infisical"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sim"
@@ -26,6 +27,11 @@ func (s *Stage) Judge(result runner.Result) []string {
 			return
 		}
 		s.outages(w, st, bad)
+		for _, who := range w.Infisical.Identities {
+			if who.Locks > 0 {
+				bad("promise 1: failed logins locked the identity %s for everybody", who.ClientID)
+			}
+		}
 		if strings.HasSuffix(st.Opened.Spec.Issuer.Kind, "-api-token") {
 			s.judgeAPIToken(w, st, bad)
 		} else {
@@ -51,6 +57,10 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		if len(st.Stuck.Live) < 3 && st.Plan.Strategy == rotation.Replace || len(st.Stuck.Live) < 2 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
 			bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
 		}
+		return
+	}
+	if st.Opened.Spec.Issuer.Kind == infisical.KindClientSecret {
+		s.endingOfClientSecret(w, st, bad)
 		return
 	}
 	if st.Opened.Spec.Issuer.Vendor == "heroku" {

@@ -1,4 +1,4 @@
-// Package infisical is Infisical as a store: all slots of a credential in one batch, with versions to go back to.
+// Package infisical is Infisical as a store, all slots in one batch with versions to go back to, and as an issuer of its own client secrets.
 //
 // The client is our own: the official SDK knows only the deprecated v3 API, has
 // no batch update, repeats POST and PATCH up to four times and turns an answer
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -54,10 +55,20 @@ var Descriptor = provider.Descriptor{
 	Name:       "infisical",
 	Title:      "Infisical",
 	Connection: &Connection{},
-	Store:      &Settings{},
-	StoreID:    "path",
-	Doc:        doc,
-	Open:       open,
+	Issuers: []provider.Sheet{{
+		Kind:     KindClientSecret,
+		Settings: &ClientSecretSettings{},
+		Fields:   []string{FieldClientSecret},
+		Optional: []string{FieldClientID, FieldID},
+		Create:   true,
+		LastSeen: true, // the last login
+		Label:    true,
+		Verifies: true,
+	}},
+	Store:   &Settings{},
+	StoreID: "path",
+	Doc:     doc,
+	Open:    open,
 }
 
 // Server is one opened project of a server.
@@ -68,6 +79,8 @@ type Server struct {
 
 	mu  sync.Mutex
 	old bool // speaks v3 only
+
+	keeps atomic.Bool // it is asked as a store, too
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -109,6 +122,7 @@ func (s *Server) Store(settings json.RawMessage) (provider.Store, error) {
 	// A trailing slash as in the SOP is taken and removed by the server; sending
 	// it without keeps both spellings one place (recorded: 10-create.json).
 	f.Path = "/" + strings.Trim(f.Path, "/")
+	s.keeps.Store(true)
 	return &folder{Server: s, at: f}, nil
 }
 
@@ -162,6 +176,13 @@ func absentWhat(err error) string {
 }
 
 var (
-	_ provider.Stores = (*Server)(nil)
-	_ provider.Store  = (*folder)(nil)
+	_ provider.Stores    = (*Server)(nil)
+	_ provider.Store     = (*folder)(nil)
+	_ provider.Foresight = (*folder)(nil)
+	_ provider.Adviser   = (*folder)(nil)
+	_ provider.Issues    = (*Server)(nil)
+	_ provider.Issuer    = (*clientSecrets)(nil)
+	_ provider.Prober    = (*clientSecrets)(nil)
+	_ provider.Self      = (*clientSecrets)(nil)
+	_ provider.Adviser   = (*clientSecrets)(nil)
 )

@@ -297,3 +297,29 @@ func TestWhatIsAbsentIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedLoginIsNotRepeated: every request needs one, and the third failure
+// would lock the identity for everybody; a minute later it may be mended.
+func TestRefusedLoginIsNotRepeated(t *testing.T) {
+	b, v := open(t, identity, nil)
+	b.env["INFISICAL_CLIENT_SECRET"] = "wrong"
+	s := store(t, v)
+	for range 5 {
+		if _, err := s.Read(t.Context(), []string{"CF_ACCESS_SVC_CONSOLE"}); cred.ClassOf(err) != cred.Denied || !strings.Contains(err.Error(), "client id or client secret is wrong") {
+			t.Errorf("%v", err)
+		}
+	}
+	if len(b.sent) != 1 {
+		t.Errorf("sent %v", b.sent)
+	}
+	b.now = b.now.Add(time.Minute)
+	delete(b.env, "INFISICAL_CLIENT_SECRET")
+	if _, err := s.Read(t.Context(), []string{"CF_ACCESS_SVC_CONSOLE"}); err != nil {
+		t.Error(err)
+	}
+	b.Look(func(w *sim.State) {
+		if w.Infisical.Identities[0].Locks > 0 {
+			t.Error("locked")
+		}
+	})
+}

@@ -23,10 +23,55 @@ type session struct {
 	conn Connection
 	api  *vendorhttp.Client // without authorization
 
-	mu    sync.Mutex
-	token secret.Value
-	until time.Time
-	used  string
+	mu      sync.Mutex
+	token   secret.Value
+	until   time.Time
+	used    string
+	adopted secret.Bundle // a run that replaces our own client secret goes on with the new one
+
+	// A login that was refused is not sent again for a while: every request needs
+	// one, and three failed ones lock the identity for everybody (infisical.md §1.9).
+	refusedKey secret.Value
+	refusedAt  time.Time
+	refusedErr error
+}
+
+// adopt logs in with another client secret from now on; an empty one goes back to
+// what rekey.yaml names.
+func (s *session) adopt(b secret.Bundle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !b[FieldClientSecret].Present() {
+		if s.adopted != nil {
+			s.adopted, s.token = nil, secret.Value{}
+		}
+		return
+	}
+	if s.adopted == nil || !s.adopted[FieldClientSecret].Equal(b[FieldClientSecret]) {
+		s.adopted, s.token = b, secret.Value{}
+	}
+}
+
+// own is what we log in with; ok is false where that is a ready token.
+func (s *session) own(ctx context.Context) (id, key secret.Value, ok bool) {
+	if len(s.conn.Token) > 0 {
+		return id, key, false
+	}
+	id, _, err := s.env.Resolve(ctx, s.conn.ClientID)
+	if err != nil {
+		return id, key, false
+	}
+	key, _, err = s.env.Resolve(ctx, s.conn.ClientSecret)
+	return id, key, err == nil
+}
+
+// sessionError gives an error of a session the class that it has for the request
+// which was not sent.
+func sessionError(vendor, op string, err error) error {
+	if _, ok := asError(err); ok {
+		return err
+	}
+	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Denied, Why: err.Error()}
 }
 
 // authorize puts the access token on a request, logging in first where there is
@@ -44,7 +89,7 @@ func (s *session) authorize(ctx context.Context, req *http.Request) (string, err
 func (s *session) current(ctx context.Context) (secret.Value, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.conn.Token) > 0 {
+	if len(s.conn.Token) > 0 && s.adopted == nil {
 		token, source, err := s.env.Resolve(ctx, s.conn.Token)
 		if err != nil {
 			return secret.Value{}, "", fmt.Errorf("token: %w", err)
@@ -60,14 +105,14 @@ func (s *session) current(ctx context.Context) (secret.Value, string, error) {
 // login: POST /api/v1/auth/universal-auth/login (recorded: 01-login.json).
 func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	const op = "log in"
-	id, _, err := s.env.Resolve(ctx, s.conn.ClientID)
+	id, key, used, err := s.with(ctx)
 	if err != nil {
-		return secret.Value{}, "", fmt.Errorf("client_id: %w", err)
+		return secret.Value{}, "", err
 	}
-	key, source, err := s.env.Resolve(ctx, s.conn.ClientSecret)
-	if err != nil {
-		return secret.Value{}, "", fmt.Errorf("client_secret: %w", err)
+	if s.refusedErr != nil && s.refusedKey.Equal(key) && s.env.Now().Sub(s.refusedAt) < retryAfter {
+		return secret.Value{}, "", s.refusedErr
 	}
+	s.refusedErr = nil
 	resp, err := s.api.Do(ctx, vendorhttp.Request{
 		Op: op, Method: http.MethodPost, Path: "/api/v1/auth/universal-auth/login",
 		Body: map[string]string{"clientId": id.Reveal(), "clientSecret": key.Reveal()},
@@ -75,7 +120,11 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	if err != nil {
 		// The request that wanted the token was not sent, so it changed nothing;
 		// only the login itself is uncertain, and it changes nothing either.
-		return secret.Value{}, "", notSent(err, source)
+		err = notSent(err, used)
+		if cred.ClassOf(err) == cred.Denied {
+			s.refusedKey, s.refusedAt, s.refusedErr = key, s.env.Now(), err
+		}
+		return secret.Value{}, "", err
 	}
 	var out struct {
 		AccessToken secret.Value `json:"accessToken"`
@@ -84,9 +133,25 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	if err := resp.Decode(&out); err != nil || !out.AccessToken.Present() {
 		return secret.Value{}, "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Limited, Status: resp.Status, Why: "the login gave no access token"}
 	}
-	s.token, s.used = out.AccessToken, source.String()
+	s.token, s.used = out.AccessToken, used
 	s.until = s.env.Now().Add(time.Duration(out.ExpiresIn)*time.Second - spare)
 	return s.token, s.used, nil
+}
+
+// with is what to log in with, and where it came from.
+func (s *session) with(ctx context.Context) (id, key secret.Value, used string, err error) {
+	// The client id stays when a client secret is replaced.
+	if id, _, err = s.env.Resolve(ctx, s.conn.ClientID); err != nil {
+		return id, key, "", fmt.Errorf("client_id: %w", err)
+	}
+	if s.adopted != nil {
+		return id, s.adopted[FieldClientSecret], "the new client secret itself", nil
+	}
+	key, source, err := s.env.Resolve(ctx, s.conn.ClientSecret)
+	if err != nil {
+		return id, key, "", fmt.Errorf("client_secret: %w", err)
+	}
+	return id, key, source.String(), nil
 }
 
 // loginClass: whatever happened to the login, the request behind it was not
@@ -103,14 +168,14 @@ func loginClass(err error) cred.Class {
 }
 
 // notSent is the error of the request that was not sent because its login failed.
-func notSent(err error, source provider.Source) error {
+func notSent(err error, used string) error {
 	e, ok := asError(err)
 	if !ok {
 		return err
 	}
 	out := *e
 	out.Class = loginClass(err)
-	out.Why = strings.TrimPrefix(e.Why+"; used "+source.String(), "; ")
+	out.Why = strings.TrimPrefix(e.Why+"; used "+used, "; ")
 	return &out
 }
 
@@ -127,7 +192,7 @@ func (s *session) ended(err error, op string) error {
 // whether trying again can help.
 func (s *session) expired(err error) bool {
 	e, ok := asError(err)
-	if !ok || e.Class != cred.Denied || len(s.conn.Token) > 0 {
+	if !ok || e.Class != cred.Denied {
 		return false
 	}
 	// 401 that is no validation failure, or 403 TokenError (infisical.md §1.11).
@@ -136,6 +201,9 @@ func (s *session) expired(err error) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.conn.Token) > 0 && s.adopted == nil {
+		return false // there is nothing to log in with
+	}
 	had := s.token.Present()
 	s.token = secret.Value{}
 	return had

@@ -1,0 +1,237 @@
+package runner_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/stage"
+)
+
+// clientSecrets are logins of machine identities, kept in Infisical itself and
+// used by an app; by the third the vendor that issues it is reached.
+var clientSecrets = []stage.Scenario{
+	{Credential: stage.AppLogin, On: stage.NewClientSecrets},
+	{Credential: stage.MetricsLogin, On: stage.NewClientSecrets},
+	{Credential: stage.OwnLogin, On: stage.NewClientSecrets},
+}
+
+// TestClientSecretIsRotated: made, proven by a login, stored, propagated, the old
+// one revoked and gone from the list; with the old one nobody logs in after that.
+func TestClientSecretIsRotated(t *testing.T) {
+	for _, sc := range clientSecrets {
+		s := stage.NewClientSecrets(1, stage.Knobs)
+		old := ""
+		s.World.Look(func(w *sim.State) { old = w.Heroku.Apps[0].Releases[0].Vars[sc.Credential] })
+		st := play(t, s, sc.Credential)
+		ended(t, st, rotation.Rotated)
+		judged(t, s, st)
+		log := s.Log.Text()
+		used := "the old one was last used"
+		if sc.Credential == stage.MetricsLogin {
+			used = "the issuer has never seen the old one in use" // known by its id, without a login
+		}
+		for _, want := range []string{used, "the new one: 200 by Infisical, an access token was given", "the old one: no live client secret is like it; that is by the list",
+			"/client-secrets", "the issuer itself lets it in"} {
+			if !strings.Contains(log, want) {
+				t.Errorf("%s: the journal has no %q\n%s", sc.Credential, want, log)
+			}
+		}
+		s.World.Look(func(w *sim.State) {
+			for _, who := range w.Infisical.Identities {
+				for _, c := range who.Secrets {
+					if c.Value == old && (!c.Revoked || c.Uses > 2) {
+						t.Errorf("%s: %d logins with the old one, revoked %v", sc.Credential, c.Uses, c.Revoked)
+					}
+				}
+				if len(who.Failures) > 0 {
+					t.Errorf("%s: %d failed logins", sc.Credential, len(who.Failures))
+				}
+			}
+		})
+		if n := count(s, "heroku", "PATCH"); n != 1 {
+			t.Errorf("%d writes of config vars", n)
+		}
+	}
+}
+
+// TestEverySingleFaultOfAClientSecret gives every call every kind of fault. The
+// judge: at every instant every process could log in, nobody was ever locked out
+// by failed logins, and in the end exactly one client secret bears our name.
+func TestEverySingleFaultOfAClientSecret(t *testing.T) {
+	y := newTally(t, false)
+	workers(func(work chan<- func()) {
+		for _, sc := range clientSecrets {
+			clean := sc.Run(1)
+			y.add(clean)
+			if clean.Ending != string(rotation.Rotated) {
+				t.Errorf("%s without any fault: %q %v", sc.Credential, clean.Ending, clean.Err)
+			}
+			for call := 1; call <= clean.Calls; call++ {
+				for _, k := range stage.Kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { y.add(one.Run(1)) }
+				}
+			}
+		}
+	})
+	y.done(0)
+}
+
+// TestPairsOfFaultsOfAClientSecret gives every pair of calls a pair of faults.
+func TestPairsOfFaultsOfAClientSecret(t *testing.T) {
+	every := 5
+	if testing.Short() || raceEnabled {
+		every = 47
+	}
+	t.Logf("ONLY EVERY %dth SECOND FAULT IS TRIED", every)
+	y := newTally(t, true)
+	workers(func(work chan<- func()) {
+		for _, sc := range clientSecrets {
+			for call := 1; call <= sc.Run(1).Calls; call++ {
+				for _, k := range append(pairKinds[:len(pairKinds):len(pairKinds)], stage.Late) {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { pairsWith(one, every, y) }
+				}
+			}
+		}
+	})
+	y.done(0.02)
+}
+
+// TestTheJudgeSeesClientSecrets: what breaks a promise here is found here.
+func TestTheJudgeSeesClientSecrets(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage  func(*rotation.Plan)
+		faults  []stage.Fault
+		promise string
+	}{
+		"consumers are never switched":     {drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
+		"old processes are not waited for": {drop(rotation.Quiet), nil, "promise 1"},
+		"the old one is never revoked":     {drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
+		"the store is left out":            {drop(rotation.Store), nil, "promise 3"},
+		"nothing sweeps after a lost answer, and the new one is kept": {drop(rotation.Discard, rotation.Sweep),
+			[]stage.Fault{{Call: callOn(t, clientSecrets[0], "POST", "/client-secrets"), Kind: stage.Applied}}, "promise 3"},
+	} {
+		sc := clientSecrets[0]
+		sc.Damage, sc.Faults = c.damage, c.faults
+		if v := sc.Run(1); !strings.Contains(strings.Join(v.Broken, "\n"), c.promise) {
+			t.Errorf("%s: ended %q, and the judge found only %v (%v)", name, v.Ending, v.Broken, v.Err)
+		}
+	}
+}
+
+// TestSecretByWhichTheStoreIsReachedIsRefused: after a crash nothing could read
+// the store any more. The reason and the way out are told, nothing is touched.
+func TestSecretByWhichTheStoreIsReachedIsRefused(t *testing.T) {
+	s := stage.NewClientSecrets(1, stage.Knobs)
+	w := s.World.Env()
+	s.Env = map[string]string{"INFISICAL_CLIENT_ID": w["RAXX_APP_CLIENT_ID"], "INFISICAL_CLIENT_SECRET": w["RAXX_APP_CLIENT_SECRET"]}
+	before := see(s)
+	st := play(t, s, stage.AppLogin)
+	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "the very client secret by which Rekey reaches the store", "of its own")
+	judged(t, s, st)
+	nothingWritten(t, s, before)
+}
+
+// TestOwnClientSecretGoesOnWithTheNewOne: the one that the issuer is reached by is
+// revoked by the new one, and the plan says what still names the old one.
+func TestOwnClientSecretGoesOnWithTheNewOne(t *testing.T) {
+	s := stage.NewClientSecrets(1, stage.Knobs)
+	st := play(t, s, stage.OwnLogin)
+	ended(t, st, rotation.Rotated)
+	judged(t, s, st)
+	if notes := strings.Join(st.Plan.Notes, "\n"); !strings.Contains(notes, "the very credential with which ops is reached") || !strings.Contains(notes, "whatever vendors.ops names still holds the old one") {
+		t.Errorf("the plan does not say so: %s", notes)
+	}
+	s.World.Look(func(w *sim.State) {
+		for _, who := range w.Infisical.Identities {
+			if n := len(who.Secrets); n == 2 && who.Secrets[1].Uses < 2 {
+				t.Errorf("nobody but the proof logged in with the new one: %d", who.Secrets[1].Uses)
+			}
+		}
+	})
+}
+
+// TestSomebodyStillLogsInWithTheOldOne: a user that is not registered shows in the
+// last login; the old one is not revoked while that goes on.
+func TestSomebodyStillLogsInWithTheOldOne(t *testing.T) {
+	s := stage.NewClientSecrets(1, stage.Knobs)
+	behind := s.World
+	whenever(s, kind{"GET", "/client-secrets"}, func(_ int, _ *http.Request, pass send) (*http.Response, error) {
+		behind.Look(func(w *sim.State) {
+			for _, who := range w.Infisical.Identities {
+				if c := who.Secrets[0]; strings.HasPrefix(c.Description, "raxx-app-") && !c.Revoked {
+					c.Uses, c.Updated = c.Uses+1, w.At.Add(-time.Millisecond)
+				}
+			}
+		})
+		return pass()
+	})
+	st := play(t, s, stage.AppLogin)
+	ended(t, st, rotation.RolledBack, "something that is not registered still holds it")
+	judged(t, s, st)
+}
+
+// TestDeadClientSecretIsNeverTried: what the store holds was revoked by somebody;
+// that shows in the list, so no login is spent on it.
+func TestDeadClientSecretIsNeverTried(t *testing.T) {
+	for _, credential := range []string{stage.AppLogin, stage.MetricsLogin} {
+		s := stage.NewClientSecrets(1, stage.Knobs)
+		s.World.Look(func(w *sim.State) {
+			for _, who := range w.Infisical.Identities {
+				if c := who.Secrets[0]; strings.HasPrefix(c.Description, "raxx-") {
+					c.Revoked = true
+					who.Secrets = append(who.Secrets, &sim.ClientSecret{ID: "another", Value: strings.Repeat("0123456789abcdef", 4), Description: "another"})
+				}
+			}
+		})
+		before := see(s)
+		st := play(t, s, credential)
+		ended(t, st, rotation.RefusedRun, rotation.NotIssued)
+		same(t, before, see(s))
+		s.World.Look(func(w *sim.State) {
+			for _, who := range w.Infisical.Identities {
+				if len(who.Failures) > 0 || who.Locks > 0 {
+					t.Errorf("%s: a login was tried with a dead secret", credential)
+				}
+			}
+		})
+	}
+}
+
+// TestPlanTellsWhatRevokingDoesNotEnd: access tokens live on.
+func TestPlanTellsWhatRevokingDoesNotEnd(t *testing.T) {
+	s := stage.NewClientSecrets(1, stage.Knobs)
+	seen, err := s.Look(stage.AppLogin)
+	all := strings.Join(seen.Advice, "\n")
+	if err != nil || !strings.Contains(all, "live on for up to 30 days after their login") || !strings.Contains(all, "logins were made with the one in use") {
+		t.Errorf("%s %v", all, err)
+	}
+}
+
+// TestRandomFaultsOfAClientSecret plays it in worlds of every kind.
+func TestRandomFaultsOfAClientSecret(t *testing.T) {
+	n := min(*schedules, 600)
+	if raceEnabled || testing.Short() {
+		n = min(n, 100)
+	}
+	t.Logf("ONLY %d SCHEDULES", n)
+	y := newTally(t, true)
+	workers(func(work chan<- func()) {
+		for i := range int64(n) {
+			seed := *seedFlag + i
+			sc := randomScenario(seed)
+			of := clientSecrets[i%int64(len(clientSecrets))]
+			sc.Credential, sc.On = of.Credential, of.On
+			sc.Strategy, sc.Everyone = "", false
+			work <- func() { y.add(sc.Run(seed)) }
+		}
+	})
+	y.done(0.10)
+}
