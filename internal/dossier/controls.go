@@ -21,7 +21,7 @@ func Controls() []Control {
 			"credential: cadence, due, overdue; run: ending, proofs of retirement", "how strong the vendor makes what it issues"},
 		{"PCI DSS 4.0.1 8.6.3", "passwords of application and system accounts are changed at the frequency that a risk analysis sets, and upon suspicion",
 			"credential: cadence, rotated, overdue; run: purpose and reason (scheduled, compromise, offboarding)", "the risk analysis, and who approved the interval"},
-		{"PCI DSS 4.0.1 10.2 and 10.3", "who, what kind, when, with which outcome, from where, on what; logs cannot be altered unseen",
+		{"PCI DSS 4.0.1 requirement 10", "who, what kind, when, with which outcome, from where, on what; logs cannot be altered unseen",
 			"run and entry; actor names user and machine; checkpoints", "keeping them for 12 months: that is your retention"},
 	}
 }
