@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rekey/internal/notary"
 )
 
 // spellings of a secret, in which it could leave unnoticed.
@@ -40,7 +42,7 @@ func everySecret(t *testing.T, base string) map[string]string {
 		t.Fatal(err)
 	}
 	out := map[string]string{}
-	for _, name := range []string{"CF_ACCESS_MGMT", "INFISICAL_CLIENT_SECRET", "HEROKU_API_KEY", "OPS_SESSION_COOKIE"} {
+	for _, name := range []string{"CF_ACCESS_MGMT", "INFISICAL_CLIENT_SECRET", "HEROKU_API_KEY", "OPS_SESSION_COOKIE", "EVIDENCE_WEBHOOK"} {
 		if env[name] == "" {
 			t.Fatalf("the world has no %s", name)
 		}
@@ -56,12 +58,35 @@ func everySecret(t *testing.T, base string) map[string]string {
 	return out
 }
 
+// sendCheckpoints names every way out for checkpoints.
+func sendCheckpoints(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "rekey.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = append(b, `
+evidence:
+  checkpoints:
+    - file: sent.txt
+    - webhook:
+        url: env:EVIDENCE_WEBHOOK
+        headers: {Cookie: env:OPS_SESSION_COOKIE}
+    - store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slot: REKEY_CHECKPOINT}
+`...)
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCanary runs everything there is, well and badly, and searches every byte
 // that was printed or written, and every argv, for every secret of the world.
 func TestCanary(t *testing.T) {
 	base := serve(t)
 	turn(t, base, `{"world":{"shutdown":"10ms"}}`)
 	dir, config := folder(t, base)
+	sendCheckpoints(t, dir)
 	console, vault := config.Specs[0].Name, config.Specs[1].Name
 	var printed bytes.Buffer
 	do := func(args ...string) {
@@ -93,6 +118,9 @@ func TestCanary(t *testing.T) {
 		`{"vendor":"heroku","endpoint":"releases","html":true}`,
 		`{"vendor":"edge","status":503,"after":4,"times":2}`,
 		`{"vendor":"cloudflare","endpoint":"DELETE","status":403,"times":9}`,
+		`{"vendor":"hooks","status":403,"times":9}`,
+		`{"vendor":"hooks","cut":true,"applied":true,"times":9}`,
+		`{"vendor":"hooks","html":true,"times":9}`,
 	} {
 		turn(t, base, `{"clear":true,"faults":[`+fault+`]}`)
 		do("run", vault, "--confirm", vault, "--reason", "canary")
@@ -102,7 +130,13 @@ func TestCanary(t *testing.T) {
 	}
 	do("status")
 	do("log")
-	do("verify")
+	do("verify", "--checkpoint", "sent.txt")
+	do("checkpoint")
+	do("checkpoint", "--print")
+	do("checkpoint", "key")
+	do("drift")
+	do("evidence", "--from", "2020-01-01")
+	do("evidence", "--from", "2020-01-01", "--out", "ev")
 	_, _, runs := command(t, 0, "-C", dir, "log", "--json")
 	var list struct{ Runs []struct{ Run string } }
 	if err := json.Unmarshal([]byte(runs), &list); err != nil || len(list.Runs) < 10 {
@@ -112,12 +146,16 @@ func TestCanary(t *testing.T) {
 		do("log", r.Run)
 	}
 
-	found := map[string][]byte{"what was printed": printed.Bytes()}
+	found, key := map[string][]byte{"what was printed": printed.Bytes()}, ""
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := os.ReadFile(path)
+		if filepath.Base(path) == notary.KeyFile {
+			key = strings.TrimSpace(strings.SplitN(string(b), "+", 5)[4]) // nowhere else
+			return err
+		}
 		found[filepath.Base(path)] = b
 		return err
 	})
@@ -125,6 +163,10 @@ func TestCanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets := everySecret(t, base)
+	secrets["the signing key"] = key
+	if len(look(t, base).Hooks) < 10 || key == "" || found["evidence.html"] == nil {
+		t.Error("no checkpoint was posted, signed or exported: the search proves little")
+	}
 	if len(secrets) < 20 || len(found) < 4 {
 		t.Fatalf("%d secrets in %d places: the search is too small", len(secrets), len(found))
 	}

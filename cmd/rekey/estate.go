@@ -88,6 +88,7 @@ func (a *app) drift(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	e.attest(ctx, nil)
 	if a.json {
 		err = a.printJSON(map[string]any{"at": a.now().UTC(), "credentials": all, "calls": e.calls})
 	} else {

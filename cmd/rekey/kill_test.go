@@ -154,6 +154,7 @@ func TestKill(t *testing.T) {
 	base := serve(t, "--latency", "8ms")
 	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
 	dir, config := folder(t, base)
+	sendCheckpoints(t, dir)
 	r := rand.New(rand.NewPCG(2026, 11))
 
 	_, _, out := command(t, 0, "-C", dir, "run", config.Specs[0].Name, "--confirm", config.Specs[0].Name, "--json")
@@ -203,7 +204,11 @@ func TestKill(t *testing.T) {
 			t.FailNow()
 		}
 	}
-	if code, _, out := command(t, 0, "-C", dir, "verify"); code != 0 {
+	// What had left before each kill holds, and what was not sent is caught up on.
+	if code, _, out := command(t, 0, "-C", dir, "checkpoint"); code != 0 {
+		t.Errorf("the evidence was not caught up on: %s", out)
+	}
+	if code, _, out := command(t, 0, "-C", dir, "verify", "--checkpoint", "sent.txt"); code != 0 || !strings.Contains(out, "are as they were when the checkpoint in sent.txt was signed") || strings.Contains(out, "no checkpoint that holds") {
 		t.Errorf("the journal does not verify: %s", out)
 	}
 	t.Logf("%d runs, %d kills", runs, deaths)

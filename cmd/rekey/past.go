@@ -53,37 +53,6 @@ func (a *app) logCommand() *cobra.Command {
 	}
 }
 
-func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "verify", Short: "Check that nobody has edited, reordered or cut out journal entries", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := a.load()
-			if err != nil {
-				return err
-			}
-			return a.withJournal(config, func(j *journal.Journal) error {
-				n, last, err := j.Verify(c.Context())
-				var broken *journal.Broken
-				if errors.As(err, &broken) {
-					if a.json {
-						_ = a.printJSON(map[string]any{"ok": false, "entry": broken.Seq, "why": broken.Why})
-						return exit{exitEvidence, nil}
-					}
-					return exit{exitEvidence, fmt.Errorf("the journal does not verify: %w", broken)}
-				}
-				if err != nil {
-					return exit{exitFailed, err}
-				}
-				if a.json {
-					return a.printJSON(map[string]any{"ok": true, "entries": n, "last": last})
-				}
-				a.print("%s %d entries in one chain; the last is %s\n", a.style(a.out).Good("✓"), n, last)
-				return nil
-			})
-		},
-	}
-}
-
 func (a *app) withJournal(config *sop.Config, f func(*journal.Journal) error) error {
 	j, err := journal.OpenExisting(a.journalDir(config))
 	if errors.Is(err, journal.ErrNone) {

@@ -45,6 +45,20 @@ func (f *runFlags) when(c *cobra.Command) {
 	c.Flags().BoolVar(&f.alongside, "alongside", false, "begin although another run that changes one of its consumers is open")
 }
 
+// overrides are the rules that this run sets aside, for the record.
+func (f *runFlags) overrides() []string {
+	var out []string
+	for _, o := range []struct {
+		said bool
+		word string
+	}{{f.outside, "--outside-window"}, {f.alongside, "--alongside"}, {f.afterRevoke, "--after-revoke"}, {f.without, "--without-role"}, {f.strategy != "", "--strategy " + f.strategy}} {
+		if o.said {
+			out = append(out, o.word)
+		}
+	}
+	return out
+}
+
 // strategyFlag overrides the strategy for once.
 func strategyFlag(c *cobra.Command, strategy *string) {
 	c.Flags().StringVar(strategy, "strategy", "", "replace or roll, instead of what rekey.yaml says")
@@ -138,7 +152,7 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	if err := w.alone(ctx, f.alongside); err != nil {
 		return err
 	}
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides()}
 	run := runID()
 	if reviewed != nil {
 		run, opened.Expect = reviewed.Run, reviewed.Digest()
@@ -227,6 +241,7 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, first []rota
 	if err != nil {
 		return exit{exitStuck, fmt.Errorf("%w\n  live  %s\n  next  rekey resume %s", err, strings.Join(state.Live(), "\n        "), state.Run)}
 	}
+	w.attest(ctx, asJSON)
 	return w.tell(result, asJSON)
 }
 

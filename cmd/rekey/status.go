@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/evidence"
 	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/report"
@@ -63,9 +64,9 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 	}
 	rows := report.Rows(config.Specs, known, a.now())
 	if a.json {
-		err = a.printJSON(map[string]any{"at": a.now().UTC(), "live": live, "credentials": rows})
+		err = a.printJSON(map[string]any{"at": a.now().UTC(), "live": live, "credentials": rows, "evidence": known.Evidence})
 	} else {
-		a.print("%s%s", report.Status(rows, a.style(a.out), a.now()), calls)
+		a.print("%s%s%s", report.Status(rows, a.style(a.out), a.now()), report.EvidenceLine(known.Evidence, a.style(a.out), a.now()), calls)
 	}
 	if err != nil {
 		return err
@@ -96,6 +97,13 @@ func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, erro
 	}
 	notes, err := book.Latest(ctx, history.Compared)
 	if err != nil {
+		return known, exit{exitFailed, err}
+	}
+	sinks := []string{}
+	for _, s := range config.Evidence.Sinks {
+		sinks = append(sinks, s.Name)
+	}
+	if known.Evidence, err = evidence.Stand(ctx, j, sinks); err != nil {
 		return known, exit{exitFailed, err}
 	}
 	known.Compared = make(map[string]report.Compared, len(notes))

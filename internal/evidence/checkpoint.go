@@ -109,7 +109,7 @@ func (e *NotOurs) Error() string { return e.Why }
 // Open verifies a signed note with known keys and reads the checkpoint in it. The
 // error is a *NotOurs. by names the keys that have signed.
 func Open(signed string, keys Keys) (c Checkpoint, by []string, err error) {
-	n, err := note.Open([]byte(signed), note.VerifierList(keys.verifiers()...))
+	n, err := note.Open([]byte(signed), note.VerifierList(keys.Verifiers()...))
 	var unverified *note.UnverifiedNoteError
 	var invalid *note.InvalidSignatureError
 	switch {

@@ -19,7 +19,8 @@ func (k Key) ID() string { return keyID(k.Verifier.Name(), k.Verifier.KeyHash())
 // Keys are public keys, in the order in which they were used.
 type Keys []Key
 
-func (ks Keys) verifiers() []note.Verifier {
+// Verifiers returns them for note.Open, each once.
+func (ks Keys) Verifiers() []note.Verifier {
 	var out []note.Verifier
 	seen := map[string]bool{}
 	for _, k := range ks {

@@ -42,10 +42,11 @@ func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	return decoded(entries)
+	return Decode(entries)
 }
 
-func decoded(entries []journal.Entry) ([]rotation.Event, error) {
+// Decode reads entries as events; it fails at one that is of no run.
+func Decode(entries []journal.Entry) ([]rotation.Event, error) {
 	out := make([]rotation.Event, 0, len(entries))
 	for _, en := range entries {
 		e := rotation.Event{At: en.At, Run: en.Run, Kind: rotation.Kind(en.Kind)}
@@ -64,7 +65,7 @@ func (b Book) Generations(ctx context.Context, credential string) ([]rotation.Ge
 	if err != nil {
 		return nil, err
 	}
-	events, err := decoded(entries)
+	events, err := Decode(entries)
 	return rotation.Generations(events), err
 }
 

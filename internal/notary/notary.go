@@ -6,6 +6,8 @@ package notary
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -88,3 +90,21 @@ func (n *Notary) make(ctx context.Context, o *Outcome, signers ...note.Signer) {
 }
 
 func (n *Notary) now() time.Time { return n.Env.Now().UTC() }
+
+// Sign signs a text that is no checkpoint as a note, with the key that signs
+// checkpoints. Its first line must not be the name of the key: that is what tells it
+// from a checkpoint.
+func (n *Notary) Sign(ctx context.Context, text string) (string, error) {
+	s, _, err := n.signer(ctx)
+	if err != nil {
+		return "", err
+	}
+	if first, _, _ := strings.Cut(text, "\n"); first == s.Name() {
+		return "", fmt.Errorf("sign: the journal must not be called %s", first)
+	}
+	signed, err := note.Sign(&note.Note{Text: text}, s)
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+	return string(signed), nil
+}

@@ -141,7 +141,7 @@ func TestEverySinkGetsEveryCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes, torn := evidence.SplitNotes(string(b))
-	if len(notes) != 4 || torn != 0 || len(o.posts) != 4 || o.slot != notes[3] {
+	if len(notes) != 4 || torn != 0 || len(o.posts) != 4 || o.slot+"\n" != notes[3] {
 		t.Fatalf("%d notes, %d torn, %d posts, slot %q", len(notes), torn, len(o.posts), o.slot)
 	}
 	for i, n := range notes {

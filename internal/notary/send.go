@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"rekey/internal/evidence"
@@ -69,7 +70,9 @@ func (n *Notary) sendTo(ctx context.Context, s sop.Sink, left []journal.Checkpoi
 	if s.File != "" {
 		err = n.toFile(s.File, left)
 	} else {
-		err = n.Put(ctx, s.Store, s.Slot, newest.Note) // it says what all before it say
+		// It says what all before it say. Infisical removes white space at the ends of
+		// a value, so the store refuses one: the note's last newline stays here.
+		err = n.Put(ctx, s.Store, s.Slot, strings.TrimSuffix(newest.Note, "\n"))
 	}
 	if err == nil {
 		err = n.arrived(s, newest)

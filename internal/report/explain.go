@@ -36,6 +36,8 @@ var topics = map[string]string{
 	"rehearsed":   "The procedure was practised at the real vendors on a throwaway credential, in a folder of its own, and everything was cleaned up (rekey rehearse).",
 	"quiet":       "Before the old generation is retired the issuer must not have seen it in use for a while (timing.quiet). If it is still seen, something that is not registered uses it.",
 	"grace":       "How long old processes of a consumer may live on after new ones run: 30s on Heroku, 3m with preboot. Rekey waits that long before it takes the old credential away.",
+	"checkpoint":  "A signed line about the whole journal: how many entries there are, and one hash over all of them (a Merkle tree). Once it has left this machine (evidence.checkpoints: a file elsewhere, a webhook, a slot of a store), nothing before it can be edited, left out or cut off unseen, not even by whoever has this machine. `rekey verify --checkpoint FILE --key KEY` says what is proven; docs/evidence.md says how others check it with tools of their own.",
+	"evidence":    "What was done, by whom, why, and with which proof, for somebody who was not there: rekey evidence --from DATE --to DATE. Every run and every drift ends with a checkpoint; rekey verify checks journal and exports offline.",
 	"refresh":     "Cloudflare's Refresh extends the expiry and keeps the secret. It is not a rotation, and Rekey never uses it as one.",
 	"exit codes":  "0 done; 1 error, nothing was changed; 2 usage or rekey.yaml; 3 rolled back; 4 stuck; 5 waiting for a person; 6 something has drifted (drift, status --fail-if) or is due (status --fail-if); 10 the journal does not verify; 11 locked: another run is open.",
 

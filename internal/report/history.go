@@ -76,6 +76,9 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		if e.Opened.Ticket != "" {
 			line += " (" + e.Opened.Ticket + ")"
 		}
+		if o := e.Opened.Overrides; len(o) > 0 {
+			line += "; " + s.Mind("with "+strings.Join(o, ", "))
+		}
 		return []string{line}
 	case rotation.KindPlanned:
 		return []string{fmt.Sprintf("planned %s%s", countOf(steps(e.Planned), "step"), oldIs(e.Planned))}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/evidence"
 	"rekey/internal/history"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
@@ -49,6 +50,7 @@ type Known struct {
 	Runs     []history.Summary
 	Compared map[string]Compared // the last one of each credential
 	Live     map[string]Live     // nil: the issuers were not asked
+	Evidence evidence.Standing   // how far the journal is signed and sent
 }
 
 // soon is how long before it is due a credential is shown as due.

@@ -72,7 +72,10 @@ type Opened struct {
 	Ticket     string   `json:"ticket,omitempty"` // where it was decided
 	Tool       string   `json:"tool"`             // version of Rekey
 	By         *Who     `json:"by,omitempty"`     // how that is known
-	Expect     string   `json:"expect,omitempty"` // digest of a reviewed plan that must come out again
+	// Overrides are rules that were set aside for this run, as they were said:
+	// "--outside-window", "--alongside".
+	Overrides []string `json:"overrides,omitempty"`
+	Expect    string   `json:"expect,omitempty"` // digest of a reviewed plan that must come out again
 }
 
 // Intent says that these steps are about to be tried, side by side.

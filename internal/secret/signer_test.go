@@ -44,7 +44,7 @@ func TestSignerSignsAndDoesNotShow(t *testing.T) {
 			t.Fatal(err)
 		}
 		seed := strings.SplitN(private, "+", 5)[4]
-		j, _ := json.Marshal(s)
+		j, _ := json.Marshal([]any{s})
 		for _, shown := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", s, s, s, s, s, s), string(j), fmt.Sprintf("%v", struct{ s secret.Signer }{s})} {
 			if strings.Contains(shown, seed[:12]) {
 				t.Fatalf("the key is shown: %s", shown)

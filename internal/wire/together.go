@@ -50,3 +50,23 @@ func ReadOne(ctx context.Context, vendor string, vendors map[string]sop.Vendor, 
 	held, err := s.Read(ctx, []string{key})
 	return held[key].Value, err
 }
+
+// WriteOne writes one value into a slot of a store.
+func WriteOne(ctx context.Context, vendors map[string]sop.Vendor, env provider.Env, place sop.Place, slot string, v secret.Value) error {
+	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
+	opened, err := o.vendor(place.Vendor)
+	if err != nil {
+		return err
+	}
+	defer opened.Close(ctx)
+	stores, ok := opened.(provider.Stores)
+	if !ok {
+		return fmt.Errorf("vendor %s cannot be a store", place.Vendor)
+	}
+	s, err := stores.Store(place.Settings)
+	if err != nil {
+		return err
+	}
+	_, err = s.Write(ctx, []provider.SlotValue{{Slot: slot, Value: v}})
+	return err
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/dossier"
+	"rekey/internal/evidence"
+	"rekey/internal/report"
+	"rekey/internal/sop"
+)
+
+type evidenceFlags struct{ from, to, credential, out string }
+
+func (a *app) evidenceCommand() *cobra.Command {
+	var f evidenceFlags
+	c := &cobra.Command{
+		Use: "evidence --from DATE [--to DATE]", Short: "What was done in a period, with proofs, for somebody who was not there",
+		Long: `Tell what was done in a period: every credential in scope, with or without a run;
+every run, whatever became of it, by whom, why, confirmed by whom, with the proof of
+every consumer and that the old one is denied; what was not covered; what comparisons
+found; and the journal's entries with proofs.
+
+--out DIR writes evidence.jsonl (verify with: rekey verify --export FILE --key KEY),
+evidence.html to be read and printed, and checkpoint.txt. --json writes the JSON lines
+to standard output.
+
+DATE is a day (2026-01-31, UTC; --to includes it) or a moment (RFC 3339). It asks no
+vendor.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.evidence(c.Context(), f) },
+	}
+	c.Flags().StringVar(&f.from, "from", "", "first day, or moment (required)")
+	c.Flags().StringVar(&f.to, "to", "", "last day, or moment (default: now)")
+	c.Flags().StringVar(&f.credential, "credential", "", "only this one; the export then proves nothing about what it leaves out")
+	c.Flags().StringVar(&f.out, "out", "", "folder for the export; never overwritten")
+	return c
+}
+
+// period reads --from and --to.
+func (f evidenceFlags) period(now time.Time) (from, to time.Time, err error) {
+	if f.from == "" {
+		return from, to, usage("which period?\n  next  rekey evidence --from %s", now.UTC().AddDate(0, -3, 0).Format(time.DateOnly))
+	}
+	if from, _, err = moment(f.from); err != nil {
+		return from, to, usage("--from: %v", err)
+	}
+	to = now.UTC()
+	if f.to != "" {
+		whole := false
+		if to, whole, err = moment(f.to); err != nil {
+			return from, to, usage("--to: %v", err)
+		}
+		if whole {
+			to = to.AddDate(0, 0, 1)
+		}
+	}
+	if !from.Before(to) {
+		return from, to, usage("--from %s is not before --to", f.from)
+	}
+	return from, to, nil
+}
+
+// moment reads a day, which is a whole one, or a moment.
+func moment(s string) (t time.Time, whole bool, err error) {
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, true, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC(), false, nil
+	}
+	return t, false, fmt.Errorf("%q is neither a day (2026-01-31) nor a moment (2026-01-31T12:00:00Z)", s)
+}
+
+func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
+	from, to, err := f.period(a.now())
+	if err != nil {
+		return err
+	}
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	who, err := a.who(ctx, config)
+	if err != nil {
+		return err
+	}
+	w, err := a.surround(config, sop.Spec{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.knows(ctx, f.credential); err != nil {
+		return err
+	}
+	// Signed first: every entry of the period is covered then.
+	n := w.notary()
+	o := n.Attest(ctx)
+	switch {
+	case o.Problem != "":
+		return exit{exitFailed, fmt.Errorf("without a checkpoint there is nothing to prove entries with: %s", o.Problem)}
+	case o.Checkpoint == nil:
+		return exit{exitFailed, errors.New("the journal is empty, so there is nothing to tell; the first run begins it")}
+	case !o.OK() && !a.json:
+		_, _ = fmt.Fprint(a.err, report.Unattested(outcome(o), a.style(a.err)))
+	}
+	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: from, To: to, Credential: f.credential, Now: a.now(), By: who.String(), Tool: version, File: filepath.Base(config.File), Specs: config.Specs})
+	if err == nil {
+		err = d.Prove(ctx, w.book.J, *o.Checkpoint, o.Key)
+	}
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	var lines bytes.Buffer
+	err = d.Write(&lines, evidence.OriginOf(o.Checkpoint.Note), func(text string) (string, error) { return n.Sign(ctx, text) })
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	if f.out != "" {
+		if err := a.export(f.out, d, lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.json:
+		a.print("%s", lines.Bytes())
+	case f.out != "":
+		a.print("%s\n  %s  to be read and printed\n  %s  the evidence; next  rekey verify --export %s --key KEY\n", dossier.Line(d),
+			filepath.Join(f.out, "evidence.html"), filepath.Join(f.out, "evidence.jsonl"), filepath.Join(f.out, "evidence.jsonl"))
+	default:
+		a.print("%s", dossier.Text(d, a.style(a.out)))
+		a.print("  next  rekey evidence --from %s%s --out DIR   writes it with proofs, as a page and as JSON lines\n", f.from, optional(" --to ", f.to))
+	}
+	return nil
+}
+
+func optional(flag, value string) string {
+	if value == "" {
+		return ""
+	}
+	return flag + value
+}
+
+// knows refuses a credential that neither rekey.yaml nor the journal knows: an empty
+// export would look as if nothing had been done.
+func (w *work) knows(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := w.config.Spec(name)
+	if err == nil {
+		return nil
+	}
+	runs, problem := w.book.Runs(ctx)
+	if problem != nil {
+		return exit{exitFailed, problem}
+	}
+	for _, r := range runs {
+		if r.Credential == name {
+			return nil
+		}
+	}
+	return exit{exitUsage, err}
+}
+
+// export writes the files of an export into a folder that was not there.
+func (a *app) export(dir string, d *dossier.Dossier, lines []byte) error {
+	dir = a.path(dir)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if os.IsExist(err) {
+			return usage("%s is there already and is never overwritten", dir)
+		}
+		return exit{exitFailed, fmt.Errorf("make the folder: %w", err)}
+	}
+	var page bytes.Buffer
+	if err := dossier.Page(&page, d); err != nil {
+		return exit{exitFailed, fmt.Errorf("make the page: %w", err)}
+	}
+	for _, x := range []struct {
+		name string
+		data []byte
+	}{{"evidence.jsonl", lines}, {"evidence.html", page.Bytes()}, {"checkpoint.txt", []byte(d.Header.Checkpoint)}} {
+		if err := os.WriteFile(filepath.Join(dir, x.name), x.data, 0o644); err != nil {
+			return exit{exitFailed, fmt.Errorf("write the export: %w", err)}
+		}
+	}
+	return nil
+}
+
+// verifyExport verifies an export by itself: no rekey.yaml, no journal.
+func (a *app) verifyExport(f verifyFlags) error {
+	switch {
+	case f.journal != "":
+		return usage("--export and --journal: which?")
+	case len(f.keys) == 0:
+		return usage("an export names a key itself, which proves nothing: give the public key that you have noted elsewhere\n  next  rekey verify --export %s --key KEY", f.export)
+	}
+	keys, err := a.publicKeys(f.keys)
+	if err != nil {
+		return err
+	}
+	given, remarks, err := a.given(f.checkpoints)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(a.path(f.export))
+	if err != nil {
+		return usage("read the export: %v", err)
+	}
+	c, err := dossier.Check(b, keys, given)
+	if err != nil {
+		return usage("%s: %v", f.export, err)
+	}
+	if a.json {
+		err = a.printJSON(map[string]any{"ok": c.OK(), "export": c, "remarks": remarks})
+	} else {
+		a.print("%s", dossier.Verified(c, remarks, a.style(a.out)))
+	}
+	if err == nil && !c.OK() {
+		err = exit{exitEvidence, nil}
+	}
+	return err
+}

@@ -1,0 +1,223 @@
+package dossier
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// runOf reads one run from its events; others are runs that were open beside it.
+func runOf(events []rotation.Event, others []*rotation.State) Run {
+	st := rotation.Fold(events)
+	o := st.Opened
+	r := Run{
+		Type: "run", Run: st.Run, Credential: o.Credential, Purpose: string(o.Spec.Purpose), Actor: o.Actor, Reason: o.Reason, Ticket: o.Ticket,
+		Tool: o.Tool, Overrides: o.Overrides, Opened: st.OpenedAt.UTC(), Reviewed: o.Expect,
+	}
+	if r.Purpose == "" {
+		r.Purpose = "rotate"
+	}
+	r.ended(st)
+	for _, e := range events {
+		switch {
+		case e.Confirmed != nil:
+			r.Confirmed = append(r.Confirmed, By{Actor: e.Confirmed.Actor, At: e.At.UTC(), How: e.Confirmed.How, Name: e.Confirmed.Name})
+		case e.Resumed != nil:
+			r.Resumed = append(r.Resumed, By{Actor: e.Resumed.Actor, At: e.At.UTC()})
+		case e.Asked != nil:
+			r.AskedBack = append(r.AskedBack, By{Actor: e.Asked.Actor, At: e.At.UTC()})
+		}
+	}
+	if p := st.Plan; p != nil {
+		r.Strategy = p.Strategy
+		if p.Old.ID != "" {
+			old := p.Old
+			r.Old = &old
+		}
+		if st.Made != nil {
+			r.New = st.Made.Handle
+		}
+		r.proofs(st)
+		r.places(st, events)
+	}
+	r.notCovered(st, others)
+	return r
+}
+
+func (r *Run) ended(st *rotation.State) {
+	switch {
+	case st.Closed != nil:
+		r.Ending, r.Why, r.Record, r.Closed = string(st.Closed.Ending), st.Closed.Why, st.Closed.Record, st.ClosedAt.UTC()
+		for _, x := range st.Closed.Refusals {
+			r.Why += "; " + x.What
+		}
+		r.Why = strings.TrimPrefix(r.Why, "; ")
+	case st.Stuck != nil:
+		r.Ending, r.Why, r.Live = "stuck", st.Stuck.Why, st.Stuck.Live
+	default:
+		r.Ending = "open"
+	}
+}
+
+// proofs collects what every step has shown that was tried, in the order of the
+// plan, and then of the way back.
+func (r *Run) proofs(st *rotation.State) {
+	settled, denied := 0, false
+	for _, list := range [][]rotation.Step{st.Plan.Steps, st.Plan.Back} {
+		for _, step := range list {
+			p := st.Steps[step.ID]
+			if p == nil || p.Last == nil {
+				continue
+			}
+			holds := p.Status == rotation.Ended
+			x := Proof{Step: step.ID, Verb: step.Verb, Target: step.Target, Title: step.Title, Holds: holds, Evidence: p.Last.Evidence}
+			if holds {
+				x.At = p.Done.UTC()
+			} else {
+				x.Why = p.Last.Why
+			}
+			r.Proofs = append(r.Proofs, x)
+			switch step.Verb {
+			case rotation.Settle:
+				if holds {
+					settled++
+				}
+			case rotation.Confirm, rotation.Denied:
+				denied = denied || holds
+			}
+		}
+	}
+	switch st.Opened.Spec.Purpose {
+	case "", sop.AfterRevoke:
+		r.Consumers = r.Ending == string(rotation.Rotated) && settled == len(st.Plan.Spec.Consumers) && settled > 0
+		r.Denied = r.Ending == string(rotation.Rotated) && denied
+	case sop.ToRepair:
+		r.Consumers = r.Ending == string(rotation.Repaired)
+	case sop.ToRevoke, sop.ToDelete:
+		r.Denied = r.Ending == string(rotation.Revoked) && denied
+	}
+}
+
+// places tells every slot before and after, by fingerprint: after is what was read
+// back last.
+func (r *Run) places(st *rotation.State, events []rotation.Event) {
+	p := st.Plan
+	after, release := map[string]map[string]cred.Fingerprint{}, map[string]string{}
+	for _, e := range events {
+		if e.Outcome == nil {
+			continue
+		}
+		step, known := p.Step(e.Outcome.Step)
+		key := step.Target
+		switch step.Verb {
+		case rotation.Store, rotation.Restore:
+			key = p.Spec.Store.Key
+		case rotation.Propagate, rotation.Settle, rotation.Return, rotation.Resettle:
+		default:
+			continue
+		}
+		if !known {
+			continue
+		}
+		if len(e.Outcome.Slots) > 0 {
+			after[key] = map[string]cred.Fingerprint{}
+			for _, s := range e.Outcome.Slots {
+				after[key][s.Slot] = s.Fingerprint
+			}
+		}
+		if e.Outcome.Mark != "" {
+			release[key] = e.Outcome.Mark
+		}
+	}
+	add := func(key, role string, slots []rotation.SlotSeen, proven bool) {
+		pl := Place{Key: key, Role: role, Release: release[key], Proven: proven, Slots: []Slot{}}
+		for _, s := range slots {
+			pl.Slots = append(pl.Slots, Slot{Slot: s.Slot, Before: s.Fingerprint, After: after[key][s.Slot]})
+		}
+		r.Places = append(r.Places, pl)
+	}
+	ended := func(v rotation.Verb, target string) bool {
+		for _, x := range r.Proofs {
+			if x.Verb == v && x.Holds && (target == "" || x.Target == target) {
+				return true
+			}
+		}
+		return false
+	}
+	stays := r.Ending == string(rotation.Rotated) || r.Ending == string(rotation.Repaired)
+	add(p.Spec.Store.Key, "store", p.Seen.Store.Slots, stays && ended(rotation.Store, ""))
+	for _, c := range p.Seen.Consumers {
+		add(c.Key, "consumer", c.Slots, stays && ended(rotation.Settle, c.Key))
+	}
+}
+
+// notCovered says what was set aside, and what this run proves nothing of.
+func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
+	say := func(format string, args ...any) { r.NotCovered = append(r.NotCovered, fmt.Sprintf(format, args...)) }
+	o := st.Opened
+	for _, x := range o.Overrides {
+		say("begun with %s", x)
+	}
+	if o.Spec.Purpose == "" && sop.NextOpen(o.Spec.Windows, st.OpenedAt).Sub(st.OpenedAt) >= time.Second {
+		say("begun outside of its maintenance windows")
+	}
+	for _, other := range others {
+		if key := shared(o.Spec, other.Opened.Spec); key != "" {
+			say("run %s of %s, which changes %s too, was open at the same time", other.Run, other.Opened.Credential, key)
+		}
+	}
+	rotates := o.Spec.Purpose == "" || o.Spec.Purpose == sop.AfterRevoke
+	switch {
+	case r.Ending == "stuck", r.Ending == "open":
+		say("it is not over")
+	case rotates && r.Ending != string(rotation.Rotated):
+		say("the credential was not rotated by it")
+	}
+	if st.Plan != nil {
+		for _, u := range st.Plan.Seen.Unseen {
+			say("not seen: %s", u)
+		}
+	}
+	if rotates && r.Ending == string(rotation.Rotated) {
+		if !r.Consumers {
+			say("not every consumer was shown to use the new one")
+		}
+		if !r.Denied {
+			say("the old one was not shown to be denied")
+		}
+		if len(o.Spec.Verify) == 0 {
+			say("the procedure has no check of its own: consumers were shown to run on the new one, not that they work")
+		}
+		if len(r.Confirmed) == 0 {
+			say("nobody confirmed what cannot be undone")
+		}
+	}
+	if len(r.Confirmed) > 0 && !slices.ContainsFunc(r.Confirmed, func(b By) bool { return b.Actor != r.Actor }) {
+		say("begun and confirmed by one and the same actor")
+	}
+	if r.Reason == "" {
+		say("no reason was given")
+	}
+}
+
+// shared is a consumer that both change.
+func shared(a, b sop.Spec) string {
+	for _, s := range []sop.Spec{a, b} {
+		if s.Purpose == sop.ToRevoke || s.Purpose == sop.ToDelete || s.Purpose == sop.ToRehearse {
+			return "" // they write no consumer
+		}
+	}
+	for _, x := range a.Consumers {
+		for _, y := range b.Consumers {
+			if x.Key == y.Key {
+				return x.Key
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,202 @@
+package dossier
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"rekey/internal/report"
+)
+
+// Text is the dossier for a terminal: what an auditor asks first.
+func Text(d *Dossier, s report.Style) string {
+	h, sum := d.Header, d.Summary
+	var b strings.Builder
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
+	say("%s  %s to %s%s", s.Bold("Evidence"), day(h.From), day(h.To), scope(h))
+	say("")
+	say("  %d of %s had a run%s", sum.WithRuns, count(sum.Credentials, "credential"), listed("; without one: ", sum.Without))
+	if len(sum.Overdue) > 0 {
+		say("  %s%s", s.Bad("overdue"), listed(" ", sum.Overdue))
+	}
+	if len(sum.Unknown) > 0 {
+		say("  %s%s", s.Mind("age not known, so whether it is overdue is not known"), listed(": ", sum.Unknown))
+	}
+	say("  runs: %s", endings(sum.Runs))
+	if len(sum.Unproven) > 0 {
+		say("  %s%s", s.Bad("rotated without whole proof"), listed(" ", sum.Unproven))
+	}
+	say("  %s, %s", count(sum.Drift, "comparison"), count(sum.Findings, "disagreement"))
+	for _, r := range d.Runs {
+		say("")
+		say("%s  %s  %s", s.Bold(r.Run), r.Credential, painted(r.Ending, s))
+		for _, l := range facts(r) {
+			say("  %-9s %s", l[0], l[1])
+		}
+		for _, p := range r.shown() {
+			say("  %s %s", s.Good("✓"), p)
+		}
+		for _, n := range r.NotCovered {
+			say("  %s %s", s.Mind("–"), n)
+		}
+	}
+	say("")
+	say("%s", s.Dim(h.Statement))
+	return b.String()
+}
+
+func painted(ending string, s report.Style) string {
+	switch ending {
+	case "rotated", "rehearsed", "repaired":
+		return s.Good(ending)
+	case "stuck":
+		return s.Bad(ending)
+	}
+	return s.Mind(ending)
+}
+
+// facts are who, when and why of a run, in pairs.
+func facts(r Run) [][2]string {
+	out := [][2]string{{"who", r.Actor}, {"when", when(r)}}
+	why := r.Reason
+	if r.Ticket != "" {
+		why = strings.TrimPrefix(why+" ("+r.Ticket+")", " ")
+	}
+	if why != "" {
+		out = append(out, [2]string{"why", why})
+	}
+	if r.Purpose != "rotate" {
+		out = append(out, [2]string{"to", r.Purpose})
+	}
+	for _, c := range r.Confirmed {
+		out = append(out, [2]string{"confirmed", fmt.Sprintf("by %s at %s, %s %s", c.Actor, clock(c.At), c.How, c.Name)})
+	}
+	for _, c := range r.Resumed {
+		out = append(out, [2]string{"resumed", fmt.Sprintf("by %s at %s", c.Actor, clock(c.At))})
+	}
+	for _, c := range r.AskedBack {
+		out = append(out, [2]string{"back", fmt.Sprintf("asked for by %s at %s", c.Actor, clock(c.At))})
+	}
+	if r.Old != nil {
+		out = append(out, [2]string{"old", r.Old.Name + "  " + r.Old.ID})
+	}
+	if r.New != nil {
+		out = append(out, [2]string{"new", r.New.Name + "  " + r.New.ID})
+	}
+	if r.Why != "" {
+		out = append(out, [2]string{"because", r.Why})
+	}
+	return out
+}
+
+// shown are the proofs that hold, in words.
+func (r Run) shown() []string {
+	var out []string
+	for _, p := range r.Proofs {
+		if p.Holds && len(p.Evidence) > 0 {
+			out = append(out, p.Title+": "+strings.Join(p.Evidence, "; "))
+		}
+	}
+	return out
+}
+
+func when(r Run) string {
+	if r.Closed.IsZero() {
+		return clock(r.Opened) + ", not over"
+	}
+	return fmt.Sprintf("%s, %s", clock(r.Opened), report.Span(r.Closed.Sub(r.Opened)))
+}
+
+func scope(h Header) string {
+	if h.Credential == "" {
+		return ", all credentials"
+	}
+	return ", " + h.Credential + " alone"
+}
+
+func endings(m map[string]int) string {
+	if len(m) == 0 {
+		return "none"
+	}
+	var out []string
+	for k, n := range m {
+		out = append(out, fmt.Sprintf("%d %s", n, k))
+	}
+	sort.Strings(out)
+	return strings.Join(out, ", ")
+}
+
+func listed(before string, names []string) string {
+	const most = 12
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > most:
+		return before + strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return before + strings.Join(names, ", ")
+}
+
+func day(t time.Time) string {
+	if t.Equal(t.Truncate(24 * time.Hour)) {
+		return t.UTC().Format(time.DateOnly)
+	}
+	return t.UTC().Format("2006-01-02T15:04Z")
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Line is the dossier in one line.
+func Line(d *Dossier) string {
+	return fmt.Sprintf("%s to %s%s: %s, %s, %s with their proofs", day(d.Header.From), day(d.Header.To), scope(d.Header), count(len(d.Credentials), "credential"), count(len(d.Runs), "run"), entriesOf(len(d.Entries)))
+}
+
+func entriesOf(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
+// Verified tells what is proven of an export, and what is not.
+func Verified(c *Checked, remarks []string, s report.Style) string {
+	var b strings.Builder
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
+	const most = 20
+	for i, f := range c.Faults {
+		if i == most {
+			say("%s and %d more", s.Bad("✗"), len(c.Faults)-most)
+			break
+		}
+		say("%s %s", s.Bad("✗"), f.What)
+	}
+	h := c.Header
+	if !c.OK() {
+		say("")
+		say("%s", s.Bad("the export does not verify"))
+		return b.String()
+	}
+	say("%s the file is as it was signed by %s: %s", s.Good("✓"), strings.Join(c.By, " and "), count(c.Lines, "line"))
+	say("%s each of its %s stands in the journal of %d, over which the checkpoint was signed", s.Good("✓"), entriesOf(c.Entries), c.Size)
+	switch {
+	case h.Whole && h.First > 0:
+		say("%s nothing of the period is left out: entries %d..%d without a gap, and what stands before and after", s.Good("✓"), h.First, h.Last)
+	case h.Whole:
+		say("  it says that the journal holds nothing of the period, which no proof shows: ask for the journal, or for a longer period")
+	default:
+		say("  it is about %s alone: what it leaves out is not proven to be nothing", h.Credential)
+	}
+	say("  which credentials there are is what %s said: the signature says that nobody has changed that since, not that it is all", h.File)
+	for _, m := range remarks {
+		say("  %s", s.Dim("mind  "+m))
+	}
+	return b.String()
+}
