@@ -27,6 +27,7 @@ var version = "dev"
 type runFlags struct {
 	confirm, reason, ticket, strategy string
 	afterRevoke, outside, alongside   bool
+	despite                           []string
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -36,6 +37,11 @@ func (f *runFlags) add(c *cobra.Command, full bool) {
 		c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
 		strategyFlag(c, &f.strategy)
 	}
+}
+
+// despiteFlag names who may be left with a dead credential.
+func despiteFlag(c *cobra.Command, despite *[]string) {
+	c.Flags().StringArrayVar(despite, "despite", nil, "go on although this place holds the old one and is not registered: it is left with a dead one (heroku:other-app; may be repeated)")
 }
 
 // strategyFlag overrides the strategy for once.
@@ -72,6 +78,7 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], f) },
 	}
 	f.add(c, true)
+	despiteFlag(c, &f.despite)
 	c.Flags().BoolVar(&f.outside, "outside-window", false, "begin although none of its maintenance windows is open")
 	c.Flags().BoolVar(&f.alongside, "alongside", false, "begin although another run that changes one of its consumers is open")
 	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers are dark: do not demand that they work before")
@@ -96,6 +103,12 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	}
 	if reviewed != nil {
 		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
+		spec.Despite = reviewed.Spec.Despite
+		if len(f.despite) > 0 {
+			return usage("a reviewed plan says already who is left without\n  next  rekey plan %s --out FILE --despite KEY", spec.Name)
+		}
+	} else {
+		spec.Despite = f.despite
 	}
 	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm("run", spec.Name, f.confirm)); err != nil {
 		return err

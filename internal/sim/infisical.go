@@ -37,6 +37,7 @@ type StoredSecret struct {
 	Key         string    `json:"key"`
 	Versions    []Version `json:"versions"` // version 1 first
 	Rotated     bool      `json:"rotated,omitempty"`
+	Hidden      bool      `json:"hidden,omitempty"` // the identity may see its name and not its value
 	Created     time.Time `json:"created"`
 }
 
@@ -87,9 +88,12 @@ func trim(v string) string {
 
 func (i *Infisical) shown(s *StoredSecret, version int) map[string]any {
 	v := s.Versions[version-1]
+	if s.Hidden { // masked, and it says so (infisical.md §2.4)
+		v.Value = "<hidden-by-infisical>"
+	}
 	return map[string]any{
 		"id": s.ID, "_id": s.ID, "workspace": i.Project, "environment": s.Environment, "version": version, "type": "shared",
-		"secretKey": s.Key, "secretValue": v.Value, "secretComment": "", "secretValueHidden": false, "secretReminderNote": nil,
+		"secretKey": s.Key, "secretValue": v.Value, "secretComment": "", "secretValueHidden": s.Hidden, "secretReminderNote": nil,
 		"secretReminderRepeatDays": nil, "skipMultilineEncoding": false, "metadata": nil, "createdAt": s.Created, "updatedAt": v.At,
 		"secretPath": s.Path, "tags": []any{}, "secretMetadata": noted(v.Metadata), "isRotatedSecret": s.Rotated,
 	}
@@ -116,6 +120,7 @@ func (w *World) infisicalRoutes(mux *http.ServeMux) {
 			}
 		})
 	}
+	handle("GET /api/v1/workspace/{project}", w.showProject)
 	handle("GET /api/v4/secrets", w.listSecrets)
 	handle("GET /api/v4/secrets/{name}", w.getSecret)
 	handle("PATCH /api/v4/secrets/batch", w.patchSecrets)
@@ -205,12 +210,32 @@ func (w *World) listSecrets(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	out := []map[string]any{}
+	// Recursive: everything below as well, each with its path (recorded:
+	// 21-list.json, "list recursive from /").
+	below := strings.TrimSuffix(path, "/") + "/"
 	for _, s := range i.Secrets {
-		if s.Environment == q.Get("environment") && s.Path == path {
+		if s.Environment == q.Get("environment") && (s.Path == path || q.Get("recursive") == "true" && strings.HasPrefix(s.Path, below)) {
 			out = append(out, i.shown(s, len(s.Versions)))
 		}
 	}
 	writeJSON(rw, http.StatusOK, map[string]any{"secrets": out, "imports": []any{}})
+}
+
+// showProject answers the part that clients read: which environments there are
+// (api-reference/endpoints/workspaces/get-workspace).
+func (w *World) showProject(rw http.ResponseWriter, req *http.Request) {
+	i := &w.state.Infisical
+	if req.PathValue("project") != i.Project {
+		infisicalFailure(rw, http.StatusForbidden, "Identity is not a member of the specified project with ID '"+req.PathValue("project")+"'", "You are not allowed to access this resource")
+		return
+	}
+	environments := []map[string]string{}
+	for _, slug := range i.Environments {
+		environments = append(environments, map[string]string{"id": idOf("environment", slug), "name": slug, "slug": slug})
+	}
+	writeJSON(rw, http.StatusOK, map[string]any{"workspace": map[string]any{
+		"id": i.Project, "_id": i.Project, "name": "MooseQuest", "slug": "moosequest-1", "environments": environments,
+	}})
 }
 
 func (w *World) getSecret(rw http.ResponseWriter, req *http.Request) {

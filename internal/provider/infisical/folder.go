@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -181,24 +182,15 @@ func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
 	if absentWhat(err) != "folder" {
 		return err
 	}
-	var out struct {
-		Workspace struct {
-			Environments []struct {
-				Slug string `json:"slug"`
-			} `json:"environments"`
-		} `json:"workspace"`
-	}
-	resp, asked := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
-	if asked != nil || resp.Decode(&out) != nil || len(out.Workspace.Environments) == 0 {
+	slugs, asked := f.environments(ctx)
+	if asked != nil || len(slugs) == 0 {
 		return err
 	}
 	e, _ := asError(err)
 	told := *e
 	told.Why = "the environment " + f.at.Environment + " has no folder " + f.at.Path
-	for _, env := range out.Workspace.Environments {
-		if env.Slug == f.at.Environment {
-			return &told
-		}
+	if slices.Contains(slugs, f.at.Environment) {
+		return &told
 	}
 	told.Why = "the project has no environment " + f.at.Environment
 	return &told
