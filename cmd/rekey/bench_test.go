@@ -23,7 +23,7 @@ import (
 // criticalPath is the longest chain of calls of the SOP's run that must follow
 // one another; everything else runs beside it.
 var criticalPath = []string{
-	"log in to the store", "read the slots", "prove that history can be read",
+	"log in to the store", "read the slots", "prove that history can be read", "read who else may hold it",
 	"create",
 	"read the policy", "write the policy",
 	"probe with the new one",
@@ -31,6 +31,7 @@ var criticalPath = []string{
 	"write the app",
 	"find the release", "look at dynos and config vars",
 	"check, and ask when the old one was last used",
+	"list who may hold the old one", "read them",
 	"switch the old one off", "check while it is off",
 	"read the policy", "write the policy",
 	"delete the old one",

@@ -101,6 +101,7 @@ func TestCanary(t *testing.T) {
 	}
 	do("lint")
 	do("check", console)
+	do("discover")
 	do("plan", console, "--out", "plan.json")
 	do("run", console, "--confirm", console)
 	for _, fault := range []string{
@@ -128,6 +129,9 @@ func TestCanary(t *testing.T) {
 		turn(t, base, `{"clear":true}`)
 		do("resume", "--confirm", vault)
 	}
+	turn(t, base, `{"clear":true,"faults":[{"vendor":"heroku","endpoint":"config-vars","half":true},{"vendor":"infisical","endpoint":"GET /api/v4/secrets","half":true}]}`)
+	do("discover", vault)
+	turn(t, base, `{"clear":true}`)
 	do("status")
 	do("log")
 	do("verify", "--checkpoint", "sent.txt")

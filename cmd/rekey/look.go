@@ -94,22 +94,27 @@ func (a *app) workOn(name, strategy string) (*work, error) {
 
 func (a *app) planCommand() *cobra.Command {
 	var out, strategy string
+	var despite []string
 	c := &cobra.Command{
 		Use: "plan NAME", Short: "Show what a run would do, changing nothing",
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
-		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], out, strategy) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.plan(c.Context(), args[0], out, strategy, despite)
+		},
 	}
 	strategyFlag(c, &strategy)
+	despiteFlag(c, &despite)
 	c.Flags().StringVar(&out, "out", "", "write the plan to a file (.json), to be reviewed and then run exactly")
 	return c
 }
 
-func (a *app) plan(ctx context.Context, name, out, strategy string) error {
+func (a *app) plan(ctx context.Context, name, out, strategy string, despite []string) error {
 	w, err := a.workOn(name, strategy)
 	if err != nil {
 		return err
 	}
 	defer w.close()
+	w.spec.Despite = despite
 	r := w.runner(screen.Quiet{})
 	seen, err := r.Observe(ctx, w.spec)
 	if err != nil {
@@ -136,7 +141,11 @@ func (a *app) plan(ctx context.Context, name, out, strategy string) error {
 	if out != "" {
 		a.print("  written to %s, digest %s\n  next  rekey run %s\n", out, plan.Digest()[:12], out)
 	} else {
-		a.print("  next  rekey run %s\n", name)
+		next := "rekey run " + name
+		for _, key := range despite {
+			next += " --despite " + key
+		}
+		a.print("  next  %s\n", next)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ const (
 	exitRolledBack = 3
 	exitStuck      = 4
 	exitWaiting    = 5
-	exitNeeds      = 6  // something has drifted, or is due where that was asked
+	exitNeeds      = 6  // something has drifted or was found, or is due where that was asked
 	exitEvidence   = 10 // the journal does not verify
 	exitLocked     = 11 // another run is open
 )

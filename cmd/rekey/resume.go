@@ -22,6 +22,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return a.goOn(c.Context(), args, f, nil) },
 	}
 	f.add(c, false)
+	despiteFlag(c, &f.despite)
 	return c
 }
 
@@ -102,7 +103,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 		asked.Actor, asked.By = w.by.Name, &w.by
 		first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
-	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: version}})
+	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: version, Despite: f.despite}})
 	return w.carryOut(ctx, state, first, f.confirm, nil)
 }
 

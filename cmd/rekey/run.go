@@ -28,6 +28,7 @@ type runFlags struct {
 	confirm, reason, ticket, strategy string
 	afterRevoke, outside, alongside   bool
 	without                           bool // the required role
+	despite                           []string
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -57,6 +58,11 @@ func (f *runFlags) overrides() []string {
 		}
 	}
 	return out
+}
+
+// despiteFlag names who may be left with a dead credential.
+func despiteFlag(c *cobra.Command, despite *[]string) {
+	c.Flags().StringArrayVar(despite, "despite", nil, "go on although this place holds the old one and is not registered: it is left with a dead one (heroku:other-app; may be repeated)")
 }
 
 // strategyFlag overrides the strategy for once.
@@ -94,6 +100,7 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 	}
 	f.add(c, true)
 	f.when(c)
+	despiteFlag(c, &f.despite)
 	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers are dark: do not demand that they work before")
 	return c
 }
@@ -116,6 +123,12 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	}
 	if reviewed != nil {
 		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
+		spec.Despite = reviewed.Spec.Despite
+		if len(f.despite) > 0 {
+			return usage("a reviewed plan says already who is left without\n  next  rekey plan %s --out FILE --despite KEY", spec.Name)
+		}
+	} else {
+		spec.Despite = f.despite
 	}
 	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm("run", spec.Name, f.confirm)); err != nil {
 		return err

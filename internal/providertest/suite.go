@@ -45,6 +45,7 @@ type cast struct {
 	issuers  map[string]provider.Issuer
 	store    provider.Store
 	consumer provider.Consumer
+	surveys  provider.Surveys // nil: it cannot list what there is
 	calls    *[]vendorhttp.Call
 }
 
@@ -96,6 +97,7 @@ func (h Harness) open(e provider.Env) (cast, error) {
 			return c, err
 		}
 	}
+	c.surveys, _ = v.(provider.Surveys)
 	if h.Store != "" {
 		if c.store, err = v.(provider.Stores).Store(json.RawMessage(h.Store)); err != nil {
 			return c, err
@@ -176,6 +178,9 @@ func (b *bench) ops(t *testing.T) []op {
 	}
 	if good.consumer != nil {
 		out = append(out, b.consumerOps()...)
+	}
+	if good.surveys != nil {
+		out = append(out, op{"survey", false, true, survey})
 	}
 	if len(out) == 0 {
 		t.Fatal("the vendor plays no role")
@@ -331,6 +336,26 @@ func (b *bench) consumerOps() []op {
 		}},
 		{"consumer: write", true, true, func(ctx context.Context, c cast) error { return c.consumer.Write(ctx, b.values()) }},
 	}
+}
+
+// survey lists everything and reads each place; together they hold something, and
+// each tells by its own settings that it is meant.
+func survey(ctx context.Context, c cast) error {
+	places, err := c.surveys.Survey(ctx, false)
+	held := 0
+	for _, p := range places {
+		spots, readErr := p.Read(ctx)
+		err = errors.Join(err, readErr)
+		for _, s := range spots {
+			if held += len(s.Slots); s.Key == "" || !s.Is(s.Settings) {
+				err = errors.Join(err, fmt.Errorf("%q does not know itself", s.Key))
+			}
+		}
+	}
+	if err == nil && held == 0 {
+		return errors.New("it found nothing, and there is something")
+	}
+	return err
 }
 
 // written is what the suite writes: a secret like any other.

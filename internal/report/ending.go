@@ -81,7 +81,7 @@ func Proofs(st *rotation.State) []string {
 			continue
 		}
 		switch step.Verb {
-		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Disable, rotation.Confirm, rotation.Delete, rotation.Expire:
+		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Survey, rotation.Disable, rotation.Confirm, rotation.Delete, rotation.Expire:
 			for _, e := range p.Last.Evidence {
 				if step.Verb == rotation.Check {
 					e = step.Title + ": " + e
@@ -152,6 +152,13 @@ func stuckText(st *rotation.State, s Style) string {
 		out = append(out, head+l)
 	}
 	out = append(out, "  next    "+st.Stuck.Next)
+	if held := st.Held(); len(held) > 0 {
+		leave := "  or      rekey resume " + st.Run
+		for _, c := range held {
+			leave += " --despite " + c.Key
+		}
+		out = append(out, leave+"  "+s.Dim("(it is left with a dead one)"))
+	}
 	if !st.Final && st.Mode == rotation.Forward {
 		out = append(out, "  or      rekey rollback "+st.Run)
 	}

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"rekey/internal/discover"
 	"rekey/internal/drift"
 	"rekey/internal/history"
 	"rekey/internal/report"
@@ -58,6 +60,50 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDiscover keeps the text of what nobody registered, on a terminal of 80 columns.
+func TestDiscover(t *testing.T) {
+	s := stage.New(1, stage.Knobs)
+	s.World.Look(func(w *sim.State) {
+		stage.Scatter(w)
+		stage.AddApp(w, "raxx-team", nil).Closed = true
+	})
+	findings, seen, _, err := s.Discovered()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []report.Discovered
+	for _, x := range seen {
+		all = append(all, report.Discovered{Credential: x.Spec.Name, Rules: discover.RulesOf(x)})
+	}
+	text := report.Discover(all, findings, report.Style{Width: 80})
+	same(t, "discover", text)
+	for what, secret := range s.Secrets() {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s is shown", what)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 && !strings.Contains(line, "next  rekey ") {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	none := report.Discover(all[:1], nil, report.Style{Width: 80})
+	if !strings.Contains(none, "1 credential: nobody holds one who is not registered; nothing was touched.") {
+		t.Error(none)
+	}
+}
+
+// TestHeldByAnother: the run that stands still because of somebody says who it is,
+// and both ways to go on.
+func TestHeldByAnother(t *testing.T) {
+	s := stage.NewCopied(0)(1, stage.Knobs)
+	result, err := s.Play("CF_ACCESS_SVC_CONSOLE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "held", report.Ending(result.State, report.Style{Width: 100}, s.Clock.Now()))
 }
 
 // TestStatus: what needs a person stands first, and says by which command.
@@ -138,7 +184,8 @@ func TestEveryCodeIsExplained(t *testing.T) {
 	for _, code := range []string{
 		rotation.NothingStored, rotation.StoreTorn, rotation.StoreUnwritable, rotation.NoHistory, rotation.NotIssued, rotation.SwitchedOff, rotation.NoRoom,
 		rotation.PlaceStuck, rotation.ConsumerDrift, rotation.ConsumerUnwell, rotation.OpenDoor, rotation.GateUnclear, rotation.GateElsewhere,
-		rotation.CheckFalse, rotation.NotSeen, rotation.PlanChanged,
+		rotation.CheckFalse, rotation.NotSeen, rotation.PlanChanged, rotation.UnregisteredConsumer,
+		string(discover.StoredCopy), string(discover.Earlier), string(discover.Orphan), string(discover.Unclaimed), string(discover.Named),
 	} {
 		if text, ok := report.Explain(code); !ok || len(text) < 60 {
 			t.Errorf("%s is not explained: %q", code, text)

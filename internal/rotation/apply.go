@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
@@ -26,6 +27,7 @@ func (s *State) Apply(e Event) {
 	case KindAsked:
 		s.Asked = e.Asked
 	case KindResumed:
+		s.Named = append(s.Named, e.Resumed.Despite...)
 		s.resume()
 	case KindStuck:
 		s.Stuck = e.Stuck
@@ -154,6 +156,7 @@ func (s *State) turn(t *Turned) {
 // process died may have happened.
 func (s *State) resume() {
 	s.Stuck = nil
+	s.forget()
 	s.Observing = Progress{}
 	for id, p := range s.Steps {
 		switch p.Status {
@@ -167,6 +170,26 @@ func (s *State) resume() {
 		}
 		if p.Status != Ended {
 			p.Tries, p.Limits, p.Polls, p.First, p.Next = 0, 0, 0, time.Time{}, time.Time{}
+		}
+	}
+}
+
+// forget makes surveys be made again: who holds what may have changed while no
+// process was there. Once the old one is off, or may be gone, it is too late to look.
+func (s *State) forget() {
+	if s.Plan == nil || s.Mode != Forward {
+		return
+	}
+	for _, st := range s.Plan.Steps {
+		if st.Verb != Survey || !s.done(st.ID) {
+			continue
+		}
+		late := false
+		for _, next := range s.Plan.Steps {
+			late = late || slices.Contains(next.Needs, st.ID) && (s.done(next.ID) || next.Final && s.tried(next.ID))
+		}
+		if !late {
+			delete(s.Steps, st.ID)
 		}
 	}
 }

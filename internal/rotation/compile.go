@@ -91,15 +91,15 @@ func naming(places []cred.Place, h cred.Handle) []cred.Place {
 func related(live []cred.Handle, spec sop.Spec, old cred.Handle) []cred.Handle {
 	var out []cred.Handle
 	for _, h := range live {
-		if h.ID == old.ID || bearsOurName(spec, h.Name) {
+		if h.ID == old.ID || BearsName(spec, h.Name) {
 			out = append(out, h)
 		}
 	}
 	return out
 }
 
-// bearsOurName compares with the fixed beginning of the name pattern.
-func bearsOurName(spec sop.Spec, name string) bool {
+// BearsName reports whether a name looks like one of the credential: it compares with the fixed beginning of the name pattern.
+func BearsName(spec sop.Spec, name string) bool {
 	fixed, _, _ := strings.Cut(spec.Issuer.Name, "<")
 	return len(fixed) > 3 && strings.HasPrefix(name, fixed)
 }

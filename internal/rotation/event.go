@@ -108,6 +108,9 @@ type Outcome struct {
 	Seen  *time.Time                             `json:"seen,omitempty"`  // when the old generation was last used
 	Keep  *time.Time                             `json:"keep,omitempty"`  // until when the old secret works, after a roll
 	Gone  []string                               `json:"gone,omitempty"`  // ids that were ended
+
+	Copies []Copy  `json:"copies,omitempty"` // survey: who holds the old generation without being registered
+	Blind  []Blind `json:"blind,omitempty"`  // survey: what could not be looked at
 }
 
 // Turned says in which direction the run goes on.
@@ -134,9 +137,10 @@ type Asked struct {
 
 // Resumed says that a new process took the run up.
 type Resumed struct {
-	Actor string `json:"actor"`
-	By    *Who   `json:"by,omitempty"`
-	Tool  string `json:"tool"`
+	Actor   string   `json:"actor"`
+	By      *Who     `json:"by,omitempty"`
+	Tool    string   `json:"tool"`
+	Despite []string `json:"despite,omitempty"` // places that may be left with a dead credential, by their keys
 }
 
 // Stuck says that the run needs a person. Both sides are told.

@@ -218,7 +218,7 @@ func (s *State) proceed(r round, end func() Decision) Decision {
 func (s *State) asking() []string {
 	var out []string
 	for _, st := range s.Active() {
-		if st.Ask && !s.done(st.ID) {
+		if st.Ask && st.Verb.Effect() && !s.done(st.ID) {
 			out = append(out, st.Title)
 		}
 	}
@@ -329,6 +329,9 @@ func (s *State) giveUp(st *Step, p *Progress, now time.Time) string {
 	unanswered, refused := triesForward, 1
 	if s.Mode != Forward || s.Final || st.Ask || s.Plan.Strategy == Revoke {
 		unanswered, refused = triesPatient, triesRefused
+	}
+	if held := s.found(st.ID); len(held) > 0 {
+		return words(p.Last) // looking again finds it again
 	}
 	switch {
 	case p.Status == Broken && p.Tries >= refused,

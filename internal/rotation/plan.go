@@ -28,6 +28,7 @@ const (
 	Propagate Verb = "propagate" // write every slot of a consumer
 	Settle    Verb = "settle"    // everything the consumer runs has taken it up
 	Check     Verb = "check"     // a check of the procedure comes out true
+	Survey    Verb = "survey"    // nobody but the registered consumers holds the old generation
 	Quiet     Verb = "quiet"     // nobody uses the old generation any more
 	Disable   Verb = "disable"   // switch the old generation off, which can be undone
 	Dismiss   Verb = "dismiss"   // name the old generation no more
@@ -57,7 +58,7 @@ const (
 // Effect reports whether the verb changes something outside.
 func (v Verb) Effect() bool {
 	switch v {
-	case Validate, Settle, Check, Quiet, Pause, Confirm, Resettle, Denied, Gone, Take:
+	case Validate, Settle, Check, Survey, Quiet, Pause, Confirm, Resettle, Denied, Gone, Take:
 		return false
 	}
 	return true

@@ -35,6 +35,9 @@ const (
 	GateElsewhere   = "gate-elsewhere"
 	CheckFalse      = "check-false"
 	NotSeen         = "not-seen"
+
+	// UnregisteredConsumer holds the old one and would be left with a dead one.
+	UnregisteredConsumer = "unregistered-consumer"
 )
 
 // refuse collects everything that stands against a run.
@@ -52,6 +55,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string)
 			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.Title())
 		}
 	}
+	unregistered(spec, seen, add)
 	gates(*seen, add)
 	if spec.Purpose == sop.AfterRevoke {
 		return out // its consumers are dark, so no check can be true

@@ -48,6 +48,7 @@ func (p *Plan) remarks(can Capabilities) {
 		}
 		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
 	}
+	p.others(note)
 	for _, h := range p.Seen.Issuer.Live {
 		if h.ID != p.Old.ID {
 			note("%s also lists %q (%s), which bears our name and is not in use; Rekey leaves it alone", p.Spec.Issuer.Vendor, h.Name, h.ID)

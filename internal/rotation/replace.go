@@ -22,6 +22,9 @@ func (p *Plan) replace(can Capabilities) {
 	}
 	proven := p.prove(&b, can, p.spread(&b, can, p.validate(&b, ready)))
 	proven = p.ladder(&b, can, proven)
+	if !p.laddered(can) || p.Spec.Timing.Watch > longWatch {
+		proven = p.survey(&b, "before it is deleted", proven)
+	}
 	gone := slices.Clone(proven)
 	for _, pl := range p.Seen.Admission.Places {
 		gone = append(gone, b.add(Step{Verb: Dismiss, Target: pl.Key(), Needs: proven, Ask: true,
@@ -59,12 +62,19 @@ func (p *Plan) replace(can Capabilities) {
 	p.Back = back.steps
 }
 
+// longWatch is a watch in which somebody may well copy the old one: it is looked
+// again after it.
+const longWatch = 10 * time.Minute
+
+func (p *Plan) laddered(can Capabilities) bool { return can.Disable && !p.Old.Disabled }
+
 // ladder is the part of retiring that can be undone at once: switch off, and
 // watch whether anybody breaks.
 func (p *Plan) ladder(b *builder, can Capabilities, proven []string) []string {
-	if !can.Disable || p.Old.Disabled {
+	if !p.laddered(can) {
 		return proven
 	}
+	proven = p.survey(b, "before it is switched off", proven)
 	off := b.add(Step{Verb: Disable, Needs: proven, Ask: true,
 		Title: "switch the old generation off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s is switched off, and on again if anything breaks", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name)})

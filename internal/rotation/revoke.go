@@ -55,7 +55,7 @@ func meant(spec sop.Spec, seen Observation) (cred.Handle, *Refusal) {
 			spec.Target == "" && h.ID == seen.Issuer.Owner {
 			return h, nil
 		}
-		if bearsOurName(spec, h.Name) {
+		if BearsName(spec, h.Name) {
 			candidates = append(candidates, h.Name)
 		}
 	}

@@ -21,7 +21,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 	b.add(Step{Verb: Extend, Needs: []string{roll}, Recurs: true,
 		Title: "extend the old secret's time while proofs are open", Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID)})
 	proven := p.prove(&b, can, p.spread(&b, can, p.validate(&b, []string{roll})))
-	end := b.add(Step{Verb: Expire, Needs: proven, Ask: true, Final: true,
+	end := b.add(Step{Verb: Expire, Needs: p.survey(&b, "before it is ended", proven), Ask: true, Final: true,
 		Title: "end the old secret now, before its time", Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: the secret before the present one of %s ends", p.Spec.Issuer.Vendor, p.Old.Name)})
 	p.confirm(&b, end)
@@ -41,7 +41,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 // way back, so the name is asked for before anything else.
 func (p *Plan) rollAtOnce(can Capabilities) {
 	var b builder
-	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one is dead at once", Ask: true, Final: true,
+	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one is dead at once", Needs: p.survey(&b, "before it is rolled", nil), Ask: true, Final: true,
 		Call:   strings.ReplaceAll(can.Calls["roll"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s (%s) gets a new secret; every consumer is down until it has settled", p.Spec.Issuer.Vendor, p.Old.Name, p.Old.ID)})
 	settled := p.spread(&b, can, p.validate(&b, []string{roll}))

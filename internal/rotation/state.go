@@ -33,6 +33,7 @@ type State struct {
 	Final      bool // the point of no return is behind us
 	Confirmed  *Confirmed
 	Asked      *Asked
+	Named      []string // places that may be left with a dead credential, as named on resuming
 	Stuck      *Stuck
 	Closed     *Closed
 	ClosedAt   time.Time

@@ -47,6 +47,7 @@ var operations = []string{
 	"cloudflare PUT /zones/{zone_id}/access/service_tokens/{service_token_id}",
 	"heroku DELETE /oauth/authorizations/{oauth-authorization}",
 	"heroku GET /account",
+	"heroku GET /apps",
 	"heroku GET /apps/{app}",
 	"heroku GET /apps/{app}/config-vars",
 	"heroku GET /apps/{app}/dynos",

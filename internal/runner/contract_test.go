@@ -38,7 +38,7 @@ func TestRunsSpeakAsPublished(t *testing.T) {
 		for _, sc := range all {
 			work <- func() { cleanly(t, rec, sc) }
 		}
-		for _, more := range []func(*testing.T, *contract.Recorder){looks, withStages, silentPolicies, afterRollback, inUse, limited, refusing} {
+		for _, more := range []func(*testing.T, *contract.Recorder){looks, surveys, withStages, silentPolicies, afterRollback, inUse, limited, refusing} {
 			work <- func() { more(t, rec) }
 		}
 	})
@@ -99,6 +99,20 @@ func looks(t *testing.T, rec *contract.Recorder) {
 	seen, err := s.Look(console)
 	if err != nil || len(seen.Advice) != 3 {
 		t.Errorf("%v %v", seen.Advice, err)
+	}
+}
+
+// surveys is what is read to find who else holds a credential, with a stage whose
+// apps keep what they hold.
+func surveys(t *testing.T, rec *contract.Recorder) {
+	for _, kept := range []string{"", ", existing_apps: tell"} {
+		s := stage.New(1, stage.Knobs)
+		s.Config = config(t, "      - app: raxx-console-prod\n", "      - app: raxx-console-prod\n      - {pipeline: raxx, stage: review"+kept+"}\n")
+		s.World.Look(stage.Scatter)
+		s.Around = rec.Around
+		if found, _, _, err := s.Discovered(); err != nil || len(found) < 5 {
+			t.Errorf("%+v %v", found, err)
+		}
 	}
 }
 

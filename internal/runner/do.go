@@ -80,6 +80,8 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return r.settle(ctx, a)
 	case rotation.Check:
 		return r.check(ctx, a)
+	case rotation.Survey:
+		return r.survey(ctx, a)
 	case rotation.Quiet:
 		return r.quiet(ctx, a)
 	case rotation.Pause:

@@ -38,6 +38,7 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		}
 	}
 	snapshots := make([]provider.Snapshot, len(spec.Consumers))
+	listed := r.listing(ctx, spec)
 
 	calls := []func() error{
 		func() (err error) { seen.Issuer.Live, err = r.Roles.Issuer.List(ctx); return err },
@@ -79,7 +80,7 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			return err
 		}))
 	}
-	if err := r.Together(calls...); err != nil {
+	if err := r.Together(append(calls, listed.calls...)...); err != nil {
 		return seen, err
 	}
 
@@ -108,6 +109,13 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			Key: c.Key, Slots: r.slotsSeen(c, s.Slots, b), Mark: s.Mark, Grace: s.Grace,
 			Units: s.Units, Notes: s.Notes, Problems: s.Problems,
 		}
+	}
+	if b != nil && spec.Looks() {
+		found, err := r.walked(ctx, rotation.ObserveStep, listed, r.seeker(spec, b, seen.Issuer, nil))
+		if err != nil {
+			return seen, err
+		}
+		seen.Copies, seen.Blind = found.copies, found.blind
 	}
 	if r.Sources != nil {
 		seen.Sources = r.Sources()

@@ -40,6 +40,7 @@ type Roles struct {
 	Store     provider.Store
 	Consumers map[string]provider.Consumer // by key
 	Checker   provider.Checker
+	Surveys   map[string]provider.Surveys // accounts of the consumers, by vendor, that can list all there is
 }
 
 // Runner carries out one run.
@@ -72,6 +73,7 @@ type Runner struct {
 	mu    sync.Mutex // guards the bundles and the appending of outcomes
 	fresh map[int]secret.Bundle
 	old   secret.Bundle
+	walks map[string]*walk // surveys that were not finished, by step
 }
 
 // ErrNotConfirmed means that nobody confirmed what cannot be undone.

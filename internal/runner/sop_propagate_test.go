@@ -268,14 +268,20 @@ func oneOff(w *sim.State, length time.Duration) {
 	a.Processes = append(a.Processes, &p)
 }
 
-// By hand a consumer that the prose forgot is found by its outage. Instead the
-// issuer's own "last seen" of the old token keeps it alive as long as anybody
-// uses it, registered or not.
+// By hand a consumer that the prose forgot is found by its outage. Instead its
+// app is found by what it holds before anything is touched; and where nobody may
+// look there, the issuer's own "last seen" of the old token keeps it alive as long
+// as anybody uses it, registered or not.
 func TestT27ForgottenConsumer(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
 	s.World.Look(func(w *sim.State) { secondApp(w, "raxx-forgotten", console, pair(*w.Cloudflare.Tokens[0])) })
 	before := see(s)
 	st := play(t, s, console)
+	ended(t, st, rotation.RefusedRun, rotation.UnregisteredConsumer, "heroku:raxx-forgotten holds it in "+console+" and is not registered")
+	nothingWritten(t, s, before)
+
+	s.Config = config(t, "    cadence: 90d\n", "    cadence: 90d\n    discover: off\n")
+	st = next(t, s, console, "test03")
 	ended(t, st, rotation.RolledBack, "quiet: nobody uses the old one any more", "something that is not registered still holds it")
 	judged(t, s, st)
 	sameValues(t, before, see(s))

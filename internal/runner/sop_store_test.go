@@ -251,7 +251,11 @@ func TestT20FormerNamesDrift(t *testing.T) {
 	}
 	before := see(s)
 	s.World.Look(func(w *sim.State) { delete(w.Edge.Uses, formerConsole) })
+	// The app still holds it there, which only a person can know to be nothing.
 	st := play(t, s, console)
+	ended(t, st, rotation.RefusedRun, rotation.UnregisteredConsumer, "holds it in "+formerConsole+" and is registered without that")
+	s.Despite = []string{"heroku:" + app}
+	st = next(t, s, console, "test02")
 	ended(t, st, rotation.Rotated)
 	noOutage(t, s)
 	if now := see(s); now.Versions[formerConsole] != before.Versions[formerConsole] || now.Versions[console] != before.Versions[console]+1 {

@@ -30,8 +30,9 @@ type HerokuApp struct {
 	ID          string     `json:"id"`
 	Name        string     `json:"name"`
 	Maintenance bool       `json:"maintenance,omitempty"`
-	Releases    []*Release `json:"releases"`  // oldest first
-	Processes   []*Process `json:"processes"` // living and ended
+	Closed      bool       `json:"closed,omitempty"` // listed, and its config vars are not for our token
+	Releases    []*Release `json:"releases"`         // oldest first
+	Processes   []*Process `json:"processes"`        // living and ended
 }
 
 // Release is one release with the config vars that it carries.
@@ -213,7 +214,21 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 	handle("GET /apps/{app}", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
 		writeJSON(rw, http.StatusOK, a.shown())
 	})
+	mux.HandleFunc("GET /apps", func(rw http.ResponseWriter, req *http.Request) {
+		if !w.herokuLetsIn(rw, req) {
+			return
+		}
+		out := []map[string]any{} // those that the account may see (heroku.schema.json, app, List)
+		for _, a := range w.state.Heroku.Apps {
+			out = append(out, a.shown())
+		}
+		herokuPage(rw, req, out)
+	})
 	handle("GET /apps/{app}/config-vars", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
+		if a.Closed { // a member of a team without the permission "operate"
+			herokuFailure(rw, http.StatusForbidden, "forbidden", "You do not have access to the app.")
+			return
+		}
 		writeJSON(rw, http.StatusOK, a.current().Vars)
 	})
 	handle("PATCH /apps/{app}/config-vars", w.patchConfigVars)

@@ -53,8 +53,13 @@ func (w *World) pipelineRoutes(mux *http.ServeMux) {
 				herokuFailure(rw, http.StatusNotFound, "not_found", "The requested API endpoint was not found.")
 				return
 			}
+			id := req.PathValue("pipeline")
+			if id == "" {
+				f(rw, req, nil) // all of them
+				return
+			}
 			for _, p := range w.state.Heroku.Pipelines {
-				if id := req.PathValue("pipeline"); id == "" || p.ID == id {
+				if p.ID == id {
 					f(rw, req, p)
 					return
 				}

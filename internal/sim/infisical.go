@@ -49,7 +49,8 @@ type StoredSecret struct {
 	Versions    []Version `json:"versions"` // version 1 first
 	Rotated     bool      `json:"rotated,omitempty"`
 	Comment     string    `json:"comment,omitempty"`
-	Tags        []string  `json:"tags,omitempty"` // ids
+	Tags        []string  `json:"tags,omitempty"`   // ids
+	Hidden      bool      `json:"hidden,omitempty"` // the identity may see its name and not its value
 	Created     time.Time `json:"created"`
 }
 
@@ -115,6 +116,9 @@ const (
 
 func (i *Infisical) shown(s *StoredSecret, version, for_ int) map[string]any {
 	v := s.Versions[version-1]
+	if s.Hidden && !i.old() { // masked, and it says so (infisical.md §2.4)
+		v.Value = "<hidden-by-infisical>"
+	}
 	out := map[string]any{
 		"id": s.ID, "_id": s.ID, "workspace": i.Project, "environment": s.Environment, "version": version, "type": "shared",
 		"secretKey": s.Key, "secretValue": v.Value, "secretComment": s.Comment, "secretReminderNote": nil,
@@ -127,7 +131,7 @@ func (i *Infisical) shown(s *StoredSecret, version, for_ int) map[string]any {
 		out["secretPath"] = s.Path
 	}
 	if !i.old() {
-		out["secretValueHidden"], out["secretMetadata"], out["isRotatedSecret"] = false, noted(v.Metadata), s.Rotated
+		out["secretValueHidden"], out["secretMetadata"], out["isRotatedSecret"] = s.Hidden, noted(v.Metadata), s.Rotated
 	}
 	return out
 }

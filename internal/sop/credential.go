@@ -84,6 +84,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	c.node = fill(overlay(base, without(v, "procedure", "former", "scope")), words)
 
 	s.Document, s.Owner, s.Role = c.text("document"), c.text("owner"), c.text("role")
+	s.Discover = c.text("discover")
 	s.Jitter = Duration(c.text("jitter")).Or(0)
 	c.windows()
 	s.Cadence = Duration(c.text("cadence")).Or(0)

@@ -69,6 +69,8 @@ type Common struct {
 	Validate []Probe `json:"validate,omitempty"`
 	// Checks that the consumers work; run before, after the switch, and after the old one is gone.
 	Verify []Check `json:"verify,omitempty"`
+	// Whether a run looks, before it begins and before it takes the old credential away, who else in its consumers' accounts holds it: run, or off. It costs one list and one read of each app, each time. Default: run
+	Discover string `json:"discover,omitempty" jsonschema:"enum=run,enum=off"`
 	// How long to wait for what.
 	Timing *Timing `json:"timing,omitempty"`
 	// Where `rekey rehearse` practises; without it there is no rehearsal.

@@ -29,10 +29,14 @@ type Spec struct {
 	Verify       []Check       `json:"verify"`
 	Timing       Waits         `json:"timing"`
 	Rehearse     *Rehearsed    `json:"rehearse,omitempty"`
+	Discover     string        `json:"discover,omitempty"` // "off": runs do not look who else holds it
 
 	// What this run is for, and which generation it means; set by the command,
 	// never by rekey.yaml.
 	Purpose Purpose `json:"purpose,omitempty"`
+	// Despite are keys of places that hold it, are not registered, and may be left
+	// with a dead one.
+	Despite []string `json:"despite,omitempty"`
 	// Name or id; "": the one in use. Of a repair: key of the place that is right;
 	// "": the store. Of a retired name: that name.
 	Target string `json:"target,omitempty"`
@@ -50,6 +54,9 @@ const (
 	ToForget    Purpose = "retire name"  // take a former name out of every place
 	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers are dark already
 )
+
+// Looks reports whether a run looks who else holds the credential.
+func (s Spec) Looks() bool { return s.Discover != "off" && s.Purpose == "" }
 
 // Rehearsed is where a rehearsal stores and what it asks.
 type Rehearsed struct {

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -117,10 +118,14 @@ func alike(a, b *sim.APIToken) bool {
 
 // outages judges promise 1. A roll at once has no overlap, which its plan says.
 func (s *Stage) outages(w *sim.State, st *rotation.State, bad func(string, ...any)) {
+	leftDark(w, st, bad)
 	if st.Plan != nil && st.Plan.Strategy == rotation.RollAtOnce {
 		return
 	}
 	for _, o := range w.Outages {
+		if st.Plan != nil && slices.Contains(st.Despite(), "heroku:"+o.App) {
+			continue // a person has named it
+		}
 		bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format(time.TimeOnly), o.Why)
 	}
 }

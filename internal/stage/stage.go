@@ -39,6 +39,10 @@ type Stage struct {
 	Person provider.Person
 	// Sources of secrets, over the world's own environment.
 	Env map[string]string
+	// Despite are places that the next run may leave with a dead credential.
+	Despite []string
+	// Resuming are such places as named by whoever resumes it.
+	Resuming []string
 
 	late, lateMade bool            // a late fault happened; it met a creation
 	refused        map[string]bool // kinds of calls that are refused for ever
@@ -46,7 +50,9 @@ type Stage struct {
 	strategy       string
 	purpose        sop.Purpose
 	target         string
-	looked         int // calls made before the first plan
+	looked         int                      // calls made before the first plan
+	copyAt         func(*http.Request) bool // somebody copies the credential before this call
+	copied         map[string]string
 }
 
 // Crash is what a simulated kill panics with.
@@ -95,6 +101,10 @@ var Knobs = sim.Knobs{BootDelay: sim.Duration(900 * time.Millisecond), Shutdown:
 func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.Calls++
 	s.Clock.now = s.Clock.now.Add(callTime)
+	if s.copyAt != nil && s.copyAt(req) {
+		s.copyAt = nil
+		s.World.Look(func(w *sim.State) { AddApp(w, Other, s.copied) })
+	}
 	send := func() (*http.Response, error) { return s.World.RoundTrip(req) }
 	if s.Before != nil {
 		return s.Before(s.Calls, req, send)
@@ -187,7 +197,7 @@ func (s *Stage) Open(name, run string) error {
 	case sop.ToForget:
 		spec = spec.WithoutName(s.target)
 	default:
-		spec.Purpose, spec.Target = s.purpose, s.target
+		spec.Purpose, spec.Target, spec.Despite = s.purpose, s.target, s.Despite
 	}
 	return s.Log.Append(context.Background(), rotation.Event{
 		At: s.Clock.Now(), Run: run, Kind: rotation.KindOpened,
@@ -207,7 +217,7 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 		s.Log.Damage = s.damage
 	}
 	if len(events) > 1 {
-		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test"}}
+		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test", Despite: s.Resuming}}
 		if err := s.Log.Append(context.Background(), e); err != nil {
 			return result, false, err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
+	"rekey/internal/secret"
 	"rekey/internal/sop"
 )
 
@@ -15,6 +16,8 @@ import (
 type Estate struct {
 	opener  opener
 	lists   map[string]*once[[]cred.Handle]
+	places  map[string]*once[provider.Admission]
+	selves  map[string]*once[string]
 	stores  map[string]*sharedStore
 	holders map[string]*sharedConsumer
 }
@@ -24,6 +27,8 @@ func OpenEstate(specs []sop.Spec, vendors map[string]sop.Vendor, env provider.En
 	e := &Estate{
 		opener:  opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}},
 		lists:   map[string]*once[[]cred.Handle]{},
+		places:  map[string]*once[provider.Admission]{},
+		selves:  map[string]*once[string]{},
 		stores:  map[string]*sharedStore{},
 		holders: map[string]*sharedConsumer{},
 	}
@@ -65,9 +70,17 @@ func (e *Estate) Crew(spec sop.Spec) (*Crew, error) {
 	c.opened = nil // they are the estate's
 	key := spec.Issuer.Vendor + "\x00" + spec.Issuer.Kind + "\x00" + string(spec.Issuer.Settings)
 	if e.lists[key] == nil {
-		e.lists[key] = &once[[]cred.Handle]{}
+		e.lists[key], e.places[key], e.selves[key] = &once[[]cred.Handle]{}, &once[provider.Admission]{}, &once[string]{}
 	}
-	c.Roles.Issuer = listedOnce{c.Roles.Issuer, e.lists[key]}
+	listed := listedOnce{c.Roles.Issuer, e.lists[key]}
+	if self, ok := c.Roles.Issuer.(provider.Self); ok {
+		c.Roles.Issuer = listedSelf{listed, self, e.selves[key]}
+	} else {
+		c.Roles.Issuer = listed
+	}
+	if c.Roles.Admitter != nil {
+		c.Roles.Admitter = placesOnce{c.Roles.Admitter, e.places[key]}
+	}
 	s := e.stores[identity(spec.Store)]
 	if s.Store == nil {
 		s.Store = c.Roles.Store
@@ -102,6 +115,46 @@ type listedOnce struct {
 
 func (l listedOnce) List(ctx context.Context) ([]cred.Handle, error) {
 	return l.list.get(func() ([]cred.Handle, error) { return l.Issuer.List(ctx) })
+}
+
+// listedSelf is one of which an issuer knows that we reach it by it.
+type listedSelf struct {
+	listedOnce
+	self provider.Self
+	id   *once[string]
+}
+
+func (l listedSelf) Self(ctx context.Context) (string, error) {
+	return l.id.get(func() (string, error) { return l.self.Self(ctx) })
+}
+
+func (l listedSelf) Adopt(b secret.Bundle) { l.self.Adopt(b) }
+
+type placesOnce struct {
+	provider.Admitter
+	seen *once[provider.Admission]
+}
+
+func (p placesOnce) Places(ctx context.Context) (provider.Admission, error) {
+	return p.seen.get(func() (provider.Admission, error) { return p.Admitter.Places(ctx) })
+}
+
+// Surveys returns every vendor of rekey.yaml that can list all there is, by name,
+// used by a credential or not. What could not be opened is told.
+func (e *Estate) Surveys() (map[string]provider.Surveys, []error) {
+	out := map[string]provider.Surveys{}
+	var errs []error
+	for name := range e.opener.vendors {
+		v, err := e.opener.vendor(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if s, ok := v.(provider.Surveys); ok {
+			out[name] = s
+		}
+	}
+	return out, errs
 }
 
 // sharedStore reads the slots of all credentials of a folder at once.

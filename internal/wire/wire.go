@@ -38,7 +38,7 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 // open asks each vendor of the spec for its role.
 func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	env, c := o.env, o.crew
-	c.Roles.Consumers = map[string]provider.Consumer{}
+	c.Roles.Consumers, c.Roles.Surveys = map[string]provider.Consumer{}, map[string]provider.Surveys{}
 	c.Can.Calls = map[string]string{}
 	c.Roles.Checker = httpcheck.New(env)
 
@@ -70,6 +70,9 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 			return nil, err
 		}
 		c.tells(place.Key, c.Roles.Consumers[place.Key])
+		if s, ok := v.(provider.Surveys); ok {
+			c.Roles.Surveys[place.Vendor] = s
+		}
 	}
 	return c, nil
 }

@@ -103,6 +103,8 @@ type Platform struct {
 	token func(context.Context) (secret.Value, provider.Source, error)
 	// apps are those opened as consumers; all are, before any is asked.
 	apps []string
+	// telling are the stages opened whose apps keep what they hold.
+	telling []*stage
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -153,7 +155,11 @@ func (p *Platform) Consumer(settings json.RawMessage) (provider.Consumer, error)
 		if s.OneOffDynos != "" {
 			return nil, errors.New("one_off_dynos is of an app; nothing runs in a pipeline's stage")
 		}
-		return &stage{Platform: p, settings: s}, nil
+		st := &stage{Platform: p, settings: s}
+		if s.ExistingApps == "tell" {
+			p.telling = append(p.telling, st)
+		}
+		return st, nil
 	default:
 		return nil, errors.New("a consumer of heroku is an app, or a pipeline and a stage")
 	}
@@ -198,6 +204,7 @@ var (
 	_ provider.Issuer   = (*authorizations)(nil)
 	_ provider.Prober   = (*authorizations)(nil)
 	_ provider.Consumes = (*Platform)(nil)
+	_ provider.Surveys  = (*Platform)(nil)
 	_ provider.Consumer = (*app)(nil)
 	_ provider.Consumer = (*stage)(nil)
 )

@@ -2,6 +2,7 @@ package heroku
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"rekey/internal/cred"
@@ -14,8 +15,13 @@ const maxPages = 100
 // list reads every page of a list: 206 with Next-Range means that there is more
 // (heroku-and-consumers.md §1, "Conventions"). Half a list is no list.
 func list[T any](ctx context.Context, p *Platform, op, path string) ([]T, error) {
+	return listAs[T](ctx, p, op, path, nil)
+}
+
+// listAs is list in a variant of the API.
+func listAs[T any](ctx context.Context, p *Platform, op, path string, variant map[string]string) ([]T, error) {
 	var all []T
-	var header map[string]string
+	header := variant
 	for range maxPages {
 		resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Header: header})
 		if err != nil {
@@ -34,6 +40,7 @@ func list[T any](ctx context.Context, p *Platform, op, path string) ([]T, error)
 			return nil, resp.Nonsense("the list goes on, and the answer does not say where")
 		}
 		header = map[string]string{"Range": next}
+		maps.Copy(header, variant)
 	}
 	return nil, &cred.Error{Vendor: p.api.Vendor, Op: op, Class: cred.Unknown, Why: "the list has no end"}
 }

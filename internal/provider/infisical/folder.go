@@ -213,15 +213,16 @@ type environment struct {
 
 // environments: GET /api/v1/workspace/{projectId}, which is called deprecated today
 // and is what servers of every age have.
-func (f *folder) environments(ctx context.Context) ([]environment, error) {
+func (s *Server) environments(ctx context.Context) ([]environment, error) {
 	var out struct {
 		Workspace struct {
 			Environments []environment `json:"environments"`
 		} `json:"workspace"`
 	}
-	resp, err := f.api.Do(ctx, vendorhttp.Request{Op: "read the project", Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(f.project)})
+	const op = "read the project"
+	resp, err := s.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(s.project)})
 	if err != nil {
-		return nil, err
+		return nil, s.session.ended(err, op)
 	}
 	err = resp.Decode(&out)
 	return out.Workspace.Environments, err

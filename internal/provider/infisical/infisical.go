@@ -121,10 +121,12 @@ func (s *Server) Store(settings json.RawMessage) (provider.Store, error) {
 	}
 	// A trailing slash as in the SOP is taken and removed by the server; sending
 	// it without keeps both spellings one place (recorded: 10-create.json).
-	f.Path = "/" + strings.Trim(f.Path, "/")
+	f.Path = clean(f.Path)
 	s.keeps.Store(true)
 	return &folder{Server: s, at: f}, nil
 }
+
+func clean(path string) string { return "/" + strings.Trim(path, "/") }
 
 // explain refines answers by the server's error shape {statusCode, message,
 // error}. error is a class name, an operation or a sentence, so it is matched
@@ -177,6 +179,7 @@ func absentWhat(err error) string {
 
 var (
 	_ provider.Stores    = (*Server)(nil)
+	_ provider.Surveys   = (*Server)(nil)
 	_ provider.Store     = (*folder)(nil)
 	_ provider.Foresight = (*folder)(nil)
 	_ provider.Adviser   = (*folder)(nil)

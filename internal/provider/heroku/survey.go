@@ -1,0 +1,122 @@
+package heroku
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+
+	"rekey/internal/provider"
+	"rekey/internal/secret"
+)
+
+// surveyed are the stages whose config vars Heroku hands out: to review apps and
+// to test runs (heroku-and-consumers.md §1, "Pipelines and review apps").
+var surveyed = []string{"review", "test"}
+
+// listed is an app or a pipeline in a list.
+type listed struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Survey lists every app that the token's account may see (heroku.schema.json,
+// app, List), and the stages of every pipeline. Apps of teams are among them only
+// where the account may see them: Heroku does not tell what it leaves out.
+func (p *Platform) Survey(ctx context.Context, living bool) ([]provider.Surveyed, error) {
+	var apps, lines []listed
+	var kept []string
+	calls := []func() error{
+		func() (err error) { apps, err = list[listed](ctx, p, "list apps", "/apps"); return err },
+		func() (err error) { kept, err = p.keeping(ctx); return err },
+	}
+	if !living {
+		calls = append(calls, func() (err error) {
+			lines, err = listAs[listed](ctx, p, "list pipelines", "/pipelines", pipelines)
+			return err
+		})
+	}
+	if err := p.env.Together(calls...); err != nil {
+		return nil, err
+	}
+	var out []provider.Surveyed
+	for _, a := range apps {
+		out = append(out, p.surveyApp(a, slices.Contains(kept, a.ID)))
+	}
+	for _, l := range lines {
+		named := l.Name
+		if slices.ContainsFunc(lines, func(o listed) bool { return o.Name == l.Name && o.ID != l.ID }) {
+			named = l.ID // names are not unique
+		}
+		for _, stage := range surveyed {
+			out = append(out, p.surveyStage(l, named, stage))
+		}
+	}
+	return out, nil
+}
+
+func (p *Platform) surveyApp(a listed, kept bool) provider.Surveyed {
+	settings, _ := json.Marshal(Settings{App: a.Name})
+	o := unread{Platform: p, op: "read config vars of an app", path: "/apps/" + url.PathEscape(a.ID), spot: provider.Spot{
+		Key: p.api.Vendor + ":" + a.Name, Settings: settings, Consumer: true, Kept: kept,
+		Is: means(func(o Settings) bool { return o.App != "" && (o.App == a.Name || o.App == a.ID) }),
+	}}
+	return provider.Surveyed{Key: o.spot.Key, Read: o.readOut}
+}
+
+func (p *Platform) surveyStage(l listed, named, stage string) provider.Surveyed {
+	settings, _ := json.Marshal(Settings{Pipeline: named, Stage: stage})
+	o := unread{Platform: p, op: "read config vars of a stage", path: stagePath(l.ID, stage), header: pipelines, spot: provider.Spot{
+		Key: p.api.Vendor + ":" + named + "/" + stage, Settings: settings, Consumer: true,
+		Is: means(func(o Settings) bool { return o.Stage == stage && (o.Pipeline == l.Name || o.Pipeline == l.ID) }),
+	}}
+	return provider.Surveyed{Key: o.spot.Key, Read: o.readOut}
+}
+
+// unread is a place that was listed and not read yet.
+type unread struct {
+	*Platform
+	op, path string
+	header   map[string]string
+	spot     provider.Spot
+}
+
+// readOut reads all config vars of the place: there is no other way.
+func (o unread) readOut(ctx context.Context) ([]provider.Spot, error) {
+	var vars map[string]secret.Value
+	if err := o.get(ctx, o.op, o.path+"/config-vars", o.header, &vars); err != nil {
+		return nil, err
+	}
+	o.spot.Slots = vars
+	return []provider.Spot{o.spot}, nil
+}
+
+// keeping are the ids of the apps of which rekey.yaml says that they keep what
+// they hold (existing_apps: tell of a registered stage).
+func (p *Platform) keeping(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, s := range p.telling {
+		id, err := s.find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		couplings, err := list[coupling](ctx, p, "list apps of the pipeline", "/pipelines/"+url.PathEscape(id)+"/pipeline-couplings")
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range couplings {
+			if c.Stage == s.settings.Stage {
+				out = append(out, c.App.ID)
+			}
+		}
+	}
+	return out, nil
+}
+
+// means reads settings and compares.
+func means(same func(Settings) bool) func(json.RawMessage) bool {
+	return func(raw json.RawMessage) bool {
+		var s Settings
+		return json.Unmarshal(raw, &s) == nil && same(s)
+	}
+}

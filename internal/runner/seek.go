@@ -1,0 +1,109 @@
+package runner
+
+import (
+	"sort"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// Seeker looks for one credential in what places hold. It has values and gives
+// none away.
+type Seeker struct {
+	spec   sop.Spec
+	keyer  secret.Keyer
+	search secret.Search
+	inUse  string                                   // name of the generation in use
+	past   map[cred.Fingerprint]rotation.Generation // what was ever written of earlier ones
+	live   map[string]bool                          // ids
+}
+
+// seeker prepares to look for what b holds, and for what the journal remembers.
+// What the issuer lists openly is no secret: it names the credential only.
+func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSeen, past []rotation.Generation) *Seeker {
+	k := &Seeker{spec: spec, keyer: r.Keyer, past: map[cred.Fingerprint]rotation.Generation{}, live: map[string]bool{}}
+	open := map[cred.Fingerprint]bool{}
+	for _, h := range issuer.Live {
+		k.live[h.ID] = true
+		if h.ID == issuer.Owner {
+			k.inUse = h.Name
+		}
+		for _, text := range []string{h.ID, h.Public, h.Name} {
+			open[r.Keyer.OfText(text)] = true
+		}
+	}
+	var templates []cred.Template
+	for _, p := range append([]sop.Place{spec.Store}, spec.Consumers...) {
+		for _, s := range p.Slots {
+			templates = append(templates, s.Template)
+		}
+	}
+	k.search = secret.NewSearch(b, func(_ string, v secret.Value) bool { return open[r.Keyer.Of(v)] }, templates)
+	for _, g := range past { // oldest first: of equal values the newest generation counts
+		for _, text := range []string{g.Handle.ID, g.Handle.Public, g.Handle.Name} {
+			open[r.Keyer.OfText(text)] = true
+		}
+		for _, slots := range g.Prints {
+			for _, fp := range slots {
+				k.past[fp] = g
+			}
+		}
+	}
+	for fp := range open {
+		delete(k.past, fp)
+	}
+	return k
+}
+
+// In returns what a place holds of the credential in slots that are not
+// registered; false if nothing.
+func (k *Seeker) In(vendor string, s provider.Spot) (rotation.Copy, bool) {
+	c := rotation.Copy{Key: s.Key, Vendor: vendor, Settings: s.Settings, Consumer: s.Consumer, Kept: s.Kept}
+	known := map[string]bool{}
+	places := append([]sop.Place{k.spec.Store}, k.spec.Consumers...)
+	if k.spec.Rehearse != nil {
+		places = append(places, k.spec.Rehearse.Store)
+	}
+	for _, p := range places {
+		if p.Vendor != vendor || !s.Is(p.Settings) {
+			continue
+		}
+		c.Registered = true
+		for _, slot := range p.Slots {
+			known[slot.Name] = true
+		}
+	}
+	for name, v := range s.Slots {
+		if known[name] {
+			continue
+		}
+		if slot, ok := k.slot(name, v); ok {
+			c.Slots = append(c.Slots, slot)
+		}
+	}
+	sort.Slice(c.Slots, func(i, j int) bool { return c.Slots[i].Slot < c.Slots[j].Slot })
+	return c, len(c.Slots) > 0
+}
+
+func (k *Seeker) slot(name string, v secret.Value) (rotation.CopySlot, bool) {
+	s := rotation.CopySlot{Slot: name, Generation: k.inUse, Live: k.inUse != "", Fingerprint: k.keyer.Of(v)}
+	match, template := k.search.In(v)
+	s.Template = template
+	switch match {
+	case secret.Whole:
+		s.How = rotation.HoldsWhole
+		return s, true
+	case secret.Inside:
+		s.How = rotation.HoldsInside
+		return s, true
+	}
+	if g, ok := k.past[s.Fingerprint]; ok && s.Fingerprint != "" {
+		s.How, s.Generation, s.Live, s.Template = rotation.HoldsFormer, g.Handle.Name, g.Ended.IsZero() && k.live[g.Handle.ID], ""
+		return s, true
+	}
+	s.How = rotation.OnlyNames
+	return s, match == secret.Names
+}
