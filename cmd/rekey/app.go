@@ -60,7 +60,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 	p.BoolVar(&a.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
 	root.AddCommand(
 		a.initCommand(), a.lintCommand(), a.checkCommand(), a.planCommand(), a.runCommand(), a.rehearseCommand(), a.revokeCommand(), a.resumeCommand(),
-		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.logCommand(), a.verifyCommand(), a.explainCommand(),
+		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.logCommand(), a.verifyCommand(), a.sopCommand(), a.explainCommand(),
 		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.versionCommand(),
 	)
 	return root

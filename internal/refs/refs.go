@@ -48,7 +48,7 @@ func (f *Finder) Secret(ctx context.Context, refs sop.Refs) (secret.Value, provi
 		}
 		src := provider.Source{Ref: r, Fallback: i > 0}
 		for _, o := range refs[i+1:] {
-			if f.isSet(o) {
+			if f.IsSet(o) {
 				src.Others = append(src.Others, o)
 			}
 		}
@@ -102,8 +102,9 @@ func (f *Finder) Used() []string {
 	return out
 }
 
-// isSet reports whether a reference could be tried, without running a command.
-func (f *Finder) isSet(r sop.Ref) bool {
+// IsSet reports whether a reference could be tried, without reading a secret or
+// running a command: one that a command or a store answers counts as set.
+func (f *Finder) IsSet(r sop.Ref) bool {
 	scheme, rest := r.Split()
 	switch scheme {
 	case "env":

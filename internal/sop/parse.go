@@ -19,6 +19,7 @@ type Config struct {
 	Vendors  map[string]Vendor // by name
 	Specs    []Spec            // in the file's order
 	Advice   Problems          // worth a look, not wrong
+	Patterns map[string]string // of names that each procedure applies to, as written
 }
 
 // Vendor is how to reach one vendor.
@@ -76,7 +77,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	sch.check("File", d, whole, "")
 
 	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
-		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}}}
+		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}, Patterns: map[string]string{}}}
 	p.vendors()
 	p.procedures()
 	p.credentials()
@@ -162,6 +163,7 @@ func (p *parser) procedures() {
 		if a := get(v, "applies_to"); a != nil {
 			if prefix, suffix, ok := strings.Cut(a.Value, "<SCOPE>"); ok {
 				p.applies = append(p.applies, applies{prefix, suffix, k.Value})
+				p.config.Patterns[k.Value] = a.Value
 			}
 		}
 	})
