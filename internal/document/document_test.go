@@ -50,7 +50,7 @@ credentials:
   CF_ACCESS_SVC_REPLACE: {former: [OLD_NAME]}
   CF_ACCESS_SVC_ROLL: {issuer: {strategy: roll, grace: 3d}}
   CF_ACCESS_SVC_ZONE: {issuer: {strategy: roll, zone: z1, zones: [z2]}}
-  CF_API_TOKEN_USER: &token
+  CF_API_TOKEN_USER:
     issuer: {vendor: cloudflare, kind: user-api-token, name: user-<run>-x}
     store: {vendor: store-2, path: /t, environment: dev, slots: {<name>: "{token}"}}
     consumers: [{vendor: heroku, pipeline: raxx, stage: review, slots: {<name>: "{token}"}}]
