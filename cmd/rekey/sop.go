@@ -70,6 +70,9 @@ func (a *app) sop(ctx context.Context, args []string, f sopFlags) error {
 		return usage("rekey.yaml names no credentials yet\n  next  rekey init")
 	}
 	if len(args) == 0 && f.out == "" && f.check == "" {
+		if f.html || f.stable {
+			return usage("--html and --stable want a name, or --out FOLDER for all of them\n  next  rekey sop %s", specs[0].Name)
+		}
 		return a.listSOPs(config)
 	}
 	w, err := a.writer(ctx, config, f)

@@ -11,8 +11,11 @@ import (
 func Stable(page string) []string {
 	var out []string
 	fence := ""
+	// In HTML every < of the configuration is escaped, and backticks fence nothing.
+	isHTML := strings.HasPrefix(page, "<!doctype html>")
 	for _, line := range strings.Split(strings.ReplaceAll(page, "\r\n", "\n"), "\n") {
 		switch {
+		case isHTML:
 		case fence == "" && strings.HasPrefix(line, "```"):
 			fence = line[:len(line)-len(strings.TrimLeft(line, "`"))]
 		case fence != "" && line == fence:
