@@ -89,6 +89,9 @@ func (a *app) sop(ctx context.Context, args []string, f sopFlags) error {
 	if err != nil {
 		return err
 	}
+	if a.json {
+		return a.printJSON(map[string]string{"credential": specs[0].Name, "page": string(page)})
+	}
 	_, err = a.out.Write(page)
 	return err
 }

@@ -194,7 +194,7 @@ func TestEveryVendorConforms(t *testing.T) {
 				t.Errorf("vendor %s: %s says next to nothing", d.Name, file)
 			}
 		}
-		if d.Doc == "" || d.Title == "" || d.Connection == nil {
+		if d.Doc == "" || d.Title == "" || d.Connection == nil || d.ByHand == nil {
 			t.Errorf("vendor %s: its descriptor is not complete", d.Name)
 		}
 	}

@@ -62,8 +62,8 @@ func consumerByHand(r *byhand.Recipe, q byhand.Question, s Settings) {
 	app := "/apps/" + byhand.Segment(s.App)
 	own := grace
 	if own == "" { // with preboot old web dynos serve on, out of sight [devcenter.heroku.com/articles/preboot]
-		own = "if " + q.Tool + "_api GET " + app + "/features/preboot && jq -e .enabled " + q.Tool + ".json > /dev/null; then sleep " +
-			decimal(prebootGrace) + "; else sleep " + decimal(shutdownGrace) + "; fi"
+		own = "if " + q.Tool + "_api GET " + app + "/features/preboot && jq -e .enabled " + q.Tool + ".json > /dev/null; then\n" +
+			"  sleep " + decimal(prebootGrace) + " # old web dynos serve on, out of sight\nelse\n  sleep " + decimal(shutdownGrace) + "\nfi"
 	}
 	fill := map[string]string{"app": app, "dynos": dynos, "grace_shell": own}
 	r.Steps = byhand.Read(appByHand, q.Filled(fill))
