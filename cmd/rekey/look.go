@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/history"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
@@ -53,12 +55,15 @@ func (a *app) checkCommand() *cobra.Command {
 				return err
 			}
 			defer w.close()
-			r := w.runner(screen.Quiet{})
+			r, began := w.runner(screen.Quiet{}), a.now()
 			seen, problems := r.Observe(c.Context(), w.spec)
 			r.Advise(c.Context(), &seen)
 			var refusals []rotation.Refusal
 			if problems == nil {
 				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
+			}
+			if err := w.noteCheck(c.Context(), began, seen, len(refusals)+len(runner.Problems(problems))); err != nil {
+				return err
 			}
 			if a.json {
 				err = a.printJSON(map[string]any{"credential": w.spec.Name, "ok": problems == nil && len(refusals) == 0, "seen": seen, "refusals": refusals, "problems": runner.Problems(problems), "used": w.finder.Used()})
@@ -74,6 +79,19 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	strategyFlag(c, &strategy)
 	return c
+}
+
+// noteCheck notes in the journal what a check came to, for the written procedure.
+func (w *work) noteCheck(ctx context.Context, began time.Time, seen rotation.Observation, against int) error {
+	now := w.app.now()
+	body, err := json.Marshal(history.Check{OK: against == 0, Against: against, History: seen.Store.History, Took: now.Sub(began)})
+	if err == nil {
+		err = w.book.Add(context.WithoutCancel(ctx), history.Note{At: now.UTC(), Credential: w.spec.Name, Kind: history.Checked, Body: body})
+	}
+	if err != nil {
+		return exit{exitFailed, fmt.Errorf("the journal cannot be written: %w", err)}
+	}
+	return nil
 }
 
 // workOn opens everything for a credential by name.

@@ -69,6 +69,20 @@ func (b Book) Generations(ctx context.Context, credential string) ([]rotation.Ge
 	return rotation.Generations(events), err
 }
 
+// LastPlan returns the newest plan of a credential and when it was made; nil if the
+// journal knows none.
+func (b Book) LastPlan(ctx context.Context, credential string) (*rotation.Plan, time.Time, error) {
+	entries, err := b.J.Of(ctx, credential, string(rotation.KindPlanned))
+	if err != nil || len(entries) == 0 {
+		return nil, time.Time{}, err
+	}
+	events, err := Decode(entries[len(entries)-1:])
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return events[0].Planned, events[0].At, nil
+}
+
 // State returns what a run amounts to.
 func (b Book) State(ctx context.Context, run string) (*rotation.State, error) {
 	events, err := b.Events(ctx, run)

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"rekey/internal/journal"
@@ -11,6 +12,7 @@ import (
 // Kinds of notes: what was seen outside of a run.
 const (
 	Compared   = "compared"   // where issuer, store and consumers disagree
+	Checked    = "checked"    // whether everything that a run needs was there
 	Discovered = "discovered" // who holds it without being a registered consumer
 )
 
@@ -20,6 +22,29 @@ type Note struct {
 	Credential string
 	Kind       string
 	Body       json.RawMessage
+}
+
+// Check is what a check came to: the body of a Checked note.
+type Check struct {
+	OK      bool          `json:"ok"`
+	Against int           `json:"against"`           // refusals and things that could not be seen
+	History string        `json:"history,omitempty"` // of the store: "" if earlier values can be read back
+	Took    time.Duration `json:"took"`              // nanoseconds
+}
+
+// LastCheck returns the newest check of a credential and when it was made; nil if
+// the journal knows none.
+func (b Book) LastCheck(ctx context.Context, credential string) (*Check, time.Time, error) {
+	entries, err := b.J.Of(ctx, credential, Checked)
+	if err != nil || len(entries) == 0 {
+		return nil, time.Time{}, err
+	}
+	last := entries[len(entries)-1]
+	var c Check
+	if err := json.Unmarshal(last.Body, &c); err != nil {
+		return nil, time.Time{}, fmt.Errorf("journal entry %d: %w", last.Seq, err)
+	}
+	return &c, last.At, nil
 }
 
 // Add writes notes, all or none.

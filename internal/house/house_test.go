@@ -26,11 +26,11 @@ const root = "../.."
 // what stands on the same floor only where it is named under neighbours.
 var floors = map[string]int{
 	"internal/cred": 0, "internal/secret": 0,
-	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1,
+	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1, "internal/byhand": 1,
 	"internal/rotation": 2, "internal/provider": 2, "internal/evidence": 2,
 	"internal/provider/*": 3, "internal/refs": 3, "internal/identity": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3, "internal/discover": 3,
 	"internal/report": 4, "internal/provider/all": 4, "internal/notary": 4,
-	"internal/screen": 5, "internal/dossier": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
+	"internal/screen": 5, "internal/document": 5, "internal/dossier": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
 	"internal/stage": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/house": 6,
 	"cmd/rekey": 7,
 }
@@ -105,7 +105,7 @@ func TestImportsGoOnlyDown(t *testing.T) {
 
 // secretFree packages cannot reach a secret, even indirectly: that there is none
 // in a plan, a journal or a report is a fact of the import graph.
-var secretFree = []string{"internal/sop", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen", "internal/drift", "internal/discover", "internal/evidence", "internal/dossier"}
+var secretFree = []string{"internal/sop", "internal/byhand", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen", "internal/drift", "internal/discover", "internal/evidence", "internal/document", "internal/dossier"}
 
 func TestTheSecretFreeHalfCannotReachASecret(t *testing.T) {
 	pkgs := packages(t)
@@ -195,7 +195,7 @@ func TestEveryVendorConforms(t *testing.T) {
 				t.Errorf("vendor %s: %s says next to nothing", d.Name, file)
 			}
 		}
-		if d.Doc == "" || d.Title == "" || d.Connection == nil {
+		if d.Doc == "" || d.Title == "" || d.Connection == nil || d.ByHand == nil {
 			t.Errorf("vendor %s: its descriptor is not complete", d.Name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"rekey/internal/byhand"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
@@ -25,7 +26,10 @@ type Descriptor struct {
 	// joined by +, as "app" or "pipeline+stage". Their values make its key.
 	ConsumerID []string
 	Doc        string // docs page: prerequisites, least privilege, gotchas
-	Open       func(Env, string, json.RawMessage) (Vendor, error)
+	// ByHand tells how one of its roles is done by hand, with bash, curl and jq, for
+	// the written procedure. It reads nothing but the question.
+	ByHand func(byhand.Question) (byhand.Recipe, error)
+	Open   func(Env, string, json.RawMessage) (Vendor, error)
 }
 
 // Sheet is the capability sheet of one kind of credential.

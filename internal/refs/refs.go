@@ -102,7 +102,8 @@ func (f *Finder) Used() []string {
 	return out
 }
 
-// IsSet reports whether a reference could be tried, without running a command.
+// IsSet reports whether a reference could be tried, without reading a secret or
+// running a command: one that a command or a store answers counts as set.
 func (f *Finder) IsSet(r sop.Ref) bool {
 	scheme, rest := r.Split()
 	switch scheme {

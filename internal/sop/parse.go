@@ -20,8 +20,8 @@ type Config struct {
 	Evidence Attested          // how checkpoints are signed and where they are sent
 	Specs    []Spec            // in the file's order
 	Advice   Problems          // worth a look, not wrong
-
-	Identity *Identity // nil: whoever runs Rekey is believed
+	Patterns map[string]string // of names that each procedure applies to, as written
+	Identity *Identity         // nil: whoever runs Rekey is believed
 
 	identityLine int
 	formerLines  map[string]int // where rekey.yaml names each former name
@@ -82,7 +82,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	sch.check("File", d, whole, "")
 
 	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
-		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}}}
+		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}, Patterns: map[string]string{}}}
 	p.vendors()
 	p.identity()
 	p.procedures()
@@ -171,6 +171,7 @@ func (p *parser) procedures() {
 		if a := get(v, "applies_to"); a != nil {
 			if prefix, suffix, ok := strings.Cut(a.Value, "<SCOPE>"); ok {
 				p.applies = append(p.applies, applies{prefix, suffix, k.Value})
+				p.config.Patterns[k.Value] = a.Value
 			}
 		}
 	})

@@ -181,6 +181,9 @@ func InOrder(calls ...func() error) error {
 // Purpose sets what the next run is for.
 func (s *Stage) Purpose(p sop.Purpose) { s.purpose = p }
 
+// Strategy sets by which strategy the next run rotates; "": the sheet decides.
+func (s *Stage) Strategy(strategy string) { s.strategy = strategy }
+
 // Target sets which generation the next run means.
 func (s *Stage) Target(t string) { s.target = t }
 

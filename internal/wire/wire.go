@@ -142,8 +142,9 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	d, _ := all.Find(o.vendors[spec.Vendor].Type)
 	for _, sheet := range d.Issuers {
 		if sheet.Kind == spec.Kind {
-			c.Can.MaxLive, c.Can.LastSeen = sheet.MaxLive, sheet.LastSeen
-			c.Can.Create, c.Can.Roll, c.Can.Disable, c.Can.Admits = sheet.Create, sheet.Roll, sheet.Disable, sheet.Admits
+			calls := c.Can.Calls
+			c.Can = capabilities(sheet)
+			c.Can.Calls = calls
 			if err := proves(sheet, of); err != nil {
 				return err
 			}

@@ -76,8 +76,9 @@ var Descriptor = provider.Descriptor{
 		Admits:   true,
 		Label:    true,
 	}, apiSheet(KindUserToken), apiSheet(KindAccountToken)},
-	Doc:  doc,
-	Open: open,
+	Doc:    doc,
+	ByHand: byHand,
+	Open:   open,
 }
 
 // apiSheet: 50 per user; the limit of an account is not published

@@ -90,6 +90,7 @@ var Descriptor = provider.Descriptor{
 	Consumer:   &Settings{},
 	ConsumerID: []string{"app", "pipeline+stage"},
 	Doc:        doc,
+	ByHand:     byHand,
 	Open:       open,
 }
 

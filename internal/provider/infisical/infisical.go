@@ -68,6 +68,7 @@ var Descriptor = provider.Descriptor{
 	Store:   &Settings{},
 	StoreID: "path",
 	Doc:     doc,
+	ByHand:  byHand,
 	Open:    open,
 }
 

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/sim"
+	"rekey/internal/stage"
+)
+
+// handVendors reach every simulated vendor, and waits that can be watched.
+const handVendors = `rekey: 1
+vendors:
+  cloudflare: {token: env:CF_ACCESS_MGMT, account: [env:CF_ACCOUNT_ID]}
+  infisical: {client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET, project: env:INFISICAL_PROJECT_ID}
+  heroku: {token: env:HEROKU_API_KEY}
+  portal: {vendor: assisted, link: "https://portal.example.com/keys"}
+procedures:
+  any: {timing: {quiet: 60ms, watch: 20ms, poll: 20ms}}
+credentials:
+`
+
+// consoleInPlace is the console's token, with a stage of a pipeline besides its app.
+const consoleInPlace = handVendors + `
+  CF_ACCESS_SVC_CONSOLE:
+    procedure: any
+    scope: console
+    former: [CF_ACCESS_SERVICE_TOKEN_CONSOLE]
+    issuer: {vendor: cloudflare, kind: access-service-token, name: raxx-console-svc-<date>, duration: 8760h, STRATEGY}
+    store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{client_secret}", <name>__CLIENT_ID: "{client_id}"}}
+    consumers:
+      - {vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{client_id}:{client_secret}"}}
+      - {vendor: heroku, pipeline: raxx, stage: review, slots: {<name>: "{client_id}:{client_secret}"}}
+    validate: [{url: "https://console.raxx.app/health"}]
+`
+
+// withReview gives the stage what the app holds.
+func withReview(s *sim.State) {
+	for _, name := range []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"} {
+		s.Heroku.Pipelines[0].Vars["review"][name] = s.Heroku.Apps[0].Releases[0].Vars[name]
+	}
+}
+
+// TestByHandInPlace follows the page of the other strategy: the token stays, its
+// secret becomes another, and the one before is ended early.
+func TestByHandInPlace(t *testing.T) {
+	sampled(t)
+	h := atHand(t, strings.Replace(consoleInPlace, "STRATEGY", "strategy: roll, grace: 3d", 1), "", withReview)
+	before := h.world()
+	h.all()
+	w := h.world()
+	live, broken := stage.Agreement(w, h.spec)
+	if len(broken) > 0 {
+		t.Fatalf("%v\n%s", broken, h.said.String())
+	}
+	old := before.Cloudflare.Tokens[0]
+	if live.ID != old.ID || live.Secret == old.Secret || live.SecretVersion != 2 || live.PrevUntil.After(w.At) {
+		t.Errorf("the token is %+v", live)
+	}
+	if got, want := w.Heroku.Pipelines[0].Vars["review"]["CF_ACCESS_SVC_CONSOLE"], live.ClientID+":"+live.Secret; got != want {
+		t.Error("the stage does not hold the new one")
+	}
+}
+
+// TestByHandInPlaceThereIsAWayBack: everybody has the old secret again, and it
+// lives on for as long as the grace.
+func TestByHandInPlaceThereIsAWayBack(t *testing.T) {
+	sampled(t)
+	h := atHand(t, strings.Replace(consoleInPlace, "STRATEGY", "strategy: roll, grace: 3d", 1), "", withReview)
+	old := h.world().Cloudflare.Tokens[0].Secret
+	if err := h.follow("", h.steps("\n### 7. ")); err != nil {
+		t.Fatalf("%v\n%s", err, h.said.String())
+	}
+	if err := h.follow("", h.again(), h.back()); err != nil {
+		t.Fatalf("%v\n%s", err, h.said.String())
+	}
+	w := h.world()
+	tok := w.Cloudflare.Tokens[0]
+	if tok.PrevSecret != old || tok.PrevUntil.Sub(w.At) < 71*time.Hour {
+		t.Errorf("the old secret does not live on: until %s", tok.PrevUntil)
+	}
+	for _, vars := range []map[string]string{w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars, w.Heroku.Pipelines[0].Vars["review"]} {
+		if vars["CF_ACCESS_SVC_CONSOLE"] != tok.ClientID+":"+old {
+			t.Error("somebody has not got the old one back")
+		}
+	}
+	h.clean(false)
+}
+
+// TestByHandThroughAGroup follows the demo's other page: its token is admitted by a
+// rule group, and it shares the app with the first.
+func TestByHandThroughAGroup(t *testing.T) {
+	sampled(t)
+	h := atHand(t, "", "CF_ACCESS_SVC_VAULT", nil)
+	h.all()
+	if _, broken := stage.Agreement(h.world(), h.spec); len(broken) > 0 {
+		t.Errorf("%v\n%s", broken, h.said.String())
+	}
+}
+
+const apiTokensByHand = handVendors + `
+  CF_API_TOKEN_DNS:
+    procedure: any
+    issuer: {vendor: cloudflare, kind: user-api-token, name: raxx-dns-<date>}
+    store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{token}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{token}"}}]
+  CF_API_TOKEN_CI:
+    procedure: any
+    issuer: {vendor: cloudflare, kind: account-api-token, name: raxx-ci-<date>, strategy: roll}
+    store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{token}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{token}"}}]
+  CF_ACCESS_MGMT:
+    procedure: any
+    issuer: {vendor: cloudflare, kind: user-api-token, name: rekey-management-<date>}
+    store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{token}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{token}"}}]
+`
+
+// TestByHandAPITokens follows the pages of API tokens: one of the user, one of the
+// account that is rolled, and the very one that the hand works with.
+func TestByHandAPITokens(t *testing.T) {
+	for name, prefix := range map[string]string{"CF_API_TOKEN_DNS": "raxx-dns-", "CF_API_TOKEN_CI": "raxx-ci-", "CF_ACCESS_MGMT": "rekey-management"} {
+		t.Run(name, func(t *testing.T) {
+			sampled(t)
+			h := atHand(t, apiTokensByHand, name, nil)
+			was := map[string]string{}
+			for _, x := range h.world().Cloudflare.APITokens {
+				was[x.Name] = x.Value
+			}
+			h.all()
+			w := h.world()
+			var live []*sim.APIToken
+			for _, x := range w.Cloudflare.APITokens {
+				if strings.HasPrefix(x.Name, prefix) {
+					live = append(live, x)
+				} else if was[x.Name] != x.Value {
+					t.Errorf("%s was changed, and it was not meant", x.Name)
+				}
+			}
+			if len(live) != 1 || live[0].Status != "active" || was[live[0].Name] == live[0].Value || len(w.Cloudflare.APITokens) != 3 {
+				t.Fatalf("live: %+v of %d\n%s", live, len(w.Cloudflare.APITokens), h.said.String())
+			}
+			if vars := w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars; vars[name] != live[0].Value {
+				t.Error("the app does not hold the live one")
+			}
+		})
+	}
+}
+
+const authorizationByHand = handVendors + `
+  HEROKU_TOKEN_DEPLOY:
+    procedure: any
+    issuer: {vendor: heroku, kind: oauth-authorization, name: raxx-deploy-<date>, scope: [identity, read-protected], expires_in: 180d}
+    store: {vendor: infisical, path: /MooseQuest/heroku/, environment: prod, slots: {<name>: "{token}", <name>__ID: "{id}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{token}"}}]
+  HEROKU_TOKEN_METRICS:
+    procedure: any
+    issuer: {vendor: heroku, kind: oauth-authorization, name: raxx-metrics-<date>, scope: [identity, read-protected]}
+    store: {vendor: infisical, path: /MooseQuest/heroku/, environment: prod, slots: {<name>: "{token}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{token}"}}]
+`
+
+// TestByHandAuthorizations follows the pages of Heroku authorizations: of one the
+// id is stored, of the other only the token, whose two ends tell.
+func TestByHandAuthorizations(t *testing.T) {
+	for name, prefix := range map[string]string{"HEROKU_TOKEN_DEPLOY": "raxx-deploy-", "HEROKU_TOKEN_METRICS": "raxx-metrics-"} {
+		t.Run(name, func(t *testing.T) {
+			sampled(t)
+			h := atHand(t, authorizationByHand, name, func(s *sim.State) {
+				s.GiveAuthorization("raxx-deploy", []string{"identity", "read-protected"}, "HEROKU_TOKEN_DEPLOY__ID", "HEROKU_TOKEN_DEPLOY")
+				s.GiveAuthorization("raxx-metrics", []string{"identity", "read-protected"}, "", "HEROKU_TOKEN_METRICS")
+			})
+			h.all()
+			w := h.world()
+			var live []*sim.Authorization
+			for _, a := range w.Heroku.Authorizations {
+				if strings.HasPrefix(a.Description, prefix) {
+					live = append(live, a)
+				}
+			}
+			if len(live) != 1 || len(w.Heroku.Revoked) != 1 || !strings.Contains(live[0].Description, "-hand") {
+				t.Fatalf("live: %v, revoked: %v\n%s", live, w.Heroku.Revoked, h.said.String())
+			}
+			if vars := w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars; vars[name] != live[0].Token {
+				t.Error("the app does not hold the live one")
+			}
+		})
+	}
+}
+
+const portalByHand = handVendors + `
+  PORTAL_KEY:
+    procedure: any
+    issuer: {vendor: portal, kind: portal-key, name: console-<date>, create: ["New key, named {name}."], revoke: ["Delete {name}."], headers: {Authorization: "Bearer {value}"}}
+    store: {vendor: infisical, path: /MooseQuest/portal/, environment: prod, slots: {<name>: "{value}"}}
+    validate: [{url: "https://portal.example.com/v1/me"}]
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{value}"}}]
+`
+
+// TestByHandInAPortal follows the page of assisted mode: the person goes to the
+// portal when the page says so, and the value comes from a hidden prompt.
+func TestByHandInAPortal(t *testing.T) {
+	sampled(t)
+	h := atHand(t, portalByHand, "", func(s *sim.State) { s.GivePortalKey("console-2026-08-23", "PORTAL_KEY") })
+	if !strings.Contains(h.page, "**assisted**") || !strings.Contains(h.page, "New key, named {name}.") {
+		t.Error("the page does not say what the person does")
+	}
+	part := func(stdin, from, to string) {
+		t.Helper()
+		var lay []string
+		if from != "\n## Steps\n" {
+			lay = h.again()
+		}
+		if err := h.follow(stdin, lay, blocks(t, h.page, from, to)); err != nil {
+			t.Fatalf("%v\n%s", err, h.said.String())
+		}
+	}
+	part("console-2026-08-23\n", "\n## Steps\n", "\n#### Create the new generation\n")
+	name, err := os.ReadFile(filepath.Join(h.desk(), "new-name"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(h.base+"/portal/keys", "application/json", strings.NewReader(`{"name":"`+string(name)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var made struct{ Value string }
+	if err := json.NewDecoder(resp.Body).Decode(&made); err != nil || made.Value == "" {
+		t.Fatal(err)
+	}
+	part(made.Value+"\n", "\n#### Create the new generation\n", "\n#### Delete the old generation\n")
+	req, err := http.NewRequest(http.MethodDelete, h.base+"/portal/keys/console-2026-08-23", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := http.DefaultClient.Do(req)
+	if err != nil || ended.StatusCode != http.StatusOK {
+		t.Fatal(err, ended.Status)
+	}
+	_ = ended.Body.Close()
+	part("console-2026-08-23\n", "\n#### Delete the old generation\n", "\n## Rollback\n")
+	w := h.world()
+	if vars := w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars; len(w.Portal.Keys) != 1 || vars["PORTAL_KEY"] != made.Value {
+		t.Errorf("%d keys; the app does not hold the live one\n%s", len(w.Portal.Keys), h.said.String())
+	}
+	h.clean(true)
+}
+
+// sampled runs beside the others, and not at all with -short.
+func sampled(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("NOT EVERY KIND OF PAGE IS FOLLOWED (-short)")
+	}
+}
+
+// all follows every step, and looks at what it left behind.
+func (h *hand) all() {
+	h.Helper()
+	if err := h.follow("", h.steps("\n## Rollback\n")); err != nil {
+		h.Fatalf("%v\n%s", err, h.said.String())
+	}
+	h.clean(true)
+}

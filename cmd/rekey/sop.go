@@ -1,0 +1,357 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/byhand"
+	"rekey/internal/document"
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/refs"
+	"rekey/internal/sop"
+	"rekey/internal/wire"
+)
+
+// sopFlags are the flags of rekey sop.
+type sopFlags struct {
+	html, stable bool
+	out, check   string
+}
+
+func (a *app) sopCommand() *cobra.Command {
+	var f sopFlags
+	c := &cobra.Command{
+		Use: "sop [NAME]", Short: "The written procedure of a credential, with everything to do it by hand",
+		Long: `Render the written procedure from the configuration and the journal that rekey
+itself works by: when to run, prerequisites with their present state, every step
+with the commands for doing it by hand, rollback, vendor pages, known gotchas.
+Nothing is asked of a vendor, and no secret is read.
+
+Without NAME it lists what can be rendered, or writes all of it with --out FOLDER.
+
+--check compares a committed copy in what the configuration determines: lines that
+change with time or history are passed over, whether the copy has them or not.
+
+Exit codes: 0, 1 a file cannot be read or written, 2 usage or rekey.yaml,
+6 with --check where the copy says something else.`,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error { return a.sop(c.Context(), args, f) },
+	}
+	c.Flags().BoolVar(&f.html, "html", false, "one self-contained HTML page instead of Markdown")
+	c.Flags().BoolVar(&f.stable, "stable", false, "leave out what changes with time and history: for a committed copy")
+	c.Flags().StringVar(&f.out, "out", "", "write to a file; without NAME: to a folder, a page for each credential")
+	c.Flags().StringVar(&f.check, "check", "", "compare with a copy (a folder without NAME) and change nothing")
+	c.MarkFlagsMutuallyExclusive("out", "check")
+	return c
+}
+
+func (a *app) sop(ctx context.Context, args []string, f sopFlags) error {
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	specs := config.Specs
+	if len(args) == 1 {
+		spec, err := config.Spec(args[0])
+		if err != nil {
+			return exit{exitUsage, err}
+		}
+		specs = []sop.Spec{spec}
+	}
+	if len(specs) == 0 {
+		return usage("rekey.yaml names no credentials yet\n  next  rekey init")
+	}
+	if len(args) == 0 && f.out == "" && f.check == "" {
+		if f.html || f.stable {
+			return usage("--html and --stable want a name, or --out FOLDER for all of them\n  next  rekey sop %s", specs[0].Name)
+		}
+		return a.listSOPs(config)
+	}
+	w, err := a.writer(ctx, config, f)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.check != "":
+		return w.checkAll(specs, len(args) == 0)
+	case f.out != "":
+		return w.writeAll(specs, len(args) == 0)
+	}
+	page, err := w.page(specs[0])
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]string{"credential": specs[0].Name, "page": string(page)})
+	}
+	_, err = a.out.Write(page)
+	return err
+}
+
+// listSOPs says what can be rendered.
+func (a *app) listSOPs(config *sop.Config) error {
+	type line struct {
+		Credential string `json:"credential"`
+		Procedure  string `json:"procedure,omitempty"`
+		Issuer     string `json:"issuer"`
+		Next       string `json:"next"`
+	}
+	var lines []line
+	for _, s := range config.Specs {
+		lines = append(lines, line{s.Name, s.Procedure, s.Issuer.Vendor + " " + s.Issuer.Kind, "rekey sop " + s.Name})
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"procedures": lines})
+	}
+	width := 0
+	for _, l := range lines {
+		width = max(width, len(l.Credential))
+	}
+	s := a.style(a.out)
+	for _, l := range lines {
+		a.print("%-*s  %s\n", width, l.Credential, s.Dim(l.Issuer+"  "+l.Procedure))
+	}
+	a.print("\n  next  rekey sop %s\n  or    rekey sop --out FOLDER   (all of them)\n", lines[0].Credential)
+	return nil
+}
+
+// sopWriter renders pages.
+type sopWriter struct {
+	*app
+	config *sop.Config
+	flags  sopFlags
+	now    *document.Now // nil with --stable
+	last   func(name string, into *document.Now) error
+}
+
+// writer reads what all pages share from the journal, if there is one.
+func (a *app) writer(ctx context.Context, config *sop.Config, f sopFlags) (*sopWriter, error) {
+	w := &sopWriter{app: a, config: config, flags: f}
+	if f.stable || f.check != "" {
+		return w, nil
+	}
+	known, err := a.known(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	w.now = &document.Now{At: a.now().UTC(), Known: known, Refs: a.references(config)}
+	dir := a.journalDir(config)
+	if _, err := os.Stat(dir); err == nil {
+		w.now.Journal = config.Journal
+	}
+	w.last = func(name string, into *document.Now) error {
+		j, err := journal.OpenExisting(dir)
+		if errors.Is(err, journal.ErrNone) {
+			into.Journal = ""
+			return nil
+		}
+		if err != nil {
+			return exit{exitFailed, err}
+		}
+		defer func() { _ = j.Close() }()
+		book := history.Book{J: j}
+		if into.Plan, into.PlanAt, err = book.LastPlan(ctx, name); err != nil {
+			return exit{exitFailed, err}
+		}
+		into.Check, into.CheckAt, err = book.LastCheck(ctx, name)
+		if err != nil {
+			return exit{exitFailed, err}
+		}
+		return nil
+	}
+	return w, nil
+}
+
+// references tells of every reference in the configuration whether it is set
+// here: by name, and never its value.
+func (a *app) references(config *sop.Config) map[string]string {
+	w := &work{app: a, config: config}
+	defer w.close()
+	_, lookup, err := w.surroundings()
+	where := "in this environment"
+	if config.Simulate != "" {
+		where = "in the simulated world"
+	}
+	finder := &refs.Finder{Dir: config.Dir, Env: lookup}
+	return finderStates(config, finder, where, err == nil)
+}
+
+func finderStates(config *sop.Config, f *refs.Finder, where string, reachable bool) map[string]string {
+	out := map[string]string{}
+	for _, spec := range config.Specs {
+		hands, err := wire.ByHand(spec, config.Vendors)
+		if err != nil {
+			continue // told when its page is made
+		}
+		var all []string
+		recipes := []byhand.Recipe{hands.Issuer, hands.Store}
+		for _, r := range hands.Consumers {
+			recipes = append(recipes, r)
+		}
+		for _, r := range recipes {
+			for _, in := range r.Inputs {
+				all = append(all, in.Refs...)
+			}
+		}
+		for _, c := range spec.Verify {
+			for _, rs := range c.Headers {
+				all = append(all, byhand.Texts(rs)...)
+			}
+		}
+		for _, r := range all {
+			if _, known := out[r]; !known {
+				if state := refState(f, sop.Ref(r), where, reachable); state != "" {
+					out[r] = state
+				}
+			}
+		}
+	}
+	return out
+}
+
+func refState(f *refs.Finder, r sop.Ref, where string, reachable bool) string {
+	switch scheme, _ := r.Split(); scheme {
+	case "env", "file":
+		switch {
+		case !reachable:
+			return "not known: the simulated world does not answer"
+		case f.IsSet(r) && scheme == "env":
+			return "is set " + where
+		case f.IsSet(r):
+			return "is there"
+		case scheme == "env":
+			return "is not set " + where
+		}
+		return "is not there"
+	case "cmd":
+		return "is run when it is needed; not tried"
+	case "infisical":
+		return "is read when it is needed; not tried"
+	}
+	return ""
+}
+
+// page renders one page.
+func (w *sopWriter) page(spec sop.Spec) ([]byte, error) {
+	hands, err := wire.ByHand(spec, w.config.Vendors)
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	in := document.Input{Spec: spec, Can: hands.Can, Issuer: hands.Issuer, Store: hands.Store, Consumers: hands.Consumers}
+	for _, s := range w.config.Specs {
+		if s.Name == spec.Name || spec.Procedure != "" && s.Procedure == spec.Procedure {
+			in.Siblings = append(in.Siblings, s)
+		}
+	}
+	in.Pattern = w.config.Patterns[spec.Procedure]
+	if w.now != nil {
+		here := *w.now
+		if err := w.last(spec.Name, &here); err != nil {
+			return nil, err
+		}
+		in.Now = &here
+	}
+	d, err := document.Build(in)
+	if err != nil {
+		return nil, exit{exitUsage, fmt.Errorf("%s: %w", spec.Name, err)}
+	}
+	if w.flags.html {
+		return d.HTML(), nil
+	}
+	return d.Markdown(), nil
+}
+
+func (w *sopWriter) file(base string, spec sop.Spec, many bool) string {
+	path := w.path(base)
+	if !many {
+		return path
+	}
+	ext := ".md"
+	if w.flags.html {
+		ext = ".html"
+	}
+	return filepath.Join(path, spec.Name+ext)
+}
+
+func (w *sopWriter) writeAll(specs []sop.Spec, many bool) error {
+	if many {
+		if err := os.MkdirAll(w.path(w.flags.out), 0o755); err != nil {
+			return exit{exitFailed, fmt.Errorf("make the folder: %w", err)}
+		}
+	}
+	var written []string
+	for _, s := range specs {
+		page, err := w.page(s)
+		if err != nil {
+			return err
+		}
+		file := w.file(w.flags.out, s, many)
+		if err := os.WriteFile(file, page, 0o644); err != nil {
+			return exit{exitFailed, fmt.Errorf("write the page: %w", err)}
+		}
+		written = append(written, file)
+	}
+	if w.json {
+		return w.printJSON(map[string]any{"written": written})
+	}
+	for _, f := range written {
+		w.print("wrote %s\n", f)
+	}
+	return nil
+}
+
+// checkAll compares committed copies in what the configuration determines.
+func (w *sopWriter) checkAll(specs []sop.Spec, many bool) error {
+	type result struct {
+		File string `json:"file"`
+		Same bool   `json:"same"`
+		Diff string `json:"diff,omitempty"`
+	}
+	var results []result
+	differ := 0
+	for _, s := range specs {
+		file := w.file(w.flags.check, s, many)
+		copied, err := os.ReadFile(file)
+		if err != nil {
+			return exit{exitFailed, fmt.Errorf("read the copy: %w\n  next  rekey sop %s --stable --out %s", err, s.Name, file)}
+		}
+		one := *w
+		one.flags.html = w.flags.html || strings.EqualFold(filepath.Ext(file), ".html") || bytes.HasPrefix(copied, []byte("<!doctype"))
+		page, err := one.page(s)
+		if err != nil {
+			return err
+		}
+		d := document.Differ(copied, page)
+		if d != "" {
+			differ++
+		}
+		results = append(results, result{file, d == "", d})
+	}
+	if w.json {
+		if err := w.printJSON(map[string]any{"copies": results, "differ": differ}); err != nil {
+			return err
+		}
+	}
+	s := w.style(w.out)
+	for i, r := range results {
+		switch {
+		case w.json:
+		case r.Same:
+			w.print("%s %s says what runs\n", s.Good("✓"), r.File)
+		default:
+			w.print("%s %s does not say what runs (- the copy, + rekey.yaml)\n\n%s\n  next  rekey sop %s --stable --out %s\n", s.Bad("✗"), r.File, r.Diff, specs[i].Name, r.File)
+		}
+	}
+	if differ > 0 {
+		return exit{exitNeeds, nil}
+	}
+	return nil
+}

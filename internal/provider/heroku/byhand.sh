@@ -1,0 +1,79 @@
+# How config vars of an app, or of a stage of a pipeline, are read, written and
+# followed by hand. Not with `heroku config:set`: it puts the value into argv,
+# prints it, repeats a PATCH up to five times and waits for nothing
+# (heroku-and-consumers.md §3).
+
+#= desk
+@tool@_api() { # METHOD PATH [FILE] [HEADER]: one request, never repeated; the answer is in @tool@.json
+  local status
+  status=$(curl -qsSg --max-time 30 -X "$1" -H @@tool@.header -H "Accept: application/vnd.heroku+json; version=3${VARIANT:-}" -H 'Content-Type: application/json' \
+    ${4:+-H "$4"} ${3:+--data-binary "@$3"} -o @tool@.json -w '%{http_code}' --url "$@TOOL@_API$2") || return 1
+  if [ "${status#2}" != "$status" ]; then return 0; fi
+  printf 'Heroku answered %s to %s %s (%s); the whole answer is in %s/@tool@.json\n' "$status" "$1" "$2" "$(jq -r '.id? // "?"' @tool@.json 2> /dev/null)" "$DESK" >&2
+  return 1
+}
+
+@tool@_read() { # DIR PATH: what the slots hold now; the answer holds every secret of the app, so the others are dropped at once
+  @tool@_api GET "$2/config-vars" || return 1
+  jq --slurpfile names "$1/names.json" '. as $all | $names[0] | map({key: ., value: $all[.]}) | from_entries' @tool@.json > "$1/now.json" || return 1
+  rm -f @tool@.json
+}
+
+@tool@_note() { # DIR PATH: the newest release, before a write: the answer to a write names none
+  @tool@_api GET "$2/releases" '' 'Range: version ..; order=desc,max=1' || return 1
+  jq -e '.[0].status != "pending"' @tool@.json > /dev/null || { echo "a release is still pending" >&2; return 1; }
+  jq -r '.[0].version // 0' @tool@.json > "$1/since"
+}
+
+@tool@_settled() { # DIR PATH DYNOS: the release that the write made has succeeded, and every process runs on it
+  @tool@_api GET "$2/releases" '' 'Range: version ..; order=desc,max=20' || return 1
+  jq -e --rawfile since "$1/since" '[.[] | select(.version > ($since | tonumber))] | (map(select(.description | test("config var"))) | last) // last' \
+    @tool@.json > "$1/release.json" || return 1
+  case $(jq -r .status "$1/release.json") in
+    succeeded) ;;
+    pending) return 1 ;;
+    *) stop "the release did not succeed: the app still runs on the old values" ;;
+  esac
+  @tool@_api GET "$2/dynos" || return 1
+  jq -e --slurpfile on "$1/release.json" '[.[] | select(.release.version >= $on[0].version and .state == "crashed")] | length == 0' @tool@.json > /dev/null ||
+    stop "a dyno has crashed on the new release"
+  jq -e --slurpfile on "$1/release.json" "map($3)"' | all(.[]; .type == "release" or (.release.version >= $on[0].version and (.state == "up" or .state == "idle")))' @tool@.json > /dev/null
+}
+
+#= login
+printf 'Authorization: Bearer %s\n' "$(<@tool@.token)" > @tool@.header
+
+#= read
+@tool@_read @dir@ @app@
+
+#= observe
+#. What it holds, and that it is well: in maintenance mode a check asks the maintenance page, and a crashed dyno proves nothing.
+@tool@_api GET @app@
+jq -e '.maintenance != true' @tool@.json > /dev/null || stop "maintenance mode is on"
+@tool@_note @dir@ @app@
+@tool@_api GET @app@/dynos
+jq -e 'all(.[]; .state != "crashed")' @tool@.json > /dev/null || stop "a dyno has crashed"
+jq -r '"\([.[] | select(.type != "run" and .type != "scheduler")] | length) dynos run; one-off: \([.[] | select(.type == "run" or .type == "scheduler") | .name] | join(", "))"' @tool@.json
+@tool@_read @dir@ @app@
+
+#= propagate
+#. **One** `PATCH` with all names: one release, one restart. Not with `heroku config:set`, which puts the value into argv and prints it.
+@tool@_note @dir@ @app@
+@tool@_api PATCH @app@/config-vars @dir@/new.json
+rm -f @tool@.json
+
+#= settle
+#. 200 is not "propagated": with a release command the old values stay in force until it has succeeded. So the release is followed, then every dyno, then the values are read back; then old processes get the time that they may live on.
+wait_until @settle@ @tool@_settled @dir@ @app@ '@dynos@'
+echo "ok: release v$(jq -r .version @dir@/release.json) succeeded, and every dyno runs on it"
+@grace_shell@
+
+#= return
+@tool@_note @dir@ @app@
+@tool@_api PATCH @app@/config-vars @dir@/was.json
+rm -f @tool@.json
+
+#= resettle
+wait_until @settle@ @tool@_settled @dir@ @app@ '@dynos@'
+echo "ok: release v$(jq -r .version @dir@/release.json) succeeded, and every dyno runs on it"
+@grace_shell@

@@ -1,0 +1,77 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"rekey/internal/byhand"
+	"rekey/internal/provider"
+	"rekey/internal/provider/all"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Hands are the recipes of everybody in a spec, by what they are there.
+type Hands struct {
+	Issuer    byhand.Recipe
+	Store     byhand.Recipe
+	Consumers map[string]byhand.Recipe // by key
+	Can       rotation.Capabilities
+}
+
+// ByHand asks the vendors of a spec how their part is done by hand. Nothing is
+// opened, and no reference is looked up.
+func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
+	h := Hands{Consumers: map[string]byhand.Recipe{}}
+	ask := func(name string, q byhand.Question) (byhand.Recipe, provider.Descriptor, error) {
+		v, known := vendors[name]
+		d, ok := all.Find(v.Type)
+		if !known || !ok || d.ByHand == nil {
+			return byhand.Recipe{}, d, fmt.Errorf("vendor %s: nothing tells how it is done by hand", name)
+		}
+		q.Tool, q.Connection, q.Waits = byhand.Word(name), v.Settings, waits(spec)
+		r, err := d.ByHand(q)
+		if err != nil {
+			err = fmt.Errorf("vendor %s: %w", name, err)
+		}
+		return r, d, err
+	}
+	var d provider.Descriptor
+	var err error
+	if h.Issuer, d, err = ask(spec.Issuer.Vendor, byhand.Question{Role: byhand.Issuer, Kind: spec.Issuer.Kind, Settings: spec.Issuer.Settings}); err != nil {
+		return h, err
+	}
+	for _, sheet := range d.Issuers {
+		if sheet.Kind == spec.Issuer.Kind {
+			h.Can = capabilities(sheet)
+		}
+	}
+	if h.Store, _, err = ask(spec.Store.Vendor, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir}); err != nil {
+		return h, err
+	}
+	for i, c := range spec.Consumers {
+		if h.Consumers[c.Key], _, err = ask(c.Vendor, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)}); err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+func capabilities(s provider.Sheet) rotation.Capabilities {
+	return rotation.Capabilities{MaxLive: s.MaxLive, LastSeen: s.LastSeen, Create: s.Create, Roll: s.Roll, Disable: s.Disable, Admits: s.Admits}
+}
+
+// waits are the spec's, in seconds.
+func waits(spec sop.Spec) map[string]string {
+	b, _ := json.Marshal(spec.Timing)
+	var named map[string]time.Duration
+	_ = json.Unmarshal(b, &named)
+	named["grace"] = spec.Issuer.Grace
+	out := map[string]string{}
+	for k, d := range named {
+		out[k] = strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+	}
+	return out
+}
