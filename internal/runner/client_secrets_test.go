@@ -8,6 +8,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sop"
 	"rekey/internal/stage"
 )
 
@@ -210,7 +211,7 @@ func TestPlanTellsWhatRevokingDoesNotEnd(t *testing.T) {
 	s := stage.NewClientSecrets(1, stage.Knobs)
 	seen, err := s.Look(stage.AppLogin)
 	all := strings.Join(seen.Advice, "\n")
-	if err != nil || !strings.Contains(all, "live on for up to 30 days after their login") || !strings.Contains(all, "logins were made with the one in use") {
+	if err != nil || !strings.Contains(all, "live on for up to 30 days after their login") || !strings.Contains(all, "logins with the one in use so far") {
 		t.Errorf("%s %v", all, err)
 	}
 }
@@ -234,4 +235,30 @@ func TestRandomFaultsOfAClientSecret(t *testing.T) {
 		}
 	})
 	y.done(0.10)
+}
+
+// TestClientSecretIsRehearsedAndRevoked: the other purposes, with every fault at
+// every call.
+func TestClientSecretIsRehearsedAndRevoked(t *testing.T) {
+	y := newTally(t, false)
+	want := map[sop.Purpose]rotation.Ending{sop.ToRehearse: rotation.Rehearsed, sop.ToDelete: rotation.Revoked}
+	workers(func(work chan<- func()) {
+		for purpose, ending := range want {
+			sc := clientSecrets[0]
+			sc.Purpose = purpose
+			clean := sc.Run(1)
+			y.add(clean)
+			if clean.Ending != string(ending) {
+				t.Errorf("%s: %q %v %v", purpose, clean.Ending, clean.Err, clean.Broken)
+			}
+			for call := 1; call <= clean.Calls; call++ {
+				for _, k := range stage.Kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() { y.add(one.Run(1)) }
+				}
+			}
+		}
+	})
+	y.done(0)
 }
