@@ -49,7 +49,7 @@ func (a *asked) revokeToken() {
 
 func (c *ClientSecret) shown(ua string) map[string]any {
 	return map[string]any{
-		"id": c.ID, "createdAt": c.Created, "updatedAt": c.Updated, "description": c.Description, "clientSecretPrefix": c.Value[:4],
+		"id": c.ID, "createdAt": c.Created, "updatedAt": c.Updated, "description": c.Description, "clientSecretPrefix": c.Value[:min(4, len(c.Value))],
 		"clientSecretNumUses": c.Uses, "clientSecretNumUsesLimit": c.Limit, "clientSecretTTL": c.TTL, "identityUAId": ua, "isClientSecretRevoked": c.Revoked,
 	}
 }

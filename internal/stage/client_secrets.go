@@ -30,6 +30,7 @@ procedures:
     issuer: {vendor: infisical, kind: universal-auth-client-secret, name: raxx-<scope>-<date>, identity: env:RAXX_APP_IDENTITY_ID, expires_in: 180d}
     store: {vendor: infisical, path: /MooseQuest/infisical/, environment: prod, slots: {<name>: "{client_secret}"}}
     consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: "{client_secret}"}}]
+    rehearse: {store: {path: /rekey-rehearsal/}}
 credentials:
   INFISICAL_LOGIN_APP: {former: [RAXX_APP_LOGIN]}
   INFISICAL_LOGIN_METRICS:
@@ -100,5 +101,33 @@ func (s *Stage) endingOfClientSecret(w *sim.State, st *rotation.State, bad func(
 	}
 	if others != 3 || stored(w, "UNRELATED") != "not ours" {
 		bad("what is not ours was changed: %d other client secrets", others)
+	}
+}
+
+// purposeOfClientSecret: of a rehearsal nothing is left and nothing real is
+// revoked; an emergency says revoked only when the one that is meant is.
+func (s *Stage) purposeOfClientSecret(w *sim.State, st *rotation.State, bad func(string, ...any)) {
+	journal := s.Log.Text()
+	for _, who := range w.Infisical.Identities {
+		if who.Locks > 0 {
+			bad("promise 1: failed logins locked the identity %s for everybody", who.ClientID)
+		}
+		for _, c := range who.Secrets {
+			if strings.Contains(journal, c.Value) {
+				bad("promise 4: the client secret %s stands in the journal", c.Description)
+			}
+			if st.Closed == nil {
+				continue
+			}
+			meant := st.Plan != nil && c.ID == st.Plan.Old.ID
+			switch made := strings.HasPrefix(c.Description, sop.RehearsalPrefix); {
+			case made && !c.Revoked:
+				bad("promise 3: %s is left of the rehearsal", c.Description)
+			case !made && c.Revoked && (st.Opened.Spec.Purpose == sop.ToRehearse || !meant):
+				bad("%s was revoked, and it was not meant", c.Description)
+			case st.Closed.Ending == rotation.Revoked && meant && !c.Revoked:
+				bad("it says revoked, and it works")
+			}
+		}
 	}
 }

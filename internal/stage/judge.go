@@ -23,6 +23,11 @@ func (s *Stage) Judge(result runner.Result) []string {
 
 	s.World.Look(func(w *sim.State) {
 		if p := st.Opened.Spec.Purpose; p != "" && p != sop.AfterRevoke {
+			if st.Opened.Spec.Issuer.Kind == infisical.KindClientSecret {
+				if s.purposeOfClientSecret(w, st, bad); p != sop.ToRehearse {
+					return
+				}
+			}
 			s.judgePurpose(w, st, bad)
 			return
 		}

@@ -122,6 +122,9 @@ func (c *clientSecrets) Calls() map[string]string {
 func (c *clientSecrets) ask(ctx context.Context, r vendorhttp.Request, out any) (*vendorhttp.Response, error) {
 	resp, err := c.api.Do(ctx, r)
 	if err != nil {
+		if e, ok := asError(err); ok && e.Class == cred.Absent && e.Why == "" {
+			e.Why = "there is no machine identity " + c.identity + " with Universal Auth, or no such client secret of it"
+		}
 		return nil, c.session.ended(err, r.Op)
 	}
 	return resp, resp.Decode(out)

@@ -301,3 +301,27 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestIdentityOutOfReach: one that is not there, and one with more rights, are
+// told apart and in words.
+func TestIdentityOutOfReach(t *testing.T) {
+	for want, c := range map[string]struct {
+		settings string
+		admin    bool
+	}{
+		"there is no machine identity nobody":                                {`{"identity":["nobody"]}`, false},
+		"the identity that is meant has more rights than the one that Rekey": {ofApp, true},
+	} {
+		_, v := open(t, identity, func(s *sim.State) {
+			s.GiveClientSecret("raxx-app", "", "APP_LOGIN").Admin = c.admin
+			s.Env["nobody"] = "nobody"
+		})
+		i := issuer(t, v, c.settings)
+		if _, err := i.List(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not told: %v", want, err)
+		}
+		if _, _, err := i.Create(t.Context(), "x"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not told: %v", want, err)
+		}
+	}
+}

@@ -304,7 +304,7 @@ func (c *clientSecrets) Advise(ctx context.Context, inUse cred.Handle) ([]string
 	}
 	for _, x := range live {
 		if x.ID == inUse.ID {
-			out = append(out, fmt.Sprintf("%d logins were made with the one in use, Rekey's own looks included; the last use that is shown is the last login", x.Uses))
+			out = append(out, fmt.Sprintf("logins with the one in use so far, Rekey's own looks included: %d; the last use that is shown is the last login", x.Uses))
 		}
 	}
 	return out, nil

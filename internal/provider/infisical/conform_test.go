@@ -27,8 +27,8 @@ func harness(world func(*sim.State)) providertest.Harness {
 
 func TestConform(t *testing.T) { providertest.Run(t, harness(nil)) }
 
-// TestConformWithoutV4: the same on a server that has v3 alone.
-func TestConformWithoutV4(t *testing.T) {
+// TestOlderServerConforms: the same on a server that has v3 alone.
+func TestOlderServerConforms(t *testing.T) {
 	h := harness(func(s *sim.State) { s.Infisical.Server = sim.Server2025 })
 	h.Lacks = []string{"store: foresee", "store: advise"}
 	providertest.Run(t, h)

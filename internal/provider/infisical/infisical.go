@@ -151,6 +151,9 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 		return cred.Denied, e.Error, "the access token is malformed or has expired"
 	case status == 403 && e.Error == "PermissionDenied":
 		return cred.Denied, e.Error, "the machine identity may not do this here"
+	case status == 403 && strings.Contains(message, "more privileged"):
+		// Recorded: 04-client-secrets.json.
+		return cred.Denied, "", "the identity that is meant has more rights than the one that Rekey works as"
 	case status == 403 && strings.HasPrefix(e.Error, "Identity is not a member of"):
 		return cred.Denied, "", "the machine identity is no member of the project"
 	case status == 401 && message == "Invalid credentials":
