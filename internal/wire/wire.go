@@ -141,7 +141,7 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	d, _ := all.Find(o.vendors[spec.Vendor].Type)
 	for _, sheet := range d.Issuers {
 		if sheet.Kind == spec.Kind {
-			c.Can.MaxLive, c.Can.LastSeen = sheet.MaxLive, sheet.LastSeen
+			c.Can.MaxLive, c.Can.LastSeen, c.Can.Public = sheet.MaxLive, sheet.LastSeen, sheet.Public
 			c.Can.Create, c.Can.Roll, c.Can.Disable, c.Can.Admits = sheet.Create, sheet.Roll, sheet.Disable, sheet.Admits
 			if err := proves(sheet, of); err != nil {
 				return err
