@@ -80,6 +80,23 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 	return nil
 }
 
+// found adds what discover noted.
+func (a *app) found(ctx context.Context, book history.Book, known *report.Known) error {
+	notes, err := book.Latest(ctx, history.Discovered)
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	known.Discovered = make(map[string]report.Discovered, len(notes))
+	for name, n := range notes {
+		var d report.Discovered
+		if err := json.Unmarshal(n.Body, &d); err != nil {
+			return exit{exitFailed, fmt.Errorf("what the journal notes about others that hold %s cannot be read: %w", name, err)}
+		}
+		known.Discovered[name] = d
+	}
+	return nil
+}
+
 // known reads what the journal tells; there may be none yet.
 func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, error) {
 	var known report.Known
@@ -114,7 +131,7 @@ func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, erro
 		}
 		known.Compared[name] = c
 	}
-	return known, nil
+	return known, a.found(ctx, book, &known)
 }
 
 // live asks each issuer for its list, and each store for its folder.

@@ -179,6 +179,9 @@ func (d *discovery) held(spec sop.Spec, c rotation.Copy, held []rotation.CopySlo
 		f.Kind, risk = StoredCopy, 10
 		f.What = fmt.Sprintf("%s holds it in %s: whoever reads it there goes dark with the next rotation", c.Key, list(held))
 		f.Next = "let its readers read " + spec.Store.Key + ", then take it out"
+		if c.Registered {
+			f.Next = "let its readers read the slots that rekey.yaml names, then take it out"
+		}
 	case c.Kept:
 		risk = 15
 		f.What = fmt.Sprintf("%s holds it in %s, and rekey.yaml says that it keeps it, dead, after the next rotation", c.Key, list(held))

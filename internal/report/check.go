@@ -25,6 +25,9 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	for _, r := range refusals {
 		out = append(out, "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
 	}
+	for _, b := range seen.Blind {
+		out = append(out, "  "+s.Mind("?")+" whether "+b.Key+" holds it could not be seen: "+b.Why)
+	}
 	if len(seen.Advice) > 0 {
 		out = append(out, "", "  "+s.Dim("worth knowing"))
 		for _, a := range seen.Advice {

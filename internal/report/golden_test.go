@@ -138,6 +138,9 @@ func TestStatus(t *testing.T) {
 		"DRIFTED":  {At: now.AddDate(0, 0, -2), Findings: []drift.Finding{{Kind: drift.Changed}}},
 		"REPAIRED": {At: now.AddDate(0, 0, -2), Findings: []drift.Finding{{Kind: drift.Changed}}},
 		"FRESH":    {At: now.AddDate(0, 0, -1)},
+	}, Discovered: map[string]report.Discovered{
+		"FRESH": {At: now.AddDate(0, 0, -2), Findings: []discover.Finding{{Kind: discover.Unregistered}, {Kind: discover.Orphan}, {Kind: discover.Named}, {Kind: discover.NotSeen}}},
+		"SOON":  {At: now.AddDate(0, 0, -2), Findings: []discover.Finding{{Kind: discover.Named}}},
 	}, Live: map[string]report.Live{"LOST": {Problem: "cloudflare lists no live access-service-token to which the stored credential belongs"}}}, now)
 	want := []string{"LOST", "STUCK", "REVOKED", "OPEN", "DRIFTED", "OVERDUE", "NEVER_SEEN", "SOON", "REPAIRED", "FRESH"}
 	for i, r := range rows {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/discover"
 	"rekey/internal/evidence"
 	"rekey/internal/history"
 	"rekey/internal/rotation"
@@ -27,6 +28,7 @@ type Row struct {
 	Open       *history.Summary `json:"open,omitempty"`
 	Validated  *Validated       `json:"validated,omitempty"` // when the procedure was last seen to work
 	Drift      *Drifted         `json:"drift,omitempty"`     // nil: never compared
+	Others     *Others          `json:"others,omitempty"`    // nil: never looked
 	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
 	Next       string           `json:"next"`                // command
 	urgency    int
@@ -37,6 +39,26 @@ type Drifted struct {
 	At       time.Time `json:"at"`
 	Findings int       `json:"findings"` // disagreements
 	Unseen   int       `json:"unseen"`   // what could not be looked at
+}
+
+// Others is what the last rekey discover found about it.
+type Others struct {
+	At     time.Time `json:"at"`
+	Found  int       `json:"found"`  // what nobody registered
+	Unseen int       `json:"unseen"` // what could not be looked at
+}
+
+func others(d Discovered) *Others {
+	o := &Others{At: d.At}
+	for _, f := range d.Findings {
+		switch {
+		case f.Counts():
+			o.Found++
+		case f.Kind == discover.NotSeen:
+			o.Unseen++
+		}
+	}
+	return o
 }
 
 // Live is what the issuer lists now for a credential.
@@ -51,6 +73,8 @@ type Known struct {
 	Compared map[string]Compared // the last one of each credential
 	Live     map[string]Live     // nil: the issuers were not asked
 	Evidence evidence.Standing   // how far the journal is signed and sent
+
+	Discovered map[string]Discovered // the last one of each credential
 }
 
 // soon is how long before it is due a credential is shown as due.
@@ -161,6 +185,9 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 			}
 		}
 		row.Drift = d
+	}
+	if d, ok := known.Discovered[sp.Name]; ok {
+		row.Others = others(d)
 	}
 	if p.agreed.After(driftAt(row.Drift)) {
 		row.Drift = &Drifted{At: p.agreed} // every place was proven to hold the same

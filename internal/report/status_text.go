@@ -47,6 +47,10 @@ func Status(rows []Row, s Style, now time.Time) string {
 		case "lost":
 			lines = append(lines, "", s.Bad("lost")+" "+r.Credential+": "+r.Problem)
 		}
+		if r.Others != nil && r.Others.Found > 0 {
+			lines = append(lines, "", fmt.Sprintf("%s %s: %s not registered, found %s; look with: rekey discover %s",
+				s.Mind("others"), r.Credential, countOf(r.Others.Found, "thing"), Ago(r.Others.At, now), r.Credential))
+		}
 	}
 	return strings.Join(lines, "\n") + "\n"
 }

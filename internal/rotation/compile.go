@@ -11,12 +11,13 @@ import (
 
 // Capabilities decide what a plan can be made of; from the vendors' sheets.
 type Capabilities struct {
-	MaxLive  int    // how many generations may live at once; 0: unknown
-	Create   bool   // a second generation can be made beside the first
-	Roll     string // RollWithGrace, RollAtOnce, or "": the same handle cannot get a new secret
-	Disable  bool   // a generation can be switched off and on again
-	Admits   bool   // rules elsewhere decide which generation gets in
-	LastSeen bool   // the issuer tells when a generation was last used
+	MaxLive  int      // how many generations may live at once; 0: unknown
+	Create   bool     // a second generation can be made beside the first
+	Roll     string   // RollWithGrace, RollAtOnce, or "": the same handle cannot get a new secret
+	Disable  bool     // a generation can be switched off and on again
+	Admits   bool     // rules elsewhere decide which generation gets in
+	LastSeen bool     // the issuer tells when a generation was last used
+	Public   []string // fields of a bundle that are no secret
 	// Calls are the requests by which the vendors change something, in words,
 	// for the reader of a plan: by "create", "delete", kind of place, and the key
 	// of the store and of each consumer.
@@ -98,7 +99,8 @@ func related(live []cred.Handle, spec sop.Spec, old cred.Handle) []cred.Handle {
 	return out
 }
 
-// BearsName reports whether a name looks like one of the credential: it compares with the fixed beginning of the name pattern.
+// BearsName reports whether a name looks like one of the credential, by the fixed
+// beginning of the name pattern.
 func BearsName(spec sop.Spec, name string) bool {
 	fixed, _, _ := strings.Cut(spec.Issuer.Name, "<")
 	return len(fixed) > 3 && strings.HasPrefix(name, fixed)

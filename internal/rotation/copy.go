@@ -104,6 +104,11 @@ func (p *Plan) others(note func(string, ...any)) {
 			note("%s: it is left without, as --despite says", c.Says())
 		}
 	}
+	for _, key := range p.Spec.Despite {
+		if !slices.ContainsFunc(p.Seen.Copies, func(c Copy) bool { return c.Key == key }) {
+			note("--despite %s: nothing of it was found there now", key)
+		}
+	}
 	for _, b := range p.Seen.Blind {
 		note("whether %s holds it could not be seen: %s", b.Key, b.Why)
 	}

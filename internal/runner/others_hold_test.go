@@ -2,9 +2,11 @@ package runner_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"rekey/internal/provider/assisted"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
 	"rekey/internal/stage"
@@ -139,6 +141,30 @@ func TestNamedOnResuming(t *testing.T) {
 	}
 }
 
+// TestLongWatch: a watch in which somebody may well copy the old one is followed by
+// another look, before it is deleted.
+func TestLongWatch(t *testing.T) {
+	s := stage.New(1, stage.Knobs)
+	s.Config = config(t, "    cadence: 90d\n", "    cadence: 90d\n    timing: {watch: 1h}\n")
+	off := false
+	var old sim.Token
+	s.World.Look(func(w *sim.State) { old = *w.Cloudflare.Tokens[0] })
+	s.Before = func(_ int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		if !off && req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/service_tokens/") {
+			off = true
+			s.World.Look(func(w *sim.State) {
+				stage.AddApp(w, stage.Other, map[string]string{console: pair(old)}).Processes = nil
+			})
+		}
+		return send()
+	}
+	st := play(t, s, console)
+	halted(t, st, "survey before it is deleted: nobody else holds the old one", otherKey, "is live, but switched off")
+	if n := count(s, "heroku", "GET /apps/{app}/config-vars"); n == 0 || len(liveToken(t, s, old.Name).ID) == 0 {
+		t.Error("the old one is gone")
+	}
+}
+
 // TestWhatCannotBeSeenIsNotNobody: a token that may not list the account, or not
 // read one app, is told in the plan. One that loses that right during the run stops
 // it before the old one is taken away.
@@ -239,7 +265,7 @@ func TestTheJudgeSeesWhoIsLeftDark(t *testing.T) {
 		list, _ := lastLook(t, strategy) // without the last look there is no list to wait for
 		sc := stage.Scenario{Credential: console, On: stage.NewCopied(list), Strategy: strategy, Damage: drop(rotation.Survey)}
 		v := sc.Run(1)
-		if !strings.Contains(strings.Join(v.Broken, "\n"), otherKey+" is not registered, nobody said --despite, and it went dark") {
+		if !strings.Contains(strings.Join(v.Broken, "\n"), otherKey+" is not registered, nobody said --despite, and it went dark in "+console) {
 			t.Errorf("%s: ended %q, and the judge found only %v (%v)", sc, v.Ending, v.Broken, v.Err)
 		}
 	}
@@ -272,5 +298,21 @@ func TestSurveyIsMadeAgain(t *testing.T) {
 			t.Errorf("%v: died %v, %d lists, want 3: before the run, the one before it died, and one again", at, died, lists)
 		}
 		halted(t, st, otherKey+" holds it in "+console)
+	}
+}
+
+// TestPublicHalfStopsNothing: an app that knows the client id only, of an issuer that
+// lists it or of a portal that does not, has no credential.
+func TestPublicHalfStopsNothing(t *testing.T) {
+	s := stage.New(1, stage.Knobs)
+	s.World.Look(func(w *sim.State) {
+		stage.AddApp(w, stage.Other, map[string]string{"CLIENT": w.Cloudflare.Tokens[0].ClientID}).Processes = nil
+	})
+	st := play(t, s, console)
+	ended(t, st, rotation.Rotated)
+	for _, sheet := range assisted.Descriptor.Issuers {
+		if sheet.Kind == assisted.KindClient && !slices.Contains(sheet.Public, assisted.FieldClientID) {
+			t.Error("the client id of a portal counts as a secret")
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"sort"
 
 	"rekey/internal/cred"
@@ -22,7 +23,8 @@ type Seeker struct {
 }
 
 // seeker prepares to look for what b holds, and for what the journal remembers.
-// What the issuer lists openly is no secret: it names the credential only.
+// What the issuer lists openly, and what its sheet calls public, is no secret: it
+// names the credential only.
 func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSeen, past []rotation.Generation) *Seeker {
 	k := &Seeker{spec: spec, keyer: r.Keyer, past: map[cred.Fingerprint]rotation.Generation{}, live: map[string]bool{}}
 	open := map[cred.Fingerprint]bool{}
@@ -35,20 +37,25 @@ func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSe
 			open[r.Keyer.OfText(text)] = true
 		}
 	}
+	public := func(field string) bool { return slices.Contains(r.Can.Public, field) }
+	named := map[string]bool{} // slots that hold public fields only
 	var templates []cred.Template
 	for _, p := range append([]sop.Place{spec.Store}, spec.Consumers...) {
 		for _, s := range p.Slots {
 			templates = append(templates, s.Template)
+			named[p.Key+"\x00"+s.Name] = !slices.ContainsFunc(s.Template.Fields(), func(f string) bool { return !public(f) })
 		}
 	}
-	k.search = secret.NewSearch(b, func(_ string, v secret.Value) bool { return open[r.Keyer.Of(v)] }, templates)
+	k.search = secret.NewSearch(b, func(field string, v secret.Value) bool { return public(field) || open[r.Keyer.Of(v)] }, templates)
 	for _, g := range past { // oldest first: of equal values the newest generation counts
 		for _, text := range []string{g.Handle.ID, g.Handle.Public, g.Handle.Name} {
 			open[r.Keyer.OfText(text)] = true
 		}
-		for _, slots := range g.Prints {
-			for _, fp := range slots {
-				k.past[fp] = g
+		for place, slots := range g.Prints {
+			for slot, fp := range slots {
+				if !named[place+"\x00"+slot] {
+					k.past[fp] = g
+				}
 			}
 		}
 	}

@@ -199,7 +199,7 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 		o.Why = errors.Join(why...).Error()
 		return o
 	}
-	o.Evidence = []string{fmt.Sprintf("%d of %d places of the account read", len(found.read), len(found.read)+len(found.blind))}
+	o.Evidence = []string{fmt.Sprintf("nobody else in the account holds the old one (%d of %d places read)", len(found.read), len(found.read)+len(found.blind))}
 	for _, c := range found.copies {
 		o.Evidence = append(o.Evidence, "but "+c.Key+", which is left without, as told")
 	}

@@ -102,6 +102,16 @@ func (s *Stage) judgeAPIToken(w *sim.State, st *rotation.State, bad func(string,
 	}
 }
 
+// registered reports whether rekey.yaml names this slot of a consumer.
+func registered(st *rotation.State, key, slot string) bool {
+	for _, c := range st.Opened.Spec.Consumers {
+		if c.Key == key && slices.Contains(c.SlotNames(), slot) {
+			return true
+		}
+	}
+	return false
+}
+
 // alike compares what two tokens may do, without the server's own ids.
 func alike(a, b *sim.APIToken) bool {
 	groups := func(t *sim.APIToken) string {
@@ -123,7 +133,7 @@ func (s *Stage) outages(w *sim.State, st *rotation.State, bad func(string, ...an
 		return
 	}
 	for _, o := range w.Outages {
-		if st.Plan != nil && slices.Contains(st.Despite(), "heroku:"+o.App) {
+		if st.Plan != nil && slices.Contains(st.Despite(), "heroku:"+o.App) && !registered(st, "heroku:"+o.App, o.Var) {
 			continue // a person has named it
 		}
 		bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format(time.TimeOnly), o.Why)

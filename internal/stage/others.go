@@ -62,12 +62,8 @@ func leftDark(w *sim.State, st *rotation.State, bad func(string, ...any)) {
 	}
 	for _, o := range w.Outages {
 		key := "heroku:" + o.App
-		registered := false
-		for _, c := range st.Opened.Spec.Consumers {
-			registered = registered || c.Key == key
-		}
-		if !registered && !slices.Contains(st.Despite(), key) {
-			bad("promise 1: %s is not registered, nobody said --despite, and it went dark at %s: %s", key, o.From.Format(time.TimeOnly), o.Why)
+		if !registered(st, key, o.Var) && !slices.Contains(st.Despite(), key) {
+			bad("promise 1: %s is not registered, nobody said --despite, and it went dark in %s at %s: %s", key, o.Var, o.From.Format(time.TimeOnly), o.Why)
 		}
 	}
 }

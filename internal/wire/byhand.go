@@ -60,7 +60,7 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 }
 
 func capabilities(s provider.Sheet) rotation.Capabilities {
-	return rotation.Capabilities{MaxLive: s.MaxLive, LastSeen: s.LastSeen, Create: s.Create, Roll: s.Roll, Disable: s.Disable, Admits: s.Admits}
+	return rotation.Capabilities{MaxLive: s.MaxLive, Public: s.Public, LastSeen: s.LastSeen, Create: s.Create, Roll: s.Roll, Disable: s.Disable, Admits: s.Admits}
 }
 
 // waits are the spec's, in seconds.

@@ -68,6 +68,7 @@ var Descriptor = provider.Descriptor{
 		Kind:     KindServiceToken,
 		Settings: &TokenSettings{},
 		Fields:   []string{FieldID, FieldSecret},
+		Public:   []string{FieldID},
 		MaxLive:  50, // per account [developers.cloudflare.com/cloudflare-one/account-limits]
 		Create:   true,
 		Roll:     rotation.RollWithGrace,

@@ -83,6 +83,7 @@ var Descriptor = provider.Descriptor{
 		Settings: &AuthorizationSettings{},
 		Fields:   []string{FieldToken},
 		Optional: []string{FieldID},
+		Public:   []string{FieldID},
 		Create:   true,
 		Label:    true,
 		Verifies: true,

@@ -60,6 +60,7 @@ var Descriptor = provider.Descriptor{
 		Settings: &ClientSecretSettings{},
 		Fields:   []string{FieldClientSecret},
 		Optional: []string{FieldClientID, FieldID},
+		Public:   []string{FieldClientID, FieldID},
 		Create:   true,
 		LastSeen: true, // the last login
 		Label:    true,
