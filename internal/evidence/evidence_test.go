@@ -480,6 +480,9 @@ func TestTheTreeIsThatOfTlog(t *testing.T) {
 			t.Errorf("root at %d is %s, want %s (%v)", size, c.Root, want, err)
 		}
 		seqs := []int64{1, int64(size), int64(size+1) / 2}
+		for seq := int64(2); size == 1100 && seq <= 1100; seq++ {
+			seqs = append(seqs, seq) // all of them: more than are proven at once
+		}
 		proofs, err := evidence.Proofs(ctx, j, int64(size), seqs)
 		if err != nil {
 			t.Fatal(err)
@@ -761,6 +764,17 @@ func BenchmarkCheckpoint(b *testing.B) {
 	b.Run("proof", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := evidence.Proofs(ctx, j, cp.Size, []int64{500_000}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("100000-proofs", func(b *testing.B) {
+		seqs := make([]int64, 100_000)
+		for i := range seqs {
+			seqs[i] = int64(400_000 + i)
+		}
+		for b.Loop() {
+			if _, err := evidence.Proofs(ctx, j, cp.Size, seqs); err != nil {
 				b.Fatal(err)
 			}
 		}
