@@ -99,7 +99,7 @@ func EvidenceLine(e evidence.Standing, s Style, now time.Time) string {
 		what = append(what, fmt.Sprintf("%s not signed yet", countEntries(e.Uncovered)))
 	}
 	for _, l := range e.Lagging {
-		what = append(what, fmt.Sprintf("%s has not got %s since %s", l.Sink, countOf(l.Behind, "checkpoint"), Ago(l.Since, now)))
+		what = append(what, fmt.Sprintf("%s has not got %s, the oldest made %s", l.Sink, countOf(l.Behind, "checkpoint"), Ago(l.Since, now)))
 	}
 	if len(what) > 0 {
 		return fmt.Sprintf("\n%s  %s; next  rekey checkpoint\n", s.Mind("evidence"), strings.Join(what, "; "))
