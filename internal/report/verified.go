@@ -119,7 +119,7 @@ func Verified(r *evidence.Report, remarks []string, s Style) string {
 	if r.OK() {
 		out = append(out, fmt.Sprintf("%s %s in one chain; the last is %s", s.Good("✓"), countEntries(r.Entries), r.Last))
 	} else {
-		out = append(out, "", fmt.Sprintf("%s  of %s:", s.Bad("the journal does not verify"), countEntries(r.Entries)))
+		out = append(out, "", s.Bad("the journal does not verify")+"; of its "+countEntries(r.Entries)+":")
 	}
 	out = append(out, proven(r, s)...)
 	for _, m := range remarks {
