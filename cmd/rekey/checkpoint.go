@@ -38,17 +38,22 @@ func (w *work) notary() *notary.Notary {
 
 // attest signs what was written and sends what was not sent yet. It fails nothing:
 // what went wrong is told loudly, and the next command catches up.
-func (w *work) attest(ctx context.Context, asJSON *screen.JSON) {
+func (w *work) attest(ctx context.Context, asJSON *screen.JSON) notary.Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attestTimeout)
 	defer cancel()
 	o := w.notary().Attest(ctx)
-	if asJSON != nil {
+	switch {
+	case asJSON != nil:
 		asJSON.Write(map[string]any{"type": "evidence", "ok": o.OK(), "evidence": o})
-		return
+	case !o.OK() && !w.app.json:
+		w.app.unattested(o)
 	}
-	if !o.OK() && !w.app.json {
-		_, _ = fmt.Fprint(w.app.err, report.Unattested(outcome(o), w.app.style(w.app.err)))
-	}
+	return o
+}
+
+// unattested tells on standard error what is not signed or not sent.
+func (a *app) unattested(o notary.Outcome) {
+	_, _ = fmt.Fprint(a.err, report.Unattested(outcome(o), a.style(a.err)))
 }
 
 // outcome is what a report may know of it.
@@ -101,7 +106,7 @@ func (a *app) checkpoint(ctx context.Context, show bool) error {
 	case show && o.Checkpoint != nil:
 		a.print("%s", o.Checkpoint.Note)
 		if !o.OK() {
-			_, _ = fmt.Fprint(a.err, report.Unattested(outcome(o), a.style(a.err)))
+			a.unattested(o)
 		}
 	default:
 		a.print("%s", report.Checkpoint(outcome(o), keyID(o.Key), a.style(a.out)))
@@ -183,7 +188,7 @@ func (a *app) key(ctx context.Context, fresh bool) error {
 		return err
 	}
 	if !o.OK() {
-		_, _ = fmt.Fprint(a.err, report.Unattested(outcome(o), a.style(a.err)))
+		a.unattested(o)
 	}
 	return nil
 }

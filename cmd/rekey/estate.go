@@ -88,9 +88,9 @@ func (a *app) drift(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	e.attest(ctx, nil)
+	signed := e.attest(ctx, nil)
 	if a.json {
-		err = a.printJSON(map[string]any{"at": a.now().UTC(), "credentials": all, "calls": e.calls})
+		err = a.printJSON(map[string]any{"at": a.now().UTC(), "credentials": all, "calls": e.calls, "evidence": signed})
 	} else {
 		a.print("%s%s", report.Drift(all, a.style(a.out)), e.countedCalls())
 	}

@@ -13,7 +13,6 @@ import (
 
 	"rekey/internal/dossier"
 	"rekey/internal/evidence"
-	"rekey/internal/report"
 	"rekey/internal/sop"
 )
 
@@ -108,8 +107,8 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 		return exit{exitFailed, fmt.Errorf("without a checkpoint there is nothing to prove entries with: %s", o.Problem)}
 	case o.Checkpoint == nil:
 		return exit{exitFailed, errors.New("the journal is empty, so there is nothing to tell; the first run begins it")}
-	case !o.OK() && !a.json:
-		_, _ = fmt.Fprint(a.err, report.Unattested(outcome(o), a.style(a.err)))
+	case !o.OK():
+		a.unattested(o) // with --json as well: standard output is the export
 	}
 	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: from, To: to, Credential: f.credential, Now: a.now(), By: who.String(), Tool: version, File: filepath.Base(config.File), Specs: config.Specs})
 	if err == nil {

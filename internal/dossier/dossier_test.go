@@ -418,6 +418,22 @@ func TestAnExportVerifiesAlone(t *testing.T) {
 	}
 }
 
+// TestTheDocumentSaysTheSame of requirements as the page does.
+func TestTheDocumentSaysTheSame(t *testing.T) {
+	b, err := os.ReadFile("../../docs/evidence.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range dossier.Controls() {
+		if row := fmt.Sprintf("| %s | %s | %s | %s |", c.Requirement, c.Asks, c.Where, c.Not); !strings.Contains(string(b), row) {
+			t.Errorf("docs/evidence.md lacks %s", row)
+		}
+	}
+	if !strings.Contains(string(b), "rekey-evidence-export/v1") || !strings.Contains(dossier.SignedText("o", nil), "rekey-evidence-export/v1\no\n") {
+		t.Error("what is signed is not what the document says")
+	}
+}
+
 // TestForkedExport: another history of the same size had been signed.
 func TestForkedExport(t *testing.T) {
 	y := newYear(t)

@@ -66,12 +66,16 @@ func (r *ridge) root() tlog.Hash {
 
 // reader gives the hashes of a journal's tree: kept ones, and below these such as
 // are made from the entries.
+// What it has read it remembers: a hash of the tree never changes.
 type reader struct {
 	t      *journal.Tree
-	blocks map[int64][]tlog.Hash // leaf hashes of blocks, as far as they were needed
+	blocks map[int64][][]tlog.Hash // trees of blocks, level by level, as far as they were needed
+	above  map[[2]int64]tlog.Hash  // kept hashes, by level and number
 }
 
-func newReader(t *journal.Tree) *reader { return &reader{t, map[int64][]tlog.Hash{}} }
+func newReader(t *journal.Tree) *reader {
+	return &reader{t, map[int64][][]tlog.Hash{}, map[[2]int64]tlog.Hash{}}
+}
 
 // ReadHashes implements tlog.HashReader.
 func (r *reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
@@ -92,6 +96,9 @@ func (r *reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 }
 
 func (r *reader) kept(level int, n int64) (tlog.Hash, error) {
+	if h, ok := r.above[[2]int64{int64(level), n}]; ok {
+		return h, nil
+	}
 	s, err := r.t.Hash(level, n)
 	if err != nil {
 		return tlog.Hash{}, err
@@ -101,39 +108,53 @@ func (r *reader) kept(level int, n int64) (tlog.Hash, error) {
 		from, to := span(level, n)
 		return h, &Unsound{From: from, To: to, Why: "the tree's hash over these entries is missing or damaged"}
 	}
+	r.above[[2]int64{int64(level), n}] = h
 	return h, nil
 }
 
 // below makes a hash from the entries of its block.
 func (r *reader) below(level int, n int64) (tlog.Hash, error) {
-	block := n << level / blockSize
-	leaves, ok := r.blocks[block]
+	block := n << level >> blockLevel
+	tree, ok := r.blocks[block]
 	if !ok {
-		entries, err := r.t.Entries(block*blockSize+1, (block+1)*blockSize)
-		if err != nil {
+		var err error
+		if tree, err = r.block(block); err != nil {
 			return tlog.Hash{}, err
-		}
-		for i, e := range entries {
-			if e.Seq != block*blockSize+int64(i)+1 {
-				return tlog.Hash{}, &journal.Broken{Seq: block*blockSize + int64(i) + 1, Why: "it is missing"}
-			}
-			leaves = append(leaves, LeafHash(e))
 		}
 		if len(r.blocks) > 64 {
 			clear(r.blocks)
 		}
-		r.blocks[block] = leaves
+		r.blocks[block] = tree
 	}
-	first := n<<level - block*blockSize
-	end := first + 1<<level
-	if end > int64(len(leaves)) {
-		return tlog.Hash{}, &journal.Broken{Seq: block*blockSize + int64(len(leaves)) + 1, Why: "it is missing"}
+	at := n - block<<(blockLevel-level)
+	if level >= len(tree) || at >= int64(len(tree[level])) {
+		return tlog.Hash{}, &journal.Broken{Seq: block<<blockLevel + int64(len(tree[0])) + 1, Why: "it is missing"}
 	}
-	var g ridge
-	for _, h := range leaves[first:end] {
-		g.add(h, nil)
+	return tree[level][at], nil
+}
+
+// block makes the whole subtrees of a block from its entries.
+func (r *reader) block(block int64) ([][]tlog.Hash, error) {
+	first := block<<blockLevel + 1
+	entries, err := r.t.Entries(first, first+blockSize-1)
+	if err != nil {
+		return nil, err
 	}
-	return g.root(), nil
+	tree := [][]tlog.Hash{{}}
+	for i, e := range entries {
+		if e.Seq != first+int64(i) {
+			return nil, &journal.Broken{Seq: first + int64(i), Why: "it is missing"}
+		}
+		tree[0] = append(tree[0], LeafHash(e))
+	}
+	for level := 0; len(tree[level]) > 1; level++ {
+		var up []tlog.Hash
+		for k := 0; k+1 < len(tree[level]); k += 2 {
+			up = append(up, tlog.NodeHash(tree[level][k], tree[level][k+1]))
+		}
+		tree = append(tree, up)
+	}
+	return tree, nil
 }
 
 // span is which entries a subtree covers.

@@ -62,7 +62,7 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	}
 	out = append(out, indent(table(rows, 2), "  ")...)
 	out = append(out, "", "  "+s.Bold("Proof"))
-	for _, e := range Proofs(st) {
+	for _, e := range proofs(st) {
 		out = append(out, "  "+s.Good("✓")+" "+e)
 	}
 	if p.Spec.Cadence > 0 {
@@ -72,8 +72,8 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-// Proofs collects what was seen, in the order of the plan.
-func Proofs(st *rotation.State) []string {
+// proofs collects what was seen, in the order of the plan.
+func proofs(st *rotation.State) []string {
 	var out []string
 	for _, step := range st.Plan.Steps {
 		p := st.Steps[step.ID]

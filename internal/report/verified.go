@@ -99,7 +99,7 @@ func EvidenceLine(e evidence.Standing, s Style, now time.Time) string {
 		what = append(what, fmt.Sprintf("%s not signed yet", countEntries(e.Uncovered)))
 	}
 	for _, l := range e.Lagging {
-		what = append(what, fmt.Sprintf("%s has not got %s since %s", l.Sink, countOf(l.Behind, "checkpoint"), Ago(l.Since, now)))
+		what = append(what, fmt.Sprintf("%s has not got %s, the oldest made %s", l.Sink, countOf(l.Behind, "checkpoint"), Ago(l.Since, now)))
 	}
 	if len(what) > 0 {
 		return fmt.Sprintf("\n%s  %s; next  rekey checkpoint\n", s.Mind("evidence"), strings.Join(what, "; "))
@@ -119,7 +119,7 @@ func Verified(r *evidence.Report, remarks []string, s Style) string {
 	if r.OK() {
 		out = append(out, fmt.Sprintf("%s %s in one chain; the last is %s", s.Good("✓"), countEntries(r.Entries), r.Last))
 	} else {
-		out = append(out, "", fmt.Sprintf("%s  of %s:", s.Bad("the journal does not verify"), countEntries(r.Entries)))
+		out = append(out, "", s.Bad("the journal does not verify")+"; of its "+countEntries(r.Entries)+":")
 	}
 	out = append(out, proven(r, s)...)
 	for _, m := range remarks {
