@@ -1,0 +1,3 @@
+module rekey/clients
+
+go 1.26.0

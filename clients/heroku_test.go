@@ -1,0 +1,251 @@
+package clients
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const app = "raxx-console-prod"
+
+// heroku is the real CLI, with a home of its own and no way off this machine.
+type heroku struct {
+	node, script, home, guard string
+	env                       []string
+}
+
+// herokuCLI finds the installed CLI and gives it the environment that the world
+// tells (GET /_env/heroku), and guard.cjs, which refuses every other address:
+// with a HEROKU_HOST that it does not like, the CLI goes to api.heroku.com.
+func herokuCLI(t *testing.T, w *world) *heroku {
+	t.Helper()
+	const install = "sh clients/heroku/install.sh   (Node.js 20 or later)"
+	node, err := exec.LookPath("node")
+	if err != nil {
+		lacks(t, "Node.js", install)
+	}
+	out, err := exec.Command("sh", "heroku/install.sh", "where").Output()
+	script := strings.TrimSpace(string(out))
+	if err != nil {
+		t.Fatalf("heroku/install.sh where: %v", err)
+	}
+	if _, err := os.Stat(script); err != nil {
+		lacks(t, "the Heroku CLI 11.10.0", install)
+	}
+	wall, err := filepath.Abs("heroku/guard.cjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &heroku{node: node, script: script, home: t.TempDir()}
+	h.guard = filepath.Join(h.home, "guard.log")
+	h.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + h.home, "NO_COLOR=1", "REKEY_GUARD=" + h.guard, "NODE_OPTIONS=--require " + wall,
+		"XDG_DATA_HOME=" + h.home, "XDG_CACHE_HOME=" + h.home, "XDG_CONFIG_HOME=" + h.home,
+	}
+	if w != nil {
+		for _, name := range slices.Sorted(maps.Keys(w.Clients["heroku"])) {
+			h.env = append(h.env, name+"="+w.Clients["heroku"][name])
+		}
+	}
+	return h
+}
+
+// run runs one command. Nothing may have tried to leave this machine.
+func (h *heroku) run(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	code, out := run(t, 2*time.Minute, h.env, h.node, append([]string{h.script}, args...)...)
+	if b, err := os.ReadFile(h.guard); err == nil {
+		t.Fatalf("heroku %s wanted to reach\n%s", strings.Join(args, " "), b)
+	}
+	return code, out
+}
+
+// does runs a command that must succeed, saying this.
+func (h *heroku) does(t *testing.T, args []string, parts ...string) string {
+	t.Helper()
+	code, out := h.run(t, args...)
+	wants(t, "heroku "+strings.Join(args, " "), code, 0, out, parts...)
+	return out
+}
+
+func words(s string) []string { return strings.Fields(s) }
+
+// TestHerokuWall: the wall stands, and it is needed. 192.0.2.0/24 is nobody's (RFC 5737).
+func TestHerokuWall(t *testing.T) {
+	t.Parallel()
+	h := herokuCLI(t, nil)
+	for _, js := range []string{
+		`require("net").connect(443, "192.0.2.1").on("error", e => console.log(e.code))`,
+		`require("https").get("https://192.0.2.1/").on("error", e => console.log(e.code))`,
+		`fetch("https://192.0.2.1/").catch(e => console.log(e.cause.code))`,
+		`require("dns").lookup("nobody.invalid", e => console.log(e.code))`,
+	} {
+		code, out := run(t, time.Minute, h.env, h.node, "-e", js)
+		wants(t, js, code, 0, out, "ECONNREFUSED")
+		b, err := os.ReadFile(h.guard)
+		if err != nil || len(b) == 0 {
+			t.Fatalf("nothing was refused by guard.cjs: %v", err)
+		}
+		if err := os.Remove(h.guard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.env = append(h.env, "HEROKU_HOST=http://192.0.2.1:80", "HEROKU_API_KEY=nobody", "DISABLE_TELEMETRY=true", "HEROKU_SKIP_NEW_VERSION_CHECK=1", "HEROKU_DISABLE_AUTOUPDATE=1")
+	if code, out := run(t, time.Minute, h.env, h.node, h.script, "config:get", "A", "-a", app); code == 0 {
+		t.Errorf("it found an app somewhere:\n%s", out)
+	}
+	if b, _ := os.ReadFile(h.guard); !strings.Contains(string(b), "api.heroku.com") {
+		t.Errorf("with a HEROKU_HOST that it does not like, the CLI wanted to reach %q; the warning in internal/sim/clients.go is about api.heroku.com", b)
+	}
+}
+
+func TestHerokuConfigAndReleases(t *testing.T) {
+	t.Parallel()
+	w := serve(t)
+	h := herokuCLI(t, w)
+	h.does(t, words("config:set A=1 B=id:with=signs -a "+app), "done, v42", "A: 1", "B: id:with=signs")
+	releases := w.look(t).Heroku.Apps[0].Releases
+	if last := releases[len(releases)-1]; len(releases) != 2 || last.Vars["B"] != "id:with=signs" || last.Vars["WEB_CONCURRENCY"] != "2" {
+		t.Errorf("two names in one command: %d releases, the last with %d vars", len(releases), len(last.Vars))
+	}
+	if out := h.does(t, words("config:get B -a "+app)); !strings.Contains(out, "id:with=signs\n") {
+		t.Errorf("config:get B: %s", out)
+	}
+	h.does(t, words("config:get MISSING -j -a "+app), `"value": null`)
+
+	var listed []struct {
+		Version int
+		Status  string
+		Current bool
+	}
+	_, out := h.run(t, words("releases --json -a "+app)...)
+	if err := json.Unmarshal([]byte(out[strings.Index(out, "["):]), &listed); err != nil {
+		t.Fatalf("releases --json: %v\n%s", err, out)
+	}
+	if len(listed) != 2 || listed[0].Version != 42 || !listed[0].Current || listed[0].Status != "succeeded" {
+		t.Errorf("releases: %+v", listed)
+	}
+	h.does(t, words("releases -a "+app), "Current: v42", "Set A, B config vars")
+	h.does(t, words("ps -a "+app), "web.1: up", "web.2: up", "worker.1: up")
+	h.does(t, words("ps:wait -a "+app))
+	h.does(t, words("releases:rollback v41 -a "+app), "done, v43", "Rollback affects code and config vars")
+	h.does(t, words("config:get A -j -a "+app), `"value": null`)
+	code, out := h.run(t, words("releases:rollback v99 -a "+app)...)
+	wants(t, "rollback to a release that is not there", code, 2, out, "not_found")
+
+	// A release command that is still running: done all the same, with the vendor's
+	// warning, and the value is not there yet (heroku-and-consumers.md §0.2, §3).
+	w.turn(t, `{"world":{"release":"pending"}}`)
+	h.does(t, words("config:set C=3 -a "+app), "done, v44", "not be available until the command succeeds")
+	h.does(t, words("config:get C -j -a "+app), `"value": null`)
+	h.does(t, words("releases -a "+app), "release command executing")
+}
+
+func TestHerokuAuthorizations(t *testing.T) {
+	t.Parallel()
+	w := serve(t)
+	h := herokuCLI(t, w)
+	var made struct {
+		ID          string
+		Scope       []string
+		AccessToken struct{ Token string } `json:"access_token"`
+	}
+	out := h.does(t, words("authorizations:create -d deploy -s read-protected,write-protected -j"))
+	if err := json.Unmarshal([]byte(out[strings.Index(out, "{\n"):]), &made); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if len(made.Scope) != 2 || !strings.HasPrefix(made.AccessToken.Token, "HRKU-") {
+		t.Fatalf("made: %+v", made)
+	}
+	if out := h.does(t, words("authorizations -j"), made.ID); strings.Contains(out, made.AccessToken.Token) {
+		t.Error("the list shows a whole token")
+	}
+	theirs := *h
+	theirs.env = append(slices.Clone(h.env), "HEROKU_API_KEY="+made.AccessToken.Token)
+	theirs.does(t, words("config:get WEB_CONCURRENCY -a "+app), "2")
+	h.does(t, []string{"authorizations:revoke", made.ID}, "revoked authorization from deploy")
+	code, out := theirs.run(t, words("config:get WEB_CONCURRENCY -a "+app)...)
+	wants(t, "with a revoked token", code, 1, out, "The token provided to HEROKU_API_KEY is invalid")
+}
+
+// TestHerokuRefusals: what the CLI makes of the vendor's refusals.
+func TestHerokuRefusals(t *testing.T) {
+	t.Parallel()
+	w := serve(t)
+	h := herokuCLI(t, w)
+	set := words("config:set A=1 -a " + app)
+	const at = `{"faults":[{"vendor":"heroku","endpoint":"PATCH",`
+
+	w.turn(t, at+`"status":429}]}`)
+	code, out := h.run(t, set...)
+	wants(t, "429", code, 2, out, "reached the API rate limit", "rate_limit")
+	w.turn(t, at+`"status":403,"id":"two_factor"}]}`)
+	code, out = h.run(t, set...)
+	wants(t, "two_factor", code, 1, out, "Two-factor")
+	w.turn(t, at+`"status":503}]}`)
+	if code, out = h.run(t, set...); code != 2 {
+		t.Errorf("503: exit %d\n%s", code, out)
+	}
+	code, out = h.run(t, words("config:get A -a nobody-has-this")...)
+	wants(t, "an app that is not there", code, 2, out, "Couldn't find that app")
+	if n := len(w.look(t).Heroku.Apps[0].Releases); n != 1 {
+		t.Errorf("%d releases after refusals only", n)
+	}
+
+	// An answer that is lost is asked for again: two releases and two restarts for
+	// one command, which says v43 and exit 0 (heroku-and-consumers.md §3).
+	w.turn(t, at+`"cut":true,"applied":true}]}`)
+	h.does(t, set, "done, v43")
+	if n := len(w.look(t).Heroku.Apps[0].Releases); n != 3 {
+		t.Errorf("%d releases after one command whose first answer was lost", n)
+	}
+}
+
+// TestRekeySeesTheHerokuCLI: what a person does with the CLI is found by rekey, and
+// what rekey does is seen by the CLI.
+func TestRekeySeesTheHerokuCLI(t *testing.T) {
+	t.Parallel()
+	w := serve(t)
+	h, dir := herokuCLI(t, w), w.folder(t)
+	const name, former = "CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"
+	code, out := rekey(t, dir, "drift")
+	wants(t, "before anything", code, 0, out, "agree")
+
+	before := strings.TrimSpace(h.does(t, words("config:get "+name+" -a "+app)))
+	before = before[strings.LastIndex(before, "\n")+1:]
+	h.does(t, []string{"config:set", name + "=by-hand", "-a", app}, "done, v42")
+	code, out = rekey(t, dir, "drift", name, "--json")
+	wants(t, "one of the names set by hand, as the written procedure's first command", code, 6, out, `"names-differ"`)
+	h.does(t, []string{"config:set", former + "=by-hand", "-a", app}, "done, v43")
+	code, out = rekey(t, dir, "drift", name, "--json")
+	wants(t, "both names set by hand", code, 6, out, `"consumer-changed"`)
+	if strings.Contains(out, "by-hand") {
+		t.Errorf("rekey drift shows a value:\n%s", out)
+	}
+	h.does(t, []string{"config:set", name + "=" + before, former + "=" + before, "-a", app}, "done, v44")
+	code, out = rekey(t, dir, "drift", name)
+	wants(t, "set back by hand", code, 0, out, "agree")
+
+	code, out = rekey(t, dir, "run", name, "--confirm", name)
+	wants(t, "a rotation", code, 0, out, "rotated", "release v45")
+	h.does(t, words("releases -a "+app), "Current: v45", "Set CF_ACCESS_SERVICE_TOKEN_CONSOLE, "+name+" config vars")
+	if after := h.does(t, words("config:get "+name+" -a "+app)); strings.Contains(after, before) {
+		t.Error("the CLI still reads the old value")
+	}
+
+	h.does(t, words("releases:rollback v44 -a "+app), "done, v46")
+	code, out = rekey(t, dir, "drift", name)
+	wants(t, "a rollback that revived a dead value", code, 6, out, "v44", "v46", "rekey repair "+name)
+	if n := len(w.look(t).Outages); n == 0 {
+		t.Error("the world knows of no outage: was the value dead at all?")
+	}
+	code, out = rekey(t, dir, "repair", name, "--confirm", name)
+	wants(t, "the repair", code, 0, out, "repaired")
+	h.does(t, words("releases -a "+app), "Current: v47")
+}
