@@ -112,7 +112,7 @@ var failures = map[string]func(http.ResponseWriter, int){
 		if name == "" {
 			name = "InternalServerError"
 		}
-		infisicalFailure(rw, status, name, "Something went wrong")
+		infisicalFailure(rw, status, name, "Something went wrong", false)
 	},
 	"heroku": func(rw http.ResponseWriter, status int) {
 		id := map[int]string{

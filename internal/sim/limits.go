@@ -21,7 +21,6 @@ var limits = map[string]struct {
 }{
 	"cloudflare": {1200, 5 * time.Minute}, // per token [fundamentals/api/reference/limits]
 	"heroku":     {4500, time.Hour},       // pool of the account, 75 a minute come back [platform-api rate limits]
-	"infisical":  {200, time.Minute},      // reads of the free cloud plan, by address [api-reference/overview/rate-limits]
 }
 
 // limited counts a call and answers 429 where the limit is reached.
@@ -53,10 +52,6 @@ func (s *State) limited(rw http.ResponseWriter, vendor string) bool {
 		header.Set("Ratelimit-Policy", `"default";q=1200;w=300`)
 	case "heroku":
 		header.Set("RateLimit-Remaining", strconv.Itoa(int(b.Left)))
-	case "infisical":
-		header.Set("X-Ratelimit-Limit", "200")
-		header.Set("X-Ratelimit-Remaining", strconv.Itoa(int(b.Left)))
-		header.Set("X-Ratelimit-Reset", "60")
 	}
 	if !over {
 		return false
@@ -66,4 +61,42 @@ func (s *State) limited(rw http.ResponseWriter, vendor string) bool {
 	}
 	failures[vendor](rw, http.StatusTooManyRequests)
 	return true
+}
+
+// infisicalLimits are calls a minute by kind of route. The recorded server limits
+// itself in production mode (30-rate-limit.json); of today's, these are the free
+// cloud plan's [api-reference/overview/rate-limits], one of one's own has none.
+var infisicalLimits = map[bool]map[string]int{
+	true:  {"secret": 40, "read": 60, "write": 200},
+	false: {"secret": 120, "read": 200, "write": 90},
+}
+
+// infisicalLimit counts a call by address, whoever makes it, in buckets apart from
+// each other (recorded: 30-rate-limit.json), and answers 429 where one is empty.
+func (s *State) infisicalLimit(rw http.ResponseWriter, kind string) bool {
+	old := s.Infisical.old()
+	size := infisicalLimits[old][kind]
+	if size == 0 || !old && !s.Knobs.RateLimits {
+		return false
+	}
+	if s.Buckets == nil {
+		s.Buckets = map[string]*Bucket{}
+	}
+	b := s.Buckets["infisical "+kind]
+	if b == nil || s.At.Sub(b.At) >= time.Minute {
+		b = &Bucket{Left: float64(size), At: s.At} // a window of a minute begins
+		s.Buckets["infisical "+kind] = b
+	}
+	over := b.Left < 1 && s.Knobs.RateLimits
+	b.Left = math.Max(0, b.Left-1)
+	header := rw.Header()
+	left := int(math.Ceil((time.Minute - s.At.Sub(b.At)).Seconds()))
+	header.Set("X-Ratelimit-Limit", strconv.Itoa(size))
+	header.Set("X-Ratelimit-Remaining", strconv.Itoa(int(b.Left)))
+	header.Set("X-Ratelimit-Reset", strconv.Itoa(left))
+	if over {
+		header.Set("Retry-After", strconv.Itoa(left))
+		infisicalFailure(rw, http.StatusTooManyRequests, "RateLimitExceeded", "Rate limit exceeded. Please try again in 1 minute", old)
+	}
+	return over
 }

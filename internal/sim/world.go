@@ -92,6 +92,7 @@ func Open(state State, now func() time.Time) *World {
 	if w.state.Visits == nil {
 		w.state.Visits = map[string]int{}
 	}
+	w.state.settle()
 	w.routes()
 	w.publish()
 	return w

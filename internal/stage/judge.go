@@ -230,6 +230,11 @@ func secrets(w *sim.State) map[string]string {
 			out["the key "+k.Name] = k.Value
 		}
 	}
+	for _, who := range w.Infisical.Identities {
+		for _, c := range who.Secrets {
+			out["the client secret "+c.Description+" of "+who.ClientID] = c.Value
+		}
+	}
 	for t := range w.Infisical.Access {
 		out["an access token"] = t
 	}

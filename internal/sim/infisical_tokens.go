@@ -1,0 +1,143 @@
+package sim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// renew: recorded 03-token-renew-revoke.json. A token whose life has reached its
+// maximum is deleted for having asked.
+func (a *asked) renew() {
+	token := a.field("accessToken")
+	x, who, ok := a.admit(token)
+	if !ok {
+		return
+	}
+	i, now := a.server(), a.state.At
+	ttl := who.TTL.std()
+	if ttl == 0 {
+		ttl = i.TTL.std()
+	}
+	if !now.Add(ttl).Before(x.end()) {
+		x.Gone = true
+		i.Access[token] = x
+		a.fail(http.StatusUnauthorized, "UnauthorizedError", "Failed to renew MI access token past its Max TTL expiration")
+		return
+	}
+	x.Until = now.Add(ttl)
+	i.Access[token] = x
+	most := who.MaxTTL.std()
+	if most == 0 {
+		most = ttl
+	}
+	a.answer(map[string]any{"accessToken": token, "expiresIn": int64(ttl / time.Second), "accessTokenMaxTTL": int64(most / time.Second), "tokenType": "Bearer"})
+}
+
+// revokeToken: recorded 03-token-renew-revoke.json.
+func (a *asked) revokeToken() {
+	token := a.field("accessToken")
+	x, _, ok := a.admit(token)
+	if !ok {
+		return
+	}
+	x.Gone = true
+	a.server().Access[token] = x
+	a.answer(map[string]any{"message": "Successfully revoked access token"})
+}
+
+func (c *ClientSecret) shown(ua string) map[string]any {
+	return map[string]any{
+		"id": c.ID, "createdAt": c.Created, "updatedAt": c.Updated, "description": c.Description, "clientSecretPrefix": c.Value[:4],
+		"clientSecretNumUses": c.Uses, "clientSecretNumUsesLimit": c.Limit, "clientSecretTTL": c.TTL, "identityUAId": ua, "isClientSecretRevoked": c.Revoked,
+	}
+}
+
+// of is the identity of the path, where whoever asks may see it. One with more
+// rights is out of reach (recorded: 04-client-secrets.json); the text for one that
+// is not there is from the source.
+func (a *asked) of() *Identity {
+	id := a.req.PathValue("identity")
+	who := a.server().identity(id)
+	switch {
+	case who == nil:
+		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Failed to find identity with ID %s", id))
+		return nil
+	case who.Admin && !a.who.Admin:
+		a.fail(http.StatusForbidden, "ForbiddenError", "Failed to add identity to project with more privileged role")
+		return nil
+	}
+	return who
+}
+
+// listClientSecrets shows those that are not revoked (recorded:
+// 04-client-secrets.json, "list after revoke").
+func (a *asked) listClientSecrets() {
+	who := a.of()
+	if who == nil {
+		return
+	}
+	out := []map[string]any{}
+	for _, c := range who.Secrets {
+		switch {
+		case c.Hidden > 0:
+			c.Hidden--
+		case !c.Revoked:
+			out = append(out, c.shown(who.UA))
+		}
+	}
+	a.answer(map[string]any{"clientSecretData": out})
+}
+
+// createClientSecret: recorded 04-client-secrets.json; 64 hex digits, shown once.
+// Descriptions are not unique.
+func (a *asked) createClientSecret() {
+	who := a.of()
+	if who == nil {
+		return
+	}
+	fields, _ := a.body.(map[string]any)
+	number := func(name string) int64 { n, _ := fields[name].(float64); return int64(n) }
+	c := &ClientSecret{
+		ID: a.state.uuid(), Value: a.state.random(32), Description: a.field("description"), Created: a.state.At, Updated: a.state.At,
+		TTL: number("ttl"), Limit: int(number("numUsesLimit")), Hidden: a.state.Knobs.ListLag,
+	}
+	who.Secrets = append(who.Secrets, c)
+	a.answer(map[string]any{"clientSecret": c.Value, "clientSecretData": c.shown(who.UA)})
+}
+
+// secret is the client secret of the path.
+func (a *asked) secret() (*Identity, *ClientSecret) {
+	who := a.of()
+	if who == nil {
+		return nil, nil
+	}
+	n := slices.IndexFunc(who.Secrets, func(c *ClientSecret) bool { return c.ID == a.req.PathValue("id") })
+	if n >= 0 {
+		return who, who.Secrets[n]
+	}
+	if a.server().old() {
+		a.somethingWentWrong() // recorded: "revoke unknown id"
+	} else {
+		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Client secret with ID '%s' not found", a.req.PathValue("id")))
+	}
+	return nil, nil
+}
+
+func (a *asked) getClientSecret() {
+	if who, c := a.secret(); c != nil {
+		a.answer(map[string]any{"clientSecretData": c.shown(who.UA)})
+	}
+}
+
+// revokeClientSecret ends it for logins, and again and again is no error. The
+// access tokens that came from it live on (recorded: 04-client-secrets.json).
+func (a *asked) revokeClientSecret() {
+	who, c := a.secret()
+	if c == nil {
+		return
+	}
+	c.Revoked, c.Updated = true, a.state.At
+	a.answer(map[string]any{"clientSecretData": c.shown(who.UA)})
+}
