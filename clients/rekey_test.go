@@ -66,20 +66,21 @@ type state struct {
 	Cloudflare struct {
 		Tokens   []struct{ ID, Name string }
 		Policies []map[string]json.RawMessage
-		Groups   []map[string]json.RawMessage
 	}
 	Heroku struct {
 		Apps []struct {
 			Name     string
-			Releases []struct {
-				Version     int
-				Description string
-				Vars        map[string]string
-			}
+			Releases []release
 		}
 	}
 	Calls   map[string]map[string]int
 	Outages []struct{ Process, Var, Why string }
+}
+
+// release is one of Heroku's.
+type release struct {
+	Version int
+	Vars    map[string]string
 }
 
 func serve(t *testing.T) *world {
