@@ -61,6 +61,10 @@ func loopback(flag, address string) error {
 	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return usage("--%s wants a loopback address such as 127.0.0.1:7777: the world gives its credentials to anybody who asks", flag)
 	}
+	if flag == "heroku" && host != "127.0.0.1" {
+		// @heroku-cli/command 13.2.0, lib/vars.js, isValidHerokuHost.
+		return usage("--heroku wants 127.0.0.1 and a port: with another loopback address Heroku's CLI warns, and goes to the real Heroku")
+	}
 	return nil
 }
 
