@@ -57,6 +57,9 @@ func (f *runFlags) overrides() []string {
 			out = append(out, o.word)
 		}
 	}
+	for _, d := range f.despite {
+		out = append(out, "--despite "+d)
+	}
 	return out
 }
 

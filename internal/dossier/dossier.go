@@ -33,7 +33,7 @@ import (
 const Format = "rekey-evidence/v1"
 
 // Statement says what the export is not.
-const Statement = "This is a record with proofs, made by the tool that did the work. It is no auditor's statement: whether a requirement is met is for the auditor to say. Actors are as the operating system named them, unless a line says otherwise."
+const Statement = "This is a record with proofs, made by the tool that did the work. It is no auditor's statement: whether a requirement is met is for the auditor to say. Each line says how its actor is known: proven by a signed token, or self-declared."
 
 // Header is the first line.
 type Header struct {
@@ -106,10 +106,11 @@ type Place struct {
 
 // By is somebody who did something.
 type By struct {
-	Actor string    `json:"actor"`
-	At    time.Time `json:"at"`
-	How   string    `json:"how,omitempty"`  // of a confirmation: typed, --confirm
-	Name  string    `json:"name,omitempty"` // that was typed
+	Actor string        `json:"actor"`
+	By    *rotation.Who `json:"by,omitempty"` // how that is known
+	At    time.Time     `json:"at"`
+	How   string        `json:"how,omitempty"`  // of a confirmation: typed, --confirm
+	Name  string        `json:"name,omitempty"` // that was typed
 }
 
 // Run is one run, whatever became of it.
@@ -117,15 +118,16 @@ type Run struct {
 	Type       string           `json:"type"`
 	Run        string           `json:"run"`
 	Credential string           `json:"credential"`
-	Purpose    string           `json:"purpose"` // rotate, revoke, delete, rehearse, repair, after revoke
+	Purpose    string           `json:"purpose"` // rotate, revoke, delete, rehearse, repair, retire name, after revoke
 	Actor      string           `json:"actor"`
+	By         *rotation.Who    `json:"by,omitempty"` // how that is known
 	Reason     string           `json:"reason,omitempty"`
 	Ticket     string           `json:"ticket,omitempty"`
 	Tool       string           `json:"tool"`
 	Overrides  []string         `json:"overrides,omitempty"`
 	Opened     time.Time        `json:"opened"`
 	Closed     time.Time        `json:"closed,omitzero"`
-	Ending     string           `json:"ending"` // rotated, rolled back, refused, revoked, rehearsed, repaired; stuck, open
+	Ending     string           `json:"ending"` // rotated, rolled back, refused, revoked, rehearsed, repaired, name retired; stuck, open
 	Why        string           `json:"why,omitempty"`
 	Record     *rotation.Record `json:"record,omitempty"` // the audit entry of the written procedure
 	Strategy   string           `json:"strategy,omitempty"`

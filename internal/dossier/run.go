@@ -16,7 +16,7 @@ func runOf(events []rotation.Event, others []*rotation.State) Run {
 	st := rotation.Fold(events)
 	o := st.Opened
 	r := Run{
-		Type: "run", Run: st.Run, Credential: o.Credential, Purpose: string(o.Spec.Purpose), Actor: o.Actor, Reason: o.Reason, Ticket: o.Ticket,
+		Type: "run", Run: st.Run, Credential: o.Credential, Purpose: string(o.Spec.Purpose), Actor: o.Actor, By: o.By, Reason: o.Reason, Ticket: o.Ticket,
 		Tool: o.Tool, Overrides: o.Overrides, Opened: st.OpenedAt.UTC(), Reviewed: o.Expect,
 	}
 	if r.Purpose == "" {
@@ -26,11 +26,11 @@ func runOf(events []rotation.Event, others []*rotation.State) Run {
 	for _, e := range events {
 		switch {
 		case e.Confirmed != nil:
-			r.Confirmed = append(r.Confirmed, By{Actor: e.Confirmed.Actor, At: e.At.UTC(), How: e.Confirmed.How, Name: e.Confirmed.Name})
+			r.Confirmed = append(r.Confirmed, By{Actor: e.Confirmed.Actor, By: e.Confirmed.By, At: e.At.UTC(), How: e.Confirmed.How, Name: e.Confirmed.Name})
 		case e.Resumed != nil:
-			r.Resumed = append(r.Resumed, By{Actor: e.Resumed.Actor, At: e.At.UTC()})
+			r.Resumed = append(r.Resumed, By{Actor: e.Resumed.Actor, By: e.Resumed.By, At: e.At.UTC()})
 		case e.Asked != nil:
-			r.AskedBack = append(r.AskedBack, By{Actor: e.Asked.Actor, At: e.At.UTC()})
+			r.AskedBack = append(r.AskedBack, By{Actor: e.Asked.Actor, By: e.Asked.By, At: e.At.UTC()})
 		}
 	}
 	if p := st.Plan; p != nil {
@@ -202,6 +202,31 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 	}
 	if r.Reason == "" {
 		say("no reason was given")
+	}
+	r.standing(o, say)
+}
+
+// standing tells what the word of those who acted is worth.
+func (r *Run) standing(o *rotation.Opened, say func(string, ...any)) {
+	switch {
+	case r.By == nil:
+		say("how its actor is known was not recorded")
+	case !r.By.Verified:
+		say("who began it is self-declared (%s)", r.By.How)
+	}
+	if role := o.Spec.Role; role != "" && (r.By == nil || !slices.Contains(r.By.Roles, role) && r.By.Without == "") {
+		say("the required role %s was enforced by nothing", role)
+	}
+	without := func(actor string, who *rotation.Who) {
+		if who != nil && who.Without != "" {
+			say("%s went on without the required role %s", actor, who.Without)
+		}
+	}
+	without(r.Actor, r.By)
+	for _, list := range [][]By{r.Resumed, r.AskedBack} {
+		for _, b := range list {
+			without(b.Actor, b.By)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 )
 
 // Text is the dossier for a terminal: what an auditor asks first.
@@ -48,7 +49,7 @@ func Text(d *Dossier, s report.Style) string {
 
 func painted(ending string, s report.Style) string {
 	switch ending {
-	case "rotated", "rehearsed", "repaired":
+	case "rotated", "rehearsed", "repaired", "name retired":
 		return s.Good(ending)
 	case "stuck":
 		return s.Bad(ending)
@@ -56,9 +57,17 @@ func painted(ending string, s report.Style) string {
 	return s.Mind(ending)
 }
 
+// known is an actor, and how he is known where that was recorded.
+func known(actor string, who *rotation.Who) string {
+	if who == nil {
+		return actor
+	}
+	return who.String()
+}
+
 // facts are who, when and why of a run, in pairs.
 func facts(r Run) [][2]string {
-	out := [][2]string{{"who", r.Actor}, {"when", when(r)}}
+	out := [][2]string{{"who", known(r.Actor, r.By)}, {"when", when(r)}}
 	why := r.Reason
 	if r.Ticket != "" {
 		why = strings.TrimPrefix(why+" ("+r.Ticket+")", " ")
@@ -70,13 +79,13 @@ func facts(r Run) [][2]string {
 		out = append(out, [2]string{"to", r.Purpose})
 	}
 	for _, c := range r.Confirmed {
-		out = append(out, [2]string{"confirmed", fmt.Sprintf("by %s at %s, %s %s", c.Actor, clock(c.At), c.How, c.Name)})
+		out = append(out, [2]string{"confirmed", fmt.Sprintf("by %s at %s, %s %s", known(c.Actor, c.By), clock(c.At), c.How, c.Name)})
 	}
 	for _, c := range r.Resumed {
-		out = append(out, [2]string{"resumed", fmt.Sprintf("by %s at %s", c.Actor, clock(c.At))})
+		out = append(out, [2]string{"resumed", fmt.Sprintf("by %s at %s", known(c.Actor, c.By), clock(c.At))})
 	}
 	for _, c := range r.AskedBack {
-		out = append(out, [2]string{"back", fmt.Sprintf("asked for by %s at %s", c.Actor, clock(c.At))})
+		out = append(out, [2]string{"back", fmt.Sprintf("asked for by %s at %s", known(c.Actor, c.By), clock(c.At))})
 	}
 	if r.Old != nil {
 		out = append(out, [2]string{"old", r.Old.Name + "  " + r.Old.ID})
