@@ -77,6 +77,8 @@ func TestCanary(t *testing.T) {
 	do("lint")
 	do("check", console)
 	do("plan", console, "--out", "plan.json")
+	do("sop", console)
+	do("sop", "--html", "--out", "pages")
 	do("run", console, "--confirm", console)
 	for _, fault := range []string{
 		`{"vendor":"cloudflare","endpoint":"POST","half":true}`,
