@@ -309,6 +309,12 @@ func TestByHandThereIsAWayBack(t *testing.T) {
 			if stopped := err != nil; stopped != (c.until == "") || !strings.Contains(h.said.String(), c.says) {
 				t.Fatalf("%v, and it does not say %q:\n%s", err, c.says, h.said.String())
 			}
+			// Whoever pastes these once more by mistake makes no second one, and forgets nothing.
+			for _, title := range []string{"\n#### Observe\n", "\n#### Create the new generation\n"} {
+				if err := h.follow("", h.again(), blocks(t, h.page, title, "\n#### ")[:1]); err == nil {
+					t.Errorf("the block under %q can be run twice", title)
+				}
+			}
 			if err := h.follow("", h.again(), h.back()); err != nil {
 				t.Fatalf("the way back: %v\n%s", err, h.said.String())
 			}

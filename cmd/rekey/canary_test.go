@@ -103,6 +103,8 @@ func TestCanary(t *testing.T) {
 	do("check", console)
 	do("discover")
 	do("plan", console, "--out", "plan.json")
+	do("sop", console)
+	do("sop", "--html", "--out", "pages")
 	do("run", console, "--confirm", console)
 	for _, fault := range []string{
 		`{"vendor":"cloudflare","endpoint":"POST","half":true}`,

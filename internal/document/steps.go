@@ -137,10 +137,13 @@ func (b *builder) observe() {
 	for i, p := range b.places() {
 		first = append(first, "printf '%s' "+byhand.Quote(byhand.JQ(p.SlotNames()))+" > "+b.dirs()[i]+"/names.json")
 	}
+	// Run once more after a failure it keeps the new one's name, by which a creation
+	// whose answer was lost is found; after a creation it would take new values for old.
+	first = append(first, `[ ! -e asked ] || stop "a new one was asked for on this desk: to look anew would forget what was there before"`)
 	for _, f := range b.fields() {
 		first = append(first, ": > was/"+f+"; : > new/"+f+"; : > wrong/"+f)
 	}
-	first = append(first, ": > new-id", b.newName())
+	first = append(first, ": > new-id", "[ -s new-name ] || "+b.newName())
 	sr := b.Store.Steps["observe"]
 	lines := append(first, sr.Shell, "cp store/now.json store/was.json")
 	taken := map[string]bool{}
@@ -281,7 +284,12 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		return byhand.Step{Text: "Both ways: the old one is turned away by the gate itself, and the new one is let in."},
 			[]string{wait + " gate_says denied was " + a, wait + " gate_says accepted new " + a, `echo "ok: the old one is denied, the new one is let in"`}
 	}
-	return issuer, []string{issuer.Shell}
+	lines := []string{issuer.Shell}
+	switch st.Verb {
+	case rotation.Create, rotation.Roll: // once on each desk, whatever became of it
+		lines = []string{`[ ! -e asked ] || stop "it was asked for already: look what became of that first, by the name $(<new-name)"`, "touch asked", issuer.Shell}
+	}
+	return issuer, lines
 }
 
 func (b *builder) probe(url string) int {

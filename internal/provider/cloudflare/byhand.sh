@@ -91,7 +91,7 @@ jq -e --rawfile id old-id 'all(.[]; [.require[]?, .exclude[]?] | any(.service_to
 jq -r '.[] | "named in \(.at | split("/")[-2]) \"\(.name)\""' naming.json
 
 #= create
-#. `POST` once. If no answer comes, do **not** send it again: look for the name in the list, delete what bears it ([Rollback](#rollback)), and take another name. Names are not unique, so the run's label is all that tells two apart.
+#. `POST` once. If no answer comes, do **not** send it again: look for the name in the list, delete what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice. Names are not unique, so the run's label is all that tells two apart.
 jq -n --rawfile name new-name '{name: $name, duration: @duration@}' > create.json
 @tool@_api POST "@access@/service_tokens" create.json
 jq -e '.result | .id and .client_id and .client_secret' @tool@.json > /dev/null || stop "made, but the answer lacks the secret: delete it by its name"
@@ -120,6 +120,7 @@ echo "ok: the old secret works for @grace@ seconds from now"
 for rule in $(jq -r '.[] | select(.decision != "deny") | .at' naming.json); do
   @tool@_edit "$rule" 'if any(.include[]; .service_token.token_id? == $new) then . else .include += [{service_token: {token_id: $new}}] end'
 done
+echo "ok: whoever let the old one in lets the new one in"
 
 #= quiet
 #. Both are valid now, so that everything works proves nothing: the issuer must say that nobody uses the old one any more.
@@ -139,6 +140,7 @@ echo "ok: the old token is off; if anything breaks now, go back"
 for rule in $(jq -r '.[].at' naming.json); do
   @tool@_edit "$rule" '.include |= map(select(.service_token.token_id? != $old))'
 done
+echo "ok: no rule names the old one"
 
 #= delete
 [ -s old-id ] && [ "$(<old-id)" != "$(<new-id)" ] || stop "no old id, or the new one's"
@@ -161,6 +163,7 @@ echo "ok: the old token is on"
 for rule in $(jq -r '.[].at' naming.json); do
   @tool@_edit "$rule" 'if any(.include[]; .service_token.token_id? == $old) then . else .include += [{service_token: {token_id: $old}}] end'
 done
+echo "ok: every rule names the old one"
 
 #= withdraw
 if [ -s new-id ]; then
@@ -168,6 +171,7 @@ if [ -s new-id ]; then
     @tool@_edit "$rule" '.include |= map(select(.service_token.token_id? != $new))'
   done
 fi
+echo "ok: no rule names the new one"
 
 #= discard
 #. By its name, so that one whose answer was lost is found too.

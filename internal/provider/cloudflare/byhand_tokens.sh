@@ -38,7 +38,7 @@ jq -e '.status == "active"' old.json > /dev/null || stop "the token in use is no
 random 20 > wrong/token
 
 #= create
-#. What it may do is copied from the one in use; ids of policies and names of permission groups are the server's own. `POST` once: if no answer comes, look for the name in the list, delete what bears it, and take another name.
+#. What it may do is copied from the one in use; ids of policies and names of permission groups are the server's own. `POST` once: if no answer comes, look for the name in the list, delete what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice.
 jq --rawfile name new-name '{name: $name, policies: (.policies | map(del(.id) | .permission_groups |= map(del(.name))))}
   + (if .condition then {condition} else {} end)
   + (@life@ as $life | if $life > 0 then {expires_on: (now + $life | floor | todate)} else {} end)' old.json > create.json

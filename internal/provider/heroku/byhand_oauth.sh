@@ -32,7 +32,7 @@ jq -r '"in use: \(.description), made \(.created_at)"' old.json
 printf 'HRKU-%s' "$(random 24)" > wrong/token
 
 #= create
-#. `POST` once; the answer is the only one that shows the token. If none comes, look for the description in the list, delete what bears it, and take another name. `regenerate-tokens` is not used: the old token would be dead at once.
+#. `POST` once; the answer is the only one that shows the token. If none comes, look for the description in the list, delete what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice. `regenerate-tokens` is not used: the old token would be dead at once.
 jq -n --rawfile name new-name '{description: $name, scope: @scope@@expires@}' > create.json
 @tool@_api POST /oauth/authorizations create.json
 jq -e '.id and .access_token.token and (.access_token.token | test("\\*{10}") | not)' @tool@.json > /dev/null || stop "made, but the answer lacks the token: delete it by its description"
