@@ -49,9 +49,10 @@ func (a *app) discover(ctx context.Context, only []string) error {
 	if err := e.note(ctx, all); err != nil {
 		return err
 	}
+	signed := e.attest(ctx, nil)
 	findings, all = about(only, findings, all)
 	if a.json {
-		err = a.printJSON(map[string]any{"at": a.now().UTC(), "findings": findings, "credentials": all, "calls": e.calls})
+		err = a.printJSON(map[string]any{"at": a.now().UTC(), "findings": findings, "credentials": all, "calls": e.calls, "evidence": signed})
 	} else {
 		a.print("%s%s", report.Discover(all, findings, a.style(a.out)), e.countedCalls())
 	}

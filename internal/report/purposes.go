@@ -75,6 +75,13 @@ func wentBack(st *rotation.State, s Style) (string, bool) {
 			"  now     the one in use is as it was",
 			"  next    mend what failed, then: rekey rehearse " + st.Opened.Credential,
 		}, "\n") + "\n", true
+	case sop.ToRepair:
+		return strings.Join([]string{
+			fmt.Sprintf("%s  nothing of %s was repaired, and nothing was written", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
+			"  why     " + st.Closed.Why,
+			"  now     every place holds what it held",
+			"  next    rekey drift " + st.Opened.Credential + "   (is another place right? rekey repair " + st.Opened.Credential + " --from KEY)",
+		}, "\n") + "\n", true
 	case sop.ToForget:
 		return strings.Join([]string{
 			fmt.Sprintf("%s  %s has its former name %s again, everywhere", s.Mind("rolled back"), s.Bold(st.Opened.Credential), st.Opened.Spec.Target), "",
