@@ -64,7 +64,9 @@ func (a *app) demo(ctx context.Context, dir string, latency time.Duration) error
 		{"plan CF_ACCESS_SVC_VAULT", "what rotating the other one would do"},
 		{"run CF_ACCESS_SVC_VAULT", "do it; kill it with kill -9 halfway, then:"},
 		{"resume", "it goes on, and no consumer noticed"},
-		{"log", "every run, and with its id everything that was meant and happened"},
+		{"discover", "who holds it without being registered"},
+		{"sop CF_ACCESS_SVC_VAULT", "the same by hand, with bash, curl and jq"},
+		{"log", "every run; with an id everything about it"},
 	} {
 		a.print("  %s  %s\n", fmt.Sprintf("%-*s", len(me)+26, me+" "+line[0]), s.Dim(line[1]))
 	}
