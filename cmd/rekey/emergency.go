@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/discover"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
@@ -44,6 +47,9 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 				return err
 			}
 			spec.Purpose, spec.Target = sop.ToRevoke, generation
+			if spec.Others, err = a.unregistered(c.Context(), config, spec.Name); err != nil {
+				return err
+			}
 			if forGood {
 				spec.Purpose = sop.ToDelete
 			}
@@ -119,4 +125,20 @@ func (a *app) wouldRun(ctx context.Context, config *sop.Config, spec sop.Spec) (
 	}
 	a.print("%s", report.Refusals(spec.Name, refusals, a.style(a.out)))
 	return "", exit{exitFailed, nil}
+}
+
+// unregistered tells, from the last rekey discover, who holds a credential without
+// being registered: an emergency does not wait for another look.
+func (a *app) unregistered(ctx context.Context, config *sop.Config, name string) ([]string, error) {
+	known, err := a.known(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, f := range known.Discovered[name].Findings {
+		if f.Kind == discover.Unregistered || f.Kind == discover.StoredCopy {
+			out = append(out, fmt.Sprintf("%s held it in %s on %s", f.Where, strings.Join(f.Slots, ", "), known.Discovered[name].At.Format(time.DateOnly)))
+		}
+	}
+	return out, nil
 }

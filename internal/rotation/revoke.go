@@ -136,6 +136,9 @@ func (p *Plan) dark() []string {
 				out = append(out, c.Key+" may go dark: it could not be asked")
 			}
 		}
+		for _, o := range p.Spec.Others {
+			out = append(out, "may go dark too, and is not registered: "+o)
+		}
 	default:
 		out = append(out, "it is not the one that the store holds: no registered consumer should notice")
 	}

@@ -40,6 +40,9 @@ type Spec struct {
 	// Name or id; "": the one in use. Of a repair: key of the place that is right;
 	// "": the store. Of a retired name: that name.
 	Target string `json:"target,omitempty"`
+	// Others are places that held it without being registered when somebody last
+	// looked, in words: who else goes dark in an emergency.
+	Others []string `json:"others,omitempty"`
 }
 
 // Purpose of a run.
