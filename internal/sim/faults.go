@@ -88,7 +88,11 @@ func (f *Fault) answer(rw http.ResponseWriter, vendor string, real *reply) {
 		herokuFailure(rw, status, f.ID, herokuSays(f.ID))
 		return
 	}
-	failures[vendor](rw, status)
+	if fail := failures[vendor]; fail != nil {
+		fail(rw, status)
+		return
+	}
+	writeJSON(rw, status, map[string]string{"error": http.StatusText(status)}) // nobody in particular: a hook
 }
 
 // failures answer a status in each vendor's own shape.

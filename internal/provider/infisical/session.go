@@ -29,8 +29,9 @@ type session struct {
 	used    string
 	adopted secret.Bundle // a run that replaces our own client secret goes on with the new one
 
-	// A login that was refused is not sent again for a while: every request needs
+	// A login with a wrong secret is not sent again for a while: every request needs
 	// one, and three failed ones lock the identity for everybody (infisical.md §1.9).
+	// Only 401 is such a failure; what else refuses may be asked again.
 	refusedKey secret.Value
 	refusedAt  time.Time
 	refusedErr error
@@ -121,7 +122,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 		// The request that wanted the token was not sent, so it changed nothing;
 		// only the login itself is uncertain, and it changes nothing either.
 		err = notSent(err, used)
-		if cred.ClassOf(err) == cred.Denied {
+		if e, ok := asError(err); ok && e.Class == cred.Denied && e.Status == http.StatusUnauthorized {
 			s.refusedKey, s.refusedAt, s.refusedErr = key, s.env.Now(), err
 		}
 		return secret.Value{}, "", err
