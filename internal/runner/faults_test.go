@@ -142,8 +142,11 @@ func TestEveryPairOfFaults(t *testing.T) {
 	y := newTally(t, true)
 	workers(func(work chan<- func()) {
 		n := 0
-		for _, sc := range variations {
-			calls := sc.Run(1).Calls
+		for i, sc := range variations {
+			calls, every := sc.Run(1).Calls, every
+			if i > 0 && sc.Strategy == "" {
+				every *= likeTheFirst
+			}
 			for call := 1; call <= calls; call++ {
 				for _, k := range append(slices.Clone(pairKinds), stage.Limited, stage.Late) {
 					if n++; every > 1 && n%7 != 0 {
@@ -162,6 +165,10 @@ func TestEveryPairOfFaults(t *testing.T) {
 // whole gives the fault simulation every pair there is, also those that begin
 // while a run only looks: they end in another look, and are most of all pairs.
 var whole = flag.Bool("whole", false, "try every pair of faults; go test ./internal/runner -run Pairs -timeout 0 -args -whole")
+
+// likeTheFirst: the variations that are replaced as the first is, and differ from it
+// in the rules alone, are given every so-many-th pair, without -whole.
+const likeTheFirst = 3
 
 // whileLooking: so many of the pairs whose first fault meets a run before its first
 // write are left out for each one that is tried, without -whole.
