@@ -193,6 +193,133 @@ func TestByHandAuthorizations(t *testing.T) {
 	}
 }
 
+const clientSecretByHand = handVendors + `
+  INFISICAL_LOGIN_APP:
+    procedure: any
+    issuer: {vendor: infisical, kind: universal-auth-client-secret, name: raxx-app-<date>, identity: env:RAXX_APP_IDENTITY_ID, expires_in: 180d}
+    store: {vendor: infisical, path: /MooseQuest/infisical/, environment: prod, slots: {<name>: "{client_secret}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{client_secret}"}}]
+  INFISICAL_LOGIN_METRICS:
+    procedure: any
+    issuer: {vendor: infisical, kind: universal-auth-client-secret, name: raxx-metrics-<date>, identity: env:RAXX_METRICS_IDENTITY_ID}
+    store: {vendor: infisical, path: /MooseQuest/infisical/, environment: prod, slots: {<name>: "{client_secret}", <name>__ID: "{id}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{client_secret}"}}]
+`
+
+// withClientSecrets gives the app and the store the login of two identities: of
+// one the secret alone, of the other its id as well.
+func withClientSecrets(s *sim.State) {
+	s.GiveClientSecret("raxx-app", "", "INFISICAL_LOGIN_APP")
+	s.GiveClientSecret("raxx-metrics", "INFISICAL_LOGIN_METRICS__ID", "INFISICAL_LOGIN_METRICS")
+}
+
+// TestByHandClientSecrets follows the pages of Infisical's own client secrets, to
+// the end and back. What the page promises of all others is looked at besides: no
+// login failed, so nobody was brought nearer to a lock, and the old one was logged
+// in with once at most, to tell which it is.
+func TestByHandClientSecrets(t *testing.T) {
+	for name, c := range map[string]struct {
+		prefix string
+		logins int // with the old one, by the page
+		back   bool
+	}{
+		"INFISICAL_LOGIN_APP":     {"raxx-app-", 1, false},
+		"INFISICAL_LOGIN_METRICS": {"raxx-metrics-", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sampled(t)
+			h := atHand(t, clientSecretByHand, name, withClientSecrets)
+			if !c.back {
+				h.all()
+			} else if err := h.follow("", h.steps("\n> ⚠ **Point of no return"), h.back()); err != nil {
+				t.Fatalf("%v\n%s", err, h.said.String())
+			}
+			w := h.world()
+			var live, revoked []*sim.ClientSecret
+			for _, who := range w.Infisical.Identities {
+				if len(who.Failures) > 0 || who.Locks > 0 {
+					t.Errorf("%d logins failed", len(who.Failures))
+				}
+				for _, x := range who.Secrets {
+					switch {
+					case x.Revoked:
+						revoked = append(revoked, x)
+					case strings.HasPrefix(x.Description, c.prefix):
+						live = append(live, x)
+					}
+				}
+			}
+			if len(live) != 1 || len(revoked) != 1 || strings.Contains(live[0].Description, "-hand") == c.back {
+				t.Fatalf("live: %v, revoked: %v\n%s", live, revoked, h.said.String())
+			}
+			old, made := revoked[0], live[0]
+			if c.back {
+				old, made = made, old
+			}
+			if old.Uses != c.logins || made.Uses == 0 {
+				t.Errorf("%d logins with the old one, %d with the new one", old.Uses, made.Uses)
+			}
+			if ttl := int64(180 * 24 * 3600); !c.back && made.TTL != ttl {
+				t.Errorf("it lives for %d s, want %d", made.TTL, ttl)
+			}
+			if vars := w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars; vars[name] != live[0].Value {
+				t.Error("the app does not hold the live one")
+			}
+			for _, o := range w.Outages {
+				t.Errorf("outage of %s (%s): %s", o.Process, o.Var, o.Why)
+			}
+			if c.back {
+				h.clean(false)
+			}
+		})
+	}
+}
+
+// TestByHandNoDeadClientSecretIsTried: the stored one was revoked by somebody, or
+// is another than the list shows; the page stops, and at most one login was spent.
+func TestByHandNoDeadClientSecretIsTried(t *testing.T) {
+	for name, c := range map[string]struct {
+		arrange  func(*sim.Identity)
+		says     string
+		failures int
+	}{
+		"it was revoked":          {func(who *sim.Identity) { who.Secrets[0].Revoked = true }, "no live client secret is like the stored one", 0},
+		"another begins like it":  {func(who *sim.Identity) { who.Secrets[0].Value = who.Secrets[0].Value[:4] + strings.Repeat("0", 60) }, "do not try again", 1},
+		"its logins are limited":  {func(who *sim.Identity) { who.Secrets[0].Limit = 9 }, "store its id as well", 0},
+		"it is what we work with": {nil, "this is the client secret that you work with", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sampled(t)
+			config := clientSecretByHand
+			if c.arrange == nil {
+				config = strings.Replace(config, "client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET", "client_id: env:RAXX_APP_CLIENT_ID, client_secret: env:RAXX_APP_CLIENT_SECRET", 1)
+			}
+			h := atHand(t, config, "INFISICAL_LOGIN_APP", func(s *sim.State) {
+				withClientSecrets(s)
+				if c.arrange != nil {
+					c.arrange(appIdentity(s))
+				}
+			})
+			if err := h.follow("", h.steps("\n### 2. ")); err == nil || !strings.Contains(h.said.String(), c.says) {
+				t.Errorf("it does not say %q (%v):\n%s", c.says, err, h.said.String())
+			}
+			if who := appIdentity(h.world()); len(who.Failures) != c.failures || len(who.Secrets) != 1 {
+				t.Errorf("%d failed logins, %d client secrets", len(who.Failures), len(who.Secrets))
+			}
+		})
+	}
+}
+
+// appIdentity is the machine identity of INFISICAL_LOGIN_APP.
+func appIdentity(s *sim.State) *sim.Identity {
+	for _, who := range s.Infisical.Identities {
+		if strings.HasPrefix(who.Secrets[0].Description, "raxx-app-") {
+			return who
+		}
+	}
+	return nil
+}
+
 const portalByHand = handVendors + `
   PORTAL_KEY:
     procedure: any

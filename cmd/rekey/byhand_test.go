@@ -178,6 +178,11 @@ func (h *hand) clean(deskGone bool) {
 	for _, x := range append(w.Portal.Keys, w.Portal.Ended...) {
 		every["the key "+x.Name] = x.Value
 	}
+	for _, who := range w.Infisical.Identities {
+		for _, x := range who.Secrets {
+			every["the client secret "+x.Description] = x.Value
+		}
+	}
 	for what, value := range every {
 		for _, s := range spellings(value) {
 			if strings.Contains(string(argv), s) {

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"rekey/internal/history"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
+	"rekey/internal/sim"
 	"rekey/internal/sop"
 	"rekey/internal/stage"
 	"rekey/internal/wire"
@@ -63,6 +66,10 @@ credentials:
     issuer: {vendor: heroku, kind: oauth-authorization, name: raxx-<date>, scope: [identity, read-protected], expires_in: 180d}
     store: {vendor: store-1, path: /h, environment: prod, slots: {<name>: "{token}", <name>__ID: "{id}"}}
     consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: "{token}"}}]
+  INFISICAL_LOGIN:
+    issuer: {vendor: store-1, kind: universal-auth-client-secret, name: login-<date>, identity: [env:IDENTITY_ID, 1d], expires_in: 180d}
+    store: {vendor: store-1, path: /i, environment: prod, slots: {<name>: "{client_secret}", <name>__ID: "{id}", <name>__CLIENT: "{client_id}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: "{client_id} {client_secret}"}}]
   PORTAL_KEY:
     issuer: {vendor: portal, kind: portal-key, name: key-<date>, create: ["New key, named {name}."], revoke: ["Delete {name}."], headers: {Authorization: "Bearer {value}"}}
     store: {vendor: store-1, path: /p, environment: prod, slots: {<name>: "{value}"}}
@@ -196,34 +203,102 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// onAPITokens is a stage with one API token that is rolled.
+func onAPITokens(seed int64, knobs sim.Knobs) *stage.Stage {
+	c, err := sop.Parse("rekey.yaml", []byte(`rekey: 1
+vendors:
+  cloudflare: {token: env:CF_ACCESS_MGMT, account: env:CF_ACCOUNT_ID}
+  infisical: {client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET, project: env:INFISICAL_PROJECT_ID}
+  heroku: {token: env:HEROKU_API_KEY}
+credentials:
+  CF_API_TOKEN_DNS:
+    issuer: {vendor: cloudflare, kind: user-api-token, name: raxx-dns-<date>}
+    store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{token}"}}
+    consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: "{token}"}}]
+`))
+	if err != nil {
+		panic(err)
+	}
+	s := stage.New(seed, knobs)
+	s.Config = c
+	return s
+}
+
 // TestEveryStepOfThePlanIsOnThePage: what the program would do for a real
-// observation is what the page says, in the same order. A verb without a recipe,
-// and a page whose steps differ from the plan's, are found here.
+// observation is what the page says, in the same order, whatever the strategy and
+// whether or not anybody looks who else holds it. A verb without a recipe, and a
+// page whose steps differ from the plan's, are found here.
 func TestEveryStepOfThePlanIsOnThePage(t *testing.T) {
-	for _, strategy := range []string{"", "roll"} {
-		s := stage.New(1, stage.Knobs)
-		s.Strategy(strategy)
-		result, err := s.Play("CF_ACCESS_SVC_CONSOLE")
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec := result.State.Opened.Spec
-		in := input(t, s.Config, spec, nil)
-		outline, err := rotation.Outline(spec, in.Can)
-		if err != nil {
-			t.Fatal(err)
-		}
-		verbs := func(steps []rotation.Step) string {
-			var out []string
-			for _, st := range steps {
-				out = append(out, string(st.Verb))
+	for _, c := range []struct {
+		on         func(int64, sim.Knobs) *stage.Stage
+		credential string
+		strategy   string
+		want       string // the first step that takes something away, with what stands before it
+	}{
+		{stage.New, "CF_ACCESS_SVC_CONSOLE", "", "survey disable"},
+		{stage.New, "CF_ACCESS_SVC_CONSOLE", "roll", "survey expire"},
+		{onAPITokens, "CF_API_TOKEN_DNS", "roll", "survey roll"},
+		{stage.NewAuthorizations, stage.DeployToken, "", "survey delete"},
+		{stage.NewClientSecrets, stage.AppLogin, "", "survey delete"},
+	} {
+		for _, discover := range []string{"", "off"} {
+			s := c.on(1, stage.Knobs)
+			s.Strategy(c.strategy)
+			config := *s.Config // the stage's own is that of every stage
+			config.Specs = slices.Clone(config.Specs)
+			for i := range config.Specs {
+				config.Specs[i].Discover = discover
 			}
-			return strings.Join(out, " ")
+			s.Config = &config
+			result, err := s.Play(c.credential)
+			if err != nil || result.State.Closed.Ending != rotation.Rotated {
+				t.Fatal(c.credential, err, result.State.Closed)
+			}
+			spec := result.State.Opened.Spec
+			in := input(t, s.Config, spec, nil)
+			outline, err := rotation.Outline(spec, in.Can)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verbs := func(steps []rotation.Step) string {
+				var out []string
+				for _, st := range steps {
+					out = append(out, string(st.Verb))
+				}
+				return strings.Join(out, " ")
+			}
+			real := result.State.Plan
+			if a, b := verbs(real.Steps)+"|"+verbs(real.Back), verbs(outline.Steps)+"|"+verbs(outline.Back); a != b {
+				t.Errorf("%s %s: the plan is\n%s\nand the page's\n%s", c.credential, c.strategy, a, b)
+			}
+			page := string(build(t, s.Config, spec, nil).Markdown())
+			looks := discover == ""
+			if strings.Contains(verbs(outline.Steps), c.want) != looks || strings.Contains(page, "_all /apps\njq -r") != looks || strings.Contains(page, "(`discover: off`)") == looks {
+				t.Errorf("%s %s: discover %q, and the page does not look accordingly: %s", c.credential, c.strategy, discover, verbs(outline.Steps))
+			}
 		}
-		real := result.State.Plan
-		if a, b := verbs(real.Steps)+"|"+verbs(real.Back), verbs(outline.Steps)+"|"+verbs(outline.Back); a != b {
-			t.Errorf("the plan is\n%s\nand the page's\n%s", a, b)
-		}
+	}
+}
+
+// TestWhatCannotBeLookedThroughIsSaid: of an account that no recipe looks through
+// the page says so, and has no block that would do nothing and end with ok.
+func TestWhatCannotBeLookedThroughIsSaid(t *testing.T) {
+	c := parsed(t, everyKind)
+	spec := c.Specs[0]
+	in := input(t, c, spec, nil)
+	for key, r := range in.Consumers {
+		r.Steps = maps.Clone(r.Steps)
+		delete(r.Steps, "survey")
+		in.Consumers[key] = r
+	}
+	d, err := document.Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, ok := strings.Cut(string(d.Markdown()), "\n#### Survey ")
+	part, _, _ = strings.Cut(part, "\n### ")
+	if !ok || !strings.Contains(part, "**Nothing can look through** the account of `heroku`.") || strings.Contains(part, "```") {
+		t.Errorf("it says %q", part)
 	}
 }
 

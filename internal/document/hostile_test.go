@@ -40,7 +40,7 @@ func soiled(t *testing.T, spec sop.Spec, bad string) sop.Spec {
 				m[k] = b
 			}
 		}
-		for _, k := range []string{"create", "revoke", "zones"} {
+		for _, k := range []string{"create", "revoke", "zones", "identity"} {
 			if _, there := m[k]; there {
 				m[k] = json.RawMessage("[" + string(b) + "]")
 			}

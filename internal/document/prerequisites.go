@@ -54,7 +54,11 @@ func (b *builder) consumerBox() item {
 	for _, c := range b.Spec.Consumers {
 		keys = append(keys, c.Key)
 	}
-	out := item{text: say("every consumer is registered: ", monos(keys), ". One that is not is found by its outage")}
+	text := say("every consumer is registered: ", monos(keys), ". One that is not is looked for in the consumers' own accounts before anything is taken away from it, and elsewhere found by its outage")
+	if !b.surveys() {
+		text = say("every consumer is registered: ", monos(keys), ". One that is not is found by its outage: nobody looks who else holds it (", mono("discover: off"), ")")
+	}
+	out := item{text: text}
 	if b.Now == nil {
 		return out
 	}

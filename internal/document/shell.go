@@ -176,6 +176,9 @@ func (b *builder) tools() string {
 	if c := b.checks(); c != "" {
 		out = append(out, c)
 	}
+	if b.surveys() {
+		out = append(out, strings.TrimSpace(seekShell))
+	}
 	return strings.Join(out, "\n\n")
 }
 
@@ -185,24 +188,11 @@ var jqWords = regexp.MustCompile(`^(def|if|then|elif|else|end|as|reduce|foreach|
 func made(slots []sop.Slot, bundle, file string) string {
 	var args, lines []string
 	for _, s := range slots {
-		var parts []string
-		for _, p := range s.Template.Parts() {
-			if p.Field == "" {
-				parts = append(parts, byhand.JQ(p.Text))
-				continue
+		value, used := rendered(s.Template, bundle)
+		for _, a := range used {
+			if !slices.Contains(args, a) {
+				args = append(args, a)
 			}
-			name := p.Field
-			if jqWords.MatchString(name) {
-				name = "field_" + name
-			}
-			if arg := "--rawfile " + name + " " + bundle + "/" + p.Field; !slices.Contains(args, arg) {
-				args = append(args, arg)
-			}
-			parts = append(parts, "$"+name)
-		}
-		value := strings.Join(parts, " + ")
-		if len(parts) > 1 {
-			value = "(" + value + ")"
 		}
 		lines = append(lines, "  "+byhand.JQ(s.Name)+": "+value)
 	}

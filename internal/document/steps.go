@@ -232,8 +232,12 @@ func (b *builder) step(st rotation.Step) {
 		}
 		b.add(block{kind: caution, text: text})
 	}
-	recipe, lines := b.lines(st)
 	b.add(title(4, b.stepTitle(st)))
+	if st.Verb == rotation.Survey {
+		b.survey()
+		return
+	}
+	recipe, lines := b.lines(st)
 	if recipe.Text != "" {
 		b.add(block{kind: para, text: markdown(recipe.Text)})
 	}

@@ -13,6 +13,7 @@ import (
 // names, and under idKey with its id, if that is named.
 func (s *State) GiveClientSecret(name, idKey string, names ...string) *Identity {
 	const path = "/MooseQuest/infisical"
+	s.settle() // Rekey's own identity comes first, or the server would have none for it
 	i := &s.Infisical
 	born := s.At.AddDate(0, 0, -92)
 	sum := sha256.Sum256([]byte(i.ClientID + name))

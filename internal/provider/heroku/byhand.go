@@ -39,7 +39,8 @@ func byHand(q byhand.Question) (byhand.Recipe, error) {
 		Links:     []byhand.Link{{Label: "Platform API", URL: devcenter + "platform-api-reference"}},
 	}
 	if q.Role == byhand.Issuer {
-		return r, issuerByHand(&r, q)
+		err := issuerByHand(&r, q)
+		return r, err
 	}
 	var s Settings
 	if err := json.Unmarshal(q.Settings, &s); err != nil {
@@ -65,7 +66,7 @@ func consumerByHand(r *byhand.Recipe, q byhand.Question, s Settings) {
 		own = "if " + q.Tool + "_api GET " + app + "/features/preboot && jq -e .enabled " + q.Tool + ".json > /dev/null; then\n" +
 			"  sleep " + decimal(prebootGrace) + " # old web dynos serve on, out of sight\nelse\n  sleep " + decimal(shutdownGrace) + "\nfi"
 	}
-	fill := map[string]string{"app": app, "dynos": dynos, "grace_shell": own}
+	fill := map[string]string{"app": app, "appname": byhand.Quote(s.App), "dynos": dynos, "grace_shell": own}
 	r.Steps = byhand.Read(appByHand, q.Filled(fill))
 	r.Desk, r.Login = r.Steps["desk"].Shell, r.Steps["login"].Shell
 	r.Sections = []string{""}
@@ -82,13 +83,17 @@ func consumerByHand(r *byhand.Recipe, q byhand.Question, s Settings) {
 			"jq -rj " + byhand.Quote("[.[] | select(.name == "+byhand.JQ(s.Pipeline)+")] | if length == 1 then .[0].id else error(\"\\(length) pipelines have this name, want 1\") end") + " " + q.Tool + ".json > " + id
 	}
 	existing := `stop "app $app of this stage holds the credential and is no consumer: register it, or it is left with a dead one"`
+	kept := "" // a stage runs nothing itself; its apps are looked at like all others
 	if s.ExistingApps == "tell" {
+		kept = "jq -c '.[] | {at: ., kept: true}' " + q.Dir + "/apps.json >> " + q.Tool + ".known"
 		existing = `echo "app $app of this stage keeps the old value until it is made anew"`
 	}
 	if grace == "" {
 		grace = ":"
 	}
-	r.Steps = byhand.Read(stageByHand, q.Filled(map[string]string{"stage": byhand.Segment(s.Stage), "find": find, "existing": existing, "grace_shell": grace}))
+	account := r.Steps["survey"]
+	r.Steps = byhand.Read(stageByHand, q.Filled(map[string]string{"stage": byhand.Segment(s.Stage), "find": find, "existing": existing, "kept": kept, "grace_shell": grace}))
+	r.Steps["survey"] = account
 	r.Sections = append(r.Sections, "Stages of a pipeline")
 	r.Links = append(r.Links, byhand.Link{Label: "Review apps", URL: devcenter + "github-integration-review-apps"})
 }
@@ -103,7 +108,7 @@ func issuerByHand(r *byhand.Recipe, q byhand.Question) error {
 		expires = ", expires_in: " + strconv.Itoa(int(s.ExpiresIn.Or(0)/time.Second))
 	}
 	r.Inputs[0].Least = []string{"global, as far as is known: of an authorization of its own, never the one that is rotated"}
-	common := byhand.Read(appByHand, q.Filled(map[string]string{"app": "", "dynos": "", "grace_shell": ""}))
+	common := byhand.Read(appByHand, q.Filled(map[string]string{"app": "", "appname": "", "dynos": "", "grace_shell": ""}))
 	r.Steps = byhand.Read(authorizationsByHand, q.Filled(map[string]string{"scope": byhand.JQ(s.Scope), "expires": expires}))
 	r.Desk, r.Login = common["desk"].Shell+"\n\n"+r.Steps["ask"].Shell, common["login"].Shell
 	r.Sections = []string{"Authorizations"}

@@ -4,13 +4,28 @@
 # (heroku-and-consumers.md §3).
 
 #= desk
-@tool@_api() { # METHOD PATH [FILE] [HEADER]: one request, never repeated; the answer is in @tool@.json
+@tool@_api() { # METHOD PATH [FILE] [HEADER]: one request, never repeated; the answer is in @tool@.json, its headers in @tool@.head
   local status
   status=$(curl -qsSg --max-time 30 -X "$1" -H @@tool@.header -H "Accept: application/vnd.heroku+json; version=3${VARIANT:-}" -H 'Content-Type: application/json' \
-    ${4:+-H "$4"} ${3:+--data-binary "@$3"} -o @tool@.json -w '%{http_code}' --url "$@TOOL@_API$2") || return 1
+    ${4:+-H "$4"} ${3:+--data-binary "@$3"} -D @tool@.head -o @tool@.json -w '%{http_code}' --url "$@TOOL@_API$2") || { echo 000 > @tool@.status; return 1; }
+  printf %s "$status" > @tool@.status
   if [ "${status#2}" != "$status" ]; then return 0; fi
   printf 'Heroku answered %s to %s %s (%s); the whole answer is in %s/@tool@.json\n' "$status" "$1" "$2" "$(jq -r '.id? // "?"' @tool@.json 2> /dev/null)" "$DESK" >&2
   return 1
+}
+
+@tool@_all() { # PATH: every page of a list, in @tool@.json: 206 and Next-Range mean that there is more, and half a list is no list
+  local range='' before
+  : > @tool@.pages
+  while :; do
+    @tool@_api GET "$1" '' "${range:+Range: $range}" || return 1
+    cat @tool@.json >> @tool@.pages
+    if [ "$(<@tool@.status)" != 206 ]; then break; fi
+    before=$range
+    range=$(grep -i '^next-range: ' @tool@.head | tr -d '\r' | cut -d ' ' -f 2-) || true
+    [ -n "$range" ] && [ "$range" != "$before" ] || { echo "the list goes on, and Heroku does not say where" >&2; return 1; }
+  done
+  jq -s add @tool@.pages > @tool@.json
 }
 
 @tool@_read() { # DIR PATH: what the slots hold now; the answer holds every secret of the app, so the others are dropped at once
@@ -77,3 +92,26 @@ rm -f @tool@.json
 wait_until @settle@ @tool@_settled @dir@ @app@ '@dynos@'
 echo "ok: release v$(jq -r .version @dir@/release.json) succeeded, and every dyno runs on it"
 @grace_shell@
+
+#= registered
+jq -n --arg app @appname@ --slurpfile names @dir@/names.json '{at: $app, slots: $names[0]}' >> @tool@.known
+
+#= survey
+#. At Heroku: every app that the account of the token may see, all pages of the list. Heroku does not tell what it leaves out of it.
+@tool@_all /apps
+jq -r '.[] | "\(.id) \(.name)"' @tool@.json > @tool@.apps
+while read -r id app; do
+  if @tool@_api GET "/apps/$id/config-vars"; then
+    names=$(holding @tool@.json @tool@.known "$id" "$app")
+    rm -f @tool@.json # every secret of the app
+    echo "$app" >> looked
+    if [ -z "$names" ]; then continue; fi
+    if jq -se --arg id "$id" 'any(.[]; .at == $id and .kept)' @tool@.known > /dev/null; then echo "  $app keeps the old value in $names until it is made anew"; else found "$app" "holds it in $names"; fi
+  else
+    case $(<@tool@.status) in
+      401 | 429) stop "Heroku lets nobody look now: paste this block once more later" ;;
+      4??) found "$app" "could not be seen, which is not the same as nobody" ;;
+      *) stop "the look was cut off: paste this block once more" ;;
+    esac
+  fi
+done < @tool@.apps

@@ -16,7 +16,7 @@ ask() { # FOLDER|- ...: what Heroku says of a token: accepted, denied, open or u
 #= observe
 #. Lists show the two ends of a token at most; by these, or by a stored id, the one in use is found, on the desk. What fits more than one belongs to none: a guess here is a deletion later.
 ! cmp -s was/token @tool@.token || stop "this is the authorization that you work with: take another one for the work"
-@tool@_api GET /oauth/authorizations '' 'Range: id ..; max=1000'
+@tool@_all /oauth/authorizations
 cp @tool@.json authorizations.json
 : > stored-id
 if [ -s was/id ]; then cp was/id stored-id; fi
@@ -42,14 +42,14 @@ jq -rj .access_token.token @tool@.json > new/token
 echo "ok: made $(<new-name) as $(<new-id); its token is shown once, and it is on the desk"
 
 #= delete
-#. Heroku does not tell when one was last used: what is no registered consumer is found by its outage.
+#. Heroku does not tell when one was last used: what is no registered consumer is found by what the apps hold, and elsewhere by its outage.
 [ -s old-id ] && [ "$(<old-id)" != "~" ] && [ "$(<old-id)" != "$(<new-id)" ] || stop "no old id, or the new one's"
 @tool@_api DELETE "/oauth/authorizations/$(<old-id)"
 echo "ok: $(jq -r .description old.json) is gone for good"
 
 #= discard
 #. By its description, so that one whose answer was lost is found too.
-@tool@_api GET /oauth/authorizations '' 'Range: id ..; max=1000'
+@tool@_all /oauth/authorizations
 cp @tool@.json authorizations.json
 for id in $(jq -r --rawfile name new-name --rawfile old old-id '.[] | select(.description == $name and .id != $old) | .id' authorizations.json); do
   @tool@_api DELETE "/oauth/authorizations/$id"

@@ -8,10 +8,11 @@ VARIANT=.pipelines @tool@_read @dir@ "/pipelines/$(<@dir@/pipeline)/stage/@stage
 #. Review apps and test runs that exist keep their own copy: each app of the stage is looked at.
 @find@
 VARIANT=.pipelines @tool@_read @dir@ "/pipelines/$(<@dir@/pipeline)/stage/@stage@"
-VARIANT=.pipelines @tool@_api GET "/pipelines/$(<@dir@/pipeline)/pipeline-couplings"
+VARIANT=.pipelines @tool@_all "/pipelines/$(<@dir@/pipeline)/pipeline-couplings"
+jq --arg stage @stage@ '[.[] | select(.stage == $stage) | .app.id]' @tool@.json > @dir@/apps.json
 mkdir -p @dir@/app
 cp @dir@/names.json @dir@/app/
-for app in $(jq -r --arg stage @stage@ '.[] | select(.stage == $stage) | .app.id' @tool@.json); do
+for app in $(jq -r '.[]' @dir@/apps.json); do
   @tool@_read @dir@/app "/apps/$app"
   if jq -e --slurpfile stage @dir@/now.json 'to_entries | any(.[]; .value != null and .value == $stage[0][.key])' @dir@/app/now.json > /dev/null; then
     @existing@
@@ -31,3 +32,6 @@ VARIANT=.pipelines @tool@_api PATCH "/pipelines/$(<@dir@/pipeline)/stage/@stage@
 
 #= resettle
 @grace_shell@
+
+#= registered
+@kept@
