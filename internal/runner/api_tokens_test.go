@@ -43,11 +43,11 @@ func TestAPITokensUnderEverySingleFault(t *testing.T) {
 
 // TestAPITokensUnderPairs gives them every two faults.
 func TestAPITokensUnderPairs(t *testing.T) {
-	every := 5
+	every := 9
 	if testing.Short() || raceEnabled {
 		every = 47
 	}
-	t.Logf("ONLY EVERY %dth PAIR IS TRIED; the service tokens are tried with all", every)
+	t.Logf("ONLY EVERY %dth PAIR IS TRIED; the service tokens are tried with more", every)
 	y := newTally(t, true)
 	workers(func(work chan<- func()) {
 		for _, sc := range apiTokens {

@@ -202,7 +202,7 @@ var repairs = []stage.Scenario{
 // single fault and every pair: it ends with everybody on the live one, or has
 // written nothing, or says what is live and goes on when resumed.
 func TestRepairUnderFaults(t *testing.T) {
-	every := 1
+	every := 2
 	if testing.Short() || raceEnabled {
 		every = 23
 		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)

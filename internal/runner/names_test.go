@@ -16,7 +16,7 @@ var forgetting = stage.Scenario{Credential: console, Purpose: sop.ToForget, On: 
 // TestRetireNameUnderFaults: whatever fails or crashes, and wherever twice, a
 // former name is gone from everywhere or held by everybody who had it.
 func TestRetireNameUnderFaults(t *testing.T) {
-	every := 1
+	every := 2
 	if testing.Short() || raceEnabled {
 		every = 23
 		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)

@@ -43,7 +43,7 @@ func TestPurposesUnderEverySingleFault(t *testing.T) {
 
 // TestPurposesUnderPairs gives them every two faults.
 func TestPurposesUnderPairs(t *testing.T) {
-	every := 1
+	every := 2
 	if testing.Short() || raceEnabled {
 		every = 23
 		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)
