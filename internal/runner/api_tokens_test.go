@@ -22,44 +22,14 @@ var apiTokens = []stage.Scenario{
 // lose the token all the same.
 func TestAPITokensUnderEverySingleFault(t *testing.T) {
 	y := newTally(t, false)
-	workers(func(work chan<- func()) {
-		for _, sc := range apiTokens {
-			clean := sc.Run(1)
-			y.add(clean)
-			if clean.Ending != string(rotation.Rotated) {
-				t.Fatalf("%s: %q %v %v %v", sc, clean.Ending, clean.Err, clean.Broken, clean.Stage.Log.Text())
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for _, k := range stage.Kinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { y.add(one.Run(1)) }
-				}
-			}
-		}
-	})
+	singles(t, y, apiTokens, toRotate)
 	y.done(0)
 }
 
 // TestAPITokensUnderPairs gives them every two faults.
 func TestAPITokensUnderPairs(t *testing.T) {
-	every := 9
-	if testing.Short() || raceEnabled {
-		every = 47
-	}
-	t.Logf("ONLY EVERY %dth PAIR IS TRIED; the service tokens are tried with more", every)
 	y := newTally(t, true)
-	workers(func(work chan<- func()) {
-		for _, sc := range apiTokens {
-			for call := 1; call <= sc.Run(1).Calls; call++ {
-				for _, k := range pairKinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
-				}
-			}
-		}
-	})
+	pairsOf(y, apiTokens, pairKinds, sampled(9, 47))
 	y.done(0.02)
 }
 

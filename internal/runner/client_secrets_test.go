@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,47 +65,14 @@ func TestClientSecretIsRotated(t *testing.T) {
 // by failed logins, and in the end exactly one client secret bears our name.
 func TestEverySingleFaultOfAClientSecret(t *testing.T) {
 	y := newTally(t, false)
-	workers(func(work chan<- func()) {
-		for _, sc := range clientSecrets {
-			clean := sc.Run(1)
-			y.add(clean)
-			if clean.Ending != string(rotation.Rotated) {
-				t.Errorf("%s without any fault: %q %v", sc.Credential, clean.Ending, clean.Err)
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for i, k := range stage.Kinds {
-					if raceEnabled && (call+i)%4 != 0 {
-						continue // the race detector needs no more; without it all are tried
-					}
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { y.add(one.Run(1)) }
-				}
-			}
-		}
-	})
+	singles(t, y, clientSecrets, toRotate)
 	y.done(0)
 }
 
 // TestPairsOfFaultsOfAClientSecret gives every pair of calls a pair of faults.
 func TestPairsOfFaultsOfAClientSecret(t *testing.T) {
-	every := 37
-	if testing.Short() || raceEnabled {
-		every = 211
-	}
-	t.Logf("ONLY EVERY %dth SECOND FAULT IS TRIED", every)
 	y := newTally(t, true)
-	workers(func(work chan<- func()) {
-		for _, sc := range clientSecrets {
-			for call := 1; call <= sc.Run(1).Calls; call++ {
-				for _, k := range append(pairKinds[:len(pairKinds):len(pairKinds)], stage.Late) {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
-				}
-			}
-		}
-	})
+	pairsOf(y, clientSecrets, append(slices.Clone(pairKinds), stage.Late), sampled(37, 23))
 	y.done(0.02)
 }
 
@@ -245,26 +213,12 @@ func TestRandomFaultsOfAClientSecret(t *testing.T) {
 func TestClientSecretIsRehearsedAndRevoked(t *testing.T) {
 	y := newTally(t, false)
 	want := map[sop.Purpose]rotation.Ending{sop.ToRehearse: rotation.Rehearsed, sop.ToDelete: rotation.Revoked}
-	workers(func(work chan<- func()) {
-		for purpose, ending := range want {
-			sc := clientSecrets[0]
-			sc.Purpose = purpose
-			clean := sc.Run(1)
-			y.add(clean)
-			if clean.Ending != string(ending) {
-				t.Errorf("%s: %q %v %v", purpose, clean.Ending, clean.Err, clean.Broken)
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for i, k := range stage.Kinds {
-					if raceEnabled && (call+i)%4 != 0 {
-						continue // the race detector needs no more; without it all are tried
-					}
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { y.add(one.Run(1)) }
-				}
-			}
-		}
-	})
+	var scenarios []stage.Scenario
+	for purpose := range want {
+		sc := clientSecrets[0]
+		sc.Purpose = purpose
+		scenarios = append(scenarios, sc)
+	}
+	singles(t, y, scenarios, func(sc stage.Scenario) rotation.Ending { return want[sc.Purpose] })
 	y.done(0)
 }

@@ -202,33 +202,9 @@ var repairs = []stage.Scenario{
 // single fault and every pair: it ends with everybody on the live one, or has
 // written nothing, or says what is live and goes on when resumed.
 func TestRepairUnderFaults(t *testing.T) {
-	every := 2
-	if testing.Short() || raceEnabled {
-		every = 23
-		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)
-	}
 	single, pairs := newTally(t, true), newTally(t, true)
-	workers(func(work chan<- func()) {
-		for _, sc := range repairs {
-			clean := sc.Run(1)
-			single.add(clean)
-			if clean.Ending != string(rotation.Repaired) {
-				t.Fatalf("%s: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for _, k := range stage.Kinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { single.add(one.Run(1)) }
-				}
-				for _, k := range pairKinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, pairs) }
-				}
-			}
-		}
-	})
+	singles(t, single, repairs, func(stage.Scenario) rotation.Ending { return rotation.Repaired })
+	pairsOf(pairs, repairs, pairKinds, sampled(2, 23))
 	single.done(0)
 	pairs.done(0.02)
 }

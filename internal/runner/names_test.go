@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,37 +17,11 @@ var forgetting = stage.Scenario{Credential: console, Purpose: sop.ToForget, On: 
 // TestRetireNameUnderFaults: whatever fails or crashes, and wherever twice, a
 // former name is gone from everywhere or held by everybody who had it.
 func TestRetireNameUnderFaults(t *testing.T) {
-	every := 2
-	if testing.Short() || raceEnabled {
-		every = 23
-		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)
-	}
-	y := newTally(t, true)
-	workers(func(work chan<- func()) {
-		clean := forgetting.Run(1)
-		y.add(clean)
-		if clean.Ending != string(rotation.NameGone) {
-			t.Fatalf("without any fault: %q %v %v", clean.Ending, clean.Err, clean.Broken)
-		}
-		for call := 1; call <= clean.Calls; call++ {
-			for _, k := range stage.Kinds {
-				one := forgetting
-				one.Faults = []stage.Fault{{Call: call, Kind: k}}
-				work <- func() {
-					v := one.Run(1)
-					if v.Ending == "stuck" {
-						t.Errorf("%s: a single fault leaves it stuck: %v", v.Scenario, v.Stuck)
-					}
-					y.add(v)
-				}
-				if k == stage.Late {
-					continue
-				}
-				work <- func() { pairsWith(one, every, y) }
-			}
-		}
-	})
-	y.done(0.02)
+	single, pairs := newTally(t, true), newTally(t, true)
+	singles(t, single, []stage.Scenario{forgetting}, func(stage.Scenario) rotation.Ending { return rotation.NameGone })
+	pairsOf(pairs, []stage.Scenario{forgetting}, append(slices.Clone(pairKinds), stage.Page, stage.Limited), sampled(2, 23))
+	single.done(0)
+	pairs.done(0.02)
 }
 
 func forget(t *testing.T, change func(*sim.State)) (*stage.Stage, *rotation.State) {

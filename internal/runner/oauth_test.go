@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,44 +48,14 @@ func TestAuthorizationIsRotated(t *testing.T) {
 // one authorization bears our name, and store and app hold it.
 func TestEverySingleFaultOfAnAuthorization(t *testing.T) {
 	y := newTally(t, false)
-	workers(func(work chan<- func()) {
-		for _, sc := range authorizations {
-			clean := sc.Run(1)
-			y.add(clean)
-			if clean.Ending != string(rotation.Rotated) {
-				t.Errorf("without any fault: %q %v", clean.Ending, clean.Err)
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for _, k := range stage.Kinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { y.add(one.Run(1)) }
-				}
-			}
-		}
-	})
+	singles(t, y, authorizations, toRotate)
 	y.done(0)
 }
 
 // TestPairsOfFaultsOfAnAuthorization gives every pair of calls a pair of faults.
 func TestPairsOfFaultsOfAnAuthorization(t *testing.T) {
-	every := 3
-	if testing.Short() || raceEnabled {
-		every = 31
-	}
-	t.Logf("ONLY EVERY %dth SECOND FAULT IS TRIED", every)
 	y := newTally(t, true)
-	workers(func(work chan<- func()) {
-		for _, sc := range authorizations {
-			for call := 1; call <= sc.Run(1).Calls; call++ {
-				for _, k := range append(pairKinds[:len(pairKinds):len(pairKinds)], stage.Late) {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
-				}
-			}
-		}
-	})
+	pairsOf(y, authorizations, append(slices.Clone(pairKinds), stage.Late), sampled(5, 31))
 	y.done(0.02)
 }
 

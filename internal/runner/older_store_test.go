@@ -35,25 +35,7 @@ func TestOlderStoreIsWrittenInHalves(t *testing.T) {
 // between the halves included.
 func TestEverySingleFaultOnAnOlderStore(t *testing.T) {
 	y := newTally(t, false)
-	workers(func(work chan<- func()) {
-		for _, sc := range older {
-			clean := sc.Run(1)
-			y.add(clean)
-			if clean.Ending != string(rotation.Rotated) {
-				t.Errorf("without any fault: %q %v", clean.Ending, clean.Err)
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for i, k := range stage.Kinds {
-					if raceEnabled && (call+i)%4 != 0 {
-						continue // the race detector needs no more; without it all are tried
-					}
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { y.add(one.Run(1)) }
-				}
-			}
-		}
-	})
+	singles(t, y, older, toRotate)
 	y.done(0)
 }
 

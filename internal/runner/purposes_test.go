@@ -22,44 +22,14 @@ var purposes = []stage.Scenario{
 func TestPurposesUnderEverySingleFault(t *testing.T) {
 	y := newTally(t, false)
 	want := map[sop.Purpose]rotation.Ending{sop.ToRehearse: rotation.Rehearsed, sop.ToRevoke: rotation.Revoked, sop.ToDelete: rotation.Revoked}
-	workers(func(work chan<- func()) {
-		for _, sc := range purposes {
-			clean := sc.Run(1)
-			y.add(clean)
-			if clean.Ending != string(want[sc.Purpose]) {
-				t.Fatalf("%s: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
-			}
-			for call := 1; call <= clean.Calls; call++ {
-				for _, k := range stage.Kinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { y.add(one.Run(1)) }
-				}
-			}
-		}
-	})
+	singles(t, y, purposes, func(sc stage.Scenario) rotation.Ending { return want[sc.Purpose] })
 	y.done(0)
 }
 
 // TestPurposesUnderPairs gives them every two faults.
 func TestPurposesUnderPairs(t *testing.T) {
-	every := 2
-	if testing.Short() || raceEnabled {
-		every = 23
-		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)
-	}
 	y := newTally(t, true)
-	workers(func(work chan<- func()) {
-		for _, sc := range purposes {
-			for call := 1; call <= sc.Run(1).Calls; call++ {
-				for _, k := range pairKinds {
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
-				}
-			}
-		}
-	})
+	pairsOf(y, purposes, pairKinds, sampled(2, 23))
 	y.done(0.02)
 }
 
