@@ -11,9 +11,6 @@ import (
 	"rekey/internal/sop"
 )
 
-// attempts of a run that are looked for by their label.
-const attempts = 4
-
 // generations: what lives at the issuers, and is nobody's.
 func (d *discovery) generations() {
 	claimed, told := map[string]bool{}, map[string]bool{}
@@ -112,7 +109,7 @@ func (d *discovery) labelled(name string) (Run, bool) {
 		if !strings.Contains(name, r.ID) {
 			return false
 		}
-		for n := 1; n <= attempts; n++ {
+		for n := 1; n <= rotation.MaxAttempts; n++ {
 			if cred.Bears(name, cred.Label(r.ID, n)) {
 				return true
 			}

@@ -49,7 +49,14 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 	}
 	p.Seen.Admission.Places = naming(seen.Admission.Places, old)
 	p.Seen.Issuer.Live = related(seen.Issuer.Live, spec, old)
-	switch strategy {
+	p.layOut(can)
+	p.remarks(can)
+	return p, nil
+}
+
+// layOut makes the steps of a rotation, there and back.
+func (p *Plan) layOut(can Capabilities) {
+	switch p.Strategy {
 	case RollWithGrace:
 		p.rollWithGrace(can)
 	case RollAtOnce:
@@ -57,8 +64,6 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 	default:
 		p.replace(can)
 	}
-	p.remarks(can)
-	return p, nil
 }
 
 // NewName is the new generation's name up to the attempt, which the runner

@@ -49,8 +49,11 @@ const (
 	triesPatient = 9 // the same, going back or after the point of no return
 	triesRefused = 3 // refused, with that patience; otherwise once
 	limitsInARow = 20
-	generations  = 4
 )
+
+// MaxAttempts is how many generations one run makes at most, each under a label of
+// its own.
+const MaxAttempts = 4
 
 // Next decides. holds tells whether this process has the new generation's secret
 // in memory, which no journal can tell.
@@ -102,7 +105,7 @@ func (s *State) turnBack(why string) Decision {
 
 // startOver goes back to the start with a new generation, a bounded number of times.
 func (s *State) startOver(why string) Decision {
-	if s.Generation >= generations {
+	if s.Generation >= MaxAttempts {
 		why = fmt.Sprintf("%s, %d times in a row", why, s.Generation)
 		if s.Final {
 			return Decision{Stuck: &Stuck{Why: why, Live: s.Live(), Next: "rekey resume " + s.Run}}

@@ -25,13 +25,6 @@ func Outline(spec sop.Spec, can Capabilities) (Plan, error) {
 	for _, c := range spec.Consumers {
 		p.Seen.Consumers = append(p.Seen.Consumers, ConsumerSeen{Key: c.Key})
 	}
-	switch strategy {
-	case RollWithGrace:
-		p.rollWithGrace(can)
-	case RollAtOnce:
-		p.rollAtOnce(can)
-	default:
-		p.replace(can)
-	}
+	p.layOut(can)
 	return p, nil
 }
