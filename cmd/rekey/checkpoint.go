@@ -86,11 +86,7 @@ Exit codes: 0 all is signed and sent, 1 something is not.`,
 }
 
 func (a *app) checkpoint(ctx context.Context, show bool) error {
-	config, err := a.load()
-	if err != nil {
-		return err
-	}
-	w, err := a.surround(config, sop.Spec{})
+	w, err := a.bare()
 	if err != nil {
 		return err
 	}
@@ -159,11 +155,7 @@ whoever verifies.
 }
 
 func (a *app) key(ctx context.Context, fresh bool) error {
-	config, err := a.load()
-	if err != nil {
-		return err
-	}
-	w, err := a.surround(config, sop.Spec{})
+	w, err := a.bare()
 	if err != nil {
 		return err
 	}

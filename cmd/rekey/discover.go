@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -122,7 +121,7 @@ func (e *estate) discover(ctx context.Context) ([]discover.Finding, []report.Dis
 
 // pastRuns are the runs of the journal, by whose labels orphans are known.
 func (e *estate) pastRuns(ctx context.Context) ([]discover.Run, error) {
-	runs, err := e.book.Runs(ctx)
+	runs, err := e.book.Overview(ctx)
 	if err != nil {
 		return nil, exit{exitFailed, err}
 	}
@@ -141,16 +140,13 @@ func (e *estate) pastRuns(ctx context.Context) ([]discover.Run, error) {
 func (e *estate) note(ctx context.Context, all []report.Discovered) error {
 	var notes []history.Note
 	for _, d := range all {
-		body, err := json.Marshal(d)
+		n, err := history.NoteOf(d.At, d.Credential, history.Discovered, d)
 		if err != nil {
 			return exit{exitFailed, err}
 		}
-		notes = append(notes, history.Note{At: d.At, Credential: d.Credential, Kind: history.Discovered, Body: body})
+		notes = append(notes, n)
 	}
-	if err := e.book.Add(context.WithoutCancel(ctx), notes...); err != nil {
-		return exit{exitFailed, fmt.Errorf("the journal cannot be written: %w", err)}
-	}
-	return nil
+	return e.keep(ctx, notes...)
 }
 
 // about keeps what concerns the named credentials, and what could not be seen.

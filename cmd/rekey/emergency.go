@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/discover"
+	"rekey/internal/history"
+	"rekey/internal/journal"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
@@ -43,7 +45,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			if err != nil {
 				return exit{exitUsage, err}
 			}
-			if err := errors.Join(reasoned(f.without, f.reason, "revoke "+spec.Name), a.canConfirm("revoke", spec.Name, f.confirm)); err != nil {
+			if err := errors.Join(reasoned(f.without, f.reason, "revoke "+spec.Name), a.canConfirm("revoke "+spec.Name, spec.Name, f.confirm)); err != nil {
 				return err
 			}
 			spec.Purpose, spec.Target = sop.ToRevoke, generation
@@ -130,14 +132,22 @@ func (a *app) wouldRun(ctx context.Context, config *sop.Config, spec sop.Spec) (
 // unregistered tells, from the last rekey discover, who holds a credential without
 // being registered: an emergency does not wait for another look.
 func (a *app) unregistered(ctx context.Context, config *sop.Config, name string) ([]string, error) {
-	known, err := a.known(ctx, config)
+	j, err := journal.OpenExisting(a.journalDir(config))
+	if errors.Is(err, journal.ErrNone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	defer func() { _ = j.Close() }()
+	all, err := found(ctx, history.Book{J: j})
 	if err != nil {
 		return nil, err
 	}
 	var out []string
-	for _, f := range known.Discovered[name].Findings {
+	for _, f := range all[name].Findings {
 		if f.Kind == discover.Unregistered || f.Kind == discover.StoredCopy {
-			out = append(out, fmt.Sprintf("%s held it in %s on %s", f.Where, strings.Join(f.Slots, ", "), known.Discovered[name].At.Format(time.DateOnly)))
+			out = append(out, fmt.Sprintf("%s held it in %s on %s", f.Where, strings.Join(f.Slots, ", "), all[name].At.Format(time.DateOnly)))
 		}
 	}
 	return out, nil

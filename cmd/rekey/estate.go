@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 
@@ -119,7 +118,7 @@ func needs(all []report.Compared) error {
 
 // compare looks at every credential of the estate and notes what was found.
 func (e *estate) compare(ctx context.Context) ([]report.Compared, error) {
-	runs, err := e.book.Runs(ctx)
+	runs, err := e.book.Overview(ctx)
 	if err != nil {
 		return nil, exit{exitFailed, err}
 	}
@@ -141,17 +140,13 @@ func (e *estate) compare(ctx context.Context) ([]report.Compared, error) {
 		if err != nil {
 			return nil, err
 		}
-		body, err := json.Marshal(c)
+		n, err := history.NoteOf(c.At, spec.Name, history.Compared, c)
 		if err != nil {
 			return nil, exit{exitFailed, err}
 		}
-		all = append(all, c)
-		notes = append(notes, history.Note{At: c.At, Credential: spec.Name, Kind: history.Compared, Body: body})
+		all, notes = append(all, c), append(notes, n)
 	}
-	if err := e.book.Add(context.WithoutCancel(ctx), notes...); err != nil {
-		return nil, exit{exitFailed, fmt.Errorf("the journal cannot be written: %w", err)}
-	}
-	return all, nil
+	return all, e.keep(ctx, notes...)
 }
 
 func (e *estate) compareOne(ctx context.Context, spec sop.Spec) (report.Compared, error) {

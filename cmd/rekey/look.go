@@ -84,14 +84,11 @@ func (a *app) checkCommand() *cobra.Command {
 // noteCheck notes in the journal what a check came to, for the written procedure.
 func (w *work) noteCheck(ctx context.Context, began time.Time, seen rotation.Observation, against int) error {
 	now := w.app.now()
-	body, err := json.Marshal(history.Check{OK: against == 0, Against: against, History: seen.Store.History, Took: now.Sub(began)})
-	if err == nil {
-		err = w.book.Add(context.WithoutCancel(ctx), history.Note{At: now.UTC(), Credential: w.spec.Name, Kind: history.Checked, Body: body})
-	}
+	n, err := history.NoteOf(now.UTC(), w.spec.Name, history.Checked, history.Check{OK: against == 0, Against: against, History: seen.Store.History, Took: now.Sub(began)})
 	if err != nil {
-		return exit{exitFailed, fmt.Errorf("the journal cannot be written: %w", err)}
+		return exit{exitFailed, err}
 	}
-	return nil
+	return w.keep(ctx, n)
 }
 
 // workOn opens everything for a credential by name.

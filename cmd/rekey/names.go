@@ -31,7 +31,7 @@ func (a *app) names(ctx context.Context, names []string) error {
 		return err
 	}
 	defer e.close()
-	runs, err := e.book.Runs(ctx)
+	runs, err := e.book.Overview(ctx)
 	if err != nil {
 		return exit{exitFailed, err}
 	}
@@ -116,11 +116,11 @@ func (a *app) retireName(ctx context.Context, former string, only bool, f runFla
 		a.print("%s\n  next  rekey names retire %s\n", report.Plan(plan, a.style(a.out), a.now()), former)
 		return nil
 	}
-	if f.confirm == "" && !terminal(a.in) {
-		return usage("nobody can be asked here, and it does what cannot be undone\n  next  rekey names retire %s --confirm %s", former, spec.Name)
-	}
 	if f.confirm != "" && f.confirm != spec.Name {
 		return usage("--confirm says %s, but this is a name of %s", f.confirm, spec.Name)
+	}
+	if err := a.canConfirm("names retire "+former, spec.Name, f.confirm); err != nil {
+		return err
 	}
 	if err := a.outside(spec, f.outside); err != nil {
 		return err

@@ -133,7 +133,7 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	} else {
 		spec.Despite = f.despite
 	}
-	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm("run", spec.Name, f.confirm)); err != nil {
+	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm("run "+spec.Name, spec.Name, f.confirm)); err != nil {
 		return err
 	}
 	if f.afterRevoke {
@@ -215,7 +215,7 @@ func (a *app) canConfirm(command, name, confirm string) error {
 	case confirm != "" && confirm != name:
 		return usage("--confirm says %s, but this is %s", confirm, name)
 	case confirm == "" && !terminal(a.in):
-		return usage("nobody can be asked here, and it does what cannot be undone\n  next  rekey %s %s --confirm %s", command, name, name)
+		return usage("nobody can be asked here, and it does what cannot be undone\n  next  rekey %s --confirm %s", command, name)
 	}
 	return nil
 }

@@ -75,10 +75,11 @@ func (a *app) sop(ctx context.Context, args []string, f sopFlags) error {
 		}
 		return a.listSOPs(config)
 	}
-	w, err := a.writer(ctx, config, f)
+	w, err := a.writer(ctx, config, specs, f)
 	if err != nil {
 		return err
 	}
+	defer w.close()
 	switch {
 	case f.check != "":
 		return w.checkAll(specs, len(args) == 0)
@@ -126,15 +127,23 @@ func (a *app) listSOPs(config *sop.Config) error {
 // sopWriter renders pages.
 type sopWriter struct {
 	*app
-	config *sop.Config
-	flags  sopFlags
-	now    *document.Now // nil with --stable
-	last   func(name string, into *document.Now) error
+	config  *sop.Config
+	flags   sopFlags
+	ctx     context.Context
+	now     *document.Now    // nil with --stable
+	journal *journal.Journal // nil: there is none yet, or nothing of it is wanted
 }
 
-// writer reads what all pages share from the journal, if there is one.
-func (a *app) writer(ctx context.Context, config *sop.Config, f sopFlags) (*sopWriter, error) {
-	w := &sopWriter{app: a, config: config, flags: f}
+func (w *sopWriter) close() {
+	if w.journal != nil {
+		_ = w.journal.Close()
+	}
+}
+
+// writer reads what all pages share from the journal, if there is one, and keeps it
+// open for what each page reads.
+func (a *app) writer(ctx context.Context, config *sop.Config, specs []sop.Spec, f sopFlags) (*sopWriter, error) {
+	w := &sopWriter{app: a, config: config, flags: f, ctx: ctx}
 	if f.stable || f.check != "" {
 		return w, nil
 	}
@@ -142,37 +151,37 @@ func (a *app) writer(ctx context.Context, config *sop.Config, f sopFlags) (*sopW
 	if err != nil {
 		return nil, err
 	}
-	w.now = &document.Now{At: a.now().UTC(), Known: known, Refs: a.references(config)}
-	dir := a.journalDir(config)
-	if _, err := os.Stat(dir); err == nil {
+	w.now = &document.Now{At: a.now().UTC(), Known: known, Refs: a.references(config, specs)}
+	w.journal, err = journal.OpenExisting(a.journalDir(config))
+	switch {
+	case errors.Is(err, journal.ErrNone):
+		w.journal = nil
+	case err != nil:
+		return nil, exit{exitFailed, err}
+	default:
 		w.now.Journal = config.Journal
-	}
-	w.last = func(name string, into *document.Now) error {
-		j, err := journal.OpenExisting(dir)
-		if errors.Is(err, journal.ErrNone) {
-			into.Journal = ""
-			return nil
-		}
-		if err != nil {
-			return exit{exitFailed, err}
-		}
-		defer func() { _ = j.Close() }()
-		book := history.Book{J: j}
-		if into.Plan, into.PlanAt, err = book.LastPlan(ctx, name); err != nil {
-			return exit{exitFailed, err}
-		}
-		into.Check, into.CheckAt, err = book.LastCheck(ctx, name)
-		if err != nil {
-			return exit{exitFailed, err}
-		}
-		return nil
 	}
 	return w, nil
 }
 
-// references tells of every reference in the configuration whether it is set
+// last adds what the journal knows of one credential.
+func (w *sopWriter) last(name string, into *document.Now) (err error) {
+	if w.journal == nil {
+		return nil
+	}
+	book := history.Book{J: w.journal}
+	if into.Plan, into.PlanAt, err = book.LastPlan(w.ctx, name); err != nil {
+		return exit{exitFailed, err}
+	}
+	if into.Check, into.CheckAt, err = book.LastCheck(w.ctx, name); err != nil {
+		return exit{exitFailed, err}
+	}
+	return nil
+}
+
+// references tells of every reference that these credentials need whether it is set
 // here: by name, and never its value.
-func (a *app) references(config *sop.Config) map[string]string {
+func (a *app) references(config *sop.Config, specs []sop.Spec) map[string]string {
 	w := &work{app: a, config: config}
 	defer w.close()
 	_, lookup, err := w.surroundings()
@@ -181,12 +190,12 @@ func (a *app) references(config *sop.Config) map[string]string {
 		where = "in the simulated world"
 	}
 	finder := &refs.Finder{Dir: config.Dir, Env: lookup}
-	return finderStates(config, finder, where, err == nil)
+	return finderStates(config, specs, finder, where, err == nil)
 }
 
-func finderStates(config *sop.Config, f *refs.Finder, where string, reachable bool) map[string]string {
+func finderStates(config *sop.Config, specs []sop.Spec, f *refs.Finder, where string, reachable bool) map[string]string {
 	out := map[string]string{}
-	for _, spec := range config.Specs {
+	for _, spec := range specs {
 		hands, err := wire.ByHand(spec, config.Vendors)
 		if err != nil {
 			continue // told when its page is made

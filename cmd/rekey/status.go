@@ -80,21 +80,27 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 	return nil
 }
 
-// found adds what discover noted.
-func (a *app) found(ctx context.Context, book history.Book, known *report.Known) error {
-	notes, err := book.Latest(ctx, history.Discovered)
+// newest reads the newest note of a kind about each credential; what says, with the
+// credential's name, what cannot be read.
+func newest[T any](ctx context.Context, book history.Book, kind, what string) (map[string]T, error) {
+	notes, err := book.Latest(ctx, kind)
 	if err != nil {
-		return exit{exitFailed, err}
+		return nil, exit{exitFailed, err}
 	}
-	known.Discovered = make(map[string]report.Discovered, len(notes))
+	out := make(map[string]T, len(notes))
 	for name, n := range notes {
-		var d report.Discovered
-		if err := json.Unmarshal(n.Body, &d); err != nil {
-			return exit{exitFailed, fmt.Errorf("what the journal notes about others that hold %s cannot be read: %w", name, err)}
+		var v T
+		if err := json.Unmarshal(n.Body, &v); err != nil {
+			return nil, exit{exitFailed, fmt.Errorf(what+" cannot be read: %w", name, err)}
 		}
-		known.Discovered[name] = d
+		out[name] = v
 	}
-	return nil
+	return out, nil
+}
+
+// found is what discover noted.
+func found(ctx context.Context, book history.Book) (map[string]report.Discovered, error) {
+	return newest[report.Discovered](ctx, book, history.Discovered, "what the journal notes about others that hold %s")
 }
 
 // known reads what the journal tells; there may be none yet.
@@ -112,10 +118,6 @@ func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, erro
 	if known.Runs, err = book.Overview(ctx); err != nil {
 		return known, exit{exitFailed, err}
 	}
-	notes, err := book.Latest(ctx, history.Compared)
-	if err != nil {
-		return known, exit{exitFailed, err}
-	}
 	sinks := []string{}
 	for _, s := range config.Evidence.Sinks {
 		sinks = append(sinks, s.Name)
@@ -123,15 +125,11 @@ func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, erro
 	if known.Evidence, err = evidence.Stand(ctx, j, sinks); err != nil {
 		return known, exit{exitFailed, err}
 	}
-	known.Compared = make(map[string]report.Compared, len(notes))
-	for name, n := range notes {
-		var c report.Compared
-		if err := json.Unmarshal(n.Body, &c); err != nil {
-			return known, exit{exitFailed, fmt.Errorf("the journal's comparison of %s cannot be read: %w", name, err)}
-		}
-		known.Compared[name] = c
+	if known.Compared, err = newest[report.Compared](ctx, book, history.Compared, "the journal's comparison of %s"); err != nil {
+		return known, err
 	}
-	return known, a.found(ctx, book, &known)
+	known.Discovered, err = found(ctx, book)
+	return known, err
 }
 
 // live asks each issuer for its list, and each store for its folder.

@@ -67,6 +67,23 @@ func (a *app) prepare(config *sop.Config, spec sop.Spec) (*work, error) {
 	return w, nil
 }
 
+// keep writes notes, all or none.
+func (w *work) keep(ctx context.Context, notes ...history.Note) error {
+	if err := w.book.Add(context.WithoutCancel(ctx), notes...); err != nil {
+		return exit{exitFailed, fmt.Errorf("the journal cannot be written: %w", err)}
+	}
+	return nil
+}
+
+// bare opens what is not a vendor, for commands about the journal.
+func (a *app) bare() (*work, error) {
+	config, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	return a.surround(config, sop.Spec{})
+}
+
 // surround opens what is not a vendor: network, references, journal, key.
 func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 	w := &work{app: a, config: config, spec: spec, calls: map[string]int{}}

@@ -47,6 +47,12 @@ func (b Book) LastCheck(ctx context.Context, credential string) (*Check, time.Ti
 	return &c, last.At, nil
 }
 
+// NoteOf makes a note of what was seen.
+func NoteOf(at time.Time, credential, kind string, seen any) (Note, error) {
+	body, err := json.Marshal(seen)
+	return Note{At: at, Credential: credential, Kind: kind, Body: body}, err
+}
+
 // Add writes notes, all or none.
 func (b Book) Add(ctx context.Context, notes ...Note) error {
 	drafts := make([]journal.Draft, 0, len(notes))
