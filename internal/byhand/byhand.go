@@ -16,6 +16,7 @@ package byhand
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // Roles of which a recipe can be asked.
@@ -82,6 +83,11 @@ type Input struct {
 
 // Address is a shell variable with the address that it has unless it is set.
 type Address struct{ Var, Default string }
+
+// API is the one address of a vendor that has one, under its word.
+func (q Question) API(base string) []Address {
+	return []Address{{Var: strings.ToUpper(q.Tool) + "_API", Default: strings.TrimRight(base, "/")}}
+}
 
 // Link is a page of the vendor.
 type Link struct{ Label, URL string }

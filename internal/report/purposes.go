@@ -24,14 +24,7 @@ func revokedText(st *rotation.State, s Style) string {
 		}
 		out = append(out, head+n)
 	}
-	out = append(out, "", "  "+s.Bold("Proof"))
-	for _, step := range p.Steps {
-		if pr := st.Steps[step.ID]; pr != nil && pr.Last != nil {
-			for _, e := range pr.Last.Evidence {
-				out = append(out, "  "+s.Good("✓")+" "+e)
-			}
-		}
-	}
+	out = append(out, shown(st, s, false)...)
 	next := "rekey run " + st.Opened.Credential + " --after-revoke   gives its consumers a new one"
 	if deleted(p) {
 		next = "make a new one by hand, name it in the rules that named this one, put it into the store and the consumers; then rekey check " + st.Opened.Credential
@@ -43,6 +36,23 @@ func revokedText(st *rotation.State, s Style) string {
 		next = "rekey check " + st.Opened.Credential
 	}
 	return strings.Join(append(out, "", "  next    "+next), "\n") + "\n"
+}
+
+// shown is everything that the steps have shown, for runs that do not rotate; titled
+// says at each check which one it is.
+func shown(st *rotation.State, s Style, titled bool) []string {
+	out := []string{"", "  " + s.Bold("Proof")}
+	for _, step := range st.Plan.Steps {
+		if pr := st.Steps[step.ID]; pr != nil && pr.Last != nil {
+			for _, e := range pr.Last.Evidence {
+				if titled && step.Verb == rotation.Check {
+					e = step.Title + ": " + e
+				}
+				out = append(out, "  "+s.Good("✓")+" "+e)
+			}
+		}
+	}
+	return out
 }
 
 func deleted(p *rotation.Plan) bool {

@@ -64,13 +64,6 @@ func repairedText(st *rotation.State, s Style) string {
 		"  is   " + s.Name(st.Plan.Old.Name) + "  " + s.Dim(st.Plan.Old.ID), "",
 	}
 	out = append(out, indent(table(grouped(repairs(st.Plan, s)), 2), "  ")...)
-	out = append(out, "", "  "+s.Bold("Proof"))
-	for _, step := range st.Plan.Steps {
-		if pr := st.Steps[step.ID]; pr != nil && pr.Last != nil {
-			for _, e := range pr.Last.Evidence {
-				out = append(out, "  "+s.Good("✓")+" "+e)
-			}
-		}
-	}
+	out = append(out, shown(st, s, false)...)
 	return strings.Join(append(out, "", "  next    rekey drift "+st.Opened.Credential), "\n") + "\n"
 }

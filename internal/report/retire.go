@@ -49,16 +49,6 @@ func nameGoneText(st *rotation.State, s Style) string {
 	former := st.Opened.Spec.Target
 	out := []string{fmt.Sprintf("%s  %s is no name of %s any more; it took %s", s.Good("retired"), former, s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
 	out = append(out, indent(table(grouped(removals(st.Plan, s)), 2), "  ")...)
-	out = append(out, "", "  "+s.Bold("Proof"))
-	for _, step := range st.Plan.Steps {
-		if pr := st.Steps[step.ID]; pr != nil && pr.Last != nil {
-			for _, e := range pr.Last.Evidence {
-				if step.Verb == rotation.Check {
-					e = step.Title + ": " + e
-				}
-				out = append(out, "  "+s.Good("✓")+" "+e)
-			}
-		}
-	}
+	out = append(out, shown(st, s, true)...)
 	return strings.Join(append(out, "", "  next    take "+former+" out of former in rekey.yaml; the next rotation would write it again"), "\n") + "\n"
 }

@@ -78,24 +78,14 @@ func TestPairsOfFaultsOfAClientSecret(t *testing.T) {
 
 // TestTheJudgeSeesClientSecrets: what breaks a promise here is found here.
 func TestTheJudgeSeesClientSecrets(t *testing.T) {
-	for name, c := range map[string]struct {
-		damage  func(*rotation.Plan)
-		faults  []stage.Fault
-		promise string
-	}{
+	judgeSees(t, clientSecrets[0], map[string]broken{
 		"consumers are never switched":     {drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
 		"old processes are not waited for": {drop(rotation.Quiet), nil, "promise 1"},
 		"the old one is never revoked":     {drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
 		"the store is left out":            {drop(rotation.Store), nil, "promise 3"},
 		"nothing sweeps after a lost answer, and the new one is kept": {drop(rotation.Discard, rotation.Sweep),
 			[]stage.Fault{{Call: callOn(t, clientSecrets[0], "POST", "/client-secrets"), Kind: stage.Applied}}, "promise 3"},
-	} {
-		sc := clientSecrets[0]
-		sc.Damage, sc.Faults = c.damage, c.faults
-		if v := sc.Run(1); !strings.Contains(strings.Join(v.Broken, "\n"), c.promise) {
-			t.Errorf("%s: ended %q, and the judge found only %v (%v)", name, v.Ending, v.Broken, v.Err)
-		}
-	}
+	})
 }
 
 // TestSecretByWhichTheStoreIsReachedIsRefused: after a crash nothing could read

@@ -16,14 +16,7 @@ import (
 // Unseen and leaves its part empty: no list (nil), no slots.
 func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observation {
 	seen := rotation.Observation{At: r.Clock.Now().UTC(), Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers))}
-	var mu sync.Mutex
-	aside := func(err error) {
-		if err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			seen.Unseen = append(seen.Unseen, Problems(err)...)
-		}
-	}
+	aside := setAside(&seen.Unseen)
 	var stored map[string]provider.Held
 	snapshots := make([]provider.Snapshot, len(spec.Consumers))
 	calls := []func() error{
@@ -130,4 +123,17 @@ func (r *Runner) InUse(ctx context.Context, spec sop.Spec) (cred.Handle, error) 
 		}
 	}
 	return cred.Handle{}, err
+}
+
+// setAside returns what notes an error in a list, from calls side by side: for looks
+// that go on without what they cannot see.
+func setAside(list *[]string) func(error) {
+	var mu sync.Mutex
+	return func(err error) {
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			*list = append(*list, Problems(err)...)
+		}
+	}
 }

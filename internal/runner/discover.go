@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"sync"
 	"time"
 
 	"rekey/internal/cred"
@@ -27,14 +26,7 @@ type Known struct {
 // cannot see it tells.
 func (r *Runner) Know(ctx context.Context, spec sop.Spec, past []rotation.Generation) Known {
 	var k Known
-	var mu sync.Mutex
-	aside := func(err error) {
-		if err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			k.Unseen = append(k.Unseen, Problems(err)...)
-		}
-	}
+	aside := setAside(&k.Unseen)
 	var stored map[string]provider.Held
 	calls := []func() error{
 		func() (err error) { k.Issuer.Live, err = r.Roles.Issuer.List(ctx); aside(err); return nil },

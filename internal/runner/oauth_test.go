@@ -55,30 +55,20 @@ func TestEverySingleFaultOfAnAuthorization(t *testing.T) {
 // TestPairsOfFaultsOfAnAuthorization gives every pair of calls a pair of faults.
 func TestPairsOfFaultsOfAnAuthorization(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, authorizations, append(slices.Clone(pairKinds), stage.Late), sampled(5, 31))
+	pairsOf(y, authorizations, append(slices.Clone(pairKinds), stage.Late), sampled(3, 31))
 	y.done(0.02)
 }
 
 // TestTheJudgeSeesAuthorizations: what breaks a promise here is found here.
 func TestTheJudgeSeesAuthorizations(t *testing.T) {
-	for name, c := range map[string]struct {
-		damage  func(*rotation.Plan)
-		faults  []stage.Fault
-		promise string
-	}{
+	judgeSees(t, authorizations[0], map[string]broken{
 		"consumers are never switched":     {drop(rotation.Propagate, rotation.Settle, rotation.Pause), nil, "promise 1"},
 		"old processes are not waited for": {drop(rotation.Pause), nil, "promise 1"},
 		"the old one is never revoked":     {drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
 		"the store is left out":            {drop(rotation.Store), nil, "promise 3"},
 		"nothing sweeps after a lost answer, and the new one is kept": {drop(rotation.Discard, rotation.Sweep),
 			[]stage.Fault{{Call: callOn(t, authorizations[0], "POST", "/oauth/authorizations"), Kind: stage.Applied}}, "promise 3"},
-	} {
-		sc := authorizations[0]
-		sc.Damage, sc.Faults = c.damage, c.faults
-		if v := sc.Run(1); !strings.Contains(strings.Join(v.Broken, "\n"), c.promise) {
-			t.Errorf("%s: ended %q, and the judge found only %v (%v)", name, v.Ending, v.Broken, v.Err)
-		}
-	}
+	})
 }
 
 // TestRekeysOwnTokenIsRefused: the run would end what it needs to finish. The

@@ -98,26 +98,34 @@ func TestLastingRefusal(t *testing.T) {
 // TestTheJudgeSees breaks the plan in ways that must break a promise: a judge
 // that finds nothing here finds nothing anywhere.
 func TestTheJudgeSees(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		damage  func(*rotation.Plan)
-		faults  []stage.Fault
-		promise string
-	}{
-		{"consumers are never switched", drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
-		{"old processes are not waited for", func(p *rotation.Plan) {
+	judgeSees(t, variations[0], map[string]broken{
+		"consumers are never switched": {drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
+		"old processes are not waited for": {func(p *rotation.Plan) {
 			drop(rotation.Quiet)(p)
 		}, nil, "promise 1"},
-		{"the old one is never deleted", drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
-		{"the store is left out", drop(rotation.Store), nil, "promise 3"},
-		{"a rollback forgets the new one", drop(rotation.Discard), []stage.Fault{{Call: callOf(t, "PATCH", "/secrets/batch"), Kind: stage.Refused}}, "promise 3"},
-		{"a rollback forgets the consumers", drop(rotation.Return, rotation.Resettle), []stage.Fault{{Call: callOf(t, "PATCH", "/config-vars") + 1, Kind: stage.Refused}}, "promise 1"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			sc := variations[0]
-			sc.Faults, sc.Damage = tt.faults, tt.damage
+		"the old one is never deleted":     {drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
+		"the store is left out":            {drop(rotation.Store), nil, "promise 3"},
+		"a rollback forgets the new one":   {drop(rotation.Discard), []stage.Fault{{Call: callOf(t, "PATCH", "/secrets/batch"), Kind: stage.Refused}}, "promise 3"},
+		"a rollback forgets the consumers": {drop(rotation.Return, rotation.Resettle), []stage.Fault{{Call: callOf(t, "PATCH", "/config-vars") + 1, Kind: stage.Refused}}, "promise 1"},
+	})
+}
+
+// broken is a plan or a run in which a promise is broken.
+type broken struct {
+	damage  func(*rotation.Plan)
+	faults  []stage.Fault
+	promise string
+}
+
+// judgeSees: what breaks a promise in a scenario is found.
+func judgeSees(t *testing.T, sc stage.Scenario, cases map[string]broken) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			sc := sc
+			sc.Faults, sc.Damage = c.faults, c.damage
 			v := sc.Run(1)
-			if !strings.Contains(strings.Join(v.Broken, "\n"), tt.promise) {
+			if !strings.Contains(strings.Join(v.Broken, "\n"), c.promise) {
 				t.Errorf("ended %q, and the judge found only %v (%v)", v.Ending, v.Broken, v.Err)
 			}
 		})

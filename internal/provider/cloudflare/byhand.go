@@ -32,7 +32,7 @@ func byHand(q byhand.Question) (byhand.Recipe, error) {
 	}
 	r := byhand.Recipe{
 		Title: "Cloudflare", Tool: q.Tool, Doc: doc,
-		Addresses: []byhand.Address{{Var: strings.ToUpper(q.Tool) + "_API", Default: strings.TrimRight(c.BaseURL, "/")}},
+		Addresses: q.API(c.BaseURL),
 		Inputs: []byhand.Input{
 			{Title: "Cloudflare API token", File: q.Tool + ".token", Refs: byhand.Texts(c.Token)},
 			{Title: "Cloudflare account id", File: q.Tool + ".account", Refs: c.Account, Plain: true},

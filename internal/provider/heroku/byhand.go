@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 
 	"rekey/internal/byhand"
@@ -34,7 +33,7 @@ func byHand(q byhand.Question) (byhand.Recipe, error) {
 	}
 	r := byhand.Recipe{
 		Title: "Heroku", Tool: q.Tool, Doc: doc,
-		Addresses: []byhand.Address{{Var: strings.ToUpper(q.Tool) + "_API", Default: strings.TrimRight(c.BaseURL, "/")}},
+		Addresses: q.API(c.BaseURL),
 		Inputs:    []byhand.Input{{Title: "Heroku token", File: q.Tool + ".token", Refs: byhand.Texts(c.Token)}},
 		Links:     []byhand.Link{{Label: "Platform API", URL: devcenter + "platform-api-reference"}},
 	}

@@ -31,7 +31,7 @@ func byHand(q byhand.Question) (byhand.Recipe, error) {
 	}
 	r := byhand.Recipe{
 		Title: "Infisical", Tool: q.Tool, Doc: doc, Sections: []string{""},
-		Addresses: []byhand.Address{{Var: strings.ToUpper(q.Tool) + "_API", Default: strings.TrimRight(c.BaseURL, "/")}},
+		Addresses: q.API(c.BaseURL),
 	}
 	least := []string{"on the folder of the store: read secrets with their values, create, edit", "delete (only for slots that a run has made and takes back)"}
 	if q.Role == byhand.Issuer {
