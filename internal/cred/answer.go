@@ -71,6 +71,11 @@ type Error struct {
 	Why        string        // our words, never the vendor's
 	RetryAfter time.Duration // how long the vendor asked us to wait, 0 if it did not say
 	Err        error         // transport error without its URL, may be nil
+	// Maybe: the request was a write, and the answer, however clear it sounds, does
+	// not prove that nothing was applied: a gateway may have sent it twice and passed
+	// on the second answer. Only what the vendor documents as "not applied", in its
+	// own error shape, leaves this false.
+	Maybe bool
 }
 
 func (e *Error) Error() string {
@@ -107,6 +112,19 @@ func ClassOf(err error) Class {
 		return e.Class
 	}
 	return Unknown
+}
+
+// MayHaveHappened reports whether a call that ended like this may have had its
+// effect; false for nil, which says that it had.
+func MayHaveHappened(err error) bool {
+	if err == nil {
+		return false
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Maybe || !e.Class.NotApplied()
+	}
+	return true
 }
 
 // RetryAfter returns how long the vendor asked us to wait, or 0.

@@ -76,12 +76,23 @@ type Adviser interface {
 	Advise(ctx context.Context, inUse cred.Handle) ([]string, error)
 }
 
+// Clocked is an issuer that can tell its vendor's clock from ours: times that it
+// tells ("last used") are to be compared with its own clock, not with ours.
+type Clocked interface {
+	// Ahead is how far the vendor's clock is ahead of ours (negative: behind), by the
+	// Date of its last answer, which is exact to a second; false if none told it.
+	Ahead() (time.Duration, bool)
+}
+
 // Admitter knows the rules that decide which generation gets in.
 type Admitter interface {
 	// Places returns every rule that names any generation, and whether some
 	// rule lets every generation in. Read-only.
 	Places(ctx context.Context) (Admission, error)
 
+	// Look returns one place as it is now. Absent: the vendor says that it is not
+	// there, which counts only once Places agrees. Read-only.
+	Look(ctx context.Context, p cred.Place) (cred.Place, error)
 	// Admit makes a place name id as well, keeping everything else in it, edits
 	// made by others since it was observed included. Idempotent.
 	Admit(ctx context.Context, p cred.Place, id string) (Edit, error)

@@ -51,6 +51,10 @@ type Client struct {
 	Explain func(status int, body []byte) (class cred.Class, code, why string)
 	// Observe is told of every request after it was made; nil: nobody.
 	Observe func(Call)
+	// Own reports whether an answer outside 2xx is in the vendor's own error shape.
+	// Only such an answer is Absent, Denied, Conflict or Refused; anything else came
+	// from something in front of the vendor and is Unknown. nil: any JSON is taken.
+	Own func(*Response) bool
 	// Pace leaves a part of the vendor's rate limit to changes; nil: none.
 	Pace *Pace
 }

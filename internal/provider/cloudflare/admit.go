@@ -11,6 +11,15 @@ import (
 	"rekey/internal/vendorhttp"
 )
 
+// Look reads one place as it is now.
+func (t *tokens) Look(ctx context.Context, p cred.Place) (cred.Place, error) {
+	r, _, err := t.read(ctx, p)
+	if err != nil {
+		return cred.Place{}, err
+	}
+	return r.place(p.Kind, p.Scope, p.Parent), nil
+}
+
 // Admit adds the token to the place's include rules.
 func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
 	return t.edit(ctx, p, "admit token in ", func(r rules) bool {

@@ -162,6 +162,6 @@ func (t *tokens) read(ctx context.Context, p cred.Place) (rules, string, error) 
 		return nil, "", &cred.Error{Vendor: t.api.Vendor, Op: "read " + p.Kind, Class: cred.Refused, Why: "this kind of place is not edited"}
 	}
 	var r rules
-	_, err := call(ctx, t.api, vendorhttp.Request{Op: "read " + p.Kind + " before editing", Method: http.MethodGet, Path: at}, &r)
+	_, err := call(ctx, t.api, vendorhttp.Request{Op: "read " + p.Kind, Method: http.MethodGet, Path: at}, &r)
 	return r, at, err
 }
