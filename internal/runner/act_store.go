@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 
 	"rekey/internal/cred"
@@ -22,6 +24,9 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 			return fromError(err)
 		}
 		if r.allExpected(place, held) == "" {
+			if o, bad := r.interleaved(ctx, place, held); bad {
+				return o
+			}
 			return rotation.Outcome{Class: cred.Done, Already: true, Slots: r.states(place.SlotNames(), held)}
 		}
 		if a.LookOnly {
@@ -48,13 +53,11 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 	if slot := r.allExpected(place, written); slot != "" {
 		return failed(cred.Failed, "the store took the write and keeps something else in slot %s", slot)
 	}
-	if !a.Look {
-		if slot := r.interleaved(written); slot != "" {
-			return failed(cred.Failed, "somebody else wrote slot %s between the observation and this write", slot)
-		}
+	if o, bad := r.interleaved(ctx, place, written); bad {
+		return o
 	}
 	return rotation.Outcome{Class: cred.Done, Slots: r.states(place.SlotNames(), written),
-		Evidence: []string{"written in one batch; every slot holds it, one version up"}}
+		Evidence: []string{"written in one batch; every slot holds it" + r.oneUp(written)}}
 }
 
 // stamp notes beside each value which run made it, for people and for drift.
@@ -77,17 +80,78 @@ func (r *Runner) allExpected(p sop.Place, held map[string]provider.Held) string 
 	return ""
 }
 
-// interleaved returns a slot whose version grew by more than our own write.
-// Every write counts one up, also of the same value (infisical.md §1.5).
-func (r *Runner) interleaved(written map[string]provider.Held) string {
+// interleaved fails the step where somebody else wrote a slot between the
+// observation and our write, by the values that the history shows: a version alone
+// proves nothing, for a note beside a secret counts one up as well, and some stores
+// count for the whole place. It asks only where versions were skipped.
+func (r *Runner) interleaved(ctx context.Context, p sop.Place, written map[string]provider.Held) (rotation.Outcome, bool) {
+	for _, s := range r.state.Plan.Seen.Store.Slots {
+		version, _, err := r.between(ctx, p, s, written[s.Slot])
+		switch {
+		case errors.Is(err, errBegunAgain):
+			return failed(cred.Failed, "slot %s was deleted and made again by somebody else between the observation and this write", s.Slot), true
+		case cred.ClassOf(err) == cred.Unknown, cred.ClassOf(err) == cred.Limited:
+			return afterEffect(err), true // to be looked at again
+		case err != nil:
+			return failed(cred.Failed, "slot %s was written more than once since it was observed, and what was in between cannot be read: %s", s.Slot, Problems(err)[0]), true
+		case version != "":
+			return failed(cred.Failed, "somebody else wrote slot %s between the observation and this write (version %s)", s.Slot, version), true
+		}
+	}
+	return rotation.Outcome{}, false
+}
+
+// oneUp says so where every slot that counts is one version further.
+func (r *Runner) oneUp(written map[string]provider.Held) string {
 	for _, s := range r.state.Plan.Seen.Store.Slots {
 		was, err1 := strconv.Atoi(s.Version)
 		now, err2 := strconv.Atoi(written[s.Slot].Version)
 		if err1 == nil && err2 == nil && now != was+1 {
-			return s.Slot
+			return ""
 		}
 	}
-	return ""
+	return ", one version up"
+}
+
+// errBegunAgain means that a slot counts from the beginning: it was deleted and made
+// again, and its earlier versions may be shown under the same numbers.
+var errBegunAgain = errors.New("it counts from the beginning again: it was deleted and made again")
+
+// mostBetween bounds how far back a history is read.
+const mostBetween = 50
+
+// between returns the latest version between what was observed and what a slot
+// holds now whose value is neither the old nor the new one: somebody else's. "" if
+// there is none.
+func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSeen, now provider.Held) (string, secret.Value, error) {
+	was, err := strconv.Atoi(seen.Version)
+	if err != nil && seen.Present {
+		return "", secret.Value{}, nil // a store that counts nothing
+	}
+	is, err := strconv.Atoi(now.Version)
+	switch {
+	case err != nil:
+		return "", secret.Value{}, nil
+	case is <= was && r.Keyer.Of(now.Value) != seen.Fingerprint:
+		return "", secret.Value{}, errBegunAgain
+	case !seen.Present:
+		was = max(was, is-mostBetween) // a place that counts as a whole begins anywhere
+	case is-was > mostBetween:
+		return "", secret.Value{}, fmt.Errorf("it has %d versions more than when it was observed", is-was)
+	}
+	for n := is - 1; n > was; n-- {
+		v, err := r.Roles.Store.ReadVersion(ctx, seen.Slot, strconv.Itoa(n))
+		if !seen.Present && cred.ClassOf(err) == cred.Absent {
+			return "", secret.Value{}, nil // it begins after this one
+		}
+		if err != nil {
+			return "", secret.Value{}, err
+		}
+		if of := r.Keyer.Of(v); of != seen.Fingerprint && of != r.state.Expected(p.Key, seen.Slot) {
+			return strconv.Itoa(n), v, nil
+		}
+	}
+	return "", secret.Value{}, nil
 }
 
 // restore gives the store its old values back, slot by slot: only what still
@@ -142,25 +206,19 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 func (r *Runner) overwritten(ctx context.Context, p sop.Place, back []provider.SlotValue, held map[string]provider.Held) ([]string, error) {
 	var told []string
 	for i, v := range back {
-		seen := 0
 		for _, s := range r.state.Plan.Seen.Store.Slots {
-			if s.Slot == v.Slot {
-				seen, _ = strconv.Atoi(s.Version)
+			if s.Slot != v.Slot {
+				continue
 			}
-		}
-		now, err := strconv.Atoi(held[v.Slot].Version)
-		if err != nil {
-			continue // a store that counts nothing
-		}
-		for n := now - 1; n > seen; n-- {
-			was, err := r.Roles.Store.ReadVersion(ctx, v.Slot, strconv.Itoa(n))
-			if err != nil {
+			version, theirs, err := r.between(ctx, p, s, held[v.Slot])
+			switch {
+			case errors.Is(err, errBegunAgain):
+				continue // which life a number is of cannot be told; what was observed goes back
+			case err != nil:
 				return nil, err
-			}
-			if r.Keyer.Of(was) != r.state.Expected(p.Key, v.Slot) {
-				back[i].Value = was
-				told = append(told, p.Key+": slot "+v.Slot+" is given back what somebody else wrote as version "+strconv.Itoa(n))
-				break
+			case version != "":
+				back[i].Value = theirs
+				told = append(told, p.Key+": slot "+v.Slot+" is given back what somebody else wrote as version "+version)
 			}
 		}
 	}
