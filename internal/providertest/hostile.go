@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -15,6 +16,9 @@ import (
 // Canary stands in every hostile answer, where a vendor could put something
 // secret: in the body, in headers, in the status line, in error texts.
 const Canary = "canary-2f6d81c07b"
+
+// canaryID is an error id in no vendor's table: what is not known is not shown.
+const canaryID = "canary_in_an_error_id"
 
 // answer is one way to answer badly.
 type answer struct {
@@ -34,11 +38,21 @@ func reply(req *http.Request, status int, mime string, body io.Reader) *http.Res
 	}
 }
 
+// status is an error in the own shape of every vendor at once.
 func status(code int, classes ...cred.Class) answer {
-	body := `{"success":false,"errors":[{"code":99999,"message":"` + Canary + `"}],"id":"` + Canary + `","message":"` + Canary + `","error":"` + Canary + `"}`
+	body := `{"success":false,"errors":[{"code":99999,"message":"` + Canary + `"}],"messages":[],"result":null,` +
+		`"id":"` + canaryID + `","message":"` + Canary + `","error":"` + Canary + `","reqId":"` + Canary + `","statusCode":` + strconv.Itoa(code) + `}`
 	return answer{fmt.Sprint(code), func(req *http.Request) (*http.Response, error) {
 		return reply(req, code, "application/json", strings.NewReader(body)), nil
 	}, classes}
+}
+
+// stranger is an answer with the status of an error that no vendor gave: it says
+// nothing of what the vendor has.
+func stranger(code int, what, mime, body string) answer {
+	return answer{fmt.Sprintf("%d with %s", code, what), func(req *http.Request) (*http.Response, error) {
+		return reply(req, code, mime, strings.NewReader(body)), nil
+	}, []cred.Class{cred.Unknown}}
 }
 
 func content(name, mime, body string) answer {
@@ -53,7 +67,9 @@ var answers = []answer{
 	status(401, cred.Denied), status(403, cred.Denied), status(404, cred.Absent), status(409, cred.Conflict),
 	status(400, cred.Refused), status(422, cred.Refused), status(429, cred.Limited),
 	status(500, cred.Unknown), status(502, cred.Unknown), status(503, cred.Unknown), status(504, cred.Unknown),
-	status(302, cred.Refused), status(307, cred.Refused),
+	status(302, cred.Unknown), status(307, cred.Unknown),
+	stranger(404, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(404, "nothing", "", ""), stranger(403, "a text", "text/plain", Canary),
+	stranger(409, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(400, "nothing", "application/json", ""),
 	{"502 with a page", func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusBadGateway, "text/html", strings.NewReader("<html>"+Canary+"</html>")), nil
 	}, []cred.Class{cred.Unknown}},

@@ -228,7 +228,7 @@ func (h Harness) loginFails(t *testing.T) {
 // or in an address; every request has a deadline; nobody is followed elsewhere.
 func clean(t *testing.T, b *bench, n *network, c cast, err error) {
 	t.Helper()
-	secrets := map[string]string{"the canary": Canary}
+	secrets := map[string]string{"the canary": Canary, "an id that is in no table": canaryID}
 	for name, v := range b.world.Env() {
 		if strings.Contains(name, "SECRET") || strings.Contains(name, "KEY") || strings.Contains(name, "MGMT") {
 			secrets[name] = v

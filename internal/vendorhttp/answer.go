@@ -10,10 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"rekey/internal/cred"
 )
@@ -39,29 +37,63 @@ func ClassOfStatus(status int) cred.Class {
 	return cred.Unknown
 }
 
-func (c *Client) failure(op string, r *Response) error {
-	e := &cred.Error{Vendor: c.Vendor, Op: op, Status: r.Status, Class: ClassOfStatus(r.Status)}
-	if !r.IsJSON() && e.Class == cred.Refused {
-		// Something in front of the vendor answered, not the vendor.
-		e.Why = "the answer is not the vendor's own (no JSON)"
-	}
-	if c.Explain != nil && r.IsJSON() {
+// failure classifies an answer outside 2xx. Who gave it is asked first: a proxy's
+// or a gateway's 404 does not say that the vendor has no such thing, and an answer
+// of the vendor to a write says only what the vendor documents of it.
+func (c *Client) failure(req Request, r *Response) error {
+	e := &cred.Error{Vendor: c.Vendor, Op: req.Op, Status: r.Status, Class: ClassOfStatus(r.Status)}
+	var asked string
+	e.RetryAfter, asked = wait(RetryAfter(r.Header, c.Now()))
+	redirected := r.Status >= 300 && r.Status < 400
+	switch {
+	case redirected:
+		e.Class, e.Why = cred.Unknown, "redirected, which no API call should be: is the base URL right?"
+	case !c.own(r):
+		e.Why = r.stranger()
+		if e.Class != cred.Limited || req.writes() { // whoever says "later" to a look: later it is
+			e.Class = cred.Unknown
+		}
+	case c.Explain != nil:
 		if class, code, why := c.Explain(r.Status, r.Body); class != "" {
 			e.Class, e.Code, e.Why = class, code, why
 		}
 	}
-	if r.Status >= 300 && r.Status < 400 {
-		e.Why = "redirected, which no API call should be: is the base URL right?"
-		e.Class = cred.Refused
-	}
-	if e.Class == cred.Unknown && e.Why == "" && !r.IsJSON() {
-		e.Why = "no JSON: something in front of the vendor answered"
-	}
+	e.Maybe = req.writes() && !c.notApplied(r, e.Class)
 	if e.Class == cred.Denied && r.used != "" {
-		e.Why = strings.TrimPrefix(e.Why+"; used "+r.used, "; ")
+		e.Why = joined(e.Why, "used "+r.used)
 	}
-	e.RetryAfter = RetryAfter(r.Header, c.Now())
+	e.Why = joined(e.Why, asked)
 	return e
+}
+
+// joined are clauses of one sentence.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+func (c *Client) own(r *Response) bool {
+	if c.Own == nil {
+		return r.IsJSON()
+	}
+	return c.Own(r)
+}
+
+// notApplied reports whether an answer to a write proves that it changed nothing.
+// Who is not let in, or is told to come later, has changed nothing. Of the other
+// refusals only the vendor's documents tell: where something on the way sent the
+// request twice, the second is answered "no such thing" or "already there" because
+// the first was applied.
+func (c *Client) notApplied(r *Response, class cred.Class) bool {
+	switch class {
+	case cred.Denied, cred.Limited:
+		return true
+	case cred.Unknown:
+		return false
+	}
+	return c.NotApplied != nil && c.NotApplied(r)
 }
 
 // Decode reads a JSON answer into out. An answer to a 2xx that cannot be read is
@@ -88,17 +120,10 @@ func (r *Response) IsJSON() bool {
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[') && !strings.Contains(r.Header.Get("Content-Type"), "html")
 }
 
-// RetryAfter reads the header of that name (RFC 9110 §10.2.3): seconds or a
-// date; 0 if there is none.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if s, err := strconv.Atoi(v); err == nil && s > 0 {
-		return time.Duration(s) * time.Second
-	}
-	if t, err := http.ParseTime(v); err == nil && t.After(now) {
-		return t.Sub(now)
-	}
-	return 0
+// IsHTML reports whether the answer is a page for people.
+func (r *Response) IsHTML() bool {
+	b := bytes.TrimSpace(r.Body)
+	return strings.Contains(r.Header.Get("Content-Type"), "html") || len(b) > 0 && b[0] == '<'
 }
 
 // transportWords says why there was no answer, in words of ours: the library's

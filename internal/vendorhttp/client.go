@@ -55,8 +55,14 @@ type Client struct {
 	// Only such an answer is Absent, Denied, Conflict or Refused; anything else came
 	// from something in front of the vendor and is Unknown. nil: any JSON is taken.
 	Own func(*Response) bool
+	// NotApplied reports whether an answer to a write, in the vendor's own error
+	// shape, is documented by the vendor to mean that nothing was applied. nil: no
+	// answer is, but those that deny the credential or tell of the rate limit.
+	NotApplied func(*Response) bool
 	// Pace leaves a part of the vendor's rate limit to changes; nil: none.
 	Pace *Pace
+	// Clock learns how far the vendor's clock is ahead of ours; nil: nobody asks.
+	Clock *Clock
 }
 
 // Request is one request.
@@ -67,6 +73,13 @@ type Request struct {
 	Query  url.Values
 	Header map[string]string
 	Body   any // encoded as JSON; nil: none
+	// Reads: it changes nothing, although its method is one that may: a login, a search.
+	Reads bool
+}
+
+// writes reports whether a request may change something.
+func (r Request) writes() bool {
+	return !r.Reads && r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
 // Response is one answer.
@@ -76,6 +89,7 @@ type Response struct {
 	Body   []byte
 	op     string
 	vendor string
+	host   string
 	used   string
 }
 
@@ -88,7 +102,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if resp.Status >= 200 && resp.Status < 300 {
 		return resp, nil
 	}
-	return nil, c.failure(r.Op, resp)
+	return nil, c.failure(r, resp)
 }
 
 // Raw sends one request once and returns whatever was answered: for probes,
@@ -120,6 +134,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.Pace.learns(resp.Header, c.Now())
+	c.Clock.learns(resp.Header, start, c.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	c.observe(r, resp.StatusCode, start)
 	switch {
@@ -128,7 +143,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	case len(body) > MaxBody:
 		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Status: resp.StatusCode, Why: "the answer is larger than any that was expected"}
 	}
-	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, op: r.Op, vendor: c.Vendor, used: used}, nil
+	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, op: r.Op, vendor: c.Vendor, host: req.URL.Host, used: used}, nil
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, string, error) {

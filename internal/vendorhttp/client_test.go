@@ -116,18 +116,6 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestRetryAfter(t *testing.T) {
-	for in, want := range map[string]time.Duration{
-		"7": 7 * time.Second, "": 0, "-1": 0, "soon": 0,
-		epoch.Add(90 * time.Second).Format(http.TimeFormat):  90 * time.Second,
-		epoch.Add(-90 * time.Second).Format(http.TimeFormat): 0,
-	} {
-		if got := RetryAfter(http.Header{"Retry-After": {in}}, epoch); got != want {
-			t.Errorf("%q: %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestClassOfStatus(t *testing.T) {
 	for status, want := range map[int]cred.Class{
 		200: cred.Done, 204: cred.Done, 302: cred.Unknown, 400: cred.Refused, 401: cred.Denied, 403: cred.Denied, 404: cred.Absent, 405: cred.Refused,

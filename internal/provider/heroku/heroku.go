@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
 	p.api = &vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain, Pace: env.Pace(reserve, refill),
+		Observe: env.Observe, Explain: explain, Own: own, Pace: env.Pace(reserve, refill), Clock: &vendorhttp.Clock{},
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
 			token, source, err := p.token(ctx)
 			if err != nil {
@@ -186,6 +187,22 @@ var errorIDs = map[string]struct {
 	"invalid_params":      {cred.Refused, "Heroku finds the values invalid"},
 	"verification_needed": {cred.Refused, "the account has to be verified"},
 	"rate_limit":          {cred.Limited, "rate limit of the account, shared with its deploys and people"},
+}
+
+// errorID is a word of Heroku's for an error: small letters and underscores
+// [devcenter.heroku.com/articles/platform-api-reference, Errors].
+var errorID = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+
+// own: every error of the Platform API has an id and a message
+// [devcenter.heroku.com/articles/platform-api-reference, Errors]. Of none does
+// Heroku say that nothing was applied, so no answer proves it but a denial and the
+// rate limit.
+func own(r *vendorhttp.Response) bool {
+	var e struct {
+		ID      string `json:"id"`
+		Message string `json:"message"`
+	}
+	return r.IsJSON() && json.Unmarshal(r.Body, &e) == nil && errorID.MatchString(e.ID) && e.Message != ""
 }
 
 func explain(status int, body []byte) (cred.Class, string, string) {

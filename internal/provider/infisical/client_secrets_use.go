@@ -135,7 +135,7 @@ func (c *clientSecrets) held(v secret.Value) string {
 // login sends one login with a secret that is being proven, never with our own,
 // and reads what Infisical itself says. What it lets in with is forgotten.
 func (c *clientSecrets) login(ctx context.Context, id string, key secret.Value, bearing bool) (cred.Verdict, string, string, error) {
-	resp, err := c.session.api.Raw(ctx, vendorhttp.Request{Op: "log in to see whether it works", Method: http.MethodPost, Path: "/api/v1/auth/universal-auth/login",
+	resp, err := c.session.api.Raw(ctx, vendorhttp.Request{Op: "log in to see whether it works", Method: http.MethodPost, Reads: true, Path: "/api/v1/auth/universal-auth/login",
 		Body: map[string]string{"clientId": id, "clientSecret": key.Reveal()}})
 	if err != nil {
 		return cred.Unclear, "no answer", "", err

@@ -115,7 +115,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	}
 	s.refusedErr = nil
 	resp, err := s.api.Do(ctx, vendorhttp.Request{
-		Op: op, Method: http.MethodPost, Path: "/api/v1/auth/universal-auth/login",
+		Op: op, Method: http.MethodPost, Reads: true, Path: "/api/v1/auth/universal-auth/login",
 		Body: map[string]string{"clientId": id.Reveal(), "clientSecret": key.Reveal()},
 	})
 	if err != nil {

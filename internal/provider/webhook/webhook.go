@@ -36,7 +36,10 @@ func Post(ctx context.Context, env provider.Env, name, contentType string, to se
 		h[k] = v.Reveal()
 	}
 	h["Content-Type"] = contentType
-	client := vendorhttp.Client{Vendor: name, Base: u.String(), Transport: env.Transport, Now: env.Now, Timeout: timeout}
+	// Receivers have no error shape in common: many answer a word or two. Only a page
+	// is surely not theirs.
+	own := func(r *vendorhttp.Response) bool { return !r.IsHTML() }
+	client := vendorhttp.Client{Vendor: name, Base: u.String(), Transport: env.Transport, Now: env.Now, Timeout: timeout, Own: own}
 	_, err = client.Do(ctx, vendorhttp.Request{Op: "post", Method: http.MethodPost, Header: h, Body: body})
 	return err
 }
