@@ -52,7 +52,9 @@ func TestGolden(t *testing.T) {
 	style := report.Style{Width: 100}
 	for name, arrange := range map[string]func(*stage.Stage){"rotated": fine, "rolled-back": refusedByHeroku} {
 		calm := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen { return screen.NewCalm(out, style, now) })
-		live := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen { return screen.NewLive(out, style, always(100, 40), now) })
+		live := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen {
+			return screen.NewLive(out, style, always(100, 40), now)
+		})
 		_, last, ended := strings.Cut(live, "\x1b[?1049l")
 		if !ended {
 			t.Error("the terminal stays on its second screen")
