@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
@@ -28,7 +29,6 @@ type runFlags struct {
 	afterRevoke, outside, alongside   bool
 	without                           bool // the required role
 	despite                           []string
-	verbose                           bool // resume: what was done before, too
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -245,12 +245,8 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, first []rota
 		s.End()
 		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
 	}
-	if w.verbose {
-		for _, e := range state.Past {
-			s.Event(e)
-		}
-	} else {
-		s.Past(state.Past)
+	for _, e := range state.Past {
+		s.Event(e)
 	}
 	for _, e := range first {
 		state.Apply(e)
@@ -272,8 +268,8 @@ func (a *app) screen() (screen.Screen, *screen.JSON) {
 		return j, j
 	}
 	if f, ok := a.err.(*os.File); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
-		if columns, rows := sizeOf(f)(); columns >= 40 && rows >= 10 {
-			return screen.NewLive(a.err, a.style(a.err), sizeOf(f), a.now), nil
+		if _, height, err := term.GetSize(int(f.Fd())); err == nil && height >= 24 {
+			return screen.NewLive(a.err, a.style(a.err), a.now), nil
 		}
 	}
 	return screen.NewCalm(a.err, a.style(a.err), a.now), nil

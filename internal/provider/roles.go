@@ -33,6 +33,14 @@ type Issuer interface {
 	Revoke(ctx context.Context, h cred.Handle) error
 }
 
+// Finder looks at one generation by its id. A list may be late, or shift while it is
+// paged: that a generation is not in it proves nothing until this says so too.
+type Finder interface {
+	// Find returns the generation with h's id as it is now, whatever List shows.
+	// Absent: the vendor says, in its own error shape, that there is none. Read-only.
+	Find(ctx context.Context, h cred.Handle) (cred.Handle, error)
+}
+
 // Copier makes a generation after another one: what it may do is copied.
 type Copier interface {
 	// CreateLike is Create with a pattern: reads, then exactly one create.

@@ -22,9 +22,6 @@ type Quiet struct{}
 // Event shows nothing.
 func (Quiet) Event(rotation.Event) {}
 
-// Past shows nothing.
-func (Quiet) Past([]rotation.Event) {}
-
 // Starts shows nothing.
 func (Quiet) Starts([]rotation.Action) {}
 
@@ -60,7 +57,13 @@ func NewCalm(out io.Writer, style report.Style, now func() time.Time) *Calm {
 func (c *Calm) Event(e rotation.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.learn(e)
+	if e.Planned != nil {
+		for _, list := range [][]rotation.Step{e.Planned.Steps, e.Planned.Back} {
+			for _, st := range list {
+				c.titles[st.ID] = st.Title
+			}
+		}
+	}
 	if e.Kind == rotation.KindIntent {
 		return
 	}
@@ -73,30 +76,6 @@ func (c *Calm) Event(e rotation.Event) {
 	}
 	for _, line := range report.Say(e, c.titles, c.style) {
 		c.say(e.At, e.Run, line)
-	}
-}
-
-// learn notes how steps are called.
-func (c *Calm) learn(e rotation.Event) {
-	if e.Planned == nil {
-		return
-	}
-	for _, list := range [][]rotation.Step{e.Planned.Steps, e.Planned.Back} {
-		for _, st := range list {
-			c.titles[st.ID] = st.Title
-		}
-	}
-}
-
-// Past says in one line that there was something, and how it can be read.
-func (c *Calm) Past(events []rotation.Event) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, e := range events {
-		c.learn(e)
-	}
-	if n := len(events); n > 0 {
-		c.say(events[n-1].At, events[n-1].Run, c.style.Dim(fmt.Sprintf("%d entries in the journal before this (rekey log %s)", n, events[n-1].Run)))
 	}
 }
 
@@ -156,9 +135,6 @@ func (j *JSON) Event(e rotation.Event) {
 	}
 	j.Write(map[string]any{"type": "event", "at": e.At, "run": e.Run, "kind": e.Kind, string(e.Kind): json.RawMessage(body)})
 }
-
-// Past writes nothing: rekey log RUN --json has it.
-func (j *JSON) Past([]rotation.Event) {}
 
 // Starts says nothing: intents are events.
 func (j *JSON) Starts([]rotation.Action) {}

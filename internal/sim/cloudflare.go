@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -72,6 +71,10 @@ type App struct {
 	Policies []Rules         `json:"policies"`           // its own
 	Refuse   int             `json:"refuse,omitempty"`   // status of a refusal: 302, 401 or 403
 	SCIM     json.RawMessage `json:"scim_config,omitempty"`
+	// Pages of its own to which whoever is refused is led (cloudflare.openapi.json,
+	// access_custom_deny_url, access_custom_non_identity_deny_url).
+	Deny            string `json:"custom_deny_url,omitempty"`
+	DenyNonIdentity string `json:"custom_non_identity_deny_url,omitempty"`
 }
 
 func (r Rules) text(field string) string {
@@ -151,14 +154,16 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 	handle("POST /service_tokens/{id}/refresh", w.refreshToken)
 	handle("DELETE /service_tokens/{id}", w.deleteToken)
 
-	handle("GET /policies", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.state.Cloudflare.Policies) })
+	handle("GET /policies", func(rw http.ResponseWriter, req *http.Request) {
+		w.page(rw, req, raws(w.state.Cloudflare.Policies), accessPage)
+	})
 	handle("GET /policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		getRules(rw, byID(w.state.Cloudflare.Policies, req.PathValue("id")))
 	})
 	handle("PUT /policies/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		w.putRules(rw, req, byID(w.state.Cloudflare.Policies, req.PathValue("id")), "decision")
 	})
-	handle("GET /groups", func(rw http.ResponseWriter, req *http.Request) { page(rw, req, w.groups(req)) })
+	handle("GET /groups", func(rw http.ResponseWriter, req *http.Request) { w.page(rw, req, raws(w.groups(req)), accessPage) })
 	handle("GET /groups/{id}", func(rw http.ResponseWriter, req *http.Request) {
 		getRules(rw, byID(w.groups(req), req.PathValue("id")))
 	})
@@ -214,26 +219,6 @@ func cloudflareResult(rw http.ResponseWriter, status int, result any) {
 	writeJSON(rw, status, map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result})
 }
 
-// page answers a list: default 20 a page, 1000 at most [src cloudflare-go v7.9.0; obs].
-func page[T any](rw http.ResponseWriter, req *http.Request, all []T) {
-	number, per := 1, 20
-	if n, err := strconv.Atoi(req.URL.Query().Get("page")); err == nil && n > 0 {
-		number = n
-	}
-	if n, err := strconv.Atoi(req.URL.Query().Get("per_page")); err == nil && n > 0 {
-		per = min(n, 1000)
-	}
-	from := min((number-1)*per, len(all))
-	items := all[from:min(from+per, len(all))]
-	if items == nil {
-		items = []T{}
-	}
-	writeJSON(rw, http.StatusOK, map[string]any{
-		"success": true, "errors": []any{}, "messages": []any{}, "result": items,
-		"result_info": map[string]int{"page": number, "per_page": per, "count": len(items), "total_count": len(all)},
-	})
-}
-
 // shown is a token as listed: never with its secret.
 func (t *Token) shown() map[string]any {
 	m := map[string]any{
@@ -262,7 +247,7 @@ func (w *World) listTokens(rw http.ResponseWriter, req *http.Request) {
 		}
 		shown = append(shown, t.shown())
 	}
-	page(rw, req, shown)
+	w.page(rw, req, raws(shown), accessPage)
 }
 
 // createToken answers 201 with the secret, once. Names are not unique

@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -31,8 +32,30 @@ const (
 	mayTokens = "API Tokens Write"
 )
 
-func (t *APIToken) works(at time.Time) bool {
-	return t.Status == "active" && (t.ExpiresOn.IsZero() || t.ExpiresOn.After(at))
+func (t *APIToken) works(at time.Time) bool { return t.status(at) == "active" }
+
+// status: active, disabled or expired (cloudflare.openapi.json, iam_status).
+func (t *APIToken) status(at time.Time) string {
+	if t.Status == "active" && !t.ExpiresOn.IsZero() && !t.ExpiresOn.After(at) {
+		return "expired"
+	}
+	return t.Status
+}
+
+// allows reports whether a token may be used from an address (condition.request_ip).
+func (t *APIToken) allows(address string) bool {
+	var c struct {
+		IP struct {
+			In    []netip.Prefix `json:"in"`
+			NotIn []netip.Prefix `json:"not_in"`
+		} `json:"request_ip"`
+	}
+	from, err := netip.ParseAddr(address)
+	if err != nil || json.Unmarshal(t.Condition, &c) != nil {
+		return true
+	}
+	within := func(p netip.Prefix) bool { return p.Contains(from) }
+	return (len(c.IP.In) == 0 || slices.ContainsFunc(c.IP.In, within)) && !slices.ContainsFunc(c.IP.NotIn, within)
 }
 
 func (t *APIToken) may(group string) bool { return strings.Contains(string(t.Policies), `"`+group+`"`) }
@@ -57,7 +80,7 @@ func (c *Cloudflare) apiDenies(value string, at time.Time) string {
 // bearer finds the token of a request and notes its use; nil if none works.
 func (w *World) bearer(req *http.Request) *APIToken {
 	t := w.state.Cloudflare.apiToken(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "))
-	if t == nil || !t.works(w.state.At) {
+	if t == nil || !t.works(w.state.At) || !t.allows(w.state.Knobs.From) {
 		return nil
 	}
 	t.LastUsedOn = w.state.At
@@ -97,7 +120,7 @@ func (w *World) apiTokenRoutes(mux *http.ServeMux) {
 		at("GET ", func(rw http.ResponseWriter, req *http.Request, _ *APIToken) { w.listAPITokens(rw, req, account) })
 		at("POST ", func(rw http.ResponseWriter, req *http.Request, _ *APIToken) { w.createAPIToken(rw, req, account) })
 		at("GET /{id}", func(rw http.ResponseWriter, _ *http.Request, t *APIToken) {
-			cloudflareResult(rw, http.StatusOK, t.shown())
+			cloudflareResult(rw, http.StatusOK, t.shown(w.state.At))
 		})
 		at("PUT /{id}", w.putAPIToken)
 		at("PUT /{id}/value", w.rollAPIToken)
@@ -115,18 +138,20 @@ func (w *World) verifyAPIToken(rw http.ResponseWriter, req *http.Request, accoun
 		cloudflareFailure(rw, http.StatusBadRequest, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
 	case t == nil || t.Account != account:
 		cloudflareFailure(rw, http.StatusUnauthorized, 1000, "Invalid API Token")
+	case !t.allows(w.state.Knobs.From):
+		cloudflareFailure(rw, http.StatusForbidden, 9109, "Cannot use the access token from location: "+w.state.Knobs.From)
 	default:
 		writeJSON(rw, http.StatusOK, map[string]any{
 			"success": true, "errors": []any{},
 			"messages": []map[string]any{{"code": 10000, "message": "This API Token is valid and active", "type": nil}},
-			"result":   map[string]any{"id": t.ID, "status": t.Status},
+			"result":   map[string]any{"id": t.ID, "status": t.status(w.state.At)},
 		})
 	}
 }
 
-func (t *APIToken) shown() map[string]any {
+func (t *APIToken) shown(at time.Time) map[string]any {
 	m := map[string]any{
-		"id": t.ID, "name": t.Name, "status": t.Status, "issued_on": t.IssuedOn.Truncate(time.Second), "modified_on": t.ModifiedOn.Truncate(time.Second),
+		"id": t.ID, "name": t.Name, "status": t.status(at), "issued_on": t.IssuedOn.Truncate(time.Second), "modified_on": t.ModifiedOn.Truncate(time.Second),
 		"policies": t.Policies,
 	}
 	if !t.LastUsedOn.IsZero() {
@@ -145,14 +170,14 @@ func (w *World) listAPITokens(rw http.ResponseWriter, req *http.Request, account
 	shown := []map[string]any{}
 	for _, t := range w.state.Cloudflare.APITokens {
 		switch {
-		case t.Account != account:
+		case t.Account != account, t.status(w.state.At) == "expired" && req.URL.Query().Get("include_expired") != "true":
 		case t.Hidden > 0:
 			t.Hidden--
 		default:
-			shown = append(shown, t.shown())
+			shown = append(shown, t.shown(w.state.At))
 		}
 	}
-	page(rw, req, shown)
+	w.page(rw, req, raws(shown), tokenPage)
 }
 
 func (w *World) createAPIToken(rw http.ResponseWriter, req *http.Request, account bool) {
@@ -171,7 +196,7 @@ func (w *World) createAPIToken(rw http.ResponseWriter, req *http.Request, accoun
 	t := s.newAPIToken(in.Name, account)
 	t.Policies, t.Condition, t.ExpiresOn, t.Hidden = s.named(in.Policies), in.Condition, in.ExpiresOn, s.Knobs.ListLag
 	s.judge()
-	out := t.shown()
+	out := t.shown(w.state.At)
 	out["value"] = t.Value
 	cloudflareResult(rw, http.StatusOK, out)
 }
@@ -222,7 +247,7 @@ func (w *World) putAPIToken(rw http.ResponseWriter, req *http.Request, t *APITok
 		t.Status = in.Status
 	}
 	w.state.judge()
-	cloudflareResult(rw, http.StatusOK, t.shown())
+	cloudflareResult(rw, http.StatusOK, t.shown(w.state.At))
 }
 
 // rollAPIToken answers a bare string, the new value; the one before is dead at

@@ -119,12 +119,18 @@ func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 		if req.PathValue("zone") == "" {
 			shown["policies"] = c.policiesOf(a)
 		}
+		if a.Deny != "" {
+			shown["custom_deny_url"] = a.Deny
+		}
+		if a.DenyNonIdentity != "" {
+			shown["custom_non_identity_deny_url"] = a.DenyNonIdentity
+		}
 		if a.SCIM != nil {
 			shown["scim_config"] = a.SCIM
 		}
 		out = append(out, shown)
 	}
-	page(rw, req, out)
+	w.page(rw, req, raws(out), accessPage)
 }
 
 // policiesOf are all policies of an application, as they are shown with it.
@@ -147,7 +153,7 @@ func (w *World) listAppPolicies(rw http.ResponseWriter, req *http.Request) {
 		cloudflareFailure(rw, http.StatusNotFound, 12100, "access.api.error.not_found")
 		return
 	}
-	page(rw, req, w.state.Cloudflare.policiesOf(a))
+	w.page(rw, req, raws(w.state.Cloudflare.policiesOf(a)), accessPage)
 }
 
 // embedded is a policy as an application shows it: how many applications have it

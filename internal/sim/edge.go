@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -260,6 +261,11 @@ func (w *World) letIn(rw http.ResponseWriter, req *http.Request, app *App, host 
 		}
 	}
 	rw.Header().Set("Content-Type", "text/html")
+	if own := cmp.Or(app.DenyNonIdentity, app.Deny); own != "" && (id == "" || !s.Knobs.Strict) {
+		rw.Header().Set("Location", own)
+		rw.WriteHeader(http.StatusFound)
+		return false
+	}
 	if status == http.StatusFound {
 		rw.Header().Set("Location", fmt.Sprintf("https://%s.cloudflareaccess.com/cdn-cgi/access/login/%s?kid=%s", s.Edge.Team, host, app.AUD))
 		rw.WriteHeader(status)

@@ -61,6 +61,9 @@ type Knobs struct {
 	RateLimits   bool     `json:"rate_limits,omitempty"`   // enforce the vendors' documented limits
 	EdgeDelay    Duration `json:"edge_delay,omitempty"`    // until the edge learns of a change
 	ListLag      int      `json:"list_lag,omitempty"`      // lists that do not show a new token yet
+	PageSize     int      `json:"page_size,omitempty"`     // entries of a page of a Cloudflare list, at most; 0: as Cloudflare has it
+	ListShift    int      `json:"list_shift,omitempty"`    // Cloudflare lists of several pages that lose their first entry between two pages
+	From         string   `json:"from,omitempty"`          // address from which Rekey asks; "": one that everybody allows
 	Strict       bool     `json:"strict,omitempty"`        // strict_service_token_auth of the organisation
 	BootDelay    Duration `json:"boot_delay,omitempty"`    // of a dyno
 	Shutdown     Duration `json:"shutdown,omitempty"`      // how long old processes live on

@@ -117,6 +117,14 @@ func (l listedOnce) List(ctx context.Context) ([]cred.Handle, error) {
 	return l.list.get(func() ([]cred.Handle, error) { return l.Issuer.List(ctx) })
 }
 
+// Find asks each time: it is the second look where the list is not believed.
+func (l listedOnce) Find(ctx context.Context, h cred.Handle) (cred.Handle, error) {
+	if f, ok := l.Issuer.(provider.Finder); ok {
+		return f.Find(ctx, h)
+	}
+	return cred.Handle{}, &cred.Error{Op: "look at " + h.Name, Class: cred.Unknown, Why: "this issuer cannot be asked about one generation"}
+}
+
 // listedSelf is one of which an issuer knows that we reach it by it.
 type listedSelf struct {
 	listedOnce

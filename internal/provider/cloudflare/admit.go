@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 
 	"rekey/internal/cred"
@@ -22,7 +23,7 @@ func (t *tokens) Look(ctx context.Context, p cred.Place) (cred.Place, error) {
 
 // Admit adds the token to the place's include rules.
 func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
-	return t.edit(ctx, p, "admit token in ", func(r rules) bool {
+	return t.edit(ctx, p, "admit token in ", true, func(r rules) bool {
 		include := r.array("include")
 		for _, raw := range include {
 			if named, _ := tokenOf(raw); named == id {
@@ -36,9 +37,10 @@ func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.E
 }
 
 // Dismiss takes the token out of the place's include rules. Elsewhere it is not
-// touched: such a place was refused when the plan was made.
+// touched: such a place was refused when the plan was made. That it is still gone
+// from there is looked at by Cloudflare itself, which deletes no token that a rule names.
 func (t *tokens) Dismiss(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
-	return t.edit(ctx, p, "take token out of ", func(r rules) bool {
+	return t.edit(ctx, p, "take token out of ", false, func(r rules) bool {
 		include := r.array("include")
 		kept := make([]json.RawMessage, 0, len(include))
 		for _, raw := range include {
@@ -59,11 +61,14 @@ func (r rules) set(field string, value any) {
 	r[field] = b
 }
 
-// edit reads the place, changes the rules, writes everything back and compares
-// the answer with what was meant. There is no PATCH, no ETag and no version at
-// the vendor (cloudflare.md §2.3), so the read stands right before the write:
-// edits made by others until then are kept.
-func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(rules) bool) (provider.Edit, error) {
+// edit reads the place, changes the rules, writes everything back, and compares
+// what the vendor answers with what was meant. There is no PATCH, no ETag and no
+// version at the vendor, so the read stands right before the write: edits made by
+// others until then are kept. Whoever read before our write and writes after it
+// overwrites it: with again the place is read once more. That it then says something
+// else is no refusal: what was written is gone, and is to be looked at and written
+// again. Later still the looks before anything is taken away find it.
+func (t *tokens) edit(ctx context.Context, p cred.Place, op string, again bool, change func(rules) bool) (provider.Edit, error) {
 	r, at, err := t.read(ctx, p)
 	if err != nil {
 		return provider.Edit{}, err
@@ -74,6 +79,9 @@ func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(
 		out.Already = true
 		return out, nil
 	}
+	unknown := func(why string) error {
+		return &cred.Error{Vendor: t.api.Vendor, Op: op + p.Kind, Class: cred.Unknown, Why: why}
+	}
 	var now rules
 	_, err = call(ctx, t.api, vendorhttp.Request{Op: op + p.Kind, Method: http.MethodPut, Path: at, Body: r.writable(p.Kind)}, &now)
 	if err != nil {
@@ -81,8 +89,15 @@ func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(
 	}
 	for _, array := range ruleArrays {
 		if !sameRules(r.array(array), now.array(array)) {
-			return provider.Edit{}, &cred.Error{Vendor: t.api.Vendor, Op: op + p.Kind, Class: cred.Unknown,
-				Why: "the vendor kept other rules than were sent; somebody may have edited it at the same moment"}
+			return provider.Edit{}, unknown("the vendor kept other rules than were sent; somebody may have edited it at the same moment")
+		}
+	}
+	if again {
+		switch now, _, err = t.read(ctx, p); {
+		case err != nil:
+			return provider.Edit{}, unknown("it was written, and could not be read again: " + err.Error())
+		case change(maps.Clone(now)):
+			return provider.Edit{}, unknown("somebody else wrote it at the same moment, and this edit is not in it any more")
 		}
 	}
 	out.Place = now.place(p.Kind, p.Scope, p.Parent)

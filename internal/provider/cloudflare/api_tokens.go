@@ -35,6 +35,9 @@ type apiTokens struct {
 	adopted  atomic.Pointer[secret.Value] // a run that replaces our own token goes on with the new one
 }
 
+// statusExpired: its time is over. It can still be read, and be copied.
+const statusExpired = "expired"
+
 // apiToken as listed; value comes only with a create.
 type apiToken struct {
 	ID         string          `json:"id"`
@@ -49,7 +52,7 @@ type apiToken struct {
 }
 
 func (t apiToken) handle() cred.Handle {
-	return cred.Handle{ID: t.ID, Name: t.Name, Created: t.IssuedOn.UTC(), Expires: t.ExpiresOn.UTC(), LastSeen: t.LastUsedOn.UTC(), Disabled: t.Status != "active"}
+	return cred.Handle{ID: t.ID, Name: t.Name, Created: t.IssuedOn.UTC(), Expires: t.ExpiresOn.UTC(), LastSeen: t.LastUsedOn.UTC(), Disabled: t.Status != "active" && t.Status != statusExpired}
 }
 
 // Calls tells the requests that change something.
@@ -82,29 +85,45 @@ func (a *apiTokens) as(v secret.Value, used string) *vendorhttp.Client {
 }
 
 // List: https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/list
-// 50 a page at most. Expired ones are not live.
+// 50 a page at most. Expired ones are left out, as Cloudflare does unless asked for
+// them: they are not live. Find tells of one.
 func (a *apiTokens) List(ctx context.Context) ([]cred.Handle, error) {
-	found, err := listBy(ctx, a.client(), "list API tokens", a.root, 50, func(t apiToken) string { return t.ID })
+	found, err := listBy(ctx, a.client(), "list API tokens", a.root, tokenPage, func(t apiToken) string { return t.ID })
 	if err != nil {
 		return nil, err
 	}
 	out := []cred.Handle{}
 	for _, t := range found {
-		if t.Status != "expired" {
+		if t.Status != statusExpired {
 			out = append(out, t.handle())
 		}
 	}
 	return out, nil
 }
 
-// Owner asks the verify endpoint with the stored token, which tells its own id.
+// Find: https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/get
+func (a *apiTokens) Find(ctx context.Context, h cred.Handle) (cred.Handle, error) {
+	const op = "look at API token"
+	if h.ID == "" {
+		return cred.Handle{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
+	}
+	var t apiToken
+	_, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodGet, Path: a.root + "/" + url.PathEscape(h.ID)}, &t)
+	if err == nil && t.ID != h.ID {
+		err = &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer is about another token"}
+	}
+	return t.handle(), err
+}
+
+// Owner asks the verify endpoint with the stored token, which tells its own id. One
+// that is refused from here may be in use elsewhere: whose it is is not known then.
 func (a *apiTokens) Owner(ctx context.Context, b secret.Bundle, _ []cred.Handle) (string, error) {
 	if !b[FieldToken].Present() {
 		return "", nil
 	}
 	id, _, err := a.verify(ctx, b[FieldToken], "the stored token")
-	if cred.ClassOf(err) == cred.Denied {
-		return "", nil // dead, or of the other kind: nobody's
+	if dead(err) {
+		return "", nil // or of the other kind: nobody's
 	}
 	return id, err
 }
@@ -115,9 +134,13 @@ func (a *apiTokens) Self(ctx context.Context) (string, error) {
 	var v struct {
 		ID string `json:"id"`
 	}
-	_, err := call(ctx, a.api, vendorhttp.Request{Op: "verify our own token", Method: http.MethodGet, Path: a.root + "/verify"}, &v)
-	if cred.ClassOf(err) == cred.Denied {
+	const op = "verify our own token"
+	_, err := call(ctx, a.api, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: a.root + "/verify"}, &v)
+	switch {
+	case dead(err):
 		return "", nil
+	case err == nil && v.ID == "":
+		err = &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer lacks the id"}
 	}
 	return v.ID, err
 }
@@ -159,7 +182,7 @@ func (a *apiTokens) CreateLike(ctx context.Context, name string, like cred.Handl
 		life = old.ExpiresOn.Sub(old.IssuedOn)
 	}
 	if life > 0 {
-		body["expires_on"] = a.env.Now().Add(life).UTC().Truncate(time.Second).Format(time.RFC3339)
+		body["expires_on"] = a.theirs(a.env.Now().Add(life)).Truncate(time.Second).Format(time.RFC3339)
 	}
 	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodPost, Path: a.root, Body: body}, &made); err != nil {
 		return cred.Handle{}, nil, err

@@ -25,7 +25,18 @@ func (a *apiTokens) verify(ctx context.Context, v secret.Value, used string) (id
 		Status string `json:"status"`
 	}
 	_, err = call(ctx, a.as(v, used), vendorhttp.Request{Op: "verify API token", Method: http.MethodGet, Path: a.root + "/verify"}, &out)
+	if err == nil && (out.ID == "" || out.Status == "") {
+		err = &cred.Error{Vendor: a.api.Vendor, Op: "verify API token", Class: cred.Unknown, Why: "the answer lacks the id or the status"}
+	}
 	return out.ID, out.Status, err
+}
+
+// dead reports whether the verify endpoint said of a token that there is no such one:
+// 1000, or 6003 for what cannot be one. Every other refusal tells of the address that
+// asked, of a permission or of a gateway, and nothing of the token.
+func dead(err error) bool {
+	e, ok := asError(err)
+	return ok && (e.Code == "1000" || e.Code == "6003")
 }
 
 // Probe asks the verify endpoint. A token goes to Cloudflare and nowhere else, so
@@ -42,8 +53,10 @@ func (a *apiTokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cr
 		return cred.Accepted, "active", nil
 	case err == nil:
 		return cred.Rejected, "it is " + status, nil
-	case e != nil && e.Class == cred.Denied:
+	case dead(err), e != nil && e.Code == "9106" && !b[FieldToken].Present():
 		return cred.Rejected, fmt.Sprintf("%d by Cloudflare", e.Status), nil
+	case e != nil && e.Code == "9109":
+		return cred.Unclear, "refused from this address, which proves nothing: it may be allowed from others only (condition.request_ip)", nil
 	case e != nil && e.Status >= 300 && e.Status < 500 && e.Class != cred.Limited:
 		return cred.Unclear, fmt.Sprintf("%d", e.Status), nil
 	}

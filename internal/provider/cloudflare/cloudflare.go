@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
@@ -118,7 +119,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	a := &Account{env: env, account: url.PathEscape(account)}
 	a.api = &vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain, Pace: env.Pace(reserve, 0),
+		Observe: env.Observe, Explain: explain, Own: own, NotApplied: unapplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(reserve, 0),
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
 			token, source, err := env.Resolve(ctx, c.Token)
 			if err != nil {
@@ -151,7 +152,24 @@ func (a *Account) Issuer(kind string, settings json.RawMessage) (provider.Issuer
 	if err := json.Unmarshal(settings, &s); err != nil {
 		return nil, err
 	}
-	return &tokens{Account: a, settings: s}, nil
+	t := &tokens{Account: a, settings: s}
+	t.deny.of = map[string][]string{}
+	return t, nil
+}
+
+// Ahead is how far Cloudflare's clock is ahead of ours.
+func (a *Account) Ahead() (time.Duration, bool) { return a.api.Ahead() }
+
+// theirs is a time of ours by Cloudflare's clock, and ours the other way round: what
+// is sent is compared with their clock, and what we go by with our own.
+func (a *Account) theirs(t time.Time) time.Time {
+	ahead, _ := a.api.Ahead()
+	return t.Add(ahead).UTC()
+}
+
+func (a *Account) ours(t time.Time) time.Time {
+	ahead, _ := a.api.Ahead()
+	return t.Add(-ahead).UTC()
 }
 
 // in is a path below the account's Access, or below that of a scope.
@@ -182,10 +200,13 @@ var (
 	_ provider.Switcher = (*tokens)(nil)
 	_ provider.Admitter = (*tokens)(nil)
 	_ provider.Prober   = (*tokens)(nil)
+	_ provider.Finder   = (*tokens)(nil)
+	_ provider.Clocked  = (*Account)(nil)
 	_ provider.Issuer   = (*apiTokens)(nil)
 	_ provider.Copier   = (*apiTokens)(nil)
 	_ provider.Self     = (*apiTokens)(nil)
 	_ provider.Roller   = (*apiTokens)(nil)
 	_ provider.Switcher = (*apiTokens)(nil)
 	_ provider.Prober   = (*apiTokens)(nil)
+	_ provider.Finder   = (*apiTokens)(nil)
 )

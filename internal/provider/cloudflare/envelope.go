@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -30,6 +29,16 @@ type apiError struct {
 	Code int `json:"code"`
 }
 
+// own reports whether an answer outside 2xx is Cloudflare's own: the envelope, with
+// success false and at least one numbered error. A gateway's 404 is not.
+func own(r *vendorhttp.Response) bool {
+	var e struct {
+		Success *bool      `json:"success"`
+		Errors  []apiError `json:"errors"`
+	}
+	return json.Unmarshal(r.Body, &e) == nil && e.Success != nil && !*e.Success && len(e.Errors) > 0 && e.Errors[0].Code > 0
+}
+
 // inUse: what is to be deleted is still named by a rule.
 const inUse = 12139
 
@@ -47,13 +56,22 @@ var codes = map[int]struct {
 	1000:  {cred.Denied, "the API token is dead, or of the wrong kind (user or account)"},
 	6003:  {cred.Denied, "the API token is malformed"},
 	9106:  {cred.Denied, "no API token was sent"},
-	9109:  {cred.Denied, "the API token is dead, not allowed here, or used from an address it is not allowed from"},
+	9109:  {cred.Denied, "the API token is not allowed from this address (condition.request_ip), or not allowed to do this, or dead: Cloudflare does not tell which, so it proves nothing"},
 	10000: {cred.Denied, "the API token is dead, or lacks the permission: Cloudflare does not tell which"},
 	10502: {cred.Denied, "too many failed authentications: this address is locked out for a while; do not try again before the token is mended"},
 	9999:  {cred.Refused, "the account has no Zero Trust organisation"},
 	7003:  {cred.Absent, "no such account or object: is the account id right?"},
 	7000:  {cred.Absent, "no such account or object: is the account id right?"},
 	inUse: {cred.Refused, "a policy, group or SCIM configuration still names this token"},
+}
+
+// unapplied reports whether an answer proves of a write that nothing was applied:
+// it was stopped before it was looked at, or refused for a state that the write
+// itself would have ended (a delete that was applied, and sent again by a gateway, is
+// answered "not found", never "in use"). Nothing else is documented so.
+func unapplied(r *vendorhttp.Response) bool {
+	_, code, _ := explain(r.Status, r.Body)
+	return slices.Contains([]string{"971", "10429", "1000", "6003", "9106", "9109", "10000", "10502", "9999", codeInUse}, code)
 }
 
 func explain(status int, body []byte) (cred.Class, string, string) {
@@ -86,9 +104,9 @@ func call(ctx context.Context, c *vendorhttp.Client, r vendorhttp.Request, resul
 	if !e.Success {
 		class, code, why := explain(resp.Status, resp.Body)
 		if class == "" {
-			class, why = cred.Unknown, "the answer says success: false"
+			class, why = cred.Unknown, "the answer does not say success: true"
 		}
-		return e, &cred.Error{Vendor: c.Vendor, Op: r.Op, Status: resp.Status, Class: class, Code: code, Why: why}
+		return e, &cred.Error{Vendor: c.Vendor, Op: r.Op, Status: resp.Status, Class: class, Code: code, Why: why, Maybe: r.Method != http.MethodGet && !unapplied(resp)}
 	}
 	if result != nil {
 		if len(e.Result) == 0 || string(e.Result) == "null" || json.Unmarshal(e.Result, result) != nil {
@@ -96,42 +114,4 @@ func call(ctx context.Context, c *vendorhttp.Client, r vendorhttp.Request, resul
 		}
 	}
 	return e, nil
-}
-
-const perPage = 100
-
-// list fetches all pages. It stops by the total where one is told, otherwise at
-// the first page that is not full; a page that repeats what was seen is an
-// error, not an endless loop.
-func list[T any](ctx context.Context, c *vendorhttp.Client, op, path string, id func(T) string) ([]T, error) {
-	return listBy(ctx, c, op, path, perPage, id)
-}
-
-// listBy is list with so many a page.
-func listBy[T any](ctx context.Context, c *vendorhttp.Client, op, path string, per int, id func(T) string) ([]T, error) {
-	var all []T
-	var seen []string
-	for page := 1; ; page++ {
-		var items []T
-		r := vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Query: url.Values{
-			"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(per)},
-		}}
-		e, err := call(ctx, c, r, &items)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range items {
-			if slices.Contains(seen, id(it)) {
-				return nil, &cred.Error{Vendor: c.Vendor, Op: op, Class: cred.Unknown, Why: "the list changed while it was read, or its pages repeat"}
-			}
-			seen = append(seen, id(it))
-		}
-		all = append(all, items...)
-		switch {
-		case e.Info.Total > 0 && len(all) >= e.Info.Total, len(items) == 0:
-			return all, nil
-		case e.Info.Total == 0 && len(items) < max(e.Info.Per, 1):
-			return all, nil
-		}
-	}
 }

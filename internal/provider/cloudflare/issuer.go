@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"rekey/internal/cred"
@@ -17,6 +18,10 @@ import (
 type tokens struct {
 	*Account
 	settings TokenSettings
+	deny     struct {
+		sync.Mutex
+		of map[string][]string // pages to which applications lead whom they deny, by probe
+	}
 }
 
 // serviceToken is a token as listed; client_secret comes only with a create.
@@ -67,6 +72,20 @@ func (t *tokens) List(ctx context.Context) ([]cred.Handle, error) {
 		out[i] = s.handle()
 	}
 	return out, nil
+}
+
+// Find: https://developers.cloudflare.com/api/resources/zero_trust/subresources/access/subresources/service_tokens/methods/get
+func (t *tokens) Find(ctx context.Context, h cred.Handle) (cred.Handle, error) {
+	const op = "look at service token"
+	if h.ID == "" {
+		return cred.Handle{}, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
+	}
+	var s serviceToken
+	_, err := call(ctx, t.api, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: t.path("service_tokens", h.ID)}, &s)
+	if err == nil && s.ID != h.ID {
+		err = &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer is about another token"}
+	}
+	return s.handle(), err
 }
 
 // Owner matches by client id, which stands both in the bundle and in the list.

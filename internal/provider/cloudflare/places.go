@@ -106,11 +106,13 @@ func (r rules) groupsNamed() []string {
 
 // application is the part of an Access application that concerns us.
 type application struct {
-	ID       string  `json:"id"`
-	AUD      string  `json:"aud"`
-	Name     string  `json:"name"`
-	Policies []rules `json:"policies"`
-	SCIM     *struct {
+	ID              string  `json:"id"`
+	AUD             string  `json:"aud"`
+	Name            string  `json:"name"`
+	Policies        []rules `json:"policies"`
+	Deny            string  `json:"custom_deny_url"`
+	DenyNonIdentity string  `json:"custom_non_identity_deny_url"`
+	SCIM            *struct {
 		Auth json.RawMessage `json:"authentication"`
 	} `json:"scim_config"`
 }
@@ -162,6 +164,17 @@ func (t *tokens) read(ctx context.Context, p cred.Place) (rules, string, error) 
 		return nil, "", &cred.Error{Vendor: t.api.Vendor, Op: "read " + p.Kind, Class: cred.Refused, Why: "this kind of place is not edited"}
 	}
 	var r rules
-	_, err := call(ctx, t.api, vendorhttp.Request{Op: "read " + p.Kind, Method: http.MethodGet, Path: at}, &r)
+	op := "read " + p.Kind
+	_, err := call(ctx, t.api, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: at}, &r)
+	if err == nil && !r.isOf(p.ID) {
+		// What is written back is made of this: an empty answer would empty the place.
+		err = &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer is not the place that was asked for, or lacks its rules"}
+	}
 	return r, at, err
+}
+
+// isOf reports whether these are the rules of this place, whole.
+func (r rules) isOf(id string) bool {
+	var include []json.RawMessage
+	return r.id() == id && json.Unmarshal(r["include"], &include) == nil && include != nil
 }

@@ -39,6 +39,14 @@ func (t *tokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.
 		return cred.Unclear, "no answer", err
 	}
 	verdict, detail := grade(resp.Status, resp.Header, p, b != nil)
+	if verdict == cred.Unclear && resp.Status >= 300 && resp.Status < 400 {
+		switch own, err := t.ledAway(ctx, p, resp.Header.Get("Location")); {
+		case err != nil:
+			return cred.Unclear, detail + "; whether that is the application's own page for those it denies could not be read: " + err.Error(), nil
+		case own:
+			return cred.Rejected, fmt.Sprintf("%d to the application's own page for those it denies", resp.Status), nil
+		}
+	}
 	return verdict, detail, nil
 }
 

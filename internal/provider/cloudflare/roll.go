@@ -25,7 +25,7 @@ func (t *tokens) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.
 	var s serviceToken
 	_, err := call(ctx, t.api, vendorhttp.Request{
 		Op: op, Method: http.MethodPost, Path: t.path("service_tokens", h.ID, "rotate"),
-		Body: map[string]string{"previous_client_secret_expires_at": keep.UTC().Format(time.RFC3339)},
+		Body: map[string]string{"previous_client_secret_expires_at": t.theirs(keep).Format(time.RFC3339)},
 	}, &s)
 	return t.rolled(op, s, keep, err)
 }
@@ -39,7 +39,7 @@ func (t *tokens) rollZone(ctx context.Context, op string, h cred.Handle, keep ti
 	var s serviceToken
 	_, err := call(ctx, t.api, vendorhttp.Request{
 		Op: op, Method: http.MethodPut, Path: t.path("service_tokens", h.ID),
-		Body: map[string]any{"name": h.Name, "client_secret_version": h.Version + 1, "previous_client_secret_expires_at": keep.UTC().Format(time.RFC3339)},
+		Body: map[string]any{"name": h.Name, "client_secret_version": h.Version + 1, "previous_client_secret_expires_at": t.theirs(keep).Format(time.RFC3339)},
 	}, &s)
 	return t.rolled(op, s, keep, err)
 }
@@ -52,21 +52,29 @@ func (t *tokens) rolled(op string, s serviceToken, keep time.Time, err error) (c
 	if s.ClientID == "" || !s.Secret.Present() {
 		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer lacks the secret"}
 	}
-	now := s.handle()
-	if now.Previous.IsZero() {
-		now.Previous = keep.UTC().Truncate(time.Second)
+	return t.kept(s, keep), secret.Bundle{FieldID: secret.New(s.ClientID), FieldSecret: s.Secret}, nil
+}
+
+// kept is the token with the end of its old secret by our clock, which is what the
+// rest of a run goes by.
+func (t *tokens) kept(s serviceToken, until time.Time) cred.Handle {
+	h := s.handle()
+	if h.Previous.IsZero() {
+		h.Previous = until.UTC().Truncate(time.Second)
+	} else {
+		h.Previous = t.ours(h.Previous).Truncate(time.Second)
 	}
-	return now, secret.Bundle{FieldID: secret.New(s.ClientID), FieldSecret: s.Secret}, nil
+	return h
 }
 
 // Keep: PUT with previous_client_secret_expires_at, which "may be changed any time
 // after a rotation" (cloudflare.md §1). The name is always sent along.
 func (t *tokens) Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.Handle, error) {
-	now, err := t.update(ctx, "move the end of the old secret", h, "previous_client_secret_expires_at", until.UTC().Format(time.RFC3339))
-	if now.Previous.IsZero() {
-		now.Previous = until.UTC().Truncate(time.Second)
+	s, err := t.update(ctx, "move the end of the old secret", h, "previous_client_secret_expires_at", t.theirs(until).Format(time.RFC3339))
+	if err != nil {
+		return cred.Handle{}, err
 	}
-	return now, err
+	return t.kept(s, until), nil
 }
 
 // Switch: PUT with enabled. Off, the token and any previous secret stop working
@@ -76,21 +84,25 @@ func (t *tokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Handl
 	if on {
 		op = "switch service token on"
 	}
-	now, err := t.update(ctx, op, h, "enabled", on)
+	s, err := t.update(ctx, op, h, "enabled", on)
+	now := s.handle()
 	if err == nil && now.Disabled == on {
 		return now, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "the vendor took the request and left the token as it was"}
 	}
 	return now, err
 }
 
-func (t *tokens) update(ctx context.Context, op string, h cred.Handle, field string, value any) (cred.Handle, error) {
+func (t *tokens) update(ctx context.Context, op string, h cred.Handle, field string, value any) (serviceToken, error) {
 	if h.ID == "" {
-		return cred.Handle{}, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
+		return serviceToken{}, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
 	}
 	var s serviceToken
 	_, err := call(ctx, t.api, vendorhttp.Request{
 		Op: op, Method: http.MethodPut, Path: t.path("service_tokens", h.ID),
 		Body: map[string]any{"name": h.Name, field: value},
 	}, &s)
-	return s.handle(), err
+	if err == nil && s.ID != h.ID {
+		err = &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer does not tell what became of the token"}
+	}
+	return s, err
 }
