@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"rekey/internal/report"
+	"rekey/internal/screen"
 	"rekey/internal/sop"
 )
 
@@ -82,6 +83,17 @@ func (a *app) questions() (io.Writer, func()) {
 		}
 	}
 	return a.err, func() {}
+}
+
+// sizeOf tells a terminal's size, whenever it is asked.
+func sizeOf(f *os.File) screen.Size {
+	return func() (columns, rows int) {
+		columns, rows, err := term.GetSize(int(f.Fd()))
+		if err != nil {
+			return 80, 24
+		}
+		return columns, rows
+	}
 }
 
 func (a *app) style(stream any) report.Style {

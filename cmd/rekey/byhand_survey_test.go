@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +21,9 @@ func TestByHandWhoElseHoldsItIsFound(t *testing.T) {
 	h := atHand(t, "", "", func(s *sim.State) {
 		stage.Scatter(s)
 		c := s.Cloudflare.Tokens[0]
-		stage.AddApp(s, "raxx-coded", map[string]string{"HEADER": "Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+c.Secret))})
+		coded := base64.StdEncoding.EncodeToString([]byte("x:" + c.Secret))
+		stage.AddApp(s, "raxx-coded", map[string]string{"HEADER": "Basic " + coded, "WRAPPED": coded[:40] + "\n" + coded[40:] + "\n", "LITERAL": coded[:64] + `\n` + coded[64:],
+			"HEX": hex.EncodeToString([]byte(c.Secret)), "LINE": c.Secret + "\n", "HALF": c.Secret[:len(c.Secret)/2] + "-" + c.Secret[len(c.Secret)/2:]})
 		stage.AddApp(s, "raxx-private", map[string]string{}).Closed = true
 	})
 	before := h.world().Cloudflare.Tokens[0].Secret
@@ -35,7 +38,7 @@ func TestByHandWhoElseHoldsItIsFound(t *testing.T) {
 	said := h.said.String()
 	for _, want := range []string{
 		stage.Other + " holds it in EDGE_TOKEN\n", "raxx-worker holds it in ACCESS_SECRET, SETTINGS\n", "raxx-console-prod holds it in OLD_EDGE_TOKEN\n",
-		"raxx-coded holds it in HEADER\n", "raxx-private could not be seen", "STOP: not while",
+		"raxx-coded holds it in HALF, HEADER, HEX, LINE, LITERAL, WRAPPED\n", "raxx-private could not be seen", "STOP: not while",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q:\n%s", want, said)

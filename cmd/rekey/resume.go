@@ -23,6 +23,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	}
 	f.add(c, false)
 	despiteFlag(c, &f.despite)
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show again what was done before")
 	return c
 }
 
@@ -97,6 +98,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 	if err := w.may(ctx, f.without); err != nil {
 		return err
 	}
+	w.verbose = f.verbose
 	state.Past = events
 	var first []rotation.Event
 	if asked != nil {

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
@@ -29,6 +28,7 @@ type runFlags struct {
 	afterRevoke, outside, alongside   bool
 	without                           bool // the required role
 	despite                           []string
+	verbose                           bool // resume: what was done before, too
 }
 
 func (f *runFlags) add(c *cobra.Command, full bool) {
@@ -245,8 +245,12 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, first []rota
 		s.End()
 		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
 	}
-	for _, e := range state.Past {
-		s.Event(e)
+	if w.verbose {
+		for _, e := range state.Past {
+			s.Event(e)
+		}
+	} else {
+		s.Past(state.Past)
 	}
 	for _, e := range first {
 		state.Apply(e)
@@ -268,8 +272,8 @@ func (a *app) screen() (screen.Screen, *screen.JSON) {
 		return j, j
 	}
 	if f, ok := a.err.(*os.File); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
-		if _, height, err := term.GetSize(int(f.Fd())); err == nil && height >= 24 {
-			return screen.NewLive(a.err, a.style(a.err), a.now), nil
+		if columns, rows := sizeOf(f)(); columns >= 40 && rows >= 10 {
+			return screen.NewLive(a.err, a.style(a.err), sizeOf(f), a.now), nil
 		}
 	}
 	return screen.NewCalm(a.err, a.style(a.err), a.now), nil

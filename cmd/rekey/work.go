@@ -43,6 +43,8 @@ type work struct {
 	by     rotation.Who // who does this; set before anything is changed
 	closes []func()
 
+	verbose bool // show again what earlier processes of the run did
+
 	mu    sync.Mutex
 	calls map[string]int // by vendor
 }

@@ -3,9 +3,12 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 )
 
 // Style colours text, or does not.
@@ -39,21 +42,26 @@ func (s Style) Mind(t string) string { return s.paint("33", t) }
 // Name is for the names of things.
 func (s Style) Name(t string) string { return s.paint("36", t) }
 
+// columnsOf measures text as terminals draw it: a CJK character takes two columns, a
+// combining one none, whatever the locale says.
+func columnsOf(t string) int {
+	c := runewidth.Condition{StrictEmojiNeutral: true}
+	return c.StringWidth(t)
+}
+
 // visible is the width of a text without colours.
 func visible(t string) int {
-	n, in := 0, false
-	for _, r := range t {
-		switch {
-		case r == '\x1b':
-			in = true
-		case in && r == 'm':
-			in = false
-		case !in:
-			n++
-		}
+	if !strings.Contains(t, "\x1b") {
+		return columnsOf(t)
 	}
-	return n
+	return columnsOf(colourSequence.ReplaceAllString(t, ""))
 }
+
+// colourSequence is what Style writes.
+var colourSequence = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// Columns is how many columns a text takes on a terminal, colours aside.
+func Columns(t string) int { return visible(t) }
 
 // pad fills up to a width.
 func pad(t string, width int) string {
@@ -63,15 +71,35 @@ func pad(t string, width int) string {
 	return t
 }
 
-// Cut shortens an uncoloured text to a width.
+// Cut shortens a text to a width; where it was coloured, the colour ends with it.
 func Cut(t string, width int) string {
-	if width <= 0 || utf8.RuneCountInString(t) <= width {
+	if width <= 0 || visible(t) <= width {
 		return t
 	}
 	if width < 2 {
 		return ""
 	}
-	return string([]rune(t)[:width-1]) + "…"
+	var b strings.Builder
+	room, coloured := width-1, false
+	for t != "" && room > 0 {
+		if at := colourSequence.FindStringIndex(t); at != nil && at[0] == 0 {
+			b.WriteString(t[:at[1]])
+			t, coloured = t[at[1]:], true
+			continue
+		}
+		_, n := utf8.DecodeRuneInString(t)
+		w := columnsOf(t[:n])
+		if w > room {
+			break
+		}
+		b.WriteString(t[:n])
+		t, room = t[n:], room-w
+	}
+	b.WriteString("…")
+	if coloured {
+		b.WriteString("\x1b[0m")
+	}
+	return b.String()
 }
 
 // table lines columns up; cells may be coloured.

@@ -1,6 +1,8 @@
 package runner_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +29,39 @@ func TestUnregisteredConsumerStopsTheRun(t *testing.T) {
 	s.Despite = []string{"heroku:somebody-else"}
 	ended(t, next(t, s, console, "test02"), rotation.RefusedRun, rotation.UnregisteredConsumer)
 	nothingWritten(t, s, before)
+}
+
+// TestACopyInAnySpellingStopsTheRun: a copy that is wrapped, quoted or encoded is one;
+// and what is proven says how it was searched for.
+func TestACopyInAnySpellingStopsTheRun(t *testing.T) {
+	wrapped := func(v string) string {
+		coded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("-", 40) + "id:" + v))
+		return coded[:76] + "\n" + coded[76:] + "\n"
+	}
+	for name, write := range map[string]func(string) string{
+		"base64, wrapped at 76":   wrapped,
+		"base64 with literal \\n": func(v string) string { return strings.ReplaceAll(wrapped(v), "\n", `\n`) },
+		"hex":                     func(v string) string { return hex.EncodeToString([]byte(v)) },
+		"halves":                  func(v string) string { return v[len(v)/2:] + v[:len(v)/2] },
+	} {
+		s := stage.New(1, stage.Knobs)
+		s.World.Look(func(w *sim.State) {
+			stage.AddApp(w, "raxx-coded", map[string]string{"SETTINGS": write(w.Cloudflare.Tokens[0].Secret)})
+		})
+		before := see(s)
+		st := play(t, s, console)
+		if st.Closed == nil || st.Closed.Ending != rotation.RefusedRun {
+			t.Errorf("%s: %+v", name, st.Closed)
+			continue
+		}
+		ended(t, st, rotation.RefusedRun, rotation.UnregisteredConsumer, "heroku:raxx-coded holds it")
+		nothingWritten(t, s, before)
+	}
+	s := stage.New(1, stage.Knobs)
+	ended(t, play(t, s, console), rotation.Rotated)
+	if !strings.Contains(s.Log.Text(), "searched as it stands, without line breaks, unescaped (JSON, URL, HTML, shell), decoded (base64, hex), and by halves") {
+		t.Error("the proof does not say what was searched for")
+	}
 }
 
 // TestDespite: it is named, so it is left without, and plan and record say so. The

@@ -65,6 +65,9 @@ func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSe
 	return k
 }
 
+// Manner says in which spellings it looks.
+func (k *Seeker) Manner() string { return k.search.Manner() }
+
 // In returns what a place holds of the credential in slots that are not
 // registered; false if nothing.
 func (k *Seeker) In(vendor string, s provider.Spot) (rotation.Copy, bool) {

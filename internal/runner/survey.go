@@ -176,7 +176,8 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 	}
 	issuer := plan.Seen.Issuer
 	issuer.Owner = plan.Old.ID
-	found, err := r.walked(ctx, a.Step.ID, l, r.seeker(plan.Spec, b, issuer, nil))
+	k := r.seeker(plan.Spec, b, issuer, nil)
+	found, err := r.walked(ctx, a.Step.ID, l, k)
 	if err != nil {
 		return fromError(err)
 	}
@@ -199,7 +200,7 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 		o.Why = errors.Join(why...).Error()
 		return o
 	}
-	o.Evidence = []string{fmt.Sprintf("nobody else in the account holds the old one (%d of %d places read)", len(found.read), len(found.read)+len(found.blind))}
+	o.Evidence = []string{fmt.Sprintf("nobody else in the account holds the old one (%d of %d places read)", len(found.read), len(found.read)+len(found.blind)), k.Manner()}
 	for _, c := range found.copies {
 		o.Evidence = append(o.Evidence, "but "+c.Key+", which is left without, as told")
 	}

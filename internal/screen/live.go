@@ -19,25 +19,36 @@ const (
 
 var spinner = [maxFrames]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
+// The picture is drawn on the terminal's second screen, as pagers and editors do:
+// there a change of size cannot wrap what was drawn before, nor push it into the
+// scroll-back. The first screen gets the last picture, once, when the run is over.
+const (
+	enterSecond = "\x1b[?1049h"
+	leaveSecond = "\x1b[?1049l"
+)
+
+// Size tells how many columns and rows the terminal has now.
+type Size func() (columns, rows int)
+
 // Live redraws a list of steps in place, at most ten times a second.
 type Live struct {
 	out   io.Writer
 	style report.Style
+	size  Size
 	now   func() time.Time
 
-	mu    sync.Mutex
-	m     *model
-	drawn int // lines on the terminal that are ours
-	tick  int
-	held  bool
-	stop  chan struct{}
-	done  sync.WaitGroup
+	mu   sync.Mutex
+	m    *model
+	tick int
+	held bool
+	stop chan struct{}
+	done sync.WaitGroup
 }
 
 // NewLive returns a running live view.
-func NewLive(out io.Writer, style report.Style, now func() time.Time) *Live {
-	l := &Live{out: out, style: style, now: now, m: newModel(), stop: make(chan struct{})}
-	_, _ = io.WriteString(out, "\x1b[?25l") // the cursor would jump about
+func NewLive(out io.Writer, style report.Style, size Size, now func() time.Time) *Live {
+	l := &Live{out: out, style: style, size: size, now: now, m: newModel(), stop: make(chan struct{})}
+	_, _ = io.WriteString(out, enterSecond)
 	l.done.Add(1)
 	go l.loop()
 	return l
@@ -55,7 +66,7 @@ func (l *Live) loop() {
 			l.mu.Lock()
 			l.tick++
 			if !l.held {
-				l.draw(true)
+				l.draw(0)
 			}
 			l.mu.Unlock()
 		}
@@ -86,56 +97,84 @@ func (l *Live) change(f func()) {
 	f()
 }
 
-// Hold stops drawing until release; the lines of the question become ours.
+// Past folds what earlier processes of the run did.
+func (l *Live) Past(events []rotation.Event) { l.change(func() { l.m.past(events) }) }
+
+// Hold stops drawing until release; below the picture so many lines stay free.
 func (l *Live) Hold(lines int) func() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.draw(false)
 	l.held = true
-	_, _ = io.WriteString(l.out, "\x1b[?25h")
+	l.draw(lines)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.held = false
-		l.drawn += lines
-		_, _ = io.WriteString(l.out, "\x1b[?25l")
 	}
 }
 
-// End draws the last picture and leaves it in the scroll-back.
+// End leaves the last picture in the scroll-back.
 func (l *Live) End() {
 	close(l.stop)
 	l.done.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.draw(false)
-	_, _ = io.WriteString(l.out, "\x1b[?25h")
+	l.style.Width, _ = l.size()
+	lines, _ := l.lines(false)
+	_, _ = io.WriteString(l.out, leaveSecond+strings.Join(append(lines, ""), "\n"))
 }
 
-// draw replaces the lines drawn before.
-func (l *Live) draw(moving bool) {
-	lines := l.lines(moving)
+// draw paints the whole screen anew, at the size that it has now. Lines end one
+// column early: at the last one a terminal waits to wrap.
+func (l *Live) draw(free int) {
+	columns, rows := l.size()
+	l.style.Width = columns - 1
+	lines, focus := l.lines(!l.held)
 	var b strings.Builder
-	if l.drawn > 0 {
-		_, _ = fmt.Fprintf(&b, "\x1b[%dA", l.drawn)
+	b.WriteString("\x1b[H")
+	for _, line := range window(lines, focus, rows-1-free) {
+		b.WriteString(report.Cut(line, l.style.Width))
+		b.WriteString("\x1b[K\r\n")
 	}
-	b.WriteString("\r\x1b[J")
-	for _, line := range lines {
-		b.WriteString(line)
-		b.WriteString("\n")
-	}
-	l.drawn = len(lines)
+	b.WriteString("\x1b[J")
 	_, _ = io.WriteString(l.out, b.String())
 }
 
-func (l *Live) lines(moving bool) []string {
+// window leaves out what does not fit: what is far from the line that matters now.
+// The first line says which run it is, the last what is going on.
+func window(lines []string, focus, rows int) []string {
+	rows = max(rows, 4)
+	if len(lines) <= rows {
+		return lines
+	}
+	body := rows - 2
+	from := min(max(focus-body/2, 1), len(lines)-1-body)
+	out := append([]string{lines[0]}, lines[from:from+body]...)
+	out = append(out, lines[len(lines)-1])
+	if from > 1 && body > 2 {
+		out[1] = fmt.Sprintf("  ⋮ %d above", from)
+	}
+	if below := len(lines) - 1 - from - body; below > 0 && body > 2 {
+		out[body] = fmt.Sprintf("  ⋮ %d below", below+1)
+	}
+	return out
+}
+
+// lines is the picture, and which of them matters most now.
+func (l *Live) lines(moving bool) (out []string, focus int) {
 	s, m := l.style, l.m
 	if m.head == "" {
-		return nil
+		return nil, 0
 	}
-	out := []string{s.Bold(report.Cut(m.head, s.Width)), ""}
+	out = []string{s.Bold(report.Cut(m.head, s.Width)), ""}
 	backShown := false
+	if m.before > 0 {
+		out = append(out, "  "+s.Good("✓")+" "+s.Dim(report.Cut(fmt.Sprintf("%d done before (rekey log %s)", m.before, m.run), s.Width-4)))
+	}
 	for _, st := range m.steps {
+		if st.before && st.status == rotation.Ended {
+			continue
+		}
 		if !backShown && isBack(m, st) {
 			backShown = true
 			out = append(out, "  "+s.Mind(report.Cut("↩ going back: "+m.turned, s.Width-2)))
@@ -143,12 +182,15 @@ func (l *Live) lines(moving bool) []string {
 		if st.final {
 			out = append(out, "  "+s.Mind("── point of no return ──"))
 		}
+		if st.active || st.status == rotation.Ended {
+			focus = len(out)
+		}
 		out = append(out, l.line(st, moving))
 	}
 	if moving {
 		out = append(out, "", l.foot())
 	}
-	return out
+	return out, focus
 }
 
 func isBack(m *model, st *step) bool {
@@ -185,13 +227,16 @@ func (l *Live) line(st *step, moving bool) string {
 	case st.active:
 		mark, title = s.Mind("?"), st.title
 	}
-	room := s.Width - 6 - len([]rune(st.title)) - len(took)
-	line := "  " + mark + " " + title
+	room := s.Width - 4
+	if took != "" {
+		room -= 2 + len(took)
+	}
+	line := "  " + mark + " " + report.Cut(title, room)
 	if took != "" {
 		line += "  " + s.Dim(took)
 	}
-	if st.note != "" && room > 12 {
-		line += "  " + s.Dim(report.Cut(st.note, room-2))
+	if left := room - report.Columns(st.title); st.note != "" && left > 12 {
+		line += "  " + s.Dim(report.Cut(st.note, left-2))
 	}
 	return line
 }

@@ -22,6 +22,9 @@ type Quiet struct{}
 // Event shows nothing.
 func (Quiet) Event(rotation.Event) {}
 
+// Past shows nothing.
+func (Quiet) Past([]rotation.Event) {}
+
 // Starts shows nothing.
 func (Quiet) Starts([]rotation.Action) {}
 
@@ -57,13 +60,7 @@ func NewCalm(out io.Writer, style report.Style, now func() time.Time) *Calm {
 func (c *Calm) Event(e rotation.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.Planned != nil {
-		for _, list := range [][]rotation.Step{e.Planned.Steps, e.Planned.Back} {
-			for _, st := range list {
-				c.titles[st.ID] = st.Title
-			}
-		}
-	}
+	c.learn(e)
 	if e.Kind == rotation.KindIntent {
 		return
 	}
@@ -76,6 +73,30 @@ func (c *Calm) Event(e rotation.Event) {
 	}
 	for _, line := range report.Say(e, c.titles, c.style) {
 		c.say(e.At, e.Run, line)
+	}
+}
+
+// learn notes how steps are called.
+func (c *Calm) learn(e rotation.Event) {
+	if e.Planned == nil {
+		return
+	}
+	for _, list := range [][]rotation.Step{e.Planned.Steps, e.Planned.Back} {
+		for _, st := range list {
+			c.titles[st.ID] = st.Title
+		}
+	}
+}
+
+// Past says in one line that there was something, and how it can be read.
+func (c *Calm) Past(events []rotation.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range events {
+		c.learn(e)
+	}
+	if n := len(events); n > 0 {
+		c.say(events[n-1].At, events[n-1].Run, c.style.Dim(fmt.Sprintf("%d entries in the journal before this (rekey log %s)", n, events[n-1].Run)))
 	}
 }
 
@@ -135,6 +156,9 @@ func (j *JSON) Event(e rotation.Event) {
 	}
 	j.Write(map[string]any{"type": "event", "at": e.At, "run": e.Run, "kind": e.Kind, string(e.Kind): json.RawMessage(body)})
 }
+
+// Past writes nothing: rekey log RUN --json has it.
+func (j *JSON) Past([]rotation.Event) {}
 
 // Starts says nothing: intents are events.
 func (j *JSON) Starts([]rotation.Action) {}

@@ -14,14 +14,16 @@ import (
 type Screen interface {
 	// Event is told after the event is on disk.
 	Event(e rotation.Event)
+	// Past is told what earlier processes of the run did. It is not shown again.
+	Past(events []rotation.Event)
 	// Starts is told before steps are tried.
 	Starts(actions []rotation.Action)
 	// Waits is told what is being waited for.
 	Waits(w rotation.Wait)
 	// Call is told after each request.
 	Call(c vendorhttp.Call)
-	// Hold stops drawing while a person is asked something that takes so many
-	// lines, and returns the function that goes on.
+	// Hold stops drawing while a person is asked something, for which so many
+	// lines are left free, and returns the function that goes on.
 	Hold(lines int) (release func())
 	// End draws the last picture.
 	End()
@@ -38,11 +40,14 @@ type step struct {
 	started time.Time
 	ended   time.Time
 	note    string
+	before  bool // an earlier process did it
 }
 
 // model is the picture's content, folded from events.
 type model struct {
 	head     string
+	run      string
+	before   int // steps that earlier processes did
 	steps    []*step
 	byID     map[string]*step
 	back     []rotation.Step
@@ -74,6 +79,7 @@ func (m *model) event(e rotation.Event) {
 	m.waiting = rotation.Wait{}
 	switch e.Kind {
 	case rotation.KindOpened:
+		m.run = e.Run
 		m.head = e.Run + "  " + e.Opened.Credential
 		m.add(rotation.ObserveStep, "observe everything, read-only", "", false)
 		m.start(rotation.ObserveStep, e.At)
@@ -87,6 +93,20 @@ func (m *model) event(e rotation.Event) {
 	case rotation.KindIntent:
 		for _, id := range e.Intent.Steps {
 			m.start(id, e.At)
+		}
+	}
+}
+
+// past folds what was done before this process; what is over of it is only counted.
+func (m *model) past(events []rotation.Event) {
+	for _, e := range events {
+		m.event(e)
+	}
+	m.before = 0
+	for _, s := range m.steps {
+		s.active = false
+		if s.before = s.status == rotation.Ended; s.before {
+			m.before++
 		}
 	}
 }
@@ -144,7 +164,7 @@ func (m *model) turn(t *rotation.Turned) {
 	m.turned = t.Why
 	if t.Mode == rotation.Forward {
 		observed := m.byID[rotation.ObserveStep]
-		m.steps, m.byID, m.turned = nil, map[string]*step{}, ""
+		m.steps, m.byID, m.turned, m.before = nil, map[string]*step{}, "", 0
 		if observed != nil {
 			m.steps, m.byID[observed.id] = []*step{observed}, observed
 		}

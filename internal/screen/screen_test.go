@@ -39,6 +39,8 @@ func shown(t *testing.T, arrange func(*stage.Stage), open func(out *bytes.Buffer
 	return out.String()
 }
 
+func always(columns, rows int) screen.Size { return func() (int, int) { return columns, rows } }
+
 func fine(*stage.Stage) {}
 
 func refusedByHeroku(s *stage.Stage) {
@@ -50,18 +52,20 @@ func TestGolden(t *testing.T) {
 	style := report.Style{Width: 100}
 	for name, arrange := range map[string]func(*stage.Stage){"rotated": fine, "rolled-back": refusedByHeroku} {
 		calm := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen { return screen.NewCalm(out, style, now) })
-		live := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen { return screen.NewLive(out, style, now) })
-		last := live[strings.LastIndex(live, "\x1b[J")+len("\x1b[J"):]
-		if !strings.HasSuffix(last, "\x1b[?25h") {
-			t.Error("the cursor stays hidden")
+		live := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen {
+			return screen.NewLive(out, style, always(100, 40), now)
+		})
+		_, last, ended := strings.Cut(live, "\x1b[?1049l")
+		if !ended {
+			t.Error("the terminal stays on its second screen")
 		}
 		for _, line := range strings.Split(last, "\n") {
-			if n := len([]rune(strings.TrimSuffix(line, "\x1b[?25h"))); n > style.Width {
+			if n := report.Columns(line); n > style.Width {
 				t.Errorf("%d columns on a terminal of %d: %s", n, style.Width, line)
 			}
 		}
 		same(t, name+"-calm", calm)
-		same(t, name+"-live", strings.TrimSuffix(last, "\x1b[?25h"))
+		same(t, name+"-live", last)
 	}
 }
 

@@ -1,9 +1,6 @@
 package secret
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -17,19 +14,25 @@ type Match int
 const (
 	Apart  Match = iota // it has nothing to do with it
 	Names               // it tells a public part only, by which a credential is known and not had
-	Inside              // a secret part stands in a longer text
+	Inside              // a secret part, or half of a long one, stands in a longer text or is encoded in it
 	Whole               // it is what a template makes, or a secret part alone
 )
 
-// longEnough is how many characters a part needs before it is looked for inside
-// other texts: what is shorter stands in some text by chance.
-const longEnough = 16
+const (
+	// longEnough is how many characters a part needs before it is looked for inside
+	// other texts: what is shorter stands in some text by chance.
+	longEnough = 16
+	// twoHalves is how many it needs to be looked for by halves as well: a text that
+	// was cut in two, or has something in its middle that nobody thought of, is a copy.
+	twoHalves = 2 * longEnough
+)
 
 // Search looks for one generation in values of others, in memory. Nothing that it
 // returns tells anything of a value but the template that made it.
 type Search struct {
 	templates []cred.Template
 	made      []string // by template
+	bare      []string // the same without quoting and white space
 	parts     []part
 }
 
@@ -37,7 +40,9 @@ type Search struct {
 type part struct {
 	field, value string
 	secret       bool
-	spellings    []string // in which it may stand inside a text
+	bare         string   // the value without quoting and white space
+	exact        []string // what is looked for inside a text as it stands
+	tight        []string // and inside one that is bare
 }
 
 // NewSearch prepares to look for b. public tells which fields are no secret: a
@@ -52,9 +57,8 @@ func NewSearch(b Bundle, public func(field string, v Value) bool, templates []cr
 		}
 		p := part{field: f, value: b[f].Reveal(), secret: !public(f, b[f])}
 		secretFields[f] = p.secret
-		if len(p.value) >= longEnough {
-			p.spellings = spellings(p.value)
-		}
+		p.bare = bare(unescaped(p.value))
+		p.exact, p.tight = pieces(p.value, p.secret), pieces(p.bare, p.secret)
 		s.parts = append(s.parts, p)
 	}
 	for _, t := range templates {
@@ -62,40 +66,71 @@ func NewSearch(b Bundle, public func(field string, v Value) bool, templates []cr
 			continue
 		}
 		if v, err := b.Render(t); err == nil {
-			s.templates, s.made = append(s.templates, t), append(s.made, v.Reveal())
+			s.templates, s.made, s.bare = append(s.templates, t), append(s.made, v.Reveal()), append(s.bare, bare(unescaped(v.Reveal())))
 		}
 	}
 	return s
 }
 
+// pieces are what shows that a value stands inside a text: the value, and of a
+// long secret each half. None if it is too short to be looked for.
+func pieces(value string, halves bool) []string {
+	switch n := len(value); {
+	case n < longEnough:
+		return nil
+	case halves && n >= twoHalves:
+		return []string{value[:n/2], value[n/2:]} // whoever holds it whole holds these
+	}
+	return []string{value}
+}
+
 // Empty reports whether there is nothing to look for.
 func (s Search) Empty() bool { return len(s.parts) == 0 }
 
+// Manner says in which spellings the secret parts are searched for: a proof that
+// nobody holds them is worth no more than that.
+func (s Search) Manner() string {
+	inside, short, long := false, false, false
+	for _, p := range s.parts {
+		inside = inside || p.secret && len(p.value) >= longEnough
+		short = short || p.secret && len(p.value) < longEnough
+		long = long || p.secret && len(p.value) >= twoHalves
+	}
+	var out []string
+	if inside {
+		text := "as it stands, without line breaks, unescaped (JSON, URL, HTML, shell), decoded (base64, hex)"
+		if long {
+			text += ", and by halves"
+		}
+		out = append(out, text)
+	}
+	if short {
+		out = append(out, "what is shorter than 16 characters as a whole value only")
+	}
+	if len(out) == 0 {
+		return "nothing secret to search for"
+	}
+	return "searched " + strings.Join(out, "; ")
+}
+
 // In tells how v holds the credential, and by which template it would be written
-// there; "" if that cannot be told without tellsNothing what else stands in v.
+// there; "" if that cannot be told without telling what else stands in v.
 func (s Search) In(v Value) (Match, string) {
 	if !v.Present() {
 		return Apart, ""
 	}
 	text := v.Reveal()
-	if i := slices.Index(s.made, text); i >= 0 {
-		return Whole, s.templates[i].String()
-	}
-	found := Apart
-	for _, p := range s.parts {
-		switch {
-		case p.secret && text == p.value:
-			return Whole, "{" + p.field + "}"
-		case !slices.ContainsFunc(p.spellings, func(x string) bool { return strings.Contains(text, x) }):
-			if !p.secret && text == p.value {
-				found = max(found, Names)
+	for _, t := range []string{text, strings.TrimSpace(text)} { // as a file is written: with a newline at its end
+		if i := slices.Index(s.made, t); i >= 0 {
+			return Whole, s.templates[i].String()
+		}
+		for _, p := range s.parts {
+			if p.secret && t == p.value {
+				return Whole, "{" + p.field + "}"
 			}
-		case p.secret:
-			found = Inside
-		default:
-			found = max(found, Names)
 		}
 	}
+	found := s.read(text, depth)
 	switch found {
 	case Inside, Names:
 		return found, s.template(text)
@@ -103,32 +138,41 @@ func (s Search) In(v Value) (Match, string) {
 	return found, ""
 }
 
-// spellings of a secret inside a text: as it is, in JSON, in a URL, and in base64
-// at each of the three places at which it may begin there.
-func spellings(v string) []string {
-	out := []string{v}
-	add := func(x string) {
-		if !slices.Contains(out, x) {
-			out = append(out, x)
+// read looks in a text, and in everything that it may be an encoding of.
+func (s Search) read(text string, deeper int) Match {
+	plain := unescaped(text)
+	tight := bare(plain)
+	found := Apart
+	for _, p := range s.parts {
+		switch holds := same(tight, p.bare) || within(text, p.exact) || within(plain, p.exact) || within(tight, p.tight); {
+		case holds && p.secret:
+			return Inside
+		case holds:
+			found = Names
 		}
 	}
-	if b, err := json.Marshal(v); err == nil {
-		add(strings.Trim(string(b), `"`))
+	if slices.ContainsFunc(s.bare, func(m string) bool { return same(tight, m) }) {
+		return Inside
 	}
-	add(url.QueryEscape(v))
-	add(url.PathEscape(v))
-	for shift := range 3 {
-		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
-			coded := strings.TrimRight(enc.EncodeToString([]byte(strings.Repeat("\x00", shift)+v)), "=")
-			// Its first characters hang on what stands before, its last on what follows.
-			from, to := 0, len(coded)-1
-			if shift > 0 {
-				from = shift + 1
-			}
-			add(coded[from:to])
-		}
+	if deeper == 0 {
+		return found
 	}
-	return out
+	look := func(decoded string) bool {
+		found = max(found, s.read(decoded, deeper-1))
+		return found < Inside
+	}
+	if decodings(plain, look) && plain != text {
+		decodings(text, look) // what looks like an escape need not be one
+	}
+	return found
+}
+
+// same reports whether two bare texts are equal; what has fewer than four characters
+// comes out of a decoder by chance.
+func same(text, value string) bool { return text == value && len(value) >= 4 }
+
+func within(text string, pieces []string) bool {
+	return slices.ContainsFunc(pieces, func(x string) bool { return strings.Contains(text, x) })
 }
 
 // template writes a text as a template, if what stands in it besides the fields
