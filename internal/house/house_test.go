@@ -25,7 +25,7 @@ const root = "../.."
 // floors: imports go only down. A package imports what stands on a lower floor;
 // what stands on the same floor only where it is named under neighbours.
 var floors = map[string]int{
-	"internal/cred": 0, "internal/secret": 0,
+	"internal/cred": 0, "internal/secret": 0, "internal/visible": 0,
 	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1, "internal/byhand": 1,
 	"internal/rotation": 2, "internal/provider": 2, "internal/evidence": 2,
 	"internal/provider/*": 3, "internal/refs": 3, "internal/identity": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3, "internal/discover": 3,

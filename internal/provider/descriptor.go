@@ -46,6 +46,7 @@ type Sheet struct {
 	LastSeen bool     // the issuer tells when a generation was last used
 	Admits   bool     // rules elsewhere decide who gets in
 	Label    bool     // it shows a name that we choose
+	NameMax  int      // characters that this name may have, as the vendor publishes; 0: not known
 	Verifies bool     // it tells by itself whether a credential works (sop.IssuerItself), so validate may be left out
 }
 

@@ -46,6 +46,9 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 			if len(sheet.Optional) > 0 {
 				d.Extras["x-optional"] = sheet.Optional
 			}
+			if sheet.NameMax > 0 {
+				d.Extras["x-name-max"] = sheet.NameMax
+			}
 			if sheet.Verifies {
 				d.Extras["x-verifies"] = true
 			}
@@ -98,7 +101,9 @@ func special(t reflect.Type) *jsonschema.Schema {
 	}
 	switch t {
 	case reflect.TypeFor[sop.Duration]():
-		return text(`^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$`, "90d", "30s")
+		s := text(`^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$`, "90d", "30s")
+		s.Format = sop.FormatLength
+		return s
 	case reflect.TypeFor[sop.Refs]():
 		return oneOrMany(text(`^(env|file|cmd|infisical):.+`, "env:NAME", "file:PATH", "cmd:COMMAND"))
 	case reflect.TypeFor[sop.Text]():

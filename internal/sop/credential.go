@@ -1,6 +1,7 @@
 package sop
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,16 +10,25 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-var credentialName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+var (
+	credentialName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+	scopeName      = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+)
+
+// maxName bounds names of credentials and scopes: they become parts of others.
+const maxName = 200
 
 func (p *parser) credentials() {
 	p.slots, p.programs = map[string]string{}, map[string]error{}
 	p.config.formerLines = map[string]int{}
 	names := map[string]string{}
 	each(get(p.root, "credentials"), func(k, v *yaml.Node) {
+		if p.parts > maxParts {
+			return // told
+		}
 		c := &credential{parser: p, key: k, path: "credentials." + k.Value}
-		if !credentialName.MatchString(k.Value) {
-			c.wrong(k, "", "this is not a usable name: want letters, digits, _, . and -", "")
+		if !c.usable(k, credentialName) {
+			return
 		}
 		c.resolve(v)
 		for _, n := range append([]string{c.spec.Name}, c.spec.Former...) {
@@ -64,14 +74,16 @@ func (c *credential) resolve(v *yaml.Node) {
 	if procedure != "" && base == nil {
 		return // told; whatever it would have said is not missing
 	}
-	if n := get(v, "scope"); n != nil {
+	if n := get(v, "scope"); n != nil && c.usable(n, scopeName) {
 		scope = n.Value
 	}
 	s.Scope = strings.ToLower(scope)
 	if f := get(v, "former"); f != nil && f.Kind == yaml.SequenceNode {
 		for _, n := range f.Content {
-			s.Former = append(s.Former, n.Value)
-			c.config.formerLines[n.Value] = n.Line
+			if c.usable(n, credentialName) {
+				s.Former = append(s.Former, n.Value)
+				c.config.formerLines[n.Value] = n.Line
+			}
 		}
 	}
 	if base != nil {
@@ -81,7 +93,12 @@ func (c *credential) resolve(v *yaml.Node) {
 	if scope != "" {
 		words["scope"], words["SCOPE"] = s.Scope, strings.ToUpper(scope)
 	}
-	c.node = fill(overlay(base, without(v, "procedure", "former", "scope")), words)
+	c.node = overlay(base, without(v, "procedure", "former", "scope"))
+	if c.tooMuch(len(s.Former)) {
+		return
+	}
+	c.node = fill(c.node, words)
+	c.placeholders(c.node, "")
 
 	s.Document, s.Owner, s.Role = c.text("document"), c.text("owner"), c.text("role")
 	s.Discover = c.text("discover")
@@ -99,6 +116,34 @@ func (c *credential) resolve(v *yaml.Node) {
 	c.advise()
 }
 
+// usable tells of a name that is none.
+func (c *credential) usable(n *yaml.Node, form *regexp.Regexp) bool {
+	switch {
+	case n.Kind != yaml.ScalarNode || !form.MatchString(n.Value):
+		c.wrong(n, "", "this is not a usable name: want letters, digits, _, . and -", "")
+	case len(n.Value) > maxName:
+		c.wrong(n, "", fmt.Sprintf("this name is longer than %d characters", maxName), "")
+	default:
+		return true
+	}
+	return false
+}
+
+// tooMuch adds up what the credentials come to with their procedures laid under
+// them, every consumer with what all have in common and every slot once for each
+// name: a small file can mean very much.
+func (c *credential) tooMuch(former int) bool {
+	all := parts(c.node)
+	if list := get(c.node, "consumers"); list != nil {
+		all += len(list.Content) * parts(get(c.node, "consumer"))
+	}
+	if c.parser.parts += all*(1+former) + len(c.applies)/8; c.parser.parts > maxParts {
+		c.wrong(nil, "", fmt.Sprintf("up to here the credentials come to more than %d parts, with their procedures: split this file", maxParts), "")
+		return true
+	}
+	return false
+}
+
 // procedure finds the credential's procedure, by its own word or by its name.
 func (c *credential) procedure(v *yaml.Node) (name, scope string) {
 	for _, a := range c.applies {
@@ -111,9 +156,9 @@ func (c *credential) procedure(v *yaml.Node) (name, scope string) {
 	if n == nil {
 		return name, scope
 	}
-	known := []string{}
-	each(get(c.root, "procedures"), func(k, _ *yaml.Node) { known = append(known, k.Value) })
 	if get(get(c.root, "procedures"), n.Value) == nil {
+		known := []string{}
+		each(get(c.root, "procedures"), func(k, _ *yaml.Node) { known = append(known, k.Value) })
 		c.wrong(n, "procedure", "there is no procedure of this name", didYouMean(n.Value, known))
 	}
 	return n.Value, scope
@@ -208,6 +253,7 @@ func (c *credential) issuer() {
 	s.Fields, c.optional = c.texts(def, "x-fields"), c.texts(def, "x-optional")
 	c.verifies, _ = c.definition(def)["x-verifies"].(bool)
 	s.Name = value(get(n, "name"))
+	defer func() { c.nameFits(def, orNode(get(n, "name"), n)) }()
 	if s.Name == "" {
 		c.wrong(n, "issuer", "the key name is missing: the issuer shows it, and Rekey finds by it what it made", "")
 	}

@@ -1,8 +1,6 @@
 package sop
 
 import (
-	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,28 +111,18 @@ func (c *credential) named(n *yaml.Node) string {
 	return strings.ReplaceAll(value(n), "<name>", c.spec.Name)
 }
 
-// address checks a URL: absolute, and encrypted unless it stays on this machine
-// or is simulated.
+// address checks a URL by the one rule for all of them.
 func (c *credential) address(n *yaml.Node, under string) {
 	if n == nil {
 		return // told by the schema
 	}
-	u, err := url.Parse(c.named(n))
-	switch {
-	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
-		c.wrong(n, under, "this is not an address: want https://host/path", "")
-	case u.User != nil:
-		c.wrong(n, under, "an address must not carry a user or password", "")
-	case strings.Contains(u.Host, "<"), strings.Contains(u.Path, "<"):
-		c.wrong(n, under, "the placeholder in this address has nothing to be filled with", "give the credential a scope")
-	case u.Scheme == "http" && !loopback(u.Hostname()) && get(c.root, "simulate") == nil:
-		c.wrong(n, under, "a credential is sent there, so it must be https", "")
+	address := c.named(n)
+	if placeholder.MatchString(address) {
+		return // told with its word
 	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	if err := CheckAddress(address, get(c.root, "simulate") != nil); err != nil {
+		c.wrong(n, under, err.Error(), "")
+	}
 }
 
 func number(n *yaml.Node) int {
@@ -163,6 +151,9 @@ func (c *credential) advise() {
 	}
 	if n := get(c.node, "issuer"); n != nil && c.spec.Issuer.Name != "" && !strings.Contains(c.spec.Issuer.Name, "<date>") && !strings.Contains(c.spec.Issuer.Name, "<run>") {
 		tell(get(n, "name"), "issuer.name", "without <date> people cannot tell by the name when a generation was made")
+	}
+	if n := get(get(c.node, "timing"), "watch"); n != nil && c.spec.Timing.Watch == 0 {
+		tell(n, "timing.watch", "without a watch nothing shows who still needed the old one before it is deleted")
 	}
 	if len(c.spec.Verify) == 0 {
 		tell(nil, "", "no verify: only the consumer's own read-back will prove that it uses the new credential")

@@ -50,13 +50,13 @@ type Common struct {
 	// Role that a person needs to rotate this.
 	Role string `json:"role,omitempty"`
 	// How often to rotate: 90d.
-	Cadence Duration `json:"cadence,omitempty"`
+	Cadence Duration `json:"cadence,omitempty" jsonschema:"format=rekey-positive"`
 	// Up to how much earlier than the cadence says it is due, by a fixed draw for each name, so that not all are due on one day: 5d.
 	Jitter Duration `json:"jitter,omitempty"`
 	// When a run may start: Mon-Thu 09:00-16:00 Europe/Berlin. Days, hours and a time zone; several are alternatives.
 	Windows []string `json:"windows,omitempty"`
 	// Rotate when the issuer's own expiry is nearer than this: 14d.
-	BeforeExpiry Duration `json:"before_expiry,omitempty"`
+	BeforeExpiry Duration `json:"before_expiry,omitempty" jsonschema:"format=rekey-positive"`
 	// What makes and revokes the credential.
 	Issuer *IssuerBinding `json:"issuer,omitempty"`
 	// Where its truth is kept, with history.
@@ -94,7 +94,7 @@ type IssuerBinding struct {
 	// How to rotate: replace (create, swap, delete) or roll (in place, where the issuer can). Default: replace where it is possible
 	Strategy string `json:"strategy,omitempty"`
 	// How long a rolled secret's predecessor lives on, unless it is ended earlier once everything is proven. Default: 7d
-	Grace Duration `json:"grace,omitempty"`
+	Grace Duration `json:"grace,omitempty" jsonschema:"format=rekey-positive"`
 	// Name that the issuer shows: raxx-<scope>-svc-<date>. Rekey appends the run's label, or puts it in place of <run>, to find again what it made.
 	Name string `json:"name,omitempty"`
 }
@@ -140,13 +140,13 @@ type Check struct {
 // Timing bounds every wait.
 type Timing struct {
 	// First pause between two looks; grows to ten times this. Default: 1s
-	Poll Duration `json:"poll,omitempty"`
+	Poll Duration `json:"poll,omitempty" jsonschema:"format=rekey-positive"`
 	// How long a new credential may take until the gate knows it. Default: 2m
-	Validate Duration `json:"validate,omitempty"`
+	Validate Duration `json:"validate,omitempty" jsonschema:"format=rekey-positive"`
 	// How long a consumer may take to run on the new value. Default: 20m
-	Settle Duration `json:"settle,omitempty"`
+	Settle Duration `json:"settle,omitempty" jsonschema:"format=rekey-positive"`
 	// How long a check may take to come out true. Default: 5m
-	Verify Duration `json:"verify,omitempty"`
+	Verify Duration `json:"verify,omitempty" jsonschema:"format=rekey-positive"`
 	// How long the old credential must not have been seen by the issuer before it is retired. Default: 1m
 	Quiet Duration `json:"quiet,omitempty"`
 	// How long the old credential stays switched off before it is deleted, where the issuer can switch it off; it is switched on again if anything breaks. Default: 30s
@@ -154,5 +154,5 @@ type Timing struct {
 	// How long to let both live after everything is proven, then check again. Default: 0s
 	Soak Duration `json:"soak,omitempty"`
 	// How long the gate may take to forget the old credential. Default: 2m
-	Confirm Duration `json:"confirm,omitempty"`
+	Confirm Duration `json:"confirm,omitempty" jsonschema:"format=rekey-positive"`
 }

@@ -107,7 +107,7 @@ func (p *parser) issuerOfTokens(n *yaml.Node, o OIDC) {
 		return // told by the schema
 	}
 	u, err := url.Parse(o.Issuer)
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if err != nil || u.RawQuery != "" || CheckAddress(o.Issuer, false) != nil {
 		p.doc(n).at(n, "identity.oidc.issuer", "this is no issuer: want https://host, as in the token's iss", "")
 	}
 }

@@ -3,7 +3,6 @@ package sop
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -58,7 +57,7 @@ func (c *Config) Spec(name string) (Spec, error) {
 
 // Load reads and checks a file. The error is Problems where the file is wrong.
 func Load(path string) (*Config, error) {
-	src, err := os.ReadFile(path)
+	src, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +66,13 @@ func Load(path string) (*Config, error) {
 
 // Parse checks a file's content. All mistakes are found in one go.
 func Parse(file string, src []byte) (*Config, error) {
-	sch, err := newSchemas()
+	root, problems := read(file, src)
+	if root == nil {
+		return nil, problems
+	}
+	sch, err := newSchemas(get(root, "simulate") != nil)
 	if err != nil {
 		return nil, err
-	}
-	var problems Problems
-	root, err := read(src)
-	if err != nil {
-		line, msg := yamlError(err)
-		return nil, Problems{{File: file, Line: line, Col: 1, Msg: msg}}
 	}
 	d := doc{file: file, node: root, problems: &problems}
 	whole := d.plain(root, "")
@@ -87,6 +84,9 @@ func Parse(file string, src []byte) (*Config, error) {
 	p.identity()
 	p.procedures()
 	p.credentials()
+	if p.parts > maxParts {
+		return nil, problems[len(problems)-1:] // the others are of a file that cannot stay
+	}
 	p.evidence()
 	if len(problems) > 0 {
 		return nil, problems.sorted()
@@ -95,28 +95,6 @@ func Parse(file string, src []byte) (*Config, error) {
 	p.adviseRoles()
 	p.config.Advice = p.advice.sorted()
 	return p.config, nil
-}
-
-// read parses YAML; an empty file reads as an empty mapping.
-func read(src []byte) (*yaml.Node, error) {
-	var n yaml.Node
-	if err := yaml.Unmarshal(src, &n); err != nil {
-		return nil, err
-	}
-	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
-		return n.Content[0], nil
-	}
-	return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, nil
-}
-
-// yamlError takes the line out of the library's message.
-func yamlError(err error) (int, string) {
-	msg := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if i := strings.Index(msg, "line "); i >= 0 {
-		_, _ = fmt.Sscanf(msg[i:], "line %d", &line)
-	}
-	return line, "this is no YAML: " + msg
 }
 
 type parser struct {
@@ -129,6 +107,7 @@ type parser struct {
 	applies  []applies         // procedures that apply by name
 	slots    map[string]string // place and slot -> credential that writes it
 	programs map[string]error  // jq expression -> what is wrong with it; many credentials share one
+	parts    int               // of the credentials so far, their procedures laid under them
 }
 
 type applies struct {

@@ -154,9 +154,3 @@ func TestDurations(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(Example()))
-	f.Add([]byte("rekey: 1\ncredentials: {A: {issuer: {vendor: x}}}\n"))
-	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = Parse("f.yaml", b) })
-}

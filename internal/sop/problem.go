@@ -6,7 +6,12 @@ import (
 	"strings"
 
 	"github.com/agnivade/levenshtein"
+
+	"rekey/internal/visible"
 )
+
+// maxTold is how many mistakes are told: more nobody reads in one go.
+const maxTold = 200
 
 // Problem is one mistake in a file.
 type Problem struct {
@@ -26,7 +31,7 @@ func (p Problem) String() string {
 	if p.Hint != "" {
 		s += " (" + p.Hint + ")"
 	}
-	return s
+	return visible.Text(s)
 }
 
 // Problems are all mistakes of a file, in its order.
@@ -58,6 +63,10 @@ func (ps Problems) sorted() Problems {
 			seen[key] = true
 			out = append(out, p)
 		}
+		if len(out) == maxTold {
+			last := ps[len(ps)-1]
+			return append(out, Problem{File: p.File, Line: last.Line, Col: last.Col, Msg: fmt.Sprintf("there are more mistakes up to here: %d in all were found; the first %d are told", len(ps), maxTold)})
+		}
 	}
 	return out
 }
@@ -65,7 +74,13 @@ func (ps Problems) sorted() Problems {
 // didYouMean returns the nearest of the known words, if one is near.
 func didYouMean(word string, known []string) string {
 	best, distance := "", max(2, len(word)/3)+1
+	if len(word) > maxName {
+		return "" // nobody mistyped that
+	}
 	for _, k := range known {
+		if len(k) > maxName {
+			continue
+		}
 		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(k)); d < distance {
 			best, distance = k, d
 		}

@@ -31,12 +31,15 @@ type schemas struct {
 
 const schemaURL = "https://rekey.invalid/rekey.schema.json"
 
-func newSchemas() (*schemas, error) {
+// newSchemas reads the embedded schema; in a simulated world addresses need no
+// encryption.
+func newSchemas(simulated bool) (*schemas, error) {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
 	if err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
 	c := jsonschema.NewCompiler()
+	register(c, simulated)
 	if err := c.AddResource(schemaURL, v); err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
@@ -125,6 +128,9 @@ func (s *schemas) report(e *jsonschema.ValidationError, d doc, path string) {
 		return
 	case *kind.Type:
 		d.at(value, here, fmt.Sprintf("want %s, not %s", strings.Join(k.Want, " or "), k.Got), "")
+		return
+	case *kind.Format:
+		d.at(value, here, k.Err.Error(), "")
 		return
 	case *kind.Pattern:
 		d.at(value, here, patternWords(k.Want), "")

@@ -15,29 +15,32 @@ type Duration string
 
 var durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(ms|w|d|h|m|s)`)
 
+// maxDuration is the longest length of time that may be written: ten times what
+// any credential lives, and short enough that dates can be reckoned with it.
+const maxDuration = 36500 * 24 * time.Hour
+
 // ParseDuration reads 90d, 2w3d, 1h30m, 500ms.
 func ParseDuration(s string) (time.Duration, error) {
 	units := map[string]time.Duration{
 		"ms": time.Millisecond, "s": time.Second, "m": time.Minute,
 		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
 	}
-	rest, total := s, time.Duration(0)
+	rest, total := s, 0.0 // in float, so that nothing wraps around
 	for rest != "" {
 		m := durationPart.FindStringSubmatch(rest)
 		if m == nil {
-			return 0, fmt.Errorf("%q is not a length of time: want 90d, 12h, 30s", s)
+			return 0, fmt.Errorf("this is not a length of time: want 90d, 12h, 30s")
 		}
 		n, err := strconv.ParseFloat(m[1], 64)
-		if err != nil {
-			return 0, fmt.Errorf("%q is not a length of time", s)
+		if total += n * float64(units[m[2]]); err != nil || total > float64(maxDuration) {
+			return 0, fmt.Errorf("this is longer than 100 years (36500d)")
 		}
-		total += time.Duration(n * float64(units[m[2]]))
 		rest = rest[len(m[0]):]
 	}
 	if s == "" {
 		return 0, fmt.Errorf("an empty length of time")
 	}
-	return total, nil
+	return time.Duration(total), nil
 }
 
 // Or returns the length, or fallback where nothing was written.

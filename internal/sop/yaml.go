@@ -27,8 +27,6 @@ func (d doc) at(n *yaml.Node, path, msg, hint string) {
 // mistake at its second place.
 func (d doc) plain(n *yaml.Node, path string) any {
 	switch n.Kind {
-	case yaml.AliasNode:
-		return d.plain(n.Alias, path)
 	case yaml.MappingNode:
 		out := map[string]any{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -79,12 +77,6 @@ func join(path, more string) string {
 func find(n *yaml.Node, location []string) (value, key *yaml.Node) {
 	value = n
 	for _, step := range location {
-		for value != nil && value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
-		if value == nil {
-			return nil, key
-		}
 		var next *yaml.Node
 		switch value.Kind {
 		case yaml.MappingNode:
@@ -133,15 +125,16 @@ func overlay(base, over *yaml.Node) *yaml.Node {
 	out := *base
 	out.Content = append([]*yaml.Node{}, base.Content...)
 	out.Line, out.Column = over.Line, over.Column
+	at := make(map[string]int, len(out.Content)/2)
+	for j := 0; j+1 < len(out.Content); j += 2 {
+		at[out.Content[j].Value] = j
+	}
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		k, v := over.Content[i], over.Content[i+1]
-		replaced := false
-		for j := 0; j+1 < len(out.Content); j += 2 {
-			if out.Content[j].Value == k.Value {
-				out.Content[j], out.Content[j+1], replaced = k, overlay(out.Content[j+1], v), true
-			}
-		}
-		if !replaced {
+		if j, there := at[k.Value]; there {
+			out.Content[j], out.Content[j+1] = k, overlay(out.Content[j+1], v)
+		} else {
+			at[k.Value] = len(out.Content)
 			out.Content = append(out.Content, k, v)
 		}
 	}
@@ -162,9 +155,6 @@ func fill(n *yaml.Node, words map[string]string) *yaml.Node {
 	out.Content = make([]*yaml.Node, len(n.Content))
 	for i, c := range n.Content {
 		out.Content[i] = fill(c, words)
-	}
-	if n.Alias != nil {
-		out.Alias = fill(n.Alias, words)
 	}
 	return &out
 }

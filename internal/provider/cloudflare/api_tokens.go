@@ -23,7 +23,7 @@ const (
 // APITokenSettings are the settings of a user or account API token.
 type APITokenSettings struct {
 	// Life of a new token: 8760h. Default: it does not expire, like the one that it is made after only if that does not.
-	Duration string `json:"duration,omitempty" jsonschema:"pattern=^[0-9]+h$"`
+	Duration string `json:"duration,omitempty" jsonschema:"pattern=^[0-9]+h$,format=rekey-positive"`
 }
 
 // apiTokens issues API tokens of a user or of an account (cloudflare.md §5). A new

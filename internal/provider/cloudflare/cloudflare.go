@@ -43,7 +43,7 @@ const KindServiceToken = "access-service-token"
 // Connection is how to reach an account.
 type Connection struct {
 	// Address of the API. Default: https://api.cloudflare.com/client/v4
-	BaseURL string `json:"base_url,omitempty"`
+	BaseURL string `json:"base_url,omitempty" jsonschema:"format=rekey-address"`
 	// API token with Access: Service Tokens Write and Access: Apps and Policies Write (and Access: Organizations, Identity Providers, and Groups Write where a group admits the token).
 	Token sop.Refs `json:"token" jsonschema:"required"`
 	// Account id.
@@ -53,7 +53,7 @@ type Connection struct {
 // TokenSettings are the settings of an Access service token.
 type TokenSettings struct {
 	// Life of a new token, as Cloudflare writes it: 8760h. Said explicitly because the default may change.
-	Duration string `json:"duration" jsonschema:"required,pattern=^([0-9]+h|forever)$"`
+	Duration string `json:"duration" jsonschema:"required,pattern=^([0-9]+h|forever)$,format=rekey-positive"`
 	// Zone id, where the token belongs to a zone and not to the account.
 	Zone string `json:"zone,omitempty"`
 	// Zone ids in whose rules the token may be named as well.
@@ -89,6 +89,7 @@ func apiSheet(kind string) provider.Sheet {
 	s := provider.Sheet{
 		Kind: kind, Settings: &APITokenSettings{}, Fields: []string{FieldToken},
 		Create: true, Roll: rotation.RollAtOnce, Disable: true, LastSeen: true, Label: true, Verifies: true,
+		NameMax: 120, // iam_name in Cloudflare's OpenAPI
 	}
 	if kind == KindUserToken {
 		s.MaxLive = 50

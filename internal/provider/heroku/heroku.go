@@ -53,7 +53,7 @@ const (
 // Connection is how to reach Heroku.
 type Connection struct {
 	// Address of the Platform API. Default: https://api.heroku.com
-	BaseURL string `json:"base_url,omitempty"`
+	BaseURL string `json:"base_url,omitempty" jsonschema:"format=rekey-address"`
 	// Token of an authorization with the scopes read-protected and write-protected.
 	Token sop.Refs `json:"token" jsonschema:"required"`
 }

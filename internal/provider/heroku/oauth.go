@@ -33,7 +33,7 @@ type AuthorizationSettings struct {
 	// What a new one may do. One of global and identity must be among them: without, nothing can ask Heroku whether it works.
 	Scope []string `json:"scope" jsonschema:"required,minItems=1,enum=global,enum=identity,enum=read,enum=write,enum=read-protected,enum=write-protected"`
 	// Life of a new one: 180d. Default: it never ends
-	ExpiresIn sop.Duration `json:"expires_in,omitempty"`
+	ExpiresIn sop.Duration `json:"expires_in,omitempty" jsonschema:"format=rekey-positive"`
 }
 
 // authorizations issues OAuth authorizations of the account that we work as.

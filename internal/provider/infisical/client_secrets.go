@@ -35,7 +35,7 @@ type ClientSecretSettings struct {
 	// Id of the machine identity whose client secrets these are, or env:NAME.
 	Identity sop.Text `json:"identity" jsonschema:"required"`
 	// Life of a new one: 180d. Default: it never ends
-	ExpiresIn sop.Duration `json:"expires_in,omitempty"`
+	ExpiresIn sop.Duration `json:"expires_in,omitempty" jsonschema:"format=rekey-positive"`
 }
 
 // clientSecrets issues client secrets of one identity. Several may live at once

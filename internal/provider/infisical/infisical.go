@@ -31,7 +31,7 @@ const DefaultBase = "https://app.infisical.com"
 // Connection is how to reach a project.
 type Connection struct {
 	// Address of the server. Default: https://app.infisical.com
-	BaseURL string `json:"base_url,omitempty"`
+	BaseURL string `json:"base_url,omitempty" jsonschema:"format=rekey-address"`
 	// Client id of a machine identity (Universal Auth).
 	ClientID sop.Refs `json:"client_id,omitempty"`
 	// Client secret of the machine identity.

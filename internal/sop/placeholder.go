@@ -1,0 +1,92 @@
+package sop
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"rekey/internal/cred"
+	"rekey/internal/visible"
+)
+
+// placeholder is a word to be filled in: <scope>.
+var placeholder = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_-]*)>`)
+
+// placeholders finds words that nothing fills in: they would stand in a name as
+// they are written. jq and headers have < of their own, and people's words are
+// theirs.
+func (c *credential) placeholders(n *yaml.Node, under string) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		each(n, func(k, v *yaml.Node) {
+			switch k.Value {
+			case "jq", "headers", "document", "owner":
+				return
+			}
+			c.placeholders(k, under)
+			c.placeholders(v, join(under, k.Value))
+		})
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			c.placeholders(item, join(under, strconv.Itoa(i)))
+		}
+	case yaml.ScalarNode:
+		for _, m := range placeholder.FindAllStringSubmatch(n.Value, -1) {
+			switch word := m[1]; {
+			case word == "name":
+			case (word == "date" || word == "run") && under == "issuer.name":
+			case word == "date" || word == "run":
+				c.wrong(n, under, "<"+word+"> is filled in in issuer.name only", "")
+			case word == "scope" || word == "SCOPE":
+				c.wrong(n, under, "the placeholder <"+word+"> has nothing to be filled with", "give the credential a scope")
+			default:
+				c.wrong(n, under, "<"+word+"> is not known here: want <name>, <scope>, <SCOPE>, or in issuer.name <date> and <run>", didYouMean(word, []string{"name", "scope", "SCOPE", "date", "run"}))
+			}
+		}
+	}
+}
+
+// unknownNameMax bounds names where the vendor publishes no bound.
+const unknownNameMax = 255
+
+// longest is the longest name that a run would give: Rekey's own word for the
+// attempt, and before it the rehearsal's where there is one.
+func (c *credential) longest() string {
+	name := strings.ReplaceAll(c.spec.Issuer.Name, "<date>", time.DateOnly)
+	if !strings.Contains(name, "<run>") {
+		name += "-<run>"
+	}
+	name = strings.ReplaceAll(name, "<run>", cred.Label("abcdef", 99))
+	if get(c.node, "rehearse") != nil {
+		name = RehearsalPrefix + name
+	}
+	return name
+}
+
+// nameFits holds the issuer's name against what the vendor takes: told now, and
+// not by a refused creation in the middle of a run.
+func (c *credential) nameFits(def string, n *yaml.Node) {
+	limit := unknownNameMax
+	if l, ok := c.definition(def)["x-name-max"]; ok {
+		_, _ = fmt.Sscan(fmt.Sprint(l), &limit)
+	}
+	name := c.longest()
+	with := "-xxxxxx-nn at its end"
+	if strings.HasPrefix(name, RehearsalPrefix) {
+		with += " and " + RehearsalPrefix + " before it in a rehearsal"
+	}
+	if got := utf8.RuneCountInString(name); got > limit {
+		c.wrong(n, "issuer.name", fmt.Sprintf("this name becomes %d characters long (Rekey's own included: %s), and the vendor takes %d", got, with, limit), "")
+	}
+	for _, r := range c.spec.Issuer.Name {
+		if !visible.Rune(r) {
+			c.wrong(n, "issuer.name", fmt.Sprintf("the character %U in this name cannot be seen", r), "")
+			return
+		}
+	}
+}
