@@ -65,6 +65,15 @@ func (p *Process) alive(at time.Time) bool {
 	return !p.Crashed && !p.Started.After(at) && (p.Stops.IsZero() || p.Stops.After(at))
 }
 
+// oneOff processes are not replaced by a release: what runs a command once has a
+// number of four digits, whatever its type, and the formation counts from 1
+// [devcenter.heroku.com/articles/one-off-dynos].
+func (p *Process) oneOff() bool {
+	_, after, _ := strings.Cut(p.Name, ".")
+	n, _ := strconv.Atoi(after)
+	return n >= 1000 || p.Type == "run" || p.Type == "scheduler" || p.Type == "release"
+}
+
 func (p *Process) state(at time.Time) string {
 	switch {
 	case p.Crashed:
@@ -163,7 +172,7 @@ func (s *State) finish(a *HerokuApp, r *Release) {
 	}
 	k := s.Knobs
 	for _, p := range slices.Clone(a.Processes) {
-		if p.Hidden || p.Type == "run" || p.Type == "release" {
+		if p.Hidden || p.oneOff() {
 			continue
 		}
 		p.Hidden, p.Stops = true, s.At.Add(k.Shutdown.std())
@@ -241,6 +250,12 @@ func (w *World) herokuRoutes(mux *http.ServeMux) {
 		writeJSON(rw, http.StatusOK, r.Vars)
 	}))
 	handle("GET /apps/{app}/dynos", w.listDynos)
+	handle("GET /apps/{app}/formation", func(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+		herokuPage(rw, req, a.formation())
+	})
+	handle("GET /apps/{app}/features", func(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
+		herokuPage(rw, req, []map[string]any{feature(a, "preboot", w.state.Knobs.Preboot)})
+	})
 	handle("GET /apps/{app}/features/preboot", func(rw http.ResponseWriter, _ *http.Request, a *HerokuApp) {
 		writeJSON(rw, http.StatusOK, feature(a, "preboot", w.state.Knobs.Preboot))
 	})

@@ -3,6 +3,8 @@ package sim
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +47,25 @@ func (a *HerokuApp) shown() map[string]any {
 		"organization": nil, "team": nil, "space": nil, "region": named("region", "us"), "repo_size": nil, "slug_size": nil,
 		"web_url": "https://" + a.Name + ".herokuapp.com/",
 	}
+}
+
+// formation is what Heroku keeps running: as many of each type as there are.
+func (a *HerokuApp) formation() []map[string]any {
+	counts := map[string]int{}
+	for _, p := range a.Processes {
+		if !p.Hidden && !p.oneOff() {
+			counts[p.Type]++
+		}
+	}
+	out := []map[string]any{}
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, map[string]any{
+			"id": idOf("formation", a.ID, kind), "type": kind, "quantity": counts[kind], "size": "Standard-1X", "command": "bin/" + kind,
+			"app": map[string]string{"id": a.ID, "name": a.Name}, "created_at": herokuBorn, "updated_at": herokuBorn,
+			"dyno_size": named("dyno-size", "Standard-1X"),
+		})
+	}
+	return out
 }
 
 // feature is one of an app: preboot.

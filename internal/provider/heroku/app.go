@@ -2,7 +2,6 @@ package heroku
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
-	"rekey/internal/secret"
 	"rekey/internal/vendorhttp"
 )
 
@@ -42,96 +40,93 @@ type release struct {
 // recent is how many releases are looked at: enough for a rollback of these days.
 const recent = 20
 
-// dyno is one process.
-type dyno struct {
-	Name    string `json:"name"`
-	Type    string `json:"type"`
-	State   string `json:"state"` // crashed, down, idle, starting, up
-	Release struct {
-		Version int `json:"version"`
-	} `json:"release"`
+// ask asks for something of the app.
+func (a *app) ask(ctx context.Context, op, path string) (*vendorhttp.Response, error) {
+	return a.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: a.path + path})
 }
 
-// oneOff dynos (heroku run, schedulers) are not replaced by a release.
-func (d dyno) oneOff() bool { return d.Type == "run" || d.Type == "scheduler" }
-
-func (p *Platform) get(ctx context.Context, op, path string, header map[string]string, out any) error {
-	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Header: header})
+// releases returns the newest ones, newest first. Every app has one from its
+// beginning, so a list of none is not the app's.
+func (a *app) releases(ctx context.Context) ([]release, error) {
+	header := map[string]string{"Range": fmt.Sprintf("version ..; order=desc,max=%d", recent)}
+	resp, err := a.api.Do(ctx, vendorhttp.Request{Op: "list releases", Method: http.MethodGet, Path: a.path + "/releases", Header: header})
 	if err != nil {
-		return err
-	}
-	return resp.Decode(out)
-}
-
-func (a *app) get(ctx context.Context, op, path string, header map[string]string, out any) error {
-	return a.Platform.get(ctx, op, a.path+path, header, out)
-}
-
-func (a *app) configVars(ctx context.Context, slots []string) (map[string]provider.Held, error) {
-	return a.Platform.configVars(ctx, "read config vars", a.path, nil, slots)
-}
-
-// configVars returns the named values of an app, a release or a stage only: the
-// answer holds every secret there is, so the rest is dropped at once.
-func (p *Platform) configVars(ctx context.Context, op, path string, header map[string]string, slots []string) (map[string]provider.Held, error) {
-	var all map[string]secret.Value
-	if err := p.get(ctx, op, path+"/config-vars", header, &all); err != nil {
 		return nil, err
 	}
-	held := make(map[string]provider.Held, len(slots))
-	for _, name := range slots {
-		v, present := all[name]
-		held[name] = provider.Held{Present: present, Value: v}
+	newest, err := many[release](resp)
+	if err == nil && len(newest) == 0 {
+		return nil, resp.Nonsense("the list is empty, and an app has a release from its beginning")
 	}
-	return held, nil
+	return newest, err
 }
 
-// releases returns the newest n, newest first.
-func (a *app) releases(ctx context.Context, n int) ([]release, error) {
-	var out []release
-	err := a.get(ctx, "list releases", "/releases", map[string]string{"Range": fmt.Sprintf("version ..; order=desc,max=%d", n)}, &out)
-	return out, err
+// inForce is the release whose config vars the app has now; 0 if it is not among these.
+func inForce(newest []release) int {
+	for _, r := range newest {
+		if r.Current {
+			return r.Version
+		}
+	}
+	for _, r := range newest {
+		if r.Status == "succeeded" {
+			return r.Version
+		}
+	}
+	return 0
 }
 
-func (a *app) dynos(ctx context.Context) ([]dyno, error) {
-	var out []dyno
-	err := a.get(ctx, "list dynos", "/dynos", nil, &out)
-	return out, err
+// feature is one that an app can have on or off.
+type feature struct {
+	Name    string `json:"name"`
+	Enabled *bool  `json:"enabled"`
 }
 
-// preboot reads the app feature; an app without it has it off.
+// preboot reads the app feature. That an app has no such feature counts only once
+// the list of its features says so too.
 func (a *app) preboot(ctx context.Context) (bool, error) {
-	var f struct {
-		Enabled bool `json:"enabled"`
+	f, err := one[feature](ctx, a.Platform, "read preboot", a.path+"/features/preboot")
+	if cred.ClassOf(err) != cred.Absent {
+		return err == nil && *f.Enabled, err
 	}
-	err := a.get(ctx, "read preboot", "/features/preboot", nil, &f)
-	if cred.ClassOf(err) == cred.Absent {
-		return false, nil
+	all, err := list[feature](ctx, a.Platform, "list features", a.path+"/features")
+	if err != nil {
+		return false, err
 	}
-	return f.Enabled, err
+	for _, f := range all {
+		if f.Name == "preboot" {
+			return *f.Enabled, nil
+		}
+	}
+	return false, nil
 }
 
 // Snapshot reads config vars, the newest releases, the dynos and preboot side by side.
 func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, error) {
 	var s provider.Snapshot
 	var newest []release
-	var running []dyno
+	var running dynos
 	var preboot bool
 	err := a.env.Together(
 		func() (err error) { s.Slots, err = a.configVars(ctx, slots); return err },
-		func() (err error) { newest, err = a.releases(ctx, recent); return err },
+		func() (err error) { newest, err = a.releases(ctx); return err },
 		func() (err error) { running, err = a.dynos(ctx); return err },
 		func() (err error) { preboot, err = a.preboot(ctx); return err },
 	)
+	if err == nil {
+		err = a.confirmed(ctx, s.Slots, newest)
+	}
+	if err == nil {
+		running, err = a.told(ctx, running, inForce(newest))
+	}
 	if err != nil {
 		return provider.Snapshot{}, err
 	}
-	s.Notes = a.origins(ctx, newest, s.Slots)
-	s.Mark = "0"
-	if len(newest) > 0 {
-		s.Mark = strconv.Itoa(newest[0].Version)
-		s.Pending = newest[0].Status == "pending"
+	if running.missing != "" {
+		return provider.Snapshot{}, a.unsure("list dynos", "none of the formation is listed, which wants "+running.missing)
 	}
+	s.Notes = a.origins(ctx, newest, s.Slots)
+	s.Mark = strconv.Itoa(newest[0].Version)
+	s.Pending = newest[0].Status == "pending"
 	s.Grace = shutdownGrace
 	if preboot {
 		s.Grace = prebootGrace
@@ -141,9 +136,9 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 	if s.Pending {
 		s.Problems = append(s.Problems, "release v"+s.Mark+" is still pending")
 	}
-	for _, d := range running {
+	for _, d := range running.all {
 		switch {
-		case d.oneOff():
+		case d.oneOff:
 			s.Notes = append(s.Notes, "one-off dyno "+d.Name+" keeps the old values until it ends")
 		case d.State == "crashed":
 			s.Problems = append(s.Problems, "dyno "+d.Name+" has crashed")
@@ -156,30 +151,6 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 		s.Notes = append(s.Notes, "no dynos run: nothing will restart, and nothing can prove that the app works")
 	}
 	return s, nil
-}
-
-// Write sends one PATCH for all names: one release and one restart, however
-// many names (heroku-and-consumers.md §5). A zero value removes the name. The
-// answer, which holds every secret of the app, is not read.
-func (a *app) Write(ctx context.Context, values []provider.SlotValue) error {
-	return a.patch(ctx, "set config vars", a.path, nil, values)
-}
-
-func (p *Platform) patch(ctx context.Context, op, path string, header map[string]string, values []provider.SlotValue) error {
-	body := make(map[string]*string, len(values))
-	for _, v := range values {
-		body[v.Slot] = nil
-		if v.Value.Present() {
-			s := v.Value.Reveal()
-			body[v.Slot] = &s
-		}
-	}
-	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: path + "/config-vars", Header: header, Body: body})
-	if err != nil {
-		return err
-	}
-	var ignored map[string]json.RawMessage
-	return resp.Decode(&ignored)
 }
 
 // describes reports whether a release's description names one of the slots:

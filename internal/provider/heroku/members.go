@@ -55,8 +55,7 @@ func holds(slots map[string]provider.Held, v secret.Value) bool {
 
 // member is an app in the stage.
 type member struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	listed
 	held map[string]provider.Held
 	// unseen: the token may not see it, or it has just been removed.
 	unseen bool
@@ -91,7 +90,7 @@ func (s *stage) members(ctx context.Context, id string, slots []string) ([]membe
 		case cred.Done:
 		case cred.Absent, cred.Denied:
 			// Whatever it holds: told, and no reason why others could not be looked at.
-			m = member{ID: c.App.ID, Name: c.App.ID, unseen: true}
+			m = member{listed: listed{ID: c.App.ID, Name: c.App.ID}, unseen: true}
 		default:
 			return nil, err
 		}
@@ -102,9 +101,16 @@ func (s *stage) members(ctx context.Context, id string, slots []string) ([]membe
 
 func (s *stage) member(ctx context.Context, id string, slots []string) (m member, err error) {
 	path := "/apps/" + url.PathEscape(id)
-	if err := s.get(ctx, "read an app of the stage", path, nil, &m); err != nil {
+	if m.listed, err = one[listed](ctx, s.Platform, "read an app of the stage", path); err != nil {
 		return m, err
 	}
 	m.held, err = s.configVars(ctx, "read config vars of an app of the stage", path, nil, slots)
+	if err == nil && len(absent(m.held)) > 0 {
+		var newest []release
+		a := &app{Platform: s.Platform, path: path}
+		if newest, err = a.releases(ctx); err == nil {
+			err = a.confirmed(ctx, m.held, newest)
+		}
+	}
 	return m, err
 }

@@ -148,5 +148,11 @@ func (a *authorizations) Revoke(ctx context.Context, h cred.Handle) error {
 		return err
 	}
 	var ended authorization
-	return resp.Decode(&ended)
+	if err := resp.Decode(&ended); err != nil {
+		return err
+	}
+	if ended.ID != h.ID {
+		return resp.Nonsense("the answer does not name the authorization that was to be revoked")
+	}
+	return nil
 }

@@ -14,12 +14,12 @@ const maxPages = 100
 
 // list reads every page of a list: 206 with Next-Range means that there is more
 // (heroku-and-consumers.md §1, "Conventions"). Half a list is no list.
-func list[T any](ctx context.Context, p *Platform, op, path string) ([]T, error) {
+func list[T checked](ctx context.Context, p *Platform, op, path string) ([]T, error) {
 	return listAs[T](ctx, p, op, path, nil)
 }
 
 // listAs is list in a variant of the API.
-func listAs[T any](ctx context.Context, p *Platform, op, path string, variant map[string]string) ([]T, error) {
+func listAs[T checked](ctx context.Context, p *Platform, op, path string, variant map[string]string) ([]T, error) {
 	var all []T
 	header := variant
 	for range maxPages {
@@ -27,8 +27,8 @@ func listAs[T any](ctx context.Context, p *Platform, op, path string, variant ma
 		if err != nil {
 			return nil, err
 		}
-		var page []T
-		if err := resp.Decode(&page); err != nil {
+		page, err := many[T](resp)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, page...)

@@ -48,16 +48,13 @@ func (s *stage) find(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var found []struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
-	}
-	if err := resp.Decode(&found); err != nil {
+	found, err := many[listed](resp)
+	if err != nil {
 		return "", err
 	}
 	var ids []string
 	for _, p := range found {
-		if p.Name == s.settings.Pipeline && p.ID != "" {
+		if p.Name == s.settings.Pipeline {
 			ids = append(ids, p.ID)
 		}
 	}
@@ -70,8 +67,25 @@ func (s *stage) find(ctx context.Context) (string, error) {
 	return "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Refused, Why: fmt.Sprintf("%d pipelines have this name; say the id", len(ids))}
 }
 
+// read reads the stage's config vars. Nothing else tells of them, so where one is not
+// there they are read a second time, and both have to say so.
 func (s *stage) read(ctx context.Context, id string, slots []string) (map[string]provider.Held, error) {
-	return s.configVars(ctx, "read config vars of the stage", stagePath(id, s.settings.Stage), pipelines, slots)
+	const op = "read config vars of the stage"
+	held, err := s.configVars(ctx, op, stagePath(id, s.settings.Stage), pipelines, slots)
+	gone := absent(held)
+	if err != nil || len(gone) == 0 {
+		return held, err
+	}
+	again, err := s.configVars(ctx, "confirm what the stage does not have", stagePath(id, s.settings.Stage), pipelines, gone)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range gone {
+		if again[name].Present {
+			return nil, s.unsure(op, name+" was told at one look and not at another")
+		}
+	}
+	return held, nil
 }
 
 // Snapshot reads the stage's config vars and looks at every app of the stage.

@@ -17,13 +17,13 @@ import (
 // (heroku-and-consumers.md §0.2).
 func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string) (provider.Progress, error) {
 	noted, _ := strconv.Atoi(w.Since)
-	newest, err := a.releases(ctx, recent)
+	newest, err := a.releases(ctx)
 	if err != nil {
 		return provider.Progress{}, err
 	}
 	ours, found := follow(newest, noted, slots)
 	if w.Since == "" {
-		ours, found = inForce(newest)
+		ours, found = underway(newest)
 	}
 	if !found {
 		return provider.Progress{Class: cred.Waiting, Detail: fmt.Sprintf("no release after v%d yet", noted)}, nil
@@ -39,11 +39,17 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 		return p, nil
 	}
 
-	var running []dyno
+	var running dynos
 	err = a.env.Together(
 		func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err },
 		func() (err error) { running, err = a.dynos(ctx); return err },
 	)
+	if err == nil {
+		err = a.confirmed(ctx, p.Slots, newest)
+	}
+	if err == nil {
+		running, err = a.told(ctx, running, ours.Version)
+	}
 	if err != nil {
 		return provider.Progress{}, err
 	}
@@ -70,9 +76,9 @@ func follow(newest []release, noted int, slots []string) (release, bool) {
 	return ours, ours.Version != 0
 }
 
-// inForce is the release that runs when nothing was written: the newest that
+// underway is the release to look at when nothing was written: the newest that
 // succeeded, unless a newer one is on its way.
-func inForce(newest []release) (release, bool) {
+func underway(newest []release) (release, bool) {
 	for _, r := range newest {
 		if r.Status == "pending" || r.Status == "succeeded" {
 			return r, true
@@ -83,16 +89,16 @@ func inForce(newest []release) (release, bool) {
 
 // readiness looks at every process. A one-off dyno is replaced by nothing, but
 // one that began before the values were changed and changed back holds the right ones.
-func (a *app) readiness(running []dyno, version int, same string) (cred.Class, string) {
+func (a *app) readiness(running dynos, version int, same string) (cred.Class, string) {
 	up := 0
 	right, err := strconv.Atoi(same)
 	if err != nil {
 		right = -1
 	}
-	for _, d := range running {
+	for _, d := range running.all {
 		on := fmt.Sprintf("%s on v%d", d.Name, d.Release.Version)
 		switch {
-		case d.oneOff():
+		case d.oneOff:
 			if d.Release.Version < version && d.Release.Version > right && a.settings.OneOffDynos != "ignore" {
 				return cred.Waiting, "one-off dyno " + on + " still holds what it began with"
 			}
@@ -105,6 +111,9 @@ func (a *app) readiness(running []dyno, version int, same string) (cred.Class, s
 		default:
 			return cred.Waiting, on + " is " + d.State
 		}
+	}
+	if running.missing != "" {
+		return cred.Waiting, "no dyno is listed, and the formation wants " + running.missing
 	}
 	if up == 0 {
 		return cred.Done, "no dynos run: nothing to restart"

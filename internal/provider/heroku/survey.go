@@ -3,6 +3,7 @@ package heroku
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 
@@ -83,12 +84,41 @@ type unread struct {
 
 // readOut reads all config vars of the place: there is no other way.
 func (o unread) readOut(ctx context.Context) ([]provider.Spot, error) {
-	var vars map[string]secret.Value
-	if err := o.get(ctx, o.op, o.path+"/config-vars", o.header, &vars); err != nil {
+	vars, err := o.vars(ctx, o.op, o.path, o.header)
+	if err != nil {
 		return nil, err
+	}
+	if len(vars) == 0 {
+		if vars, err = o.empty(ctx); err != nil {
+			return nil, err
+		}
 	}
 	o.spot.Slots = vars
 	return []provider.Spot{o.spot}, nil
+}
+
+// empty looks a second time at a place that was told to have no config vars: at the
+// release in force of an app, at the same place where there is none. Only if that has
+// none either nothing is there.
+func (o unread) empty(ctx context.Context) (map[string]secret.Value, error) {
+	const op = "confirm that it has no config vars"
+	path := o.path
+	if o.header == nil {
+		newest, err := (&app{Platform: o.Platform, path: o.path}).releases(ctx)
+		if err != nil {
+			return nil, err
+		}
+		version := inForce(newest)
+		if version == 0 {
+			return nil, o.unsure(op, "none of its newest releases is in force")
+		}
+		path = fmt.Sprintf("%s/releases/%d", o.path, version)
+	}
+	vars, err := o.vars(ctx, op, path, o.header)
+	if err == nil && len(vars) > 0 {
+		return nil, o.unsure(op, "it has some, and was told without any")
+	}
+	return vars, err
 }
 
 // keeping are the ids of the apps of which rekey.yaml says that they keep what

@@ -1,0 +1,113 @@
+package heroku
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"rekey/internal/provider"
+	"rekey/internal/secret"
+	"rekey/internal/vendorhttp"
+)
+
+func (a *app) configVars(ctx context.Context, slots []string) (map[string]provider.Held, error) {
+	return a.Platform.configVars(ctx, "read config vars", a.path, nil, slots)
+}
+
+// configVars returns the named values of an app, a release or a stage only: the
+// answer holds every secret there is, so the rest is dropped at once.
+func (p *Platform) configVars(ctx context.Context, op, path string, header map[string]string, slots []string) (map[string]provider.Held, error) {
+	all, err := p.vars(ctx, op, path, header)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[string]provider.Held, len(slots))
+	for _, name := range slots {
+		v, present := all[name]
+		held[name] = provider.Held{Present: present, Value: v}
+	}
+	return held, nil
+}
+
+// vars reads the config vars of something. Any JSON object of texts is of their
+// shape, an empty one and a gateway's among them: that one of them is not there is
+// for the caller to confirm.
+func (p *Platform) vars(ctx context.Context, op, path string, header map[string]string) (map[string]secret.Value, error) {
+	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path + "/config-vars", Header: header})
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]secret.Value
+	err = resp.Decode(&all)
+	return all, err
+}
+
+// confirmed asks the release in force as well, where a config var is not there:
+// what was not told is not taken for deleted.
+func (a *app) confirmed(ctx context.Context, held map[string]provider.Held, newest []release) error {
+	gone := absent(held)
+	if len(gone) == 0 {
+		return nil
+	}
+	const op = "read config vars of the release in force"
+	version := inForce(newest)
+	if version == 0 {
+		return a.unsure(op, gone[0]+" is not there, and none of the newest releases is in force to confirm it")
+	}
+	again, err := a.Platform.configVars(ctx, op, fmt.Sprintf("%s/releases/%d", a.path, version), nil, gone)
+	if err != nil {
+		return err
+	}
+	for _, name := range gone {
+		if again[name].Present {
+			return a.unsure(op, fmt.Sprintf("release v%d has %s, and the config vars were told without it", version, name))
+		}
+	}
+	return nil
+}
+
+// absent are the names that are not there, in order.
+func absent(held map[string]provider.Held) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(held)) {
+		if !held[name].Present {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Write sends one PATCH for all names: one release and one restart, however
+// many names (heroku-and-consumers.md §5). A zero value removes the name. The
+// answer, which holds every secret of the app, is only looked at for its shape. Only a
+// denial and the rate limit prove that nothing was set: after any other answer, a
+// 409 "somebody else is changing it" among them, it is looked before it is tried again.
+func (a *app) Write(ctx context.Context, values []provider.SlotValue) error {
+	return a.patch(ctx, "set config vars", a.path, nil, values)
+}
+
+func (p *Platform) patch(ctx context.Context, op, path string, header map[string]string, values []provider.SlotValue) error {
+	body := make(map[string]*string, len(values))
+	for _, v := range values {
+		body[v.Slot] = nil
+		if v.Value.Present() {
+			s := v.Value.Reveal()
+			body[v.Slot] = &s
+		}
+	}
+	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: path + "/config-vars", Header: header, Body: body})
+	if err != nil {
+		return err
+	}
+	var now map[string]json.RawMessage
+	if err := resp.Decode(&now); err != nil {
+		return err
+	}
+	if len(now) == 0 && resp.Header.Get("X-Heroku-Warning") == "" && slices.ContainsFunc(values, func(v provider.SlotValue) bool { return v.Value.Present() }) {
+		return resp.Nonsense("the answer has no config vars, not even what was set")
+	}
+	return nil
+}
