@@ -17,7 +17,7 @@ import (
 // processes that say what the app runs on, and the old one is kept until they do.
 func TestT31TrueDoesNotTellNewFromOld(t *testing.T) {
 	for name, answer := range map[string]string{
-		"taken and dropped": `{}`, "says what was sent": `{"CF_ACCESS_SVC_CONSOLE":"x"}`,
+		"taken and dropped": `{"PORT":"x"}`, "says what was sent": `{"CF_ACCESS_SVC_CONSOLE":"x"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stage.New(1, stage.Knobs)
@@ -31,6 +31,17 @@ func TestT31TrueDoesNotTellNewFromOld(t *testing.T) {
 			sameValues(t, before, see(s))
 		})
 	}
+	t.Run("an empty answer to the write is none", func(t *testing.T) {
+		s := stage.New(1, stage.Knobs)
+		before := see(s)
+		whenever(s, appWrites, func(_ int, req *http.Request, _ send) (*http.Response, error) {
+			return says(req, 200, "application/json", `{}`)
+		})
+		st := play(t, s, console)
+		ended(t, st, rotation.RolledBack, "the answer has no config vars, not even what was set")
+		judged(t, s, st)
+		sameValues(t, before, see(s))
+	})
 	t.Run("the release is there, its values are not", func(t *testing.T) {
 		s := stage.New(1, stage.Knobs)
 		before := see(s)
