@@ -18,12 +18,19 @@ import (
 	"rekey/internal/sop"
 )
 
+const defaultFile = "rekey.yaml"
+
 // app is what all commands share.
 type app struct {
 	streams
 	dir, file string
 	json      bool
 	noColor   bool
+
+	called  string         // how this program is called; "": rekey
+	fromEnv bool           // dir is REKEY_DIR's
+	command *cobra.Command // the one that is being carried out
+	args    []string
 
 	tty    func() (io.ReadWriteCloser, error) // where a person is asked whose standard input is a pipe; nil: the process's terminal
 	values *bufio.Reader                      // that pipe, once it was read from
@@ -38,7 +45,8 @@ credential, proves it, stores it, hands it to everything that uses it, proves
 that they use it, and only then takes the old one away.
 
 Start with  rekey demo  (nothing to set up), then  rekey init.`,
-		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
+		PersistentPreRun: a.begin,
+		SilenceErrors:    true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -55,8 +63,8 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	p := root.PersistentFlags()
-	p.StringVarP(&a.dir, "dir", "C", ".", "folder to work in")
-	p.StringVarP(&a.file, "file", "f", "rekey.yaml", "configuration, relative to the folder")
+	p.StringVarP(&a.dir, "dir", "C", ".", "folder to work in (or REKEY_DIR)")
+	p.StringVarP(&a.file, "file", "f", defaultFile, "configuration, relative to the folder")
 	p.BoolVar(&a.json, "json", false, "JSON; one object a line while running")
 	p.BoolVar(&a.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
 	root.AddCommand(
@@ -65,6 +73,12 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 		a.verifyCommand(), a.checkpointCommand(), a.evidenceCommand(), a.sopCommand(), a.explainCommand(), a.whoamiCommand(),
 		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.versionCommand(),
 	)
+	a.wants(root)
+	root.Version = version
+	root.SetVersionTemplate("rekey {{.Version}}\n")
+	root.SetFlagErrorFunc(a.flagError)
+	root.SetHelpFunc(a.help)
+	root.SetUsageFunc(func(c *cobra.Command) error { a.help(c, nil); return nil })
 	return root
 }
 
@@ -108,7 +122,15 @@ func (a *app) style(stream any) report.Style {
 
 func (a *app) now() time.Time { return time.Now() }
 
-func (a *app) print(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format, args...) }
+// print tells a person something: commands in it can be pasted, and nothing is
+// wider than the terminal.
+func (a *app) print(format string, args ...any) {
+	_, _ = io.WriteString(a.out, a.laid(a.out, fmt.Sprintf(format, args...)))
+}
+
+func (a *app) laid(stream any, text string) string {
+	return report.Fold(a.pasteable(text), a.style(stream).Width)
+}
 
 // printJSON writes one object; indented, for it is not part of a stream.
 func (a *app) printJSON(v any) error {
@@ -121,7 +143,7 @@ func (a *app) printJSON(v any) error {
 func (a *app) complain(e exit) {
 	var problems sop.Problems
 	if a.json {
-		out := map[string]any{"type": "error", "exit": e.code, "error": e.err.Error()}
+		out := map[string]any{"type": "error", "exit": e.code, "error": a.pasteable(e.err.Error())}
 		if errors.As(e.err, &problems) {
 			out["problems"] = problems
 		}
@@ -131,12 +153,12 @@ func (a *app) complain(e exit) {
 	s := a.style(a.err)
 	if errors.As(e.err, &problems) {
 		for _, p := range problems {
-			_, _ = fmt.Fprintln(a.err, p.String())
+			_, _ = fmt.Fprintln(a.err, a.laid(a.err, p.String()))
 		}
 		_, _ = fmt.Fprintf(a.err, "%s %s; nothing was touched\n", s.Bad("✗"), count(len(problems), "mistake"))
 		return
 	}
-	_, _ = fmt.Fprintf(a.err, "%s %v\n", s.Bad("rekey:"), e.err)
+	_, _ = io.WriteString(a.err, a.laid(a.err, fmt.Sprintf("%s %v\n", s.Bad("rekey:"), e.err)))
 }
 
 func count(n int, what string) string {
@@ -156,11 +178,11 @@ func (a *app) path(p string) string {
 
 // load reads rekey.yaml.
 func (a *app) load() (*sop.Config, error) {
-	path := a.path(a.file)
+	path := a.configuration()
 	c, err := sop.Load(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, usage("there is no %s here\n  next  rekey init   (writes one)\n  or    rekey demo   (nothing to set up)", path)
+		return nil, usage("there is no %s here\n  next  write one: rekey init\n  or    see a rotation with nothing set up: rekey demo", path)
 	case err != nil:
 		return nil, exit{exitUsage, err}
 	}

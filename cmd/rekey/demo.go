@@ -52,23 +52,22 @@ func (a *app) demo(ctx context.Context, dir string, latency time.Duration) error
 		a.print("  %s\n", s.Dim(filepath.Join(path, "rekey.yaml")+"   the SOP's two credentials"))
 		a.print("  %s\n\n", s.Dim(filepath.Join(path, "world.json")+"   the vendors' own disk"))
 	}
-	inside := &app{streams: a.streams, dir: path, file: "rekey.yaml", json: a.json, noColor: a.noColor}
+	inside := &app{streams: a.streams, called: a.called, dir: path, file: defaultFile, json: a.json, noColor: a.noColor}
 	err = inside.run(ctx, name, runFlags{confirm: name, reason: "demo"})
 	if err != nil || a.json {
 		return err
 	}
-	me := invocation() + " -C " + dir2(path)
-	a.print("\n%s\n", s.Bold("Go on playing"))
+	inside.print("\n%s\n", s.Bold("Go on playing"))
 	for _, line := range [][2]string{
 		{"status", "what is due"},
 		{"plan CF_ACCESS_SVC_VAULT", "what rotating the other one would do"},
-		{"run CF_ACCESS_SVC_VAULT", "do it; kill it with kill -9 halfway, then:"},
+		{"run CF_ACCESS_SVC_VAULT", "do it; kill it with kill -9 halfway, and then:"},
 		{"resume", "it goes on, and no consumer noticed"},
 		{"discover", "who holds it without being registered"},
 		{"sop CF_ACCESS_SVC_VAULT", "the same by hand, with bash, curl and jq"},
 		{"log", "every run; with an id everything about it"},
 	} {
-		a.print("  %s  %s\n", fmt.Sprintf("%-*s", len(me)+26, me+" "+line[0]), s.Dim(line[1]))
+		inside.print("  %s\n    rekey %s\n", s.Dim(line[1]), line[0])
 	}
 	return nil
 }
@@ -101,20 +100,4 @@ func freshFolder(base string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s is there already", base)
-}
-
-func dir2(path string) string {
-	if strings.ContainsAny(path, " '\"") {
-		return fmt.Sprintf("%q", path)
-	}
-	return path
-}
-
-// invocation is how this program was started: `go run` leaves no binary behind.
-func invocation() string {
-	me, err := os.Executable()
-	if err != nil || strings.Contains(me, string(filepath.Separator)+"go-build") {
-		return "go run ./cmd/rekey"
-	}
-	return filepath.Base(os.Args[0])
 }

@@ -35,7 +35,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.reason == "" {
-				return usage("an emergency is recorded with its reason\n  next  rekey revoke %s --reason \"what happened\"", args[0])
+				return usage("an emergency is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
 			}
 			config, err := a.load()
 			if err != nil {
@@ -45,7 +45,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			if err != nil {
 				return exit{exitUsage, err}
 			}
-			if err := errors.Join(reasoned(f.without, f.reason, "revoke "+spec.Name), a.canConfirm("revoke "+spec.Name, spec.Name, f.confirm)); err != nil {
+			if err := errors.Join(a.reasoned(f.without, f.reason), a.canConfirm(spec.Name, f.confirm)); err != nil {
 				return err
 			}
 			spec.Purpose, spec.Target = sop.ToRevoke, generation

@@ -129,13 +129,13 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 	}
 	switch {
 	case a.json:
-		a.print("%s", lines.Bytes())
+		_, err = a.out.Write(lines.Bytes())
 	case f.out != "":
 		a.print("%s\n  %s  to be read and printed\n  %s  the evidence; next  rekey verify --export %s --key KEY\n", dossier.Line(d),
 			filepath.Join(f.out, "evidence.html"), filepath.Join(f.out, "evidence.jsonl"), filepath.Join(f.out, "evidence.jsonl"))
 	default:
 		a.print("%s", dossier.Text(d, a.style(a.out)))
-		a.print("  next  rekey evidence --from %s%s --out DIR   writes it with proofs, as a page and as JSON lines\n", f.from, optional(" --to ", f.to))
+		a.print("  next  with proofs, as a page and as JSON lines: rekey evidence --from %s%s --out evidence\n", f.from, optional(" --to ", f.to))
 	}
 	return nil
 }

@@ -154,11 +154,14 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 		a.print("\n%s", w.countedCalls())
 	}
 	if out != "" {
-		a.print("  written to %s, digest %s\n  next  rekey run %s\n", out, plan.Digest()[:12], out)
+		a.print("  written to %s, digest %s\n  next  rekey run %s\n", out, plan.Digest()[:12], report.Quote(out))
 	} else {
-		next := "rekey run " + name
+		next := "rekey run " + report.Quote(name)
+		if strategy != "" {
+			next += " --strategy " + strategy
+		}
 		for _, key := range despite {
-			next += " --despite " + key
+			next += " --despite " + report.Quote(key)
 		}
 		a.print("  next  %s\n", next)
 	}

@@ -18,7 +18,8 @@ func Main() int {
 	noCore()
 	ctx, stop := signals()
 	defer stop()
-	return execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	a := &app{streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
+	return a.execute(ctx, os.Args[1:])
 }
 
 type streams struct {
@@ -89,7 +90,7 @@ func signals() (context.Context, func()) {
 		<-c
 		cancel()
 		<-c
-		os.Exit(130)
+		os.Exit(exitKilled)
 	}()
 	return ctx, func() { signal.Stop(c); cancel() }
 }

@@ -119,7 +119,7 @@ func (a *app) retireName(ctx context.Context, former string, only bool, f runFla
 	if f.confirm != "" && f.confirm != spec.Name {
 		return usage("--confirm says %s, but this is a name of %s", f.confirm, spec.Name)
 	}
-	if err := a.canConfirm("names retire "+former, spec.Name, f.confirm); err != nil {
+	if err := a.canConfirm(spec.Name, f.confirm); err != nil {
 		return err
 	}
 	if err := a.outside(spec, f.outside); err != nil {

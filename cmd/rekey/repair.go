@@ -69,7 +69,7 @@ func (a *app) repair(ctx context.Context, name, from string, only bool, f runFla
 		a.print("\n  next  rekey repair %s%s\n", name, fromFlag(from))
 		return nil
 	}
-	if err := a.canConfirm("repair "+name, name, f.confirm); err != nil {
+	if err := a.canConfirm(name, f.confirm); err != nil {
 		return err
 	}
 	if !a.json && f.confirm == "" {

@@ -37,7 +37,7 @@ values back, then the new generation is taken away. Possible until the point of
 no return, which is the intent to delete the old generation.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeOpenRuns,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := reasoned(f.without, reason, "rollback "+args[0]); err != nil {
+			if err := a.reasoned(f.without, reason); err != nil {
 				return err
 			}
 			return a.goOn(c.Context(), args, f, &rotation.Asked{Reason: reason})

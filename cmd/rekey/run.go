@@ -80,7 +80,7 @@ func withStrategy(spec *sop.Spec, strategy string) error {
 	case "replace", "roll":
 		spec.Issuer.Strategy = strategy
 	case "refresh":
-		return usage("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  --strategy replace, or --strategy roll")
+		return usage("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  give --strategy replace, or --strategy roll")
 	default:
 		return usage("--strategy wants replace or roll")
 	}
@@ -133,7 +133,7 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	} else {
 		spec.Despite = f.despite
 	}
-	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm("run "+spec.Name, spec.Name, f.confirm)); err != nil {
+	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
 		return err
 	}
 	if f.afterRevoke {
@@ -202,7 +202,7 @@ func (w *work) alone(ctx context.Context, anyway bool) error {
 		}
 		for _, c := range w.spec.Consumers {
 			if slices.ContainsFunc(other.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
-				return exit{exitLocked, fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    rekey run %s --alongside", r.Credential, c.Key, r.Run, w.spec.Name)}
+				return exit{exitLocked, fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    %s", r.Credential, c.Key, r.Run, w.app.again("--alongside"))}
 			}
 		}
 	}
@@ -210,12 +210,12 @@ func (w *work) alone(ctx context.Context, anyway bool) error {
 }
 
 // canConfirm refuses early what could not be finished.
-func (a *app) canConfirm(command, name, confirm string) error {
+func (a *app) canConfirm(name, confirm string) error {
 	switch {
 	case confirm != "" && confirm != name:
 		return usage("--confirm says %s, but this is %s", confirm, name)
 	case confirm == "" && !terminal(a.in):
-		return usage("nobody can be asked here, and it does what cannot be undone\n  next  rekey %s --confirm %s", command, name)
+		return usage("nobody can be asked here, and it does what cannot be undone\n  next  %s", a.again("--confirm", name))
 	}
 	return nil
 }
@@ -317,12 +317,14 @@ func (w *work) resultJSON(result runner.Result, code int) map[string]any {
 	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls}
 	switch {
 	case st.Stuck != nil:
-		out["ending"], out["stuck"] = "stuck", st.Stuck
+		told := *st.Stuck
+		told.Next = w.app.pasteable(told.Next)
+		out["ending"], out["stuck"] = "stuck", told
 	case st.Closed != nil:
 		out["ending"], out["closed"] = st.Closed.Ending, st.Closed
 	default:
 		out["ending"], out["waiting"], out["detached"] = "waiting", result.Waiting, result.Detached
-		out["next"] = "rekey resume " + st.Run
+		out["next"] = w.app.pasteable("rekey resume " + st.Run)
 	}
 	return out
 }

@@ -120,7 +120,7 @@ func (a *app) listSOPs(config *sop.Config) error {
 	for _, l := range lines {
 		a.print("%-*s  %s\n", width, l.Credential, s.Dim(l.Issuer+"  "+l.Procedure))
 	}
-	a.print("\n  next  rekey sop %s\n  or    rekey sop --out FOLDER   (all of them)\n", lines[0].Credential)
+	a.print("\n  next  rekey sop %s\n  or    all of them: rekey sop --out procedures\n", lines[0].Credential)
 	return nil
 }
 

@@ -63,6 +63,9 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 		}
 	}
 	rows := report.Rows(config.Specs, known, a.now())
+	for i := range rows {
+		rows[i].Next = a.pasteable(rows[i].Next)
+	}
 	if a.json {
 		err = a.printJSON(map[string]any{"at": a.now().UTC(), "live": live, "credentials": rows, "evidence": known.Evidence})
 	} else {
@@ -164,16 +167,13 @@ func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) 
 func (a *app) outside(spec sop.Spec, anyway bool) error {
 	now := a.now()
 	opens := sop.NextOpen(spec.Windows, now)
-	command := "run " + spec.Name
 	switch spec.Purpose {
-	case "":
-	case sop.ToForget:
-		command = "names retire " + spec.Target
+	case "", sop.ToForget:
 	default:
 		return nil // an emergency, a repair and a rehearsal do not wait
 	}
 	if anyway || opens.Sub(now) < time.Second {
 		return nil
 	}
-	return exit{exitFailed, fmt.Errorf("%s\n  next  wait until then\n  or    rekey %s --outside-window", report.Closed(spec, opens, now), command)}
+	return exit{exitFailed, fmt.Errorf("%s\n  next  wait until then\n  or    %s", report.Closed(spec, opens, now), a.again("--outside-window"))}
 }

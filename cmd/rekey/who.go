@@ -113,9 +113,9 @@ func withoutRole(c *cobra.Command, without *bool) {
 }
 
 // reasoned refuses to go without the role for no reason.
-func reasoned(without bool, reason, command string) error {
+func (a *app) reasoned(without bool, reason string) error {
 	if without && strings.TrimSpace(reason) == "" {
-		return usage("to do this without the role is recorded with its reason\n  next  rekey %s --without-role --reason \"what happened\"", command)
+		return usage("to do this without the role is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
 	}
 	return nil
 }

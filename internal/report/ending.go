@@ -46,21 +46,18 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	}
 	out = append(out, indent(table(generations, 2), "  ")...)
 	out = append(out, "")
-	rows := [][]string{{s.Dim("where"), s.Dim("slot"), s.Dim("before"), s.Dim("now")}}
+	var rows [][]string
 	group := func(key string, slots []rotation.SlotSeen) {
-		for i, x := range slots {
-			where := s.Dim(key)
-			if i > 0 {
-				where = ""
-			}
-			rows = append(rows, []string{where, x.Slot, x.Fingerprint.Short(), s.Good(st.Expected(key, x.Slot).Short())})
+		for _, x := range slots {
+			rows = append(rows, []string{s.Dim(key), x.Slot, x.Fingerprint.Short() + " → " + s.Good(st.Expected(key, x.Slot).Short())})
 		}
 	}
 	group(p.Spec.Store.Key, p.Seen.Store.Slots)
 	for _, c := range p.Seen.Consumers {
 		group(c.Key, c.Slots)
 	}
-	out = append(out, indent(table(rows, 2), "  ")...)
+	out = append(out, "  "+s.Bold("What changed")+s.Dim(", by fingerprint"))
+	out = append(out, fit(rows, s, "  ")...)
 	out = append(out, "", "  "+s.Bold("Proof"))
 	for _, e := range proofs(st) {
 		out = append(out, "  "+s.Good("✓")+" "+e)
@@ -108,7 +105,7 @@ func rolledBackText(st *rotation.State, s Style) string {
 	for _, l := range leftAlone(st) {
 		out = append(out, "  mind    "+l)
 	}
-	out = append(out, fmt.Sprintf("  next    mend what failed, then: rekey run %s", st.Opened.Credential))
+	out = append(out, "  next    mend what failed, then: "+Again(st.Opened))
 	return strings.Join(out, "\n") + "\n"
 }
 
@@ -153,11 +150,11 @@ func stuckText(st *rotation.State, s Style) string {
 	}
 	out = append(out, "  next    "+st.Stuck.Next)
 	if held := st.Held(); len(held) > 0 {
-		leave := "  or      rekey resume " + st.Run
+		leave := "  or      leave it with a dead one: rekey resume " + st.Run
 		for _, c := range held {
-			leave += " --despite " + c.Key
+			leave += " --despite " + Quote(c.Key)
 		}
-		out = append(out, leave+"  "+s.Dim("(it is left with a dead one)"))
+		out = append(out, leave)
 	}
 	if !st.Final && st.Mode == rotation.Forward {
 		out = append(out, "  or      rekey rollback "+st.Run)

@@ -88,7 +88,7 @@ func Names(all []Former, file string, s Style, now time.Time) string {
 			}
 			rows = append(rows, []string{s.Dim(h.Place), h.Slot, state})
 		}
-		out = append(out, indent(table(grouped(rows), 2), "      ")...)
+		out = append(out, fit(rows, s, "      ")...)
 		for _, u := range f.Unseen {
 			out = append(out, "    "+s.Mind("?")+" not seen: "+u)
 		}

@@ -35,7 +35,7 @@ func Plan(p *rotation.Plan, s Style, now time.Time) string {
 	out = append(out, stepLines(p, s)...)
 	add("")
 	out = append(out, s.Bold("What changes"))
-	out = append(out, indent(table(grouped(changes(p, s)), 2), "  ")...)
+	out = append(out, fit(changes(p, s), s, "  ")...)
 	add("")
 	if len(p.Costs) > 0 {
 		out = append(out, s.Bold("What it costs"))

@@ -15,7 +15,7 @@ func repairPlan(p *rotation.Plan, s Style) string {
 	}
 	out = append(out, stepLines(p, s)...)
 	out = append(out, "", s.Bold("What changes"))
-	out = append(out, indent(table(grouped(repairs(p, s)), 2), "  ")...)
+	out = append(out, fit(repairs(p, s), s, "  ")...)
 	if len(p.Costs) > 0 {
 		out = append(out, "", s.Bold("What it costs"))
 		out = append(out, indent(p.Costs, "  ")...)
@@ -63,7 +63,7 @@ func repairedText(st *rotation.State, s Style) string {
 		fmt.Sprintf("%s  %s in %s", s.Good("repaired"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), "",
 		"  is   " + s.Name(st.Plan.Old.Name) + "  " + s.Dim(st.Plan.Old.ID), "",
 	}
-	out = append(out, indent(table(grouped(repairs(st.Plan, s)), 2), "  ")...)
+	out = append(out, fit(repairs(st.Plan, s), s, "  ")...)
 	out = append(out, shown(st, s, false)...)
 	return strings.Join(append(out, "", "  next    rekey drift "+st.Opened.Credential), "\n") + "\n"
 }

@@ -15,7 +15,7 @@ func retiringPlan(p *rotation.Plan, s Style) string {
 	}
 	out = append(out, stepLines(p, s)...)
 	out = append(out, "", s.Bold("What changes"))
-	out = append(out, indent(table(grouped(removals(p, s)), 2), "  ")...)
+	out = append(out, fit(removals(p, s), s, "  ")...)
 	if len(p.Costs) > 0 {
 		out = append(out, "", s.Bold("What it costs"))
 		out = append(out, indent(p.Costs, "  ")...)
@@ -48,7 +48,7 @@ func removals(p *rotation.Plan, s Style) [][]string {
 func nameGoneText(st *rotation.State, s Style) string {
 	former := st.Opened.Spec.Target
 	out := []string{fmt.Sprintf("%s  %s is no name of %s any more; it took %s", s.Good("retired"), former, s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
-	out = append(out, indent(table(grouped(removals(st.Plan, s)), 2), "  ")...)
+	out = append(out, fit(removals(st.Plan, s), s, "  ")...)
 	out = append(out, shown(st, s, true)...)
 	return strings.Join(append(out, "", "  next    take "+former+" out of former in rekey.yaml; the next rotation would write it again"), "\n") + "\n"
 }

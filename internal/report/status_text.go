@@ -26,20 +26,7 @@ func Status(rows []Row, s Style, now time.Time) string {
 	if !slices.ContainsFunc(rows, func(r Row) bool { return r.Owner != "" }) {
 		columns = slices.DeleteFunc(columns, func(c column) bool { return c.head == "owner" })
 	}
-	lines := grid(rows, columns, s)
-	for {
-		drop := -1
-		for i, c := range columns {
-			if c.optional > 0 && (drop < 0 || c.optional > columns[drop].optional) {
-				drop = i
-			}
-		}
-		if drop < 0 || s.Width <= 0 || widest(lines) <= s.Width {
-			break
-		}
-		columns = slices.Delete(columns, drop, drop+1)
-		lines = grid(rows, columns, s)
-	}
+	lines := fitted(rows, columns, s)
 	for _, r := range rows {
 		switch r.Attention {
 		case "stuck":
@@ -53,6 +40,54 @@ func Status(rows []Row, s Style, now time.Time) string {
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// fitted is the table with as many columns as there is room for. Where even those
+// that matter do not fit, the command stands under its credential, and then
+// everything does.
+func fitted(rows []Row, columns []column, s Style) []string {
+	for {
+		lines := grid(rows, columns, s)
+		if s.Width <= 0 || widest(lines) <= s.Width {
+			return lines
+		}
+		drop := -1
+		for i, c := range columns {
+			if c.optional > 0 && (drop < 0 || c.optional > columns[drop].optional) {
+				drop = i
+			}
+		}
+		if drop < 0 {
+			break
+		}
+		columns = slices.Delete(columns, drop, drop+1)
+	}
+	next, rest := columns[len(columns)-1], columns[:len(columns)-1]
+	lines := grid(rows, rest, s)
+	if widest(lines) > s.Width {
+		lines = []string{}
+		for _, r := range rows {
+			lines = append(lines, rest[0].cell(r))
+			for _, c := range rest[1:] {
+				lines = append(lines, fmt.Sprintf("  %s  %s", s.Dim(pad(c.head, 5)), c.cell(r)))
+			}
+			lines = append(lines, nextUnder(r, next, s)...)
+		}
+		return lines
+	}
+	out := lines[:1:1]
+	for i, r := range rows {
+		out = append(out, lines[i+1])
+		out = append(out, nextUnder(r, next, s)...)
+	}
+	return out
+}
+
+func nextUnder(r Row, next column, s Style) []string {
+	if command := next.cell(r); command != "" {
+		return []string{"  " + s.Dim("next") + "   " + command}
+	}
+	return nil
 }
 
 func widest(lines []string) int {

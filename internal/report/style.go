@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
+
+	"rekey/internal/rotation"
 )
 
 // Style colours text, or does not.
@@ -124,6 +126,35 @@ func table(rows [][]string, gap int) []string {
 			b.WriteString(pad(c, widths[j]+gap))
 		}
 		out[i] = strings.TrimRight(b.String(), " ")
+	}
+	return out
+}
+
+// Quote makes one word of a shell's command line of a text.
+func Quote(t string) string {
+	if t != "" && !strings.ContainsFunc(t, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,", r)
+	}) {
+		return t
+	}
+	return "'" + strings.ReplaceAll(t, "'", `'\''`) + "'"
+}
+
+// Again is the command that opens a run once more, with everything that was said
+// when it was opened.
+func Again(o *rotation.Opened) string {
+	out := "rekey run " + Quote(o.Credential)
+	for _, said := range [][2]string{{"--reason", o.Reason}, {"--ticket", o.Ticket}} {
+		if said[1] != "" {
+			out += " " + said[0] + " " + Quote(said[1])
+		}
+	}
+	for _, said := range o.Overrides {
+		flag, value, _ := strings.Cut(said, " ")
+		out += " " + flag
+		if value != "" {
+			out += " " + Quote(value)
+		}
 	}
 	return out
 }

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"rekey/internal/report"
+	"rekey/internal/sop"
+)
+
+// wants gives commands that work on one thing their check of arguments: who leaves
+// the name out is told the names.
+func (a *app) wants(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "check", "plan", "run", "rehearse", "revoke", "repair":
+			c.Args = a.one("credential", func(config *sop.Config) (names []string) {
+				for _, s := range config.Specs {
+					names = append(names, s.Name)
+				}
+				return names
+			})
+		case "rollback":
+			c.Args = a.oneRun
+		case "names":
+			for _, sub := range c.Commands() {
+				sub.Args = a.one("former name", func(config *sop.Config) (names []string) {
+					for _, s := range config.Specs {
+						names = append(names, s.Former...)
+					}
+					return names
+				})
+			}
+		}
+	}
+}
+
+// one wants exactly one of what rekey.yaml names.
+func (a *app) one(what string, known func(*sop.Config) []string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		a.begin(c, args)
+		switch {
+		case len(args) == 1:
+			return nil
+		case len(args) > 1:
+			return usage("one %s at a time, and not %s", what, strings.Join(args, ", "))
+		}
+		config, err := a.load()
+		if err != nil {
+			return err
+		}
+		names := known(config)
+		if len(names) == 0 {
+			return usage("%s names no %s", config.File, what)
+		}
+		sort.Strings(names)
+		return usage("which %s?\n  %s\n  next  %s %s", what, strings.Join(names, "\n  "), c.CommandPath(), report.Quote(names[0]))
+	}
+}
+
+// oneRun wants a run; who names none is told those that are open.
+func (a *app) oneRun(c *cobra.Command, args []string) error {
+	a.begin(c, args)
+	switch {
+	case len(args) == 1:
+		return nil
+	case len(args) > 1:
+		return usage("one run at a time, and not %s", strings.Join(args, ", "))
+	}
+	config, err := a.load()
+	if err != nil {
+		return err
+	}
+	runs, err := a.runs(c.Context(), config)
+	if err != nil {
+		return err
+	}
+	var open []string
+	for _, r := range runs {
+		if r.Open() {
+			open = append(open, fmt.Sprintf("\n  next  %s, opened %s: %s %s", r.Credential, report.Ago(r.Opened, a.now()), c.CommandPath(), r.Run))
+		}
+	}
+	if len(open) == 0 {
+		return usage("no run is open, so there is nothing to undo\n  next  rekey log")
+	}
+	return usage("which run?%s", strings.Join(open, ""))
+}
+
+// farthest is how many letters a flag may be away from what was meant.
+const farthest = 3
+
+// flagError says which flag was probably meant.
+func (a *app) flagError(c *cobra.Command, err error) error {
+	text := err.Error()
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		said := unknown.GetSpecifiedName()
+		text = "unknown flag --" + said
+		if unknown.GetSpecifiedShortnames() != "" {
+			text = "unknown flag -" + said
+		}
+		best, distance := "", farthest+1
+		visit := func(f *pflag.Flag) {
+			d := levenshtein.ComputeDistance(said, f.Name)
+			if len(said) > 1 && strings.HasPrefix(f.Name, said) {
+				d = 1
+			}
+			if d < distance && d < len(f.Name) && !f.Hidden {
+				best, distance = f.Name, d
+			}
+		}
+		c.Flags().VisitAll(visit)
+		c.InheritedFlags().VisitAll(visit)
+		if best != "" {
+			text += " (did you mean --" + best + "?)"
+		}
+	}
+	return usage("%s\n  next  %s --help", text, c.CommandPath())
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"rekey/internal/report"
+)
+
+// dirVariable names the folder to work in, where -C does not.
+const dirVariable = "REKEY_DIR"
+
+// begin notes which command this is, and where it works.
+func (a *app) begin(c *cobra.Command, _ []string) {
+	a.command = c
+	a.args = c.Flags().Args()
+	if dir := os.Getenv(dirVariable); dir != "" && !c.Flags().Changed("dir") {
+		a.dir, a.fromEnv = dir, true
+	}
+}
+
+// configuration is where rekey.yaml is: in the folder that was named, or in this
+// one or the nearest above that has it.
+func (a *app) configuration() string {
+	here := a.path(a.file)
+	if a.dir != "." || a.file != defaultFile {
+		return here
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return here
+	}
+	for up := ""; ; up = filepath.Join("..", up) {
+		candidate := filepath.Join(up, a.file)
+		if _, err := os.Stat(candidate); err == nil {
+			return candidate
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return here
+		}
+		dir = parent
+	}
+}
+
+// self is how this program is called here, with the flags that lead it to the same
+// rekey.yaml.
+func (a *app) self() string {
+	out := a.called
+	if out == "" {
+		out = "rekey"
+	}
+	if a.dir != "." && a.dir != "" && !a.fromEnv {
+		out += " -C " + report.Quote(a.dir)
+	}
+	if a.file != defaultFile && a.file != "" {
+		out += " -f " + report.Quote(a.file)
+	}
+	return out
+}
+
+// toRun finds commands in a text: rekey and one of its verbs.
+var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (checkpoint|check|completion|demo|discover|doctor|drift|evidence|explain|init|lint|log|names|plan|rehearse|repair|resume|revoke|rollback|run|schema|sim|sop|status|verify|version|whoami)\b`)
+
+// pasteable makes every command in a text one that can be pasted as it stands: the
+// program as it was called, and where it works.
+func (a *app) pasteable(text string) string {
+	self := a.self()
+	if self == "rekey" {
+		return text
+	}
+	return toRun.ReplaceAllStringFunc(text, func(found string) string {
+		m := toRun.FindStringSubmatch(found)
+		switch m[2] {
+		case "completion", "demo", "explain", "schema", "sim", "version": // they go by no rekey.yaml
+			if a.called != "" {
+				return m[1] + a.called + " " + m[2]
+			}
+			return found
+		}
+		return m[1] + self + " " + m[2]
+	})
+}
+
+// again is the command that is being carried out, with everything that was said,
+// and something more.
+func (a *app) again(more ...string) string {
+	words := []string{"rekey"}
+	if a.command == nil {
+		return strings.Join(append(words, quoted(more)...), " ")
+	}
+	words = append(words, strings.Fields(a.command.CommandPath())[1:]...)
+	words = append(words, quoted(a.args)...)
+	a.command.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed && a.command.InheritedFlags().Lookup(f.Name) == nil && !saidIn("--"+f.Name, more) {
+			words = append(words, asGiven(f)...)
+		}
+	})
+	return strings.Join(append(words, quoted(more)...), " ")
+}
+
+func saidIn(flag string, words []string) bool {
+	for _, w := range words {
+		if w == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// asGiven is a flag as it would be given again.
+func asGiven(f *pflag.Flag) (out []string) {
+	name := "--" + f.Name
+	switch list, many := f.Value.(pflag.SliceValue); {
+	case many:
+		for _, v := range list.GetSlice() {
+			out = append(out, name, report.Quote(v))
+		}
+	case f.Value.Type() == "bool" && f.Value.String() == "true":
+		out = []string{name}
+	case f.Value.Type() == "bool":
+		out = []string{name + "=false"}
+	default:
+		out = []string{name, report.Quote(f.Value.String())}
+	}
+	return out
+}
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = report.Quote(w)
+	}
+	return out
+}
+
+// invocation is how this program was started: `go run` leaves no binary behind.
+func invocation() string {
+	me, err := os.Executable()
+	if err != nil || strings.Contains(me, string(filepath.Separator)+"go-build") {
+		return "go run ./cmd/rekey"
+	}
+	return report.Quote(os.Args[0])
+}

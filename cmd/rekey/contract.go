@@ -1,0 +1,74 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// exitCode is one of the program's exit codes. They are a contract: a number keeps
+// its meaning.
+type exitCode struct {
+	Code  int    `json:"code"`
+	Means string `json:"means"`
+}
+
+func exitCodes() []exitCode {
+	return []exitCode{
+		{exitDone, "done"},
+		{exitFailed, "an error, and nothing was changed; or something could not be looked at"},
+		{exitUsage, "wrong usage, or a mistake in rekey.yaml"},
+		{exitRolledBack, "rolled back: everybody has the old credential, the new one is gone"},
+		{exitStuck, "stuck: it says what is live, and the next command"},
+		{exitWaiting, "waiting for a person, or interrupted; rekey resume goes on"},
+		{exitNeeds, "something has drifted, is due, was found, or says something else"},
+		{exitEvidence, "the journal or an export does not verify"},
+		{exitLocked, "another run is open, or another process works on it"},
+		{exitKilled, "interrupted twice: ended at once; rekey resume goes on"},
+	}
+}
+
+// exitKilled is what a second interruption ends with.
+const exitKilled = 130
+
+// contract is what a command promises: how it is called, how it can end.
+type contract struct {
+	Examples []string
+	Exits    []int
+}
+
+// contracts of all commands, by their path.
+func contracts() map[string]contract {
+	looks := []int{exitDone, exitFailed, exitUsage}
+	runs := []int{exitDone, exitFailed, exitUsage, exitRolledBack, exitStuck, exitWaiting, exitLocked, exitKilled}
+	finds := []int{exitDone, exitFailed, exitUsage, exitNeeds}
+	const name = "CF_ACCESS_SVC_CONSOLE"
+	return map[string]contract{
+		"rekey":                {[]string{"rekey demo", "rekey run " + name}, nil},
+		"rekey init":           {[]string{"rekey init", "rekey init --yes"}, looks},
+		"rekey lint":           {[]string{"rekey lint"}, looks},
+		"rekey check":          {[]string{"rekey check " + name}, looks},
+		"rekey plan":           {[]string{"rekey plan " + name, "rekey plan " + name + " --out plan.json"}, looks},
+		"rekey run":            {[]string{"rekey run " + name + " --reason scheduled --ticket OPS-1", "rekey run " + name + " --confirm " + name, "rekey run plan.json"}, runs},
+		"rekey rehearse":       {[]string{"rekey rehearse " + name}, runs},
+		"rekey revoke":         {[]string{"rekey revoke " + name + " --reason 'laptop stolen'"}, runs},
+		"rekey resume":         {[]string{"rekey resume", "rekey resume 35sp4b --verbose"}, runs},
+		"rekey rollback":       {[]string{"rekey rollback 35sp4b --reason 'the app broke'"}, runs},
+		"rekey status":         {[]string{"rekey status", "rekey status --live --fail-if due,drift"}, finds},
+		"rekey drift":          {[]string{"rekey drift", "rekey drift " + name}, finds},
+		"rekey repair":         {[]string{"rekey repair " + name + " --plan", "rekey repair " + name}, runs},
+		"rekey discover":       {[]string{"rekey discover"}, finds},
+		"rekey names":          {[]string{"rekey names"}, looks},
+		"rekey names retire":   {[]string{"rekey names retire CF_ACCESS_SERVICE_TOKEN_CONSOLE"}, runs},
+		"rekey log":            {[]string{"rekey log", "rekey log 35sp4b"}, looks},
+		"rekey verify":         {[]string{"rekey verify", "rekey verify --export evidence/evidence.jsonl --key KEY"}, []int{exitDone, exitFailed, exitUsage, exitEvidence}},
+		"rekey checkpoint":     {[]string{"rekey checkpoint"}, []int{exitDone, exitFailed, exitUsage, exitEvidence}},
+		"rekey checkpoint key": {[]string{"rekey checkpoint key"}, looks},
+		"rekey evidence":       {[]string{"rekey evidence --from 2026-01-01 --out evidence"}, []int{exitDone, exitFailed, exitUsage, exitEvidence}},
+		"rekey sop":            {[]string{"rekey sop " + name, "rekey sop --out procedures", "rekey sop " + name + " --check docs/console.md"}, finds},
+		"rekey explain":        {[]string{"rekey explain stuck"}, looks},
+		"rekey whoami":         {[]string{"rekey whoami"}, looks},
+		"rekey demo":           {[]string{"rekey demo"}, runs},
+		"rekey sim":            {[]string{"rekey sim --listen 127.0.0.1:7777"}, looks},
+		"rekey schema":         {[]string{"rekey schema > rekey.schema.json"}, looks},
+		"rekey version":        {[]string{"rekey version"}, looks},
+	}
+}
+
+func contractOf(c *cobra.Command) contract { return contracts()[c.CommandPath()] }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+)
+
+// typist is somebody at a terminal of a size, who says something when asked.
+type typist struct {
+	columns, rows int
+	says          []string
+}
+
+// at carries a command out at a terminal and returns its exit code and everything
+// that it wrote there.
+func (p typist) at(t *testing.T, dir string, args ...string) (code int, written string) {
+	t.Helper()
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = master.Close() }()
+	if err := pty.Setsize(tty, &pty.Winsize{Cols: uint16(p.columns), Rows: uint16(p.rows)}); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string)
+	go func() {
+		b, err := io.ReadAll(master)
+		if err != nil && !errors.Is(err, os.ErrClosed) && len(b) == 0 {
+			t.Errorf("the terminal: %v", err)
+		}
+		read <- string(b)
+	}()
+	for _, line := range p.says {
+		if _, err := io.WriteString(master, line+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &app{streams: streams{in: tty, out: tty, err: tty}}
+	code = a.execute(context.Background(), append([]string{"-C", dir}, args...))
+	_ = tty.Close() // the last one: the other side reads to its end
+	return code, <-read
+}
+
+// kept are the lines that a terminal of some width holds after that was written.
+func kept(written string, columns, rows int) (lines []string) {
+	term := vt.NewEmulator(columns, rows)
+	_, _ = term.WriteString(written)
+	for y := range term.ScrollbackLen() {
+		var b strings.Builder
+		for x := range columns {
+			if c := term.ScrollbackCellAt(x, y); c != nil && c.Content != "" {
+				b.WriteString(c.Content)
+			} else {
+				b.WriteByte(' ')
+			}
+		}
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+	}
+	return append(lines, strings.Split(term.String(), "\n")...)
+}
+
+// TestNothingIsWiderThanTheTerminal: what every command writes on a terminal of 60,
+// 80 or 120 columns stands there as it stands on one that is wide enough for
+// anything, so no line was wrapped.
+func TestNothingIsWiderThanTheTerminal(t *testing.T) {
+	dir := t.TempDir()
+	world := filepath.Join(dir, "rekey-demo")
+	for i, columns := range []int{60, 80, 120} {
+		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+			commands := [][]string{
+				{"status"}, {"plan", "CF_ACCESS_SVC_VAULT"}, {"check", "CF_ACCESS_SVC_VAULT"}, {"log"}, {"drift"}, {"discover"},
+				{"names"}, {"names", "retire", "CF_ACCESS_SERVICE_TOKEN_CONSOLE", "--plan"}, {"verify"}, {"checkpoint"}, {"whoami"}, {"sop"},
+				{"evidence", "--from", "2026-01-01"}, {"explain", "stuck"}, {"explain"}, {"plan", "CF_ACCESS_SVC_VAULT", "--strategy", "roll"}, {"lint"}, {"run"}, {"run", "nobody"},
+				{"run", "CF_ACCESS_SVC_VAULT", "--confirm", "CF_ACCESS_SVC_CONSOLE"}, {"status", "--live"}, {"--help"},
+			}
+			for path := range contracts() {
+				commands = append(commands, append(slices.Clone(strings.Fields(path)[1:]), "--help"))
+			}
+			if i == 0 {
+				commands = append([][]string{{"demo", "--latency", "0s"}}, commands...)
+			}
+			for _, command := range commands {
+				in := world
+				if command[0] == "demo" {
+					in = dir
+				}
+				_, written := typist{columns: columns, rows: 40}.at(t, in, command...)
+				narrow, wide := kept(written, columns, 40), kept(written, 500, 40)
+				for len(narrow) > 0 && narrow[len(narrow)-1] == "" {
+					narrow = narrow[:len(narrow)-1]
+				}
+				if len(narrow) == 0 {
+					t.Errorf("%v: nothing was written", command)
+				}
+				for i, line := range narrow {
+					if i >= len(wide) || line != wide[i] {
+						t.Errorf("%v at %d columns was wrapped from here on:\n%s\n%s", command, columns, line, wide[min(i, len(wide)-1)])
+						break
+					}
+				}
+			}
+		})
+	}
+}
