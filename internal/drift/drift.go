@@ -24,6 +24,9 @@ const (
 	Changed     Kind = "consumer-changed" // a consumer holds something that nobody knows
 	Names       Kind = "names-differ"     // the name and a former name hold different generations
 	Missing     Kind = "slot-missing"     // a slot is not there
+	RuleLost    Kind = "rule-lost"        // a rule that let the generation in use in does not name it any more
+	RuleShut    Kind = "rule-shut"        // no rule is left that lets it in
+	RuleStray   Kind = "rule-stray"       // a rule names a generation that has ended
 	NameRetired Kind = "name-retired"     // rekey.yaml still has a former name that was retired
 	NotSeen     Kind = "not-seen"         // it could not be looked at, so nothing is known
 )
@@ -45,6 +48,7 @@ func (f Finding) Serious() bool { return f.Kind != NotSeen }
 func Compare(spec sop.Spec, seen rotation.Observation, past []rotation.Generation) []Finding {
 	c := comparison{spec: spec, seen: &seen, past: past}
 	c.issuer()
+	c.rules()
 	c.store()
 	for i := range seen.Consumers {
 		c.consumer(&seen.Consumers[i])

@@ -94,8 +94,8 @@ type Clocked interface {
 
 // Admitter knows the rules that decide which generation gets in.
 type Admitter interface {
-	// Places returns every rule that names any generation, and whether some
-	// rule lets every generation in. Read-only.
+	// Places returns every rule that can name a generation, those that name none
+	// included, and which let every generation in. Read-only.
 	Places(ctx context.Context) (Admission, error)
 
 	// Look returns one place as it is now. Absent: the vendor says that it is not
@@ -111,7 +111,7 @@ type Admitter interface {
 
 // Admission is who gets in.
 type Admission struct {
-	Places   []cred.Place // that name at least one generation
+	Places   []cred.Place // all of them; not nil
 	Everyone []cred.Place // that let any valid generation in
 }
 

@@ -84,7 +84,7 @@ func expiry(t, now time.Time) string {
 // request that makes it.
 func stepLines(p *rotation.Plan, s Style) []string {
 	var out []string
-	n, asked := 0, false
+	n, asked, proven := 0, false, false
 	for _, st := range p.Steps {
 		if st.Strays || st.Recurs {
 			continue // only after a lost answer, or when time runs low
@@ -92,8 +92,13 @@ func stepLines(p *rotation.Plan, s Style) []string {
 		n++
 		if st.Ask && !asked {
 			asked = true
-			out = append(out, "  "+s.Mind("── asks for the typed name; everything is proven by now ──"))
+			asks := "── asks for the typed name; everything is proven by now ──"
+			if !proven {
+				asks = "── asks for the typed name ──"
+			}
+			out = append(out, "  "+s.Mind(asks))
 		}
+		proven = proven || st.Verb == rotation.Validate || st.Verb == rotation.Settle || st.Verb == rotation.Check
 		if st.Final {
 			out = append(out, "  "+s.Mind("── point of no return ──"))
 		}

@@ -35,7 +35,7 @@ func sourceOf(p *rotation.Plan) string {
 	return p.Spec.Store.Key
 }
 
-// repairs lists every slot that gets another value.
+// repairs lists every rule that is edited, and every slot that gets another value.
 func repairs(p *rotation.Plan, s Style) [][]string {
 	var rows [][]string
 	tell := func(key string, slots []rotation.SlotSeen) {
@@ -49,6 +49,9 @@ func repairs(p *rotation.Plan, s Style) [][]string {
 			}
 			rows = append(rows, []string{s.Dim(key), x.Slot, was + " → " + x.Expected.Short()})
 		}
+	}
+	for _, pl := range p.Seen.Admission.Places {
+		rows = append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), fmt.Sprintf("%s %q", pl.Kind, pl.Name), "names it no more → names it again"})
 	}
 	tell(p.Spec.Store.Key, p.Seen.Store.Slots)
 	for _, c := range p.Seen.Consumers {

@@ -13,6 +13,8 @@ type Generation struct {
 	Ended  time.Time // zero: as far as the journal knows it lives
 	// Prints are the fingerprints of every value made from it, by place and slot.
 	Prints map[string]map[string]cred.Fingerprint
+	// Places are the rules that name it, by key, as they were last seen to.
+	Places map[string]cred.Place
 }
 
 // Generations reads from the events of a credential's runs, oldest first, which
@@ -36,6 +38,7 @@ func Generations(events []Event) []Generation {
 		}
 	}
 	runs := map[string]*Plan{}
+	made := map[string]cred.Handle{} // by run: the newest generation that it made
 	for _, e := range events {
 		plan := runs[e.Run]
 		switch {
@@ -49,11 +52,15 @@ func Generations(events []Event) []Generation {
 			for _, c := range e.Planned.Seen.Consumers {
 				note(g, c.Key, c.Slots)
 			}
+			for _, p := range naming(e.Planned.Seen.Admission.Places, e.Planned.Old) {
+				g.place(p)
+			}
 		case e.Outcome != nil && e.Outcome.Handle != nil && e.Outcome.Makes != nil && plan != nil && plan.Strategy != Rehearse:
 			if plan.Maker() == string(Roll) {
 				known(*e.Outcome.Handle, e.At).Ended = e.At // the same handle, another secret
 			}
 			g := known(*e.Outcome.Handle, e.At)
+			made[e.Run] = *e.Outcome.Handle
 			for place, slots := range e.Outcome.Makes {
 				for slot, fp := range slots {
 					g.print(place, slot, fp)
@@ -61,6 +68,12 @@ func Generations(events []Event) []Generation {
 			}
 		case e.Outcome != nil && e.Outcome.Class == cred.Done && plan != nil:
 			step, _ := plan.Step(e.Outcome.Step)
+			switch fresh, ok := made[e.Run]; {
+			case step.Verb == Dismiss, step.Verb == Readmit:
+				known(plan.Old, e.At).admitted(step.Verb, step.Target, e.Outcome.Place)
+			case ok && (step.Verb == Admit || step.Verb == Withdraw):
+				known(fresh, e.At).admitted(step.Verb, step.Target, e.Outcome.Place)
+			}
 			for i := range out {
 				ended := step.Verb == Delete && out[i].Handle.ID == plan.Old.ID
 				for _, id := range e.Outcome.Gone {

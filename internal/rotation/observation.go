@@ -37,6 +37,9 @@ type IssuerSeen struct {
 type AdmissionSeen struct {
 	Places   []cred.Place `json:"places,omitempty"`
 	Everyone []cred.Place `json:"everyone,omitempty"` // rules that let any generation in
+	// Lost are rules that let the generation in use in, as the journal knows, and do
+	// not name it any more; only of a repair.
+	Lost []cred.Place `json:"lost,omitempty"`
 }
 
 // StoreSeen is what the store holds.

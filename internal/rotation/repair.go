@@ -57,9 +57,9 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 	}
 	p := Plan{Version: PlanVersion, Strategy: Repair, Run: run, Spec: spec, Seen: seen, Old: old}
 	p.Seen.Issuer.Live = []cred.Handle{old}
-	p.Seen.Admission = AdmissionSeen{}
+	p.Seen.Admission = AdmissionSeen{Places: seen.Admission.Lost}
 	if !p.repair(can, source) {
-		return Plan{}, []Refusal{{Code: NothingAstray, What: "every place holds what " + source + " holds", Then: "nothing is to be done"}}
+		return Plan{}, []Refusal{{Code: NothingAstray, What: "every place holds what " + source + " holds, and every rule that the journal knows names it", Then: "nothing is to be done"}}
 	}
 	return p, nil
 }
@@ -73,8 +73,15 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 	var b builder
 	w := p.Spec.Timing
 	take := b.add(Step{Verb: Take, Target: source, Title: "take what " + source + " holds"})
-	proven := p.validate(&b, []string{take})
 	var written []string
+	let := []string{take}
+	for _, pl := range p.Seen.Admission.Places {
+		admit := b.add(Step{Verb: Admit, Target: pl.Key(), Needs: []string{take}, Ask: true, Final: true,
+			Title: fmt.Sprintf("admit it again in %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+			Change: fmt.Sprintf("%s: %s %q names %s again", p.Spec.Issuer.Vendor, pl.Kind, pl.Name, p.Old.Name)})
+		let, written = append(let, admit), append(written, admit)
+	}
+	proven := p.validate(&b, let)
 	if bad := astraySlots(p.Seen.Store.Slots); len(bad) > 0 {
 		written = append(written, b.add(Step{Verb: Store, Needs: proven, Within: w.Settle, Ask: true, Final: true,
 			Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
@@ -129,6 +136,16 @@ func (s *State) liveRepaired() []string {
 			out = append(out, key+" may hold it, or still what it held")
 		default:
 			out = append(out, key+" holds what it held")
+		}
+	}
+	for _, pl := range s.Plan.Seen.Admission.Places {
+		switch id := stepID(Admit, pl.Key()); {
+		case s.done(id):
+			out = append(out, fmt.Sprintf("%s %q names it again", pl.Kind, pl.Name))
+		case s.tried(id):
+			out = append(out, fmt.Sprintf("%s %q may name it again, or still not", pl.Kind, pl.Name))
+		default:
+			out = append(out, fmt.Sprintf("%s %q does not name it", pl.Kind, pl.Name))
 		}
 	}
 	tell(s.Plan.Spec.Store.Key, s.Plan.Seen.Store.Slots, stepID(Store, ""))

@@ -11,9 +11,9 @@ import (
 	"rekey/internal/sop"
 )
 
-// Compare looks at issuer, store and every consumer, read-only, for what
+// Compare looks at issuer, rules, store and every consumer, read-only, for what
 // disagrees; gates and checks are not asked. What could not be seen is told under
-// Unseen and leaves its part empty: no list (nil), no slots.
+// Unseen and leaves its part empty: no list (nil), no rules (nil), no slots.
 func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observation {
 	seen := rotation.Observation{At: r.Clock.Now().UTC(), Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers))}
 	aside := setAside(&seen.Unseen)
@@ -26,6 +26,14 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 			aside(err)
 			return nil
 		},
+	}
+	if r.Roles.Admitter != nil {
+		calls = append(calls, func() error {
+			a, err := r.Roles.Admitter.Places(ctx)
+			seen.Admission = rotation.AdmissionSeen{Places: a.Places, Everyone: a.Everyone}
+			aside(err)
+			return nil
+		})
 	}
 	for i, c := range spec.Consumers {
 		calls = append(calls, func() (err error) {

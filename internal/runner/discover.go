@@ -39,7 +39,7 @@ func (r *Runner) Know(ctx context.Context, spec sop.Spec, past []rotation.Genera
 	if r.Roles.Admitter != nil {
 		calls = append(calls, func() error {
 			a, err := r.Roles.Admitter.Places(ctx)
-			k.Rules = rotation.AdmissionSeen{Places: a.Places, Everyone: a.Everyone}
+			k.Rules = rotation.AdmissionSeen{Places: rotation.Naming(a.Places), Everyone: a.Everyone}
 			aside(err)
 			return nil
 		})

@@ -74,6 +74,15 @@ func TestEveryKindOfDrift(t *testing.T) {
 			_ = live
 		}},
 		{drift.SwitchedOff, "is switched off at cloudflare", "", func(_ *sim.State, _, live *sim.Token) { live.Enabled = false }},
+		{drift.RuleLost, `policy "console service auth" names raxx-console-svc-2026-11-23-test01-1 no more`, repair, func(w *sim.State, _, live *sim.Token) {
+			dismissed(w, live.ID)
+		}},
+		{drift.RuleShut, "no rule of cloudflare is left that lets raxx-console-svc-2026-11-23-test01-1 in", "", func(w *sim.State, _, _ *sim.Token) {
+			w.Cloudflare.Policies, w.Cloudflare.Apps = w.Cloudflare.Policies[1:], w.Cloudflare.Apps[1:2]
+		}},
+		{drift.RuleStray, `policy "console service auth" names raxx-console-svc-2026-08-23, which ended on 2026-11-23`, "", func(w *sim.State, old, _ *sim.Token) {
+			w.Cloudflare.Policies[0]["include"] = []byte(strings.Replace(string(w.Cloudflare.Policies[0]["include"]), "[", `[{"service_token":{"token_id":"`+old.ID+`"}},`, 1))
+		}},
 		{drift.Missing, "has no " + formerConsole, repair, func(w *sim.State, _, _ *sim.Token) {
 			a := w.Heroku.Apps[0]
 			stage.Release(a, w.At, nil)
@@ -122,6 +131,17 @@ func TestEveryKindOfDrift(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dismissed takes a token out of every rule, as somebody's own tool does that knows
+// nothing of it.
+func dismissed(w *sim.State, id string) {
+	for _, list := range [][]sim.Rules{w.Cloudflare.Policies, w.Cloudflare.Groups} {
+		for _, r := range list {
+			r["include"] = []byte(strings.ReplaceAll(strings.ReplaceAll(string(r["include"]), `,{"service_token":{"token_id":"`+id+`"}}`, ""), `{"service_token":{"token_id":"`+id+`"}}`, ""))
+		}
+	}
+	w.Edge.Known.Policies, w.Edge.Known.Groups = w.Cloudflare.Policies, w.Cloudflare.Groups
 }
 
 // another is a second live token, admitted wherever the first is, as somebody

@@ -51,10 +51,12 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		}),
 		aside(func() error { return r.foresee(ctx, spec, &seen) }),
 	}
+	var rules []cred.Place
 	if r.Roles.Admitter != nil {
 		calls = append(calls, aside(func() error {
 			a, err := r.Roles.Admitter.Places(ctx)
-			seen.Admission = rotation.AdmissionSeen{Places: a.Places, Everyone: a.Everyone}
+			rules = a.Places
+			seen.Admission = rotation.AdmissionSeen{Places: rotation.Naming(a.Places), Everyone: a.Everyone}
 			return err
 		}))
 	}
@@ -94,6 +96,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			return seen, err
 		}
 		seen.Issuer.Owner = owner
+		if err := r.recall(ctx, spec, &seen, rules); err != nil {
+			return seen, err
+		}
 		r.mu.Lock()
 		r.old = b
 		r.mu.Unlock()
@@ -121,6 +126,21 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		seen.Sources = r.Sources()
 	}
 	return seen, nil
+}
+
+// recall compares the rules with what the journal remembers of the generation in
+// use, for a repair.
+func (r *Runner) recall(ctx context.Context, spec sop.Spec, seen *rotation.Observation, rules []cred.Place) error {
+	if spec.Purpose != sop.ToRepair || r.Past == nil || r.Roles.Admitter == nil {
+		return nil
+	}
+	past, err := r.Past(ctx)
+	for _, h := range seen.Issuer.Live {
+		if h.ID == seen.Issuer.Owner {
+			seen.Admission.Lost, _ = rotation.Lost(rules, h, past)
+		}
+	}
+	return err
 }
 
 // Advise adds what the vendors know besides: for people before a run, not for

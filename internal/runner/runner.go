@@ -66,6 +66,8 @@ type Runner struct {
 	Reviewed *rotation.Plan
 	Actor    string
 	By       *rotation.Who // how that is known; may be nil
+	// Past is what the journal remembers of the credential's generations; nil: nothing.
+	Past func(ctx context.Context) ([]rotation.Generation, error)
 	// Sources tells which references were used; may be nil.
 	Sources func() []string
 

@@ -231,7 +231,11 @@ func play(t *testing.T, s *stage.Stage, name string) *rotation.State {
 // next opens another run on the same world, with a journal of its own.
 func next(t *testing.T, s *stage.Stage, name, run string) *rotation.State {
 	t.Helper()
-	s.Log = &stage.Log{}
+	events, err := s.Log.Events()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Earlier, s.Log = append(s.Earlier, events...), &stage.Log{}
 	if err := s.Open(name, run); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"slices"
 
 	"rekey/internal/drift"
 	"rekey/internal/rotation"
@@ -15,10 +16,6 @@ func (s *Stage) Compared() (map[string][]drift.Finding, int, error) {
 	before := s.Calls
 	estate := wire.OpenEstate(s.Config.Specs, s.Config.Vendors, s.env())
 	defer estate.Close(context.Background())
-	events, err := s.Log.Events()
-	if err != nil {
-		return nil, 0, err
-	}
 	out := map[string][]drift.Finding{}
 	for _, spec := range s.Config.Specs {
 		crew, err := estate.Crew(spec)
@@ -26,17 +23,27 @@ func (s *Stage) Compared() (map[string][]drift.Finding, int, error) {
 			return nil, 0, err
 		}
 		r := runner.Runner{Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder}
-		var own []rotation.Event
-		of := map[string]bool{}
-		for _, e := range events {
-			if e.Opened != nil && e.Opened.Credential == spec.Name {
-				of[e.Run] = true
-			}
-			if of[e.Run] {
-				own = append(own, e)
-			}
+		past, err := s.past(spec.Name)
+		if err != nil {
+			return nil, 0, err
 		}
-		out[spec.Name] = drift.Compare(spec, r.Compare(context.Background(), spec), rotation.Generations(own))
+		out[spec.Name] = drift.Compare(spec, r.Compare(context.Background(), spec), past)
 	}
 	return out, s.Calls - before, nil
+}
+
+// past is what the events of a credential's runs tell of its generations.
+func (s *Stage) past(credential string) ([]rotation.Generation, error) {
+	events, err := s.Log.Events()
+	var own []rotation.Event
+	of := map[string]bool{}
+	for _, e := range append(slices.Clone(s.Earlier), events...) {
+		if e.Opened != nil && e.Opened.Credential == credential {
+			of[e.Run] = true
+		}
+		if of[e.Run] {
+			own = append(own, e)
+		}
+	}
+	return rotation.Generations(own), err
 }

@@ -26,7 +26,9 @@ type Stage struct {
 	Config *sop.Config
 	Keyer  secret.Keyer
 	Log    *Log
-	Calls  int // requests made so far, over all processes of the run
+	// Earlier are the events of runs before the one in Log.
+	Earlier []rotation.Event
+	Calls   int // requests made so far, over all processes of the run
 	// Before is called before each request with its number from 1; it may answer
 	// in the vendor's place, or panic with Crash. nil: the world answers.
 	Before func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
@@ -233,6 +235,7 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 	r := &runner.Runner{
 		Journal: s.Log, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
 		Calls: func() int { return s.Calls }, Confirm: s.Confirm,
+		Past: func(context.Context) ([]rotation.Generation, error) { return s.past(state.Opened.Credential) },
 	}
 	if r.Confirm == nil {
 		r.Confirm = func(context.Context, rotation.Ask) (string, error) { return "typed", nil }

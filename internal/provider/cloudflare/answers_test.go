@@ -130,7 +130,7 @@ func TestAListThatShiftsIsReadAgain(t *testing.T) {
 		}
 		n.Turn(func(k *sim.Knobs) { k.PageSize, k.ListShift = 1, shifts })
 		seen, err := i.(provider.Admitter).Places(t.Context())
-		if err != nil || len(seen.Places) != 2 || len(seen.Everyone) != 1 {
+		if err != nil || len(seen.Places) != 5 || len(seen.Everyone) != 1 {
 			t.Errorf("%d shifts: places %+v, %v", shifts, seen, err)
 		}
 	}

@@ -54,15 +54,13 @@ func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
 			shared[r.id()] = true
 		}
 	}
-	var out provider.Admission
+	out := provider.Admission{Places: []cred.Place{}}
 	for _, h := range all {
 		for _, p := range h.places(shared) {
 			if p.Everyone {
 				out.Everyone = append(out.Everyone, p)
 			}
-			if len(p.Names) > 0 {
-				out.Places = append(out.Places, p)
-			}
+			out.Places = append(out.Places, p)
 		}
 	}
 	return out, nil

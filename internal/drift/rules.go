@@ -1,0 +1,40 @@
+package drift
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+)
+
+// rules: is the generation in use still let in wherever the journal knows that it
+// was, and is anything else of ours named that has ended?
+func (c *comparison) rules() {
+	if c.seen.Admission.Places == nil || c.seen.Issuer.Live == nil {
+		return // nothing decides who gets in, or it is told as not seen
+	}
+	if h, ok := c.live(c.seen.Issuer.Owner); ok {
+		lost, shut := rotation.Lost(c.seen.Admission.Places, h, c.past)
+		for _, p := range lost {
+			c.add(RuleLost, p.Key(), nil, c.repair(), "%s names %s no more, and let it in before", rule(p), h.Name)
+		}
+		if shut {
+			c.add(RuleShut, "", nil, "name it in a rule again by hand, then: rekey check "+c.spec.Name,
+				"no rule of %s is left that lets %s in: those that did are gone", c.spec.Issuer.Vendor, h.Name)
+		}
+	}
+	strays := rotation.Strays(c.seen.Admission.Places, c.seen.Issuer.Live, c.past)
+	for _, p := range c.seen.Admission.Places {
+		var ended []string
+		for _, g := range strays[p.Key()] {
+			ended = append(ended, name(g))
+		}
+		if sort.Strings(ended); len(ended) > 0 {
+			c.add(RuleStray, p.Key(), nil, "take it out there by hand: it lets nobody in", "%s names %s", rule(p), strings.Join(ended, "; "))
+		}
+	}
+}
+
+func rule(p cred.Place) string { return fmt.Sprintf("%s %q", p.Kind, p.Name) }

@@ -1,0 +1,86 @@
+package rotation
+
+import (
+	"slices"
+
+	"rekey/internal/cred"
+)
+
+// Naming are the rules that name some generation: of the others there may be many,
+// and they are nobody's business until one of them should.
+func Naming(all []cred.Place) []cred.Place {
+	out := []cred.Place{}
+	for _, p := range all {
+		if len(p.Names) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Lost compares the rules as they are, all of them, with what the journal remembers
+// of a generation: which rules let it in and are there, and do not name it any more;
+// and whether nothing is left that could let it in.
+func Lost(all []cred.Place, h cred.Handle, past []Generation) (lost []cred.Place, shut bool) {
+	known := remembered(past, h.ID)
+	if known == nil {
+		return nil, false
+	}
+	open := true // where no rule was ever known to let it in, none can be missed
+	for _, was := range known.Places {
+		open = open && !was.Admits
+	}
+	for _, p := range all {
+		was, should := known.Places[p.Key()]
+		switch {
+		case p.Admits && (p.Everyone || p.NamesAny(h)):
+			open = true
+		case should && was.Admits && p.Admits:
+			lost, open = append(lost, p), true
+		}
+	}
+	return lost, !open
+}
+
+// Strays are the rules that name a generation which, as the journal knows, has ended.
+func Strays(all []cred.Place, live []cred.Handle, past []Generation) map[string][]Generation {
+	out := map[string][]Generation{}
+	for _, p := range all {
+		for _, g := range past {
+			alive := slices.ContainsFunc(live, func(h cred.Handle) bool { return h.ID == g.Handle.ID })
+			if !g.Ended.IsZero() && !alive && p.NamesAny(g.Handle) {
+				out[p.Key()] = append(out[p.Key()], g)
+			}
+		}
+	}
+	return out
+}
+
+// remembered is the newest that the journal knows of a generation; nil if nothing.
+func remembered(past []Generation, id string) *Generation {
+	for i := len(past) - 1; i >= 0; i-- {
+		if past[i].Handle.ID == id && id != "" {
+			return &past[i]
+		}
+	}
+	return nil
+}
+
+// admitted notes what the outcome of a step says of who is named where.
+func (g *Generation) admitted(verb Verb, key string, now *cred.Place) {
+	switch verb {
+	case Admit, Readmit:
+		if now != nil {
+			g.place(*now)
+		}
+	case Dismiss, Withdraw:
+		delete(g.Places, key)
+	}
+}
+
+func (g *Generation) place(p cred.Place) {
+	if g.Places == nil {
+		g.Places = map[string]cred.Place{}
+	}
+	g.Places[p.Key()] = p
+}
