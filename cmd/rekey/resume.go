@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -82,7 +83,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 	}
 	defer unlock()
 	// Read only now: until the lock was ours another process may have written.
-	events, err := w.book.Events(ctx, run.Run)
+	events, recorder, err := w.book.Take(ctx, spec.Name, run.Run)
 	if err != nil {
 		return exit{exitFailed, err}
 	}
@@ -106,7 +107,12 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 		first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
 	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: version, Despite: f.despite}})
-	return w.carryOut(ctx, state, first, f.confirm, nil)
+	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
+		return w.stopped(ctx, err, state)
+	} else if err != nil {
+		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
+	}
+	return w.carryOut(ctx, state, recorder, first, f.confirm, nil)
 }
 
 // pick finds the run that is meant: the one named, or the only open one.

@@ -160,53 +160,76 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	if err := w.may(ctx, f.without); err != nil {
 		return err
 	}
-	if open, found, err := w.book.OpenRun(ctx, spec.Name); err != nil {
-		return exit{exitFailed, err}
-	} else if found {
-		return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s\n  or    rekey rollback %s", spec.Name, open.Run, open.Run)}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides()}
+	if reviewed != nil {
+		opened.Expect, opened.Plan = reviewed.Digest(), reviewed.Run
 	}
-	if err := w.alone(ctx, f.alongside); err != nil {
+	// The id is made here, whatever a plan file says: what bears it may be taken away.
+	first := rotation.Event{At: a.now().UTC(), Run: runID(), Kind: rotation.KindOpened, Opened: opened}
+	recorder := &history.Recorder{Book: w.book, Credential: spec.Name}
+	// Looked at and written in one transaction: of several that begin together, those
+	// that must not go on beside each other do not.
+	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
+		return w.mayBegin(ctx, book, opened.Plan, f.alongside)
+	}, first)
+	if refused := (exit{}); errors.As(err, &refused) {
+		return refused
+	}
+	if err != nil {
+		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
+	}
+	return w.carryOut(ctx, rotation.NewState(), recorder, []rotation.Event{first}, f.confirm, reviewed)
+}
+
+// mayBegin refuses a run beside others that are open: of the same credential, of the
+// same plan, or of the same consumers.
+func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alongside bool) error {
+	open, err := book.Going(ctx)
+	if err != nil {
 		return err
 	}
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides()}
-	run := runID()
-	if reviewed != nil {
-		run, opened.Expect = reviewed.Run, reviewed.Digest()
-		if events, err := w.book.Events(ctx, run); err != nil || len(events) > 0 {
+	for _, r := range open {
+		if r.Credential == w.spec.Name {
+			return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s\n  or    rekey rollback %s", w.spec.Name, r.Run, r.Run)}
+		}
+	}
+	if plan != "" {
+		run, err := book.CarriedOut(ctx, plan)
+		if err != nil {
+			return err
+		}
+		if run != "" {
 			return exit{exitUsage, fmt.Errorf("this plan was carried out already\n  next  rekey log %s", run)}
 		}
 	}
-	state := rotation.NewState()
-	first := rotation.Event{At: a.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
-	return w.carryOut(ctx, state, []rotation.Event{first}, f.confirm, reviewed)
+	if alongside {
+		return nil
+	}
+	return w.alone(open)
 }
 
 // alone refuses to change a consumer while another open run changes it: two
 // restarts at once, and if one breaks nobody knows which.
-func (w *work) alone(ctx context.Context, anyway bool) error {
-	switch w.spec.Purpose {
-	case sop.ToRevoke, sop.ToDelete, sop.ToRehearse:
-		return nil // they write no consumer
-	}
-	if anyway {
+func (w *work) alone(open []history.Going) error {
+	if !writesConsumers(w.spec.Purpose) {
 		return nil
 	}
-	runs, err := w.book.Runs(ctx)
-	if err != nil {
-		return exit{exitFailed, err}
-	}
-	for _, r := range runs {
-		other, err := w.config.Spec(r.Credential)
-		if !r.Open() || err != nil || r.Purpose == sop.ToRehearse {
+	for _, r := range open {
+		if !writesConsumers(r.Purpose) {
 			continue
 		}
 		for _, c := range w.spec.Consumers {
-			if slices.ContainsFunc(other.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
+			// As it was opened: rekey.yaml may have changed, or be another one.
+			if slices.ContainsFunc(r.Spec.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
 				return exit{exitLocked, fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    %s", r.Credential, c.Key, r.Run, w.app.again("--alongside"))}
 			}
 		}
 	}
 	return nil
+}
+
+func writesConsumers(p sop.Purpose) bool {
+	return p != sop.ToRevoke && p != sop.ToDelete && p != sop.ToRehearse
 }
 
 // canConfirm refuses early what could not be finished.
@@ -232,19 +255,15 @@ func (w *work) lock() (func(), error) {
 	return unlock, nil
 }
 
-// carryOut journals the first events and goes on until the run ends in this
-// process, showing it.
-func (w *work) carryOut(ctx context.Context, state *rotation.State, first []rotation.Event, confirm string, reviewed *rotation.Plan) error {
+// carryOut goes on from the events that were journalled just now until the run ends
+// in this process, showing it.
+func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *history.Recorder, first []rotation.Event, confirm string, reviewed *rotation.Plan) error {
 	a := w.app
 	s, asJSON := a.screen()
 	r := w.runner(s)
 	r.Reviewed = reviewed
 	r.Confirm = w.confirm(s, confirm)
-	recorder := history.Recorder{Book: w.book, Credential: w.spec.Name}
-	if err := recorder.Append(context.WithoutCancel(ctx), first...); err != nil {
-		s.End()
-		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
-	}
+	r.Journal = recorder
 	if w.verbose {
 		for _, e := range state.Past {
 			s.Event(e)
@@ -259,7 +278,7 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, first []rota
 	result, err := r.Run(ctx, state)
 	s.End()
 	if err != nil {
-		return exit{exitStuck, fmt.Errorf("%w\n  live  %s\n  next  rekey resume %s", err, strings.Join(state.Live(), "\n        "), state.Run)}
+		return w.stopped(ctx, err, state)
 	}
 	w.attest(ctx, asJSON)
 	return w.tell(result, asJSON)

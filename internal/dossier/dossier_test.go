@@ -132,7 +132,7 @@ func (y *year) play(run, name string, shift time.Duration, arrange func(*stage.S
 			}
 		}
 	}
-	if err := (history.Recorder{Book: history.Book{J: y.j}, Credential: name}).Append(context.Background(), events...); err != nil {
+	if err := (&history.Recorder{Book: history.Book{J: y.j}, Credential: name}).Append(context.Background(), events...); err != nil {
 		y.Fatal(err)
 	}
 	for what, secret := range s.Secrets() {

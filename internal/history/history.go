@@ -4,6 +4,7 @@ package history
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -15,30 +16,22 @@ import (
 )
 
 // Book is the journal as a book of runs.
-type Book struct{ J *journal.Journal }
+type Book struct {
+	J *journal.Journal
 
-// Recorder writes the events of one credential's run.
-type Recorder struct {
-	Book       Book
-	Credential string
+	in *journal.View // the journal in one transaction; nil: at large
 }
 
-// Append writes events and returns when they are on disk.
-func (r Recorder) Append(ctx context.Context, events ...rotation.Event) error {
-	drafts := make([]journal.Draft, 0, len(events))
-	for _, e := range events {
-		body, err := e.Body()
-		if err != nil {
-			return err
-		}
-		drafts = append(drafts, journal.Draft{At: e.At, Run: e.Run, Subject: r.Credential, Kind: string(e.Kind), Body: body})
+func (b Book) read() journal.View {
+	if b.in != nil {
+		return *b.in
 	}
-	return r.Book.J.Append(ctx, drafts...)
+	return b.J.View
 }
 
 // Events returns the events of a run, in order.
 func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) {
-	entries, err := b.J.Run(ctx, run)
+	entries, err := b.read().Run(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +54,7 @@ func Decode(entries []journal.Entry) ([]rotation.Event, error) {
 // Generations returns what the journal remembers of a credential's generations,
 // oldest first.
 func (b Book) Generations(ctx context.Context, credential string) ([]rotation.Generation, error) {
-	entries, err := b.J.Of(ctx, credential, string(rotation.KindPlanned), string(rotation.KindOutcome))
+	entries, err := b.read().Of(ctx, credential, string(rotation.KindPlanned), string(rotation.KindOutcome))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +65,7 @@ func (b Book) Generations(ctx context.Context, credential string) ([]rotation.Ge
 // LastPlan returns the newest plan of a credential and when it was made; nil if the
 // journal knows none.
 func (b Book) LastPlan(ctx context.Context, credential string) (*rotation.Plan, time.Time, error) {
-	entries, err := b.J.Of(ctx, credential, string(rotation.KindPlanned))
+	entries, err := b.read().Of(ctx, credential, string(rotation.KindPlanned))
 	if err != nil || len(entries) == 0 {
 		return nil, time.Time{}, err
 	}
@@ -116,7 +109,7 @@ func (s Summary) Open() bool { return s.Ending == "" }
 // Runs returns all runs, oldest first. It reads only their ends, so it stays
 // fast with many runs.
 func (b Book) Runs(ctx context.Context) ([]Summary, error) {
-	begun, err := b.J.Kinds(ctx, string(rotation.KindOpened))
+	begun, err := b.read().Kinds(ctx, string(rotation.KindOpened))
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +119,7 @@ func (b Book) Runs(ctx context.Context) ([]Summary, error) {
 // Overview is Runs without who began a run that is over, why, and for what: it
 // stays fast with very many.
 func (b Book) Overview(ctx context.Context) ([]Summary, error) {
-	begun, err := b.J.Heads(ctx, string(rotation.KindOpened))
+	begun, err := b.read().Heads(ctx, string(rotation.KindOpened))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +131,7 @@ func (b Book) Overview(ctx context.Context) ([]Summary, error) {
 		if !all[i].Open() {
 			continue
 		}
-		entries, err := b.J.Run(ctx, all[i].Run)
+		entries, err := b.read().Run(ctx, all[i].Run)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +144,7 @@ func (b Book) Overview(ctx context.Context) ([]Summary, error) {
 
 // summaries puts the beginnings of runs and their ends together.
 func (b Book) summaries(ctx context.Context, begun []journal.Entry) ([]Summary, error) {
-	rest, err := b.J.Kinds(ctx, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed))
+	rest, err := b.read().Kinds(ctx, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed))
 	if err != nil {
 		return nil, err
 	}
@@ -209,16 +202,44 @@ func (s *Summary) add(en journal.Entry) error {
 	return nil
 }
 
-// OpenRun returns the open run of a credential, if there is one.
-func (b Book) OpenRun(ctx context.Context, credential string) (Summary, bool, error) {
-	runs, err := b.Runs(ctx)
+// Going is an open run and what it was opened for.
+type Going struct {
+	Summary
+	Spec sop.Spec
+}
+
+// Going returns the open runs, oldest first.
+func (b Book) Going(ctx context.Context) ([]Going, error) {
+	entries, err := b.read().Begun(ctx, string(rotation.KindOpened), string(rotation.KindClosed))
 	if err != nil {
-		return Summary{}, false, err
+		return nil, err
 	}
-	for _, s := range runs {
-		if s.Credential == credential && s.Open() {
-			return s, true, nil
+	out := make([]Going, len(entries))
+	for i, en := range entries {
+		out[i].Summary = Summary{Run: en.Run, Credential: en.Subject}
+		var o struct{ Spec sop.Spec }
+		if err := errors.Join(out[i].add(en), json.Unmarshal(en.Body, &o)); err != nil {
+			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+		}
+		out[i].Spec = o.Spec
+	}
+	return out, nil
+}
+
+// CarriedOut returns the run that carried out the plan with this id, if there is one.
+func (b Book) CarriedOut(ctx context.Context, plan string) (run string, err error) {
+	entries, err := b.read().Kinds(ctx, string(rotation.KindOpened))
+	if err != nil {
+		return "", err
+	}
+	for _, en := range entries {
+		var o struct{ Plan string }
+		if err := json.Unmarshal(en.Body, &o); err != nil {
+			return "", fmt.Errorf("journal entry %d: %w", en.Seq, err)
+		}
+		if o.Plan == plan || en.Run == plan { // an older version gave the run the plan's id
+			return en.Run, nil
 		}
 	}
-	return Summary{}, false, nil
+	return "", nil
 }

@@ -35,7 +35,7 @@ type Check struct {
 // LastCheck returns the newest check of a credential and when it was made; nil if
 // the journal knows none.
 func (b Book) LastCheck(ctx context.Context, credential string) (*Check, time.Time, error) {
-	entries, err := b.J.Of(ctx, credential, Checked)
+	entries, err := b.read().Of(ctx, credential, Checked)
 	if err != nil || len(entries) == 0 {
 		return nil, time.Time{}, err
 	}
@@ -64,7 +64,7 @@ func (b Book) Add(ctx context.Context, notes ...Note) error {
 
 // Latest returns the newest note of a kind about each credential.
 func (b Book) Latest(ctx context.Context, kind string) (map[string]Note, error) {
-	entries, err := b.J.Latest(ctx, kind)
+	entries, err := b.read().Latest(ctx, kind)
 	if err != nil {
 		return nil, err
 	}

@@ -26,14 +26,10 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
+	"sync"
 	"time"
-
-	_ "modernc.org/sqlite" // pure Go: one binary without cgo
 )
 
 // Entry is one line of the journal.
@@ -57,10 +53,13 @@ type Draft struct {
 	Body    json.RawMessage
 }
 
-// Journal is one opened journal.
+// Journal is one opened journal. What can be read of it is read through its View.
 type Journal struct {
-	db  *sql.DB
-	dir string
+	View
+	db   *sql.DB
+	dir  string
+	file *place // nil: a copy that nobody writes
+	mu   sync.Mutex
 }
 
 const schema = `
@@ -76,98 +75,69 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS entries_run ON entries (run, seq);
 CREATE INDEX IF NOT EXISTS entries_subject ON entries (subject, kind, seq);
+CREATE INDEX IF NOT EXISTS entries_kind ON entries (kind, run);
 `
-
-// Open opens the journal in a folder, making both if need be. Every commit is
-// synced to disk before it returns.
-func Open(dir string) (*Journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
-	}
-	return open(dir, "rwc", schema+treeSchema)
-}
-
-// OpenExisting opens a journal for reading and refuses to make one.
-func OpenExisting(dir string) (*Journal, error) {
-	if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
-		return nil, ErrNone
-	}
-	return open(dir, "rw", "")
-}
-
-// OpenCopy opens a journal that may lie where nothing can be written: an auditor's
-// copy on a read-only medium. It writes nothing.
-func OpenCopy(dir string) (*Journal, error) {
-	j, err := OpenExisting(dir)
-	if err == nil || errors.Is(err, ErrNone) {
-		return j, err
-	}
-	// A database in WAL mode makes a file beside it even to be read, unless it is
-	// promised that nobody writes (sqlite.org/wal.html, "Read-Only Databases").
-	return open(dir, "ro&immutable=1", "")
-}
-
-// ErrNone means that there is no journal yet.
-var ErrNone = errors.New("there is no journal yet")
-
-const file = "journal.db"
-
-func open(dir, mode, setup string) (*Journal, error) {
-	path := filepath.ToSlash(filepath.Join(dir, file))
-	dsn := "file:" + strings.ReplaceAll(path, "?", "%3f") + "?mode=" + mode +
-		"&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
-	}
-	// One connection: the pragmas belong to a connection, and there is one writer.
-	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(setup); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("open journal: %w", err)
-	}
-	_ = os.Chmod(filepath.Join(dir, file), 0o600)
-	return &Journal{db: db, dir: dir}, nil
-}
-
-// Close closes the journal.
-func (j *Journal) Close() error { return j.db.Close() }
 
 // Append writes drafts as the next entries, all or none, and returns when they
 // are on disk. It is not idempotent; after an error the caller must stop, for
 // what is on disk is then unknown to it.
 func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
+	_, err := j.AppendIf(ctx, func(View) error { return nil }, drafts...)
+	return err
+}
+
+// AppendIf is Append under a condition, which is looked at in the transaction that
+// writes: between the look and the entry nobody else can write. The condition's
+// error is returned as it is. last is the newest entry written.
+func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, drafts ...Draft) (last Entry, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	tx, err := j.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("append to journal: %w", err)
+		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
 	defer func() { _ = tx.Rollback() }()
-	last, err := head(ctx, tx)
-	if err != nil {
-		return fmt.Errorf("append to journal: %w", err)
+	if err := j.still(ctx); err != nil {
+		return last, err
+	}
+	if last, err = head(ctx, tx); err != nil {
+		return last, fmt.Errorf("append to journal: %w", j.told(err))
+	}
+	if err := condition(View{tx}); err != nil {
+		return last, err
 	}
 	for _, d := range drafts {
-		if strings.ContainsAny(d.Run+d.Subject+d.Kind, "\n\r") {
-			// Each stands on a line of its own in what is hashed.
-			return fmt.Errorf("append to journal: run, subject and kind of an entry are one line each")
+		e, err := d.after(last)
+		if err != nil {
+			return last, fmt.Errorf("append to journal: %w", err)
 		}
-		var body bytes.Buffer
-		if err := json.Compact(&body, d.Body); err != nil {
-			return fmt.Errorf("append to journal: body of %s: %w", d.Kind, err)
-		}
-		e := Entry{Seq: last.Seq + 1, At: d.At.UTC(), Run: d.Run, Subject: d.Subject, Kind: d.Kind, Body: body.Bytes(), Prev: last.Hash}
-		e.Hash = e.Sum()
-		_, err := tx.ExecContext(ctx, `INSERT INTO entries (seq, at, run, subject, kind, body, prev, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO entries (seq, at, run, subject, kind, body, prev, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			e.Seq, e.At.Format(time.RFC3339Nano), e.Run, e.Subject, e.Kind, string(e.Body), e.Prev, e.Hash)
 		if err != nil {
-			return fmt.Errorf("append to journal: %w", err)
+			return last, fmt.Errorf("append to journal: %w", j.told(err))
 		}
 		last = e
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("append to journal: %w", err)
+		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
-	return nil
+	// Written to a file that was deleted meanwhile is not written.
+	return last, j.wrote(last)
+}
+
+// after gives a draft its place.
+func (d Draft) after(last Entry) (Entry, error) {
+	if strings.ContainsAny(d.Run+d.Subject+d.Kind, "\n\r") {
+		// Each stands on a line of its own in what is hashed.
+		return Entry{}, fmt.Errorf("run, subject and kind of an entry are one line each")
+	}
+	var body bytes.Buffer
+	if err := json.Compact(&body, d.Body); err != nil {
+		return Entry{}, fmt.Errorf("body of %s: %w", d.Kind, err)
+	}
+	e := Entry{Seq: last.Seq + 1, At: d.At.UTC(), Run: d.Run, Subject: d.Subject, Kind: d.Kind, Body: body.Bytes(), Prev: last.Hash}
+	e.Hash = e.Sum()
+	return e, nil
 }
 
 // Sum is the hash that the entry should have.

@@ -10,6 +10,9 @@ import (
 
 const columns = `seq, at, run, subject, kind, body, prev, hash`
 
+// View is the journal as it can be read: at large, or as it is in one transaction.
+type View struct{ q querier }
+
 // querier is a transaction or the database.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -46,24 +49,40 @@ func each(ctx context.Context, q querier, fn func(Entry) error, query string, ar
 }
 
 // Run returns the entries of one run, in order.
-func (j *Journal) Run(ctx context.Context, run string) ([]Entry, error) {
-	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 ORDER BY seq`, run)
+func (v View) Run(ctx context.Context, run string) ([]Entry, error) {
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 ORDER BY seq`, run)
+}
+
+// LastOf returns the newest entry of a run without its body, the zero Entry if there
+// is none.
+func (v View) LastOf(ctx context.Context, run string) (Entry, error) {
+	list, err := v.collect(ctx, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries WHERE run = $1 ORDER BY seq DESC LIMIT 1`, run)
+	if err != nil || len(list) == 0 {
+		return Entry{}, err
+	}
+	return list[0], nil
 }
 
 // Heads returns the entries of a kind without their bodies, in order.
-func (j *Journal) Heads(ctx context.Context, kind string) ([]Entry, error) {
-	return j.collect(ctx, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries WHERE kind = $1 ORDER BY seq`, kind)
+func (v View) Heads(ctx context.Context, kind string) ([]Entry, error) {
+	return v.collect(ctx, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries WHERE kind = $1 ORDER BY seq`, kind)
 }
 
 // Of returns the entries of some kinds about one subject, of all runs, in order.
-func (j *Journal) Of(ctx context.Context, subject string, kinds ...string) ([]Entry, error) {
+func (v View) Of(ctx context.Context, subject string, kinds ...string) ([]Entry, error) {
 	in, args := numbered(2, kinds)
-	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE subject = $1 AND kind IN (`+in+`) ORDER BY seq`, append([]any{subject}, args...)...)
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE subject = $1 AND kind IN (`+in+`) ORDER BY seq`, append([]any{subject}, args...)...)
 }
 
 // Latest returns the newest entry of a kind about each subject, in order.
-func (j *Journal) Latest(ctx context.Context, kind string) ([]Entry, error) {
-	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE seq IN (SELECT MAX(seq) FROM entries WHERE kind = $1 GROUP BY subject) ORDER BY seq`, kind)
+func (v View) Latest(ctx context.Context, kind string) ([]Entry, error) {
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE seq IN (SELECT MAX(seq) FROM entries WHERE kind = $1 GROUP BY subject) ORDER BY seq`, kind)
+}
+
+// Begun returns the entries of kind begin of all runs that have none of kind end,
+// in order.
+func (v View) Begun(ctx context.Context, begin, end string) ([]Entry, error) {
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE kind = $1 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.kind = $2 AND e.run = entries.run) ORDER BY seq`, begin, end)
 }
 
 // numbered makes the placeholders of a list, from the n-th on.
@@ -79,22 +98,26 @@ func numbered(n int, texts []string) (list string, args []any) {
 }
 
 // Last returns the newest entry, the zero Entry if there is none.
-func (j *Journal) Last(ctx context.Context) (Entry, error) { return head(ctx, j.db) }
+func (v View) Last(ctx context.Context) (Entry, error) { return head(ctx, v.q) }
 
 // Kinds returns the entries of some kinds, of all runs, in order.
-func (j *Journal) Kinds(ctx context.Context, kinds ...string) ([]Entry, error) {
+func (v View) Kinds(ctx context.Context, kinds ...string) ([]Entry, error) {
 	in, args := numbered(1, kinds)
-	return j.collect(ctx, `SELECT `+columns+` FROM entries WHERE kind IN (`+in+`) ORDER BY seq`, args...)
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE kind IN (`+in+`) ORDER BY seq`, args...)
 }
 
-func (j *Journal) collect(ctx context.Context, query string, args ...any) ([]Entry, error) {
+func (v View) collect(ctx context.Context, query string, args ...any) ([]Entry, error) {
 	var out []Entry
-	err := each(ctx, j.db, func(e Entry) error { out = append(out, e); return nil }, query, args...)
+	err := each(ctx, v.q, func(e Entry) error { out = append(out, e); return nil }, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
 	return out, nil
 }
+
+// ErrOvertaken means that somebody else has written what this process would have had
+// to know before it writes.
+var ErrOvertaken = errors.New("another process has written to this run")
 
 // Broken is where the chain does not hold.
 type Broken struct {

@@ -18,12 +18,15 @@ func Runs(runs []history.Summary, s Style, now time.Time) string {
 	lines := [][]string{{s.Dim("run"), s.Dim("credential"), s.Dim("ending"), s.Dim("when"), s.Dim("took"), s.Dim("who"), s.Dim("why")}}
 	for i := len(runs) - 1; i >= 0; i-- {
 		r := runs[i]
-		ending, took := string(r.Ending), Span(r.Closed.Sub(r.Opened))
+		ending, took := string(r.Ending), ""
+		if !r.Open() {
+			took = Span(r.Closed.Sub(r.Opened))
+		}
 		switch {
 		case r.Stuck != "":
-			ending, took = s.Bad("stuck"), ""
+			ending = s.Bad("stuck")
 		case r.Open():
-			ending, took = s.Mind("open"), ""
+			ending = s.Mind("open")
 		case r.Ending == rotation.Rotated:
 			ending = s.Good(ending)
 		}

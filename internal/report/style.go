@@ -3,6 +3,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -172,6 +173,8 @@ func indent(lines []string, by string) []string {
 // Span says a length of time as people do: 3m12s, 5h, 92d.
 func Span(d time.Duration) string {
 	switch {
+	case d == math.MinInt64:
+		return "-" + Span(math.MaxInt64) // it has no opposite
 	case d < 0:
 		return "-" + Span(-d)
 	case d < time.Second:

@@ -76,6 +76,7 @@ type Opened struct {
 	// "--outside-window", "--alongside".
 	Overrides []string `json:"overrides,omitempty"`
 	Expect    string   `json:"expect,omitempty"` // digest of a reviewed plan that must come out again
+	Plan      string   `json:"plan,omitempty"`   // id of that plan, so that it is carried out once; it names nothing else
 }
 
 // Intent says that these steps are about to be tried, side by side.

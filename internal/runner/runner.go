@@ -62,6 +62,10 @@ type Runner struct {
 	// Confirm asks a person for the typed name; it returns how it was given, or
 	// ErrNotConfirmed.
 	Confirm func(ctx context.Context, ask rotation.Ask) (how string, err error)
+	// Hold waits until this process is the only writer of a place among all that share
+	// the journal, or until ctx is done; release lets the next one go on. Whoever holds
+	// one place must not wait for another. nil: nobody else writes.
+	Hold func(ctx context.Context, key string) (release func(), err error)
 	// Reviewed is the plan that has to come out again, or nil.
 	Reviewed *rotation.Plan
 	Actor    string

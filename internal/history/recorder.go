@@ -1,0 +1,100 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+)
+
+// Overtaken says by what a process was overtaken. It is journal.ErrOvertaken.
+type Overtaken struct {
+	Run  string
+	Seen int64         // the newest entry of the run that this process knows; 0: none
+	By   journal.Entry // the newest one that is there; the zero Entry: what was seen is gone
+}
+
+func (o *Overtaken) Error() string {
+	if o.By.Seq == 0 {
+		return fmt.Sprintf("entry %d of run %s, which this process has read or written, is not in the journal any more", o.Seen, o.Run)
+	}
+	return fmt.Sprintf("%v: entry %d (%s) at %s", journal.ErrOvertaken, o.By.Seq, o.By.Kind, o.By.At.UTC().Format("15:04:05"))
+}
+
+func (o *Overtaken) Unwrap() error { return journal.ErrOvertaken }
+
+// Recorder writes the events of one run. It knows the newest entry of the run that
+// it has seen, and writes only if there is no other: one process at a time carries a
+// run out, whatever became of the lock. The zero Recorder begins a run.
+type Recorder struct {
+	Book       Book
+	Credential string
+
+	mu   sync.Mutex
+	last journal.Entry
+}
+
+// Append writes events of one run and returns when they are on disk.
+func (r *Recorder) Append(ctx context.Context, events ...rotation.Event) error {
+	return r.append(ctx, nil, events)
+}
+
+// Begin writes the first events of a run, if may has nothing against it. What may
+// reads cannot change until they are written.
+func (r *Recorder) Begin(ctx context.Context, may func(context.Context, Book) error, events ...rotation.Event) error {
+	return r.append(ctx, may, events)
+}
+
+func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) error, events []rotation.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	run := events[0].Run
+	drafts := make([]journal.Draft, 0, len(events))
+	for _, e := range events {
+		body, err := e.Body()
+		if err != nil {
+			return err
+		}
+		if e.Run != run {
+			return fmt.Errorf("events of the runs %s and %s cannot be written as one", run, e.Run)
+		}
+		drafts = append(drafts, journal.Draft{At: e.At, Run: e.Run, Subject: r.Credential, Kind: string(e.Kind), Body: body})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, err := r.Book.J.AppendIf(ctx, func(v journal.View) error {
+		newest, err := v.LastOf(ctx, run)
+		switch {
+		case err != nil:
+			return err
+		case newest.Seq != r.last.Seq || newest.Hash != r.last.Hash:
+			return &Overtaken{Run: run, Seen: r.last.Seq, By: newest}
+		case may != nil:
+			return may(ctx, Book{in: &v})
+		}
+		return nil
+	}, drafts...)
+	if err != nil {
+		return err
+	}
+	r.last = last
+	return nil
+}
+
+// Take reads a run in order to go on with it: what it returns is what the recorder
+// has seen.
+func (b Book) Take(ctx context.Context, credential, run string) ([]rotation.Event, *Recorder, error) {
+	entries, err := b.read().Run(ctx, run)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Recorder{Book: b, Credential: credential}
+	if n := len(entries); n > 0 {
+		r.last = entries[n-1]
+	}
+	events, err := Decode(entries)
+	return events, r, err
+}

@@ -1,0 +1,161 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Damaged means that the file cannot be used as the journal it has to be.
+type Damaged struct {
+	Path string
+	Why  string
+}
+
+func (d *Damaged) Error() string {
+	return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  put a backup of the folder %s back and look what is live: rekey drift\n  or    where none is left, move the folder away; a new journal begins, and remembers nothing of before",
+		d.Path, d.Why, filepath.Dir(d.Path))
+}
+
+// Replaced means that the file is not the one that this process has opened: what it
+// writes would be read by nobody.
+type Replaced struct {
+	Path string
+	What string // what happened to it
+}
+
+func (r *Replaced) Error() string {
+	return fmt.Sprintf("%s was %s while it was in use", r.Path, r.What)
+}
+
+// damaged tells SQLite's answers that say that the file itself is not sound from
+// those that say that it could not be used now.
+func damaged(path string, err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB:
+		return &Damaged{Path: path, Why: "it is no database"}
+	case sqlite3.SQLITE_CORRUPT:
+		return &Damaged{Path: path, Why: "the database in it is damaged"}
+	case sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("other processes have kept %s busy for too long: %w", path, err)
+	}
+	return err
+}
+
+// told is damaged for an opened journal.
+func (j *Journal) told(err error) error { return damaged(filepath.Join(j.dir, file), err) }
+
+// place is the file of a journal as this process knows it.
+type place struct {
+	path    string
+	db, wal os.FileInfo
+	known   Entry // the newest entry that this process has seen there
+}
+
+func newPlace(path string) *place {
+	p := &place{path: path}
+	p.db, _ = os.Stat(path)
+	p.wal, _ = os.Stat(path + "-wal")
+	return p
+}
+
+// look compares the files with those that were opened. Only a checkpoint of the
+// write-ahead log changes the database file; changed tells that somebody wrote it.
+func (p *place) look() (changed bool, err error) {
+	for _, f := range []struct {
+		path string
+		was  *os.FileInfo
+	}{{p.path, &p.db}, {p.path + "-wal", &p.wal}} {
+		now, err := os.Stat(f.path)
+		switch {
+		case *f.was == nil:
+			*f.was = now // there was none yet, or it cannot be known
+		case errors.Is(err, os.ErrNotExist):
+			return false, &Replaced{Path: f.path, What: "deleted"}
+		case err != nil:
+			return false, &Replaced{Path: f.path, What: "put out of reach (" + err.Error() + ")"}
+		case !os.SameFile(now, *f.was):
+			return false, &Replaced{Path: f.path, What: "replaced by another file"}
+		}
+	}
+	now, err := os.Stat(p.path)
+	if err != nil || p.db == nil {
+		return false, nil
+	}
+	if now.Size() < p.db.Size() {
+		return false, &Replaced{Path: p.path, What: "cut short"}
+	}
+	changed = !now.ModTime().Equal(p.db.ModTime()) || now.Size() != p.db.Size()
+	p.db = now
+	return changed, nil
+}
+
+// thorough bounds the size up to which the whole file is checked after somebody has
+// written it: some hundredths of a second.
+const thorough = 32 << 20
+
+// chained is how many of the newest entries have to follow each other.
+const chained = 64
+
+// still reports, as a *Replaced, that the file is not the journal any more that was
+// opened. A file that was written over in place keeps its identity, and SQLite's
+// cache hides it: so it is read through a connection of its own.
+func (j *Journal) still(ctx context.Context) error {
+	if j.file == nil {
+		return nil
+	}
+	changed, err := j.file.look()
+	if err != nil || !changed {
+		return err
+	}
+	over := &Replaced{Path: j.file.path, What: "written over"}
+	db, err := connect(j.file.path, "ro")
+	if err != nil {
+		return fmt.Errorf("append to journal: %w", err)
+	}
+	defer func() { _ = db.Close() }()
+	if j.file.db.Size() <= thorough {
+		var sound string
+		if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&sound); err != nil || sound != "ok" {
+			return over
+		}
+	}
+	known := j.file.known
+	found := known.Seq == 0
+	var prev *Entry
+	err = each(ctx, db, func(e Entry) error {
+		if prev != nil {
+			if err := prev.Follows(e); err != nil {
+				return err
+			}
+		}
+		found = found || e.Seq == known.Seq && e.Hash == known.Hash
+		prev = &e
+		return nil
+	}, `SELECT `+columns+` FROM entries WHERE seq >= $1 ORDER BY seq DESC`, known.Seq-chained)
+	if err != nil || !found {
+		return over
+	}
+	return nil
+}
+
+// wrote notes what was written, and that it is in the file that everybody sees.
+func (j *Journal) wrote(last Entry) error {
+	if j.file == nil {
+		return nil
+	}
+	j.file.known = last
+	was := j.file.db
+	_, err := j.file.look()
+	j.file.db = was // whoever wrote the file meanwhile is looked at with the next entry
+	return err
+}
