@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,6 +125,9 @@ func (a *app) planCommand() *cobra.Command {
 }
 
 func (a *app) plan(ctx context.Context, name, out, strategy string, despite []string) error {
+	if err := a.canWrite(out); err != nil {
+		return err
+	}
 	w, err := a.workOn(name, strategy)
 	if err != nil {
 		return err
@@ -168,16 +172,41 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 	return nil
 }
 
-func writePlan(path string, p *rotation.Plan) error {
-	if len(path) < 6 || path[len(path)-5:] != ".json" {
+// canWrite refuses early what would be refused once everything was looked at.
+func (a *app) canWrite(out string) error {
+	if out == "" {
+		return nil
+	}
+	if !strings.HasSuffix(out, ".json") {
 		return usage("a plan is written to a file ending in .json, by which `rekey run` knows it")
 	}
-	b, err := json.MarshalIndent(p, "", "  ")
+	if _, err := os.Lstat(a.path(out)); err == nil {
+		return planThere(a.path(out))
+	}
+	return nil
+}
+
+func writePlan(path string, p *rotation.Plan) error {
+	b, err := p.File()
 	if err != nil {
 		return exit{exitFailed, err}
 	}
-	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return planThere(path)
+	}
+	if err != nil {
+		return exit{exitFailed, fmt.Errorf("write the plan: %w", err)}
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path) // half a plan is none
 		return exit{exitFailed, fmt.Errorf("write the plan: %w", err)}
 	}
 	return nil
+}
+
+// planThere: it may be the one that is reviewed just now.
+func planThere(path string) error {
+	return usage("%s is there already and is never overwritten\n  next  name another file, or move that one away", path)
 }

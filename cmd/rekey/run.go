@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -417,14 +416,24 @@ func wording(ask rotation.Ask, style report.Style) (question []string, otherwise
 	return question, otherwise
 }
 
+// maxPlan bounds a plan's file. A plan of a thousand consumers has some megabytes.
+const maxPlan = 64 << 20
+
 func readPlan(path string) (*rotation.Plan, error) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, usage("read the plan: %v\n  next  rekey plan NAME --out FILE", err)
+	case !st.Mode().IsRegular() || st.Size() > maxPlan:
+		return nil, usage("%s is no plan: it is no file, or too large for one\n  next  rekey plan NAME --out FILE", path)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, usage("read the plan: %v", err)
 	}
-	var p rotation.Plan
-	if err := json.Unmarshal(b, &p); err != nil || p.Version != rotation.PlanVersion || p.Run == "" || p.Spec.Name == "" {
-		return nil, usage("%s is no plan of this version of Rekey\n  next  rekey plan NAME --out FILE", path)
+	p, err := rotation.ParsePlan(path, b)
+	if err != nil {
+		return nil, exit{exitUsage, err}
 	}
-	return &p, nil
+	return p, nil
 }
