@@ -190,7 +190,7 @@ func (w *work) runner(s screen.Screen) *runner.Runner {
 	w.screen = s
 	return &runner.Runner{
 		Journal: &history.Recorder{Book: w.book, Credential: w.spec.Name}, Hold: w.book.J.Hold,
-		Roles:   w.crew.Roles, Can: w.crew.Can, Keyer: w.keyer, Clock: clock{}, Together: wire.Together,
+		Roles: w.crew.Roles, Can: w.crew.Can, Keyer: w.keyer, Clock: clock{}, Together: wire.Together,
 		Past:  func(ctx context.Context) ([]rotation.Generation, error) { return w.book.Generations(ctx, w.spec.Name) },
 		Calls: w.callCount, Watch: s.Event, Starts: s.Starts, Waits: s.Waits, Sources: w.finder.Used, Actor: w.by.Name, By: &w.by,
 	}
