@@ -17,6 +17,9 @@ import (
 // secret: in the body, in headers, in the status line, in error texts.
 const Canary = "canary-2f6d81c07b"
 
+// gateway answers in JSON as vendors do, in a shape of its own.
+const gateway = "JSON of a gateway"
+
 // canaryID is an error id in no vendor's table: what is not known is not shown.
 const canaryID = "canary_in_an_error_id"
 
@@ -25,6 +28,10 @@ type answer struct {
 	name    string
 	respond func(*http.Request) (*http.Response, error)
 	classes []cred.Class // allowed; never Done
+	// unproven: given to what changes something, it does not prove that nothing was changed.
+	unproven bool
+	says     string // has to stand in the error
+	shape    bool   // only the vendor's own error shape tells it from the vendor
 }
 
 func reply(req *http.Request, status int, mime string, body io.Reader) *http.Response {
@@ -44,7 +51,14 @@ func status(code int, classes ...cred.Class) answer {
 		`"id":"` + canaryID + `","message":"` + Canary + `","error":"` + Canary + `","reqId":"` + Canary + `","statusCode":` + strconv.Itoa(code) + `}`
 	return answer{fmt.Sprint(code), func(req *http.Request) (*http.Response, error) {
 		return reply(req, code, "application/json", strings.NewReader(body)), nil
-	}, classes}
+	}, classes, code != http.StatusUnauthorized && code != http.StatusForbidden && code != http.StatusTooManyRequests, "", false}
+}
+
+// redirect leads elsewhere, where no credential may go.
+func redirect(code int) answer {
+	a := status(code, cred.Unknown)
+	a.says = "redirected"
+	return a
 }
 
 // stranger is an answer with the status of an error that no vendor gave: it says
@@ -52,13 +66,13 @@ func status(code int, classes ...cred.Class) answer {
 func stranger(code int, what, mime, body string) answer {
 	return answer{fmt.Sprintf("%d with %s", code, what), func(req *http.Request) (*http.Response, error) {
 		return reply(req, code, mime, strings.NewReader(body)), nil
-	}, []cred.Class{cred.Unknown}}
+	}, []cred.Class{cred.Unknown}, true, "between here and", what == gateway}
 }
 
 func content(name, mime, body string) answer {
 	return answer{name, func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusOK, mime, strings.NewReader(body)), nil
-	}, []cred.Class{cred.Unknown}}
+	}, []cred.Class{cred.Unknown}, true, "", false}
 }
 
 // answers are all bad ones. What a 200 says that cannot be understood may have
@@ -67,12 +81,12 @@ var answers = []answer{
 	status(401, cred.Denied), status(403, cred.Denied), status(404, cred.Absent), status(409, cred.Conflict),
 	status(400, cred.Refused), status(422, cred.Refused), status(429, cred.Limited),
 	status(500, cred.Unknown), status(502, cred.Unknown), status(503, cred.Unknown), status(504, cred.Unknown),
-	status(302, cred.Unknown), status(307, cred.Unknown),
+	redirect(302), redirect(307),
 	stranger(404, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(404, "nothing", "", ""), stranger(403, "a text", "text/plain", Canary),
 	stranger(409, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(400, "nothing", "application/json", ""),
-	{"502 with a page", func(req *http.Request) (*http.Response, error) {
-		return reply(req, http.StatusBadGateway, "text/html", strings.NewReader("<html>"+Canary+"</html>")), nil
-	}, []cred.Class{cred.Unknown}},
+	stranger(502, "a page", "text/html", "<html>"+Canary+"</html>"),
+	stranger(404, gateway, "application/json", `{"message":"no Route matched with those values","request_id":"`+Canary+`"}`),
+	stranger(409, gateway, "application/json", `{"error":"`+Canary+`"}`),
 	content("a page", "text/html", "<html>"+Canary+"</html>"),
 	content("nothing", "application/json", ""),
 	content("half of an answer", "application/json", `{"success":true,"result":{"client_secret":"`+Canary),
@@ -80,16 +94,16 @@ var answers = []answer{
 	content("numbers for texts", "application/json", `[[1,2,{"`+Canary+`":3}]]`),
 	{"an answer cut off", func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusOK, "application/json", io.MultiReader(strings.NewReader(`{"success":true,"x":"`+Canary), broken{})), nil
-	}, []cred.Class{cred.Unknown}},
+	}, []cred.Class{cred.Unknown}, true, "cut off", false},
 	{"an endless answer", func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusOK, "application/json", endless{}), nil
-	}, []cred.Class{cred.Unknown}},
+	}, []cred.Class{cred.Unknown}, true, "larger than", false},
 	{"a cut connection", func(*http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("read tcp: %s: %w", Canary, io.ErrUnexpectedEOF)
-	}, []cred.Class{cred.Unknown}},
+	}, []cred.Class{cred.Unknown}, true, "was cut before the answer", false},
 	{"a library's error with an address", func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
-	}, []cred.Class{cred.Unknown}},
+	}, []cred.Class{cred.Unknown}, true, "", false},
 }
 
 type broken struct{}

@@ -33,6 +33,7 @@ type Harness struct {
 	Slots      []string          // that store or consumer hold in the simulated world
 	Login      string            // part of the path of its login, if it has one
 	World      func(*sim.State)  // what the simulated world holds besides; nil: nothing
+	AnyJSON    bool              // it has no error shape of its own: any JSON is taken for its answer
 	ByHand     bool              // a person stands in for credentials
 	Sections   []string          // headings that doc.md must have, besides the usual ones
 	Lacks      []string          // calls for which the service of this world has no route; they have to say so

@@ -16,6 +16,7 @@ func TestConform(t *testing.T) {
 	providertest.Run(t, providertest.Harness{
 		Vendor:     assisted.Descriptor,
 		ByHand:     true,
+		AnyJSON:    true, // what a person sees on a page of the portal
 		World:      func(w *sim.State) { w.GivePortalKey("console-2026-08-23", "PORTAL_KEY") },
 		Connection: `{"link":["https://portal.example.com/keys"]}`,
 		Issuers:    map[string]string{assisted.KindKey: key, assisted.KindClient: client},
