@@ -33,16 +33,27 @@ func (p *Platform) configVars(ctx context.Context, op, path string, header map[s
 }
 
 // vars reads the config vars of something. Any JSON object of texts is of their
-// shape, an empty one and a gateway's among them: that one of them is not there is
-// for the caller to confirm.
+// shape, so an empty one, or one that reads like an error, has to bear the id that
+// Heroku gives to every answer. That a config var is not there is still for the
+// caller to confirm.
 func (p *Platform) vars(ctx context.Context, op, path string, header map[string]string) (map[string]secret.Value, error) {
 	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path + "/config-vars", Header: header})
 	if err != nil {
 		return nil, err
 	}
 	var all map[string]secret.Value
-	err = resp.Decode(&all)
-	return all, err
+	if err := resp.Decode(&all); err != nil {
+		return nil, err
+	}
+	odd := len(all) == 0
+	for _, word := range []string{"message", "error", "errors", "detail"} {
+		_, has := all[word]
+		odd = odd || has
+	}
+	if odd && resp.Header.Get("Request-Id") == "" {
+		return nil, resp.Nonsense("it holds no config vars, and does not bear the id that Heroku gives to every answer")
+	}
+	return all, nil
 }
 
 // confirmed asks the release in force as well, where a config var is not there:
