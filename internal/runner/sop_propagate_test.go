@@ -191,10 +191,19 @@ func TestT26DynosInEveryState(t *testing.T) {
 			after(s, appWrites, 1, func(w *sim.State) { keepRunning(w.Heroku.Apps[0], "worker.1") })
 		}, rotation.RolledBack, "worker.1 on v41 is to be replaced"},
 		"one-off that ends": {func(s *stage.Stage) {
-			s.World.Look(func(w *sim.State) { oneOff(w, 10*time.Minute) })
+			s.World.Look(func(w *sim.State) { oneOff(w, "run.4711", 10*time.Minute) })
 		}, rotation.Rotated, ""},
+		"one-off of a type of its own that ends": {func(s *stage.Stage) {
+			s.World.Look(func(w *sim.State) { oneOff(w, "jobs.9144", 10*time.Minute) })
+		}, rotation.Rotated, ""},
+		"one-off of a type of its own that does not end": {func(s *stage.Stage) {
+			s.World.Look(func(w *sim.State) { oneOff(w, "jobs.9144", 0) })
+		}, rotation.RolledBack, "one-off dyno jobs.9144 on v41 still holds what it began with"},
+		"one-off of a type of the formation": {func(s *stage.Stage) {
+			s.World.Look(func(w *sim.State) { oneOff(w, "web.9144", 0) })
+		}, rotation.RolledBack, "one-off dyno web.9144 on v41 still holds what it began with"},
 		"one-off that does not end": {func(s *stage.Stage) {
-			s.World.Look(func(w *sim.State) { oneOff(w, 0) })
+			s.World.Look(func(w *sim.State) { oneOff(w, "run.4711", 0) })
 		}, rotation.RolledBack, "one-off dyno run.4711 on v41 still holds what it began with"},
 		"preboot": {func(s *stage.Stage) {
 			s.World.Turn(func(k *sim.Knobs) { k.Preboot = true })
@@ -258,10 +267,11 @@ func keepRunning(a *sim.HerokuApp, name string) {
 }
 
 // oneOff starts a one-off dyno, for as long; 0: for ever.
-func oneOff(w *sim.State, length time.Duration) {
+func oneOff(w *sim.State, name string, length time.Duration) {
 	a := w.Heroku.Apps[0]
+	kind, _, _ := strings.Cut(name, ".")
 	p := *a.Processes[0]
-	p.ID, p.Name, p.Type, p.Started = "00000000-0000-4000-8000-000000004711", "run.4711", "run", w.At
+	p.ID, p.Name, p.Type, p.Started = "00000000-0000-4000-8000-000000004711", name, kind, w.At
 	if length > 0 {
 		p.Stops = w.At.Add(length)
 	}

@@ -137,7 +137,7 @@ func TestT39NothingOldIsAlive(t *testing.T) {
 	for name, arrange := range map[string]func(s *stage.Stage){
 		"shutdown": func(*stage.Stage) {},
 		"preboot":  func(s *stage.Stage) { s.World.Turn(func(k *sim.Knobs) { k.Preboot = true }) },
-		"one-off":  func(s *stage.Stage) { s.World.Look(func(w *sim.State) { oneOff(w, 15*time.Minute) }) },
+		"one-off":  func(s *stage.Stage) { s.World.Look(func(w *sim.State) { oneOff(w, "jobs.9144", 15*time.Minute) }) },
 		"slow":     func(s *stage.Stage) { s.World.Turn(func(k *sim.Knobs) { k.BootDelay = sim.Duration(3 * time.Minute) }) },
 	} {
 		t.Run(name, func(t *testing.T) {

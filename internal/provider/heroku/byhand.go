@@ -57,7 +57,7 @@ func consumerByHand(r *byhand.Recipe, q byhand.Question, s Settings) {
 	}
 	dynos := "."
 	if s.OneOffDynos == "ignore" {
-		dynos = `select(.type != "run" and .type != "scheduler")`
+		dynos = `select(.type != "run" and .type != "scheduler" and (.name | test("[.][0-9]{4}") | not))`
 	}
 	app := "/apps/" + byhand.Segment(s.App)
 	own := grace

@@ -68,7 +68,7 @@ jq -e '.maintenance != true' @tool@.json > /dev/null || stop "maintenance mode i
 @tool@_note @dir@ @app@
 @tool@_api GET @app@/dynos
 jq -e 'all(.[]; .state != "crashed")' @tool@.json > /dev/null || stop "a dyno has crashed"
-jq -r '"\([.[] | select(.type != "run" and .type != "scheduler")] | length) dynos run; one-off: \([.[] | select(.type == "run" or .type == "scheduler") | .name] | join(", "))"' @tool@.json
+jq -r 'def oneoff: .type == "run" or .type == "scheduler" or (.name | test("\\.[0-9]{4}")); "\([.[] | select(oneoff | not)] | length) dynos run; one-off: \([.[] | select(oneoff) | .name] | join(", "))"' @tool@.json
 @tool@_read @dir@ @app@
 
 #= propagate
