@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"rekey/internal/refs"
 	"rekey/internal/report"
 	"rekey/internal/screen"
 	"rekey/internal/sop"
@@ -26,6 +27,7 @@ type app struct {
 	dir, file string
 	json      bool
 	noColor   bool
+	asked     refs.Asked // what references gave, for whoever needs it
 
 	called  string         // how this program is called; "": rekey
 	fromEnv bool           // dir is REKEY_DIR's

@@ -21,7 +21,7 @@ import (
 
 // who finds out who runs this. People and CI are real in a simulated world too.
 func (a *app) who(ctx context.Context, config *sop.Config) (rotation.Who, error) {
-	finder := &refs.Finder{Dir: config.Dir, Env: os.LookupEnv}
+	finder := &refs.Finder{Dir: config.Dir, Env: os.LookupEnv, Asked: &a.asked}
 	who, err := identity.Find(ctx, config.Identity, identity.Surroundings{
 		Transport: http.DefaultTransport, Now: a.now, Env: os.LookupEnv, User: osUser(),
 		Resolve: finder.Secret, IsSet: func(r sop.Refs) bool { return slices.ContainsFunc(r, finder.IsSet) }, Text: finder.Text,

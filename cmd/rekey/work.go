@@ -94,7 +94,7 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 		w.close()
 		return nil, exit{exitFailed, err}
 	}
-	w.finder = &refs.Finder{Dir: config.Dir, Env: lookup}
+	w.finder = &refs.Finder{Dir: config.Dir, Env: lookup, Asked: &a.asked}
 	w.env = provider.Env{
 		Transport: transport, Now: a.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,

@@ -111,12 +111,12 @@ type Source struct {
 
 // String says where the secret came from, and what was not tried.
 func (s Source) String() string {
-	out := string(s.Ref)
+	out := s.Ref.String()
 	if s.Fallback {
 		out += " (not the first choice, which is not set)"
 	}
 	for _, o := range s.Others {
-		out += ", " + string(o) + " is set too and was not tried"
+		out += ", " + o.String() + " is set too and was not tried"
 	}
 	return out
 }

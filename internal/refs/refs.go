@@ -2,13 +2,10 @@
 package refs
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sort"
 	"strings"
 	"sync"
@@ -17,22 +14,25 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
+	"rekey/internal/visible"
 )
 
-// commandTimeout bounds cmd: references; a password manager may ask a person.
-const commandTimeout = 2 * time.Minute
+// patience bounds commands and pipes; a password manager may ask a person.
+const patience = 2 * time.Minute
 
-// Finder finds secrets. What was found stays in memory, so a password manager
-// is asked once.
+// Finder finds secrets. What was found stays in memory.
 type Finder struct {
 	Dir string                           // relative file: paths start here
 	Env func(name string) (string, bool) // os.LookupEnv outside of simulations
 	// Store reads infisical: references; nil: there is none.
 	Store func(ctx context.Context, environment, path, key string) (secret.Value, error)
 
-	mu    sync.Mutex
-	found map[sop.Ref]secret.Value
-	used  []string
+	Asked    *Asked           // shared by all of a command; nil: its own
+	Patience time.Duration    // with commands and pipes; 0: two minutes
+	Now      func() time.Time // nil: the real time
+
+	mu   sync.Mutex
+	used []string
 }
 
 // Secret returns the first reference that is set. A reference that is set and
@@ -61,7 +61,7 @@ func (f *Finder) Secret(ctx context.Context, refs sop.Refs) (secret.Value, provi
 func list(refs sop.Refs) string {
 	words := make([]string, len(refs))
 	for i, r := range refs {
-		words[i] = string(r)
+		words[i] = r.String()
 	}
 	return strings.Join(words, ", nor ")
 }
@@ -75,6 +75,10 @@ func (f *Finder) Text(t sop.Text) (string, error) {
 			return x, nil
 		}
 		if v, ok := f.Env(name); ok && v != "" {
+			v = strings.TrimRight(v, "\r\n")
+			if visible.Text(v) != v || v == "" {
+				return "", fmt.Errorf("%s is not one line of text that can be seen", x)
+			}
 			f.note(provider.Source{Ref: sop.Ref(x), Fallback: i > 0}.String())
 			return v, nil
 		}
@@ -128,42 +132,46 @@ func (f *Finder) one(ctx context.Context, r sop.Ref) (secret.Value, bool, error)
 	if err := r.Check(); err != nil {
 		return secret.Value{}, false, err
 	}
-	f.mu.Lock()
-	v, ok := f.found[r]
-	f.mu.Unlock()
-	if ok {
-		return v, true, nil
-	}
-	v, set, err := f.read(ctx, r)
-	if err != nil || !set {
-		return secret.Value{}, false, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.found == nil {
-		f.found = map[sop.Ref]secret.Value{}
-	}
-	f.found[r] = v
-	return v, true, nil
-}
-
-func (f *Finder) read(ctx context.Context, r sop.Ref) (secret.Value, bool, error) {
 	scheme, rest := r.Split()
-	switch scheme {
-	case "env":
+	if scheme == "env" { // costs nothing, and a simulated world has its own
 		v, ok := f.Env(rest)
-		return secret.New(v), ok && v != "", nil
-	case "file":
-		b, err := os.ReadFile(f.path(rest))
-		if os.IsNotExist(err) {
+		if !ok || v == "" {
 			return secret.Value{}, false, nil
 		}
-		if err != nil {
-			return secret.Value{}, false, fmt.Errorf("the file cannot be read")
+		return clean([]byte(v))
+	}
+	f.mu.Lock()
+	if f.Asked == nil {
+		f.Asked = &Asked{}
+	}
+	f.mu.Unlock()
+	return f.Asked.once(ctx, r, f.now, func() (secret.Value, bool, error) { return f.read(ctx, scheme, rest) })
+}
+
+func (f *Finder) now() time.Time {
+	if f.Now == nil {
+		return time.Now()
+	}
+	return f.Now()
+}
+
+func (f *Finder) patience() time.Duration {
+	if f.Patience == 0 {
+		return patience
+	}
+	return f.Patience
+}
+
+func (f *Finder) read(ctx context.Context, scheme, rest string) (secret.Value, bool, error) {
+	switch scheme {
+	case "file":
+		b, there, err := readFile(ctx, f.path(rest), f.patience())
+		if err != nil || !there {
+			return secret.Value{}, false, err
 		}
 		return clean(b)
 	case "cmd":
-		b, err := run(ctx, rest)
+		b, err := run(ctx, rest, f.patience())
 		if err != nil {
 			return secret.Value{}, false, err
 		}
@@ -174,37 +182,11 @@ func (f *Finder) read(ctx context.Context, r sop.Ref) (secret.Value, bool, error
 	return secret.Value{}, false, fmt.Errorf("unknown kind of reference")
 }
 
-// clean drops the newline at the end, which files and commands add.
+// clean makes one line of what a file or a command gave.
 func clean(b []byte) (secret.Value, bool, error) {
-	v := strings.TrimRight(string(b), "\r\n")
+	v, err := secret.New(string(b)).Line()
 	clear(b)
-	if v == "" {
-		return secret.Value{}, false, fmt.Errorf("it is empty")
-	}
-	return secret.New(v), true, nil
-}
-
-// run runs a command through the shell. Its standard error and input stay the
-// person's, for password managers that ask; what it prints is the secret and is
-// not shown, even if it fails.
-func run(ctx context.Context, command string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	shell, flag := "sh", "-c"
-	if runtime.GOOS == "windows" {
-		shell, flag = "cmd", "/C"
-	}
-	c := exec.CommandContext(ctx, shell, flag, command)
-	var out bytes.Buffer
-	c.Stdout, c.Stderr, c.Stdin = &out, os.Stderr, os.Stdin
-	c.WaitDelay = time.Second
-	if err := c.Run(); err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("the command did not end within %s", commandTimeout)
-		}
-		return nil, fmt.Errorf("the command failed: %w", err)
-	}
-	return out.Bytes(), nil
+	return v, err == nil, err
 }
 
 // stored reads infisical:ENV/path/KEY.
@@ -223,5 +205,9 @@ func (f *Finder) stored(ctx context.Context, rest string) (secret.Value, bool, e
 		path = "/" + where[:slash]
 	}
 	v, err := f.Store(ctx, environment, path, key)
-	return v, err == nil && v.Present(), err
+	if err != nil || !v.Present() {
+		return secret.Value{}, false, err
+	}
+	v, err = v.Line()
+	return v, err == nil, err
 }

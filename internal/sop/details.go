@@ -94,6 +94,7 @@ func (c *credential) checks() {
 				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")
 			}
 		}
+		c.headers(get(item, "headers"), join(c.path, under+".headers"))
 		each(get(item, "headers"), func(h, v *yaml.Node) {
 			var refs Refs
 			_ = refs.UnmarshalJSON(raw(c.doc(v).plain(v, "")))

@@ -1,7 +1,9 @@
 package sop
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -110,8 +112,15 @@ func (p *parser) sink(n *yaml.Node, at string) (s Sink, ok bool) {
 		if json.Unmarshal(raw(p.doc(webhook).plain(webhook, "")), &w) != nil || len(w.URL) == 0 || w.URL[0].Check() != nil {
 			return s, false // told by the schema
 		}
-		// The reference names it, never what it refers to.
-		return Sink{Name: "webhook:" + string(w.URL[0]), Webhook: &w}, true
+		p.headers(get(webhook, "headers"), at+".webhook.headers")
+		// The reference names it, never what it refers to; two commands are told apart
+		// without showing them.
+		name := "webhook:" + w.URL[0].String()
+		if scheme, _ := w.URL[0].Split(); scheme == "cmd" {
+			sum := sha256.Sum256([]byte(w.URL[0]))
+			name += fmt.Sprintf(" (%x)", sum[:2])
+		}
+		return Sink{Name: name, Webhook: &w}, true
 	case store != nil:
 		return p.slotSink(store, at+".store", wrong)
 	}

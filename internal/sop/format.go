@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
 )
 
 // Formats of the schema that say more than a pattern can. The settings of every
@@ -64,6 +66,18 @@ func CheckAddress(s string, simulated bool) error {
 		return fmt.Errorf("a credential is sent there, so it must be https")
 	}
 	return nil
+}
+
+// headerName is what HTTP takes as one.
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+// headers tells of names that no request can carry.
+func (p *parser) headers(n *yaml.Node, at string) {
+	each(n, func(k, _ *yaml.Node) {
+		if !headerName.MatchString(k.Value) {
+			p.doc(k).at(k, at, "this is no name of a header: want letters, digits and -", "")
+		}
+	})
 }
 
 func loopback(host string) bool {

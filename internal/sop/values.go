@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rekey/internal/visible"
 )
 
 // Duration is a length of time as written: 90d, 2w, 8760h, 30s. A day is 24
@@ -77,6 +79,29 @@ func (r Ref) Check() error {
 	}
 	return fmt.Errorf("a secret is named by reference (env:NAME, file:PATH, cmd:COMMAND, infisical:ENV/path/KEY), never written down; what stands here is none of these and is not shown")
 }
+
+// String is the reference as it may be shown. What follows a command's first word
+// is not: people write passwords there.
+func (r Ref) String() string {
+	scheme, rest := r.Split()
+	if r.Check() != nil {
+		return "a reference of no known kind"
+	}
+	if scheme != "cmd" {
+		return visible.Text(string(r))
+	}
+	first, more, _ := strings.Cut(rest, " ")
+	if !plainWord.MatchString(first) {
+		return "cmd:…"
+	}
+	if more != "" {
+		first += " …"
+	}
+	return "cmd:" + first
+}
+
+// plainWord is a program's name or path.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,60}$`)
 
 // Refs are references in order of preference: the first that is set is used.
 // In the file: one, or a list.
