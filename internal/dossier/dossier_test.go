@@ -47,7 +47,7 @@ type year struct {
 }
 
 // fixedKey is the same in every test: Ed25519 signs without randomness.
-func fixedKey(t *testing.T, seed byte) (note.Signer, evidence.Key) {
+func fixedKey(t testing.TB, seed byte) (note.Signer, evidence.Key) {
 	t.Helper()
 	skey, vkey, err := note.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)), "example.com/rekey")
 	if err != nil {

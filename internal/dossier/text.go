@@ -195,9 +195,19 @@ func Verified(c *Checked, remarks []string, s report.Style) string {
 	}
 	say("%s the file is as it was signed by %s: %s", s.Good("✓"), strings.Join(c.By, " and "), count(c.Lines, "line"))
 	say("%s each of its %s stands in the journal of %d, over which the checkpoint was signed", s.Good("✓"), entriesOf(c.Entries), c.Size)
+	for _, o := range c.Others {
+		if o.Compared {
+			say("%s the checkpoint over %s in %s is of the same history", s.Good("✓"), entriesOf(int(o.Size)), o.Where)
+		} else {
+			say("  the checkpoint over %s in %s was not compared: this export has not the entry at which it ends", entriesOf(int(o.Size)), o.Where)
+		}
+	}
+	if c.Runs+c.Drift > 0 {
+		say("%s what it says of %s and %s is what their entries say: who, when, why, outcome, proofs and counts", s.Good("✓"), count(c.Runs, "run"), count(c.Drift, "comparison"))
+	}
 	switch {
 	case h.Whole && h.First > 0:
-		say("%s nothing of the period is left out: entries %d..%d without a gap, and what stands before and after", s.Good("✓"), h.First, h.Last)
+		say("%s nothing of the period is left out: entries %d..%d without a gap%s", s.Good("✓"), h.First, h.Last, c.around())
 	case h.Whole:
 		say("  it says that the journal holds nothing of the period, which no proof shows: ask for the journal, or for a longer period")
 	default:
@@ -208,4 +218,24 @@ func Verified(c *Checked, remarks []string, s report.Style) string {
 		say("  %s", s.Dim("mind  "+m))
 	}
 	return b.String()
+}
+
+// around says what shows where the period begins and ends in the journal.
+func (c *Checked) around() string {
+	out := ", and what stands before and after"
+	switch first, last := c.Header.First == 1, c.Header.Last >= c.Size; {
+	case first && last:
+		out = ", which is the whole journal"
+	case first:
+		out = ", from the journal's first on, and what stands after"
+	case last:
+		out = ", and what stands before"
+	}
+	if c.Header.Last >= c.Size {
+		out += fmt.Sprintf("; what was written after entry %d, only a later checkpoint shows", c.Size)
+	}
+	if c.Header.Generated.Before(c.Header.To) {
+		out += "; it was made on " + clock(c.Header.Generated) + ", before the period ended"
+	}
+	return out
 }

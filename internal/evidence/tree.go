@@ -173,3 +173,20 @@ func blocksIn(size int64) int64 { return size >> blockLevel }
 
 // completes is how many levels of subtrees above a block end with it.
 func completes(block int64) int { return bits.TrailingZeros64(uint64(block + 1)) }
+
+// RootAt is the root of the tree as it was when an entry was its last, from the proof
+// that holds for that entry in a later tree: what stood to its left then stands there
+// still, and nothing stood to its right (RFC 9162 §2.1.3.2 tells which is which).
+func RootAt(seq, size int64, leaf tlog.Hash, proof tlog.RecordProof) tlog.Hash {
+	h, i, last := leaf, seq-1, size-1
+	for _, p := range proof {
+		if i&1 == 1 || i == last {
+			h = tlog.NodeHash(p, h)
+			for i&1 == 0 && i != 0 {
+				i, last = i>>1, last>>1
+			}
+		}
+		i, last = i>>1, last>>1
+	}
+	return h
+}
