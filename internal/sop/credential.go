@@ -353,6 +353,7 @@ func (c *credential) consumers() {
 		s.Settings = c.settings(def, without(item, "vendor", "slots"), under)
 		s.Key = s.Vendor + ":" + c.consumerID(def, item, under)
 		s.Slots = c.slotsOf(item, under, s.Key)
+		s.At = c.file + ":" + strconv.Itoa(item.Line)
 		c.readBackAll(s.Slots, get(c.node, "store"))
 		for _, other := range c.spec.Consumers {
 			if other.Key == s.Key {

@@ -97,6 +97,9 @@ type Place struct {
 	Vendor   string          `json:"vendor"`   // instance under vendors
 	Settings json.RawMessage `json:"settings"` // the vendor's own
 	Slots    []Slot          `json:"slots"`
+	// At is where it stands: "rekey.yaml:12". Of the file that was just read only, so
+	// no plan, journal or record has it.
+	At string `json:"-"`
 }
 
 // Slot is one place that holds a value made from the bundle.

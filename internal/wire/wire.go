@@ -70,6 +70,9 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 			return nil, err
 		}
 		c.tells(place.Key, c.Roles.Consumers[place.Key])
+		if place.At != "" {
+			c.Roles.Consumers[place.Key] = located{c.Roles.Consumers[place.Key], place.At}
+		}
 		if s, ok := v.(provider.Surveys); ok {
 			c.Roles.Surveys[place.Vendor] = s
 		}

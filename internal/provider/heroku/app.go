@@ -119,7 +119,7 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 		running, err = a.told(ctx, running, inForce(newest))
 	}
 	if err != nil {
-		return provider.Snapshot{}, err
+		return provider.Snapshot{}, a.named(ctx, err)
 	}
 	if running.missing != "" {
 		return provider.Snapshot{}, a.unsure("list dynos", "none of the formation is listed, which wants "+running.missing)

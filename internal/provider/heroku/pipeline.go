@@ -62,9 +62,19 @@ func (s *stage) find(ctx context.Context) (string, error) {
 	case 1:
 		return ids[0], nil
 	case 0:
-		return "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Absent, Why: "there is no such pipeline, or the token may not see it"}
+		return "", s.named(ctx, &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Absent})
 	}
 	return "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Refused, Why: fmt.Sprintf("%d pipelines have this name; say the id", len(ids))}
+}
+
+// named says which pipeline is not there, and which is called most like it.
+func (s *stage) named(ctx context.Context, err error) error {
+	if cred.ClassOf(err) != cred.Absent {
+		return err
+	}
+	return s.absent(err, "pipeline", s.settings.Pipeline, func() ([]listed, error) {
+		return listAs[listed](ctx, s.Platform, "list pipelines", "/pipelines", pipelines)
+	})
 }
 
 // read reads the stage's config vars. Nothing else tells of them, so where one is not
@@ -101,7 +111,7 @@ func (s *stage) Snapshot(ctx context.Context, slots []string) (provider.Snapshot
 		func() (err error) { there, err = s.members(ctx, id, slots); return err },
 	)
 	if err != nil {
-		return provider.Snapshot{}, err
+		return provider.Snapshot{}, s.named(ctx, err)
 	}
 	switch s.settings.Stage {
 	case "review":

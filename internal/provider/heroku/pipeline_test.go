@@ -138,7 +138,7 @@ func TestPipelineByName(t *testing.T) {
 	if slices.Contains(b.sent, "GET /pipelines") {
 		t.Error("asked for the name of an id")
 	}
-	for name, want := range map[string]string{"raxx": "2 pipelines have this name", "nope": "no such pipeline"} {
+	for name, want := range map[string]string{"raxx": "2 pipelines have this name", "nope": "there is no pipeline nope"} {
 		b.Look(func(s *sim.State) {
 			s.Heroku.Pipelines = append(s.Heroku.Pipelines[:1], &sim.HerokuPipeline{ID: strings.Replace(id, "5", "6", 1), Name: "raxx"})
 		})

@@ -19,7 +19,7 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 	noted, _ := strconv.Atoi(w.Since)
 	newest, err := a.releases(ctx)
 	if err != nil {
-		return provider.Progress{}, err
+		return provider.Progress{}, a.named(ctx, err)
 	}
 	ours, found := follow(newest, noted, slots)
 	if w.Since == "" {

@@ -3,11 +3,13 @@ package heroku
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 
+	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 	"rekey/internal/vendorhttp"
@@ -97,7 +99,17 @@ func absent(held map[string]provider.Held) []string {
 // denial and the rate limit prove that nothing was set: after any other answer, a
 // 409 "somebody else is changing it" among them, it is looked before it is tried again.
 func (a *app) Write(ctx context.Context, values []provider.SlotValue) error {
-	return a.patch(ctx, "set config vars", a.path, nil, values)
+	return a.wrote(a.patch(ctx, "set config vars", a.path, nil, values))
+}
+
+// wrote names the app that a write did not find.
+func (a *app) wrote(err error) error {
+	if e, ok := errors.AsType[*cred.Error](err); ok && e.Class == cred.Absent {
+		out := *e
+		out.Why = "there is no app " + a.settings.App + " that the token may see"
+		return &out
+	}
+	return err
 }
 
 func (p *Platform) patch(ctx context.Context, op, path string, header map[string]string, values []provider.SlotValue) error {
