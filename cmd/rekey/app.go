@@ -33,6 +33,7 @@ type app struct {
 	fromEnv bool           // dir is REKEY_DIR's
 	command *cobra.Command // the one that is being carried out
 	args    []string
+	told    bool // that it is a simulation
 
 	tty    func() (io.ReadWriteCloser, error) // where a person is asked whose standard input is a pipe; nil: the process's terminal
 	values *bufio.Reader                      // that pipe, once it was read from
@@ -188,6 +189,7 @@ func (a *app) load() (*sop.Config, error) {
 	case err != nil:
 		return nil, exit{exitUsage, err}
 	}
+	a.banner(c)
 	return c, nil
 }
 

@@ -28,8 +28,12 @@ const attestTimeout = 30 * time.Second
 func (w *work) notary() *notary.Notary {
 	env := w.env
 	env.Observe = nil
+	attested := w.config.Evidence
+	if simulated(w.config) && attested.Origin != "" {
+		attested.Origin += "/simulated" // a collector must not take it for the real one's
+	}
 	return &notary.Notary{
-		Journal: w.book.J, Dir: w.app.journalDir(w.config), Base: w.config.Dir, Config: w.config.Evidence, Env: env,
+		Journal: w.book.J, Dir: w.app.journalDir(w.config), Base: w.config.Dir, Config: attested, Env: env,
 		Put: func(ctx context.Context, place sop.Place, slot, value string) error {
 			return wire.WriteOne(ctx, w.config.Vendors, env, place, slot, secret.New(value))
 		},

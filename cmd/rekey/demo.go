@@ -74,7 +74,7 @@ func (a *app) demo(ctx context.Context, dir string, latency time.Duration) error
 
 // demoConfig is the example, on a simulated world, with short waits.
 func demoConfig() string {
-	text := strings.Replace(sop.Example(), "rekey: 1\n", "rekey: 1\n\n# Practise: without this line the same file works on the real vendors.\nsimulate: world.json\n", 1)
+	text := strings.Replace(sop.Example(), "rekey: 1\n", "rekey: 1\n\n# Practise: without these two lines the same file works on the real vendors.\nsimulate: world.json\njournal: .rekey                           # of this simulation alone: a real run here is refused\n", 1)
 	text = strings.Replace(text, "    before_expiry: 14d\n", `    before_expiry: 14d
     timing:                               # short, to be watched; the defaults fit the real vendors
       poll: 200ms

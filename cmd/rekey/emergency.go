@@ -140,7 +140,11 @@ func (a *app) unregistered(ctx context.Context, config *sop.Config, name string)
 		return nil, exit{exitFailed, err}
 	}
 	defer func() { _ = j.Close() }()
-	all, err := found(ctx, history.Book{J: j})
+	book := history.Book{J: j}
+	if err := sameWorld(ctx, config, book, a.journalDir(config)); err != nil {
+		return nil, err
+	}
+	all, err := found(ctx, book)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 	case !o.OK():
 		a.unattested(o) // with --json as well: standard output is the export
 	}
-	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: from, To: to, Credential: f.credential, Now: a.now(), By: who.String(), Tool: version, File: filepath.Base(config.File), Specs: config.Specs})
+	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: from, To: to, Credential: f.credential, Now: a.now(), By: who.String(), Tool: version, File: filepath.Base(config.File), Simulated: simulated(config), Specs: config.Specs})
 	if err == nil {
 		err = d.Prove(ctx, w.book.J, *o.Checkpoint, o.Key)
 	}

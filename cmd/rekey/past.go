@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -62,6 +63,9 @@ func (a *app) withJournal(config *sop.Config, f func(*journal.Journal) error) er
 		return exit{exitFailed, err}
 	}
 	defer func() { _ = j.Close() }()
+	if err := sameWorld(context.Background(), config, history.Book{J: j}, a.journalDir(config)); err != nil {
+		return err
+	}
 	return f(j)
 }
 

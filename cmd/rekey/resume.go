@@ -155,7 +155,11 @@ func (a *app) runs(ctx context.Context, config *sop.Config) ([]history.Summary, 
 		return nil, exit{exitFailed, err}
 	}
 	defer func() { _ = j.Close() }()
-	runs, err := history.Book{J: j}.Runs(ctx)
+	book := history.Book{J: j}
+	if err := sameWorld(ctx, config, book, a.journalDir(config)); err != nil {
+		return nil, err
+	}
+	runs, err := book.Runs(ctx)
 	if err != nil {
 		return nil, exit{exitFailed, err}
 	}

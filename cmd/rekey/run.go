@@ -159,7 +159,7 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	if err := w.may(ctx, f.without); err != nil {
 		return err
 	}
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides()}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides(), Simulated: simulated(config)}
 	if reviewed != nil {
 		opened.Expect, opened.Plan = reviewed.Digest(), reviewed.Run
 	}
@@ -332,7 +332,7 @@ func (w *work) tell(result runner.Result, asJSON *screen.JSON) error {
 
 func (w *work) resultJSON(result runner.Result, code int) map[string]any {
 	st := result.State
-	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls}
+	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls, "simulated": st.Opened.Simulated}
 	switch {
 	case st.Stuck != nil:
 		told := *st.Stuck

@@ -151,7 +151,7 @@ func (a *app) writer(ctx context.Context, config *sop.Config, specs []sop.Spec, 
 	if err != nil {
 		return nil, err
 	}
-	w.now = &document.Now{At: a.now().UTC(), Known: known, Refs: a.references(config, specs)}
+	w.now = &document.Now{At: a.now().UTC(), Simulated: simulated(config), Known: known, Refs: a.references(config, specs)}
 	w.journal, err = journal.OpenExisting(a.journalDir(config))
 	switch {
 	case errors.Is(err, journal.ErrNone):

@@ -67,8 +67,11 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 		rows[i].Next = a.pasteable(rows[i].Next)
 	}
 	if a.json {
-		err = a.printJSON(map[string]any{"at": a.now().UTC(), "live": live, "credentials": rows, "evidence": known.Evidence})
+		err = a.printJSON(map[string]any{"at": a.now().UTC(), "live": live, "simulated": simulated(config), "credentials": rows, "evidence": known.Evidence})
 	} else {
+		if simulated(config) {
+			a.print("%s\n", a.style(a.out).Mind("Simulated credentials, by "+config.Simulate+"; none of this is real."))
+		}
 		a.print("%s%s%s", report.Status(rows, a.style(a.out), a.now()), report.EvidenceLine(known.Evidence, a.style(a.out), a.now()), calls)
 	}
 	if err != nil {
@@ -118,6 +121,9 @@ func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, erro
 	}
 	defer func() { _ = j.Close() }()
 	book := history.Book{J: j}
+	if err := sameWorld(ctx, config, book, a.journalDir(config)); err != nil {
+		return known, err
+	}
 	if known.Runs, err = book.Overview(ctx); err != nil {
 		return known, exit{exitFailed, err}
 	}

@@ -109,6 +109,10 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 	}
 	w.closes = append(w.closes, func() { _ = j.Close() })
 	w.book = history.Book{J: j}
+	if err := sameWorld(context.Background(), config, w.book, dir); err != nil {
+		w.close()
+		return nil, err
+	}
 	if w.keyer, err = fingerprints(dir); err != nil {
 		w.close()
 		return nil, exit{exitFailed, err}

@@ -35,7 +35,9 @@ type Now struct {
 	At      time.Time
 	Refs    map[string]string // state of each reference in words: never a value
 	Journal string            // where it is; "": there is none yet
-	Known   report.Known
+	// Simulated is set where the journal's runs were on simulated vendors.
+	Simulated bool
+	Known     report.Known
 	// Plan is the newest plan of the credential; nil if there is none.
 	Plan   *rotation.Plan
 	PlanAt time.Time

@@ -15,6 +15,9 @@ import (
 func (b *builder) head() {
 	s := b.Spec
 	b.add(title(1, "Rotation SOP — ", mono(s.Name)))
+	if b.Now != nil && b.Now.Simulated {
+		b.add(now(bold("Simulated."), " What this page says of runs, checks and the present was seen on simulated vendors; it proves nothing of the real ones."))
+	}
 	rows := []row{
 		{cells: []Text{say("Mode"), say(bold(b.mode()), ", ", map[string]string{
 			rotation.Replace:       "create a second one, swap, delete the first",
@@ -53,6 +56,9 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 // validated is the stamp of the written procedure, with its method.
 func (b *builder) validated() Text {
 	how := map[string]string{"rotation": "a real run", "rehearsal": "a rehearsal on a throwaway credential"}
+	if b.Now.Simulated {
+		how = map[string]string{"rotation": "a simulated run", "rehearsal": "a simulated rehearsal"}
+	}
 	var out Text
 	if v := b.row.Validated; v != nil {
 		out = say(bold(stamp(v.At)), " by "+how[v.How]+", in "+report.Span(v.Took))

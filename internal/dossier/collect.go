@@ -21,6 +21,7 @@ type Ask struct {
 	Now        time.Time
 	By, Tool   string
 	File       string
+	Simulated  bool // the runs were
 	Specs      []sop.Spec
 }
 
@@ -35,7 +36,7 @@ func (a Ask) wants(name string) bool { return a.Credential == "" || a.Credential
 func Collect(ctx context.Context, j *journal.Journal, ask Ask) (*Dossier, error) {
 	d := &Dossier{Header: Header{
 		Type: "header", Format: Format, Tool: ask.Tool, By: ask.By, Generated: ask.Now.UTC(), From: ask.From.UTC(), To: ask.To.UTC(),
-		Credential: ask.Credential, File: ask.File, Whole: ask.Credential == "", Statement: Statement,
+		Credential: ask.Credential, File: ask.File, Whole: ask.Credential == "", Simulated: ask.Simulated, Statement: Statement,
 	}}
 	seen, err := survey(ctx, j, ask)
 	if err != nil {

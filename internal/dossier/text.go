@@ -16,6 +16,9 @@ func Text(d *Dossier, s report.Style) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
 	say("%s  %s to %s%s", s.Bold("Evidence"), day(h.From), day(h.To), scope(h))
+	if h.Simulated {
+		say("%s  %s", s.Bad("SIMULATED"), simulatedStatement)
+	}
 	say("")
 	say("  %d of %s had a run%s", sum.WithRuns, count(sum.Credentials, "credential"), listed("; without one: ", sum.Without))
 	if len(sum.Overdue) > 0 {
@@ -46,6 +49,8 @@ func Text(d *Dossier, s report.Style) string {
 	say("%s", s.Dim(h.Statement))
 	return b.String()
 }
+
+const simulatedStatement = "these runs were practised on simulated vendors; this is evidence of nothing real."
 
 func painted(ending string, s report.Style) string {
 	switch ending {

@@ -99,6 +99,7 @@ type Summary struct {
 	Closed     time.Time       `json:"closed,omitzero"`
 	Ending     rotation.Ending `json:"ending,omitempty"` // "" while open
 	Stuck      string          `json:"stuck,omitempty"`  // why, while it is stuck
+	Simulated  bool            `json:"simulated,omitempty"`
 	Why        string          `json:"why,omitempty"`
 	Current    *cred.Handle    `json:"current,omitempty"`
 }
@@ -179,11 +180,12 @@ func (s *Summary) add(en journal.Entry) error {
 		var o struct {
 			Actor, Reason string
 			Spec          struct{ Purpose sop.Purpose }
+			Simulated     bool
 		}
 		if err := json.Unmarshal(en.Body, &o); err != nil {
 			return err
 		}
-		s.Opened, s.Actor, s.Reason, s.Purpose = en.At, o.Actor, o.Reason, o.Spec.Purpose
+		s.Opened, s.Actor, s.Reason, s.Purpose, s.Simulated = en.At, o.Actor, o.Reason, o.Spec.Purpose, o.Simulated
 	case rotation.KindStuck:
 		var o rotation.Stuck
 		if err := json.Unmarshal(en.Body, &o); err != nil {

@@ -11,6 +11,14 @@ import (
 
 // Ending tells how a run came out.
 func Ending(st *rotation.State, s Style, now time.Time) string {
+	text := ending(st, s, now)
+	if st.Opened != nil && st.Opened.Simulated {
+		text = s.Mind("simulated") + "; nothing of this is real\n" + text
+	}
+	return text
+}
+
+func ending(st *rotation.State, s Style, now time.Time) string {
 	switch {
 	case st.Stuck != nil:
 		return stuckText(st, s)

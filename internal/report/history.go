@@ -30,6 +30,9 @@ func Runs(runs []history.Summary, s Style, now time.Time) string {
 		case r.Ending == rotation.Rotated:
 			ending = s.Good(ending)
 		}
+		if r.Simulated {
+			ending += s.Mind(" (simulated)")
+		}
 		lines = append(lines, []string{s.Bold(r.Run), r.Credential, ending, Ago(r.Opened, now), took, r.Actor, r.Reason})
 	}
 	return strings.Join(table(lines, 2), "\n") + "\n"

@@ -75,8 +75,9 @@ type Opened struct {
 	// Overrides are rules that were set aside for this run, as they were said:
 	// "--outside-window", "--alongside".
 	Overrides []string `json:"overrides,omitempty"`
-	Expect    string   `json:"expect,omitempty"` // digest of a reviewed plan that must come out again
-	Plan      string   `json:"plan,omitempty"`   // id of that plan, so that it is carried out once; it names nothing else
+	Expect    string   `json:"expect,omitempty"`    // digest of a reviewed plan that must come out again
+	Plan      string   `json:"plan,omitempty"`      // id of that plan, so that it is carried out once; it names nothing else
+	Simulated bool     `json:"simulated,omitempty"` // the vendors are simulated ones: nothing of it is real
 }
 
 // Intent says that these steps are about to be tried, side by side.

@@ -8,7 +8,7 @@ type File struct {
 	Rekey int `json:"rekey" jsonschema:"required,enum=1"`
 	// Practise on simulated vendors instead of real ones: a world file, or the address of `rekey sim`. Delete this line to work on the real vendors.
 	Simulate string `json:"simulate,omitempty"`
-	// Where the journal is kept, relative to this file. Default: .rekey
+	// Where the journal is kept, relative to this file. Default: .rekey, and .rekey-simulated with simulate
 	Journal string `json:"journal,omitempty"`
 	// Who runs Rekey, and who has which role. Without it whoever runs it is believed.
 	Identity *Identity `json:"identity,omitempty"`

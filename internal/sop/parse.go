@@ -121,6 +121,8 @@ func (p *parser) top(whole any) {
 	p.config.Simulate, _ = m["simulate"].(string)
 	if j, _ := m["journal"].(string); j != "" {
 		p.config.Journal = j
+	} else if p.config.Simulate != "" {
+		p.config.Journal += "-simulated" // what was practised is not mixed with what is real
 	}
 }
 
