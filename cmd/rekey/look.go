@@ -58,7 +58,7 @@ func (a *app) checkCommand() *cobra.Command {
 			defer w.close()
 			r, began := w.runner(screen.Quiet{}), a.now()
 			seen, problems := r.Observe(c.Context(), w.spec)
-			r.Advise(c.Context(), &seen)
+			r.Advise(c.Context(), w.spec, &seen)
 			var refusals []rotation.Refusal
 			if problems == nil {
 				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
@@ -139,7 +139,7 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 	if err != nil {
 		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(err)), name)}
 	}
-	r.Advise(ctx, &seen)
+	r.Advise(ctx, w.spec, &seen)
 	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
 	if len(refusals) > 0 {
 		return a.refused(name, refusals)

@@ -37,6 +37,9 @@ type Handle struct {
 	Previous time.Time `json:"previous,omitzero"`  // until then the secret before the present one works too; UTC
 }
 
+// Expired reports whether its time is over at a moment of the issuer's clock.
+func (h Handle) Expired(at time.Time) bool { return !h.Expires.IsZero() && !h.Expires.After(at) }
+
 // SlotState is what one slot holds, without its value.
 type SlotState struct {
 	Slot        string      `json:"slot"`

@@ -18,6 +18,7 @@ type Kind string
 const (
 	NotIssued   Kind = "not-issued"       // what the store holds belongs to no live generation
 	SwitchedOff Kind = "switched-off"     // it belongs to one that is switched off
+	Expired     Kind = "expired"          // it belongs to one whose time is over
 	Revived     Kind = "revived"          // a consumer holds a generation that was replaced before
 	Ahead       Kind = "store-ahead"      // the store was given another one, and consumers have what they had
 	Behind      Kind = "consumer-ahead"   // a consumer holds a live generation, and the store holds another
@@ -78,7 +79,10 @@ func (c *comparison) issuer() {
 		return // told as not seen
 	}
 	if h, ok := c.live(c.seen.Issuer.Owner); ok {
-		if h.Disabled {
+		switch {
+		case h.Expired(c.seen.Theirs()):
+			c.add(Expired, "", nil, "rekey run "+c.spec.Name+" --after-revoke", "%s, which the store holds, expired on %s", h.Name, h.Expires.UTC().Format(time.DateOnly))
+		case h.Disabled:
 			c.add(SwitchedOff, "", nil, "rekey run "+c.spec.Name+" --after-revoke", "%s, which the store holds, is switched off at %s", h.Name, c.spec.Issuer.Vendor)
 		}
 		return

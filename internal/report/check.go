@@ -88,6 +88,9 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 	for _, g := range seen.Gates {
 		if g.Without == cred.Rejected && g.Wrong == cred.Rejected {
 			good("%s refuses nobody's and a made-up credential", g.Title())
+			if g.InUse == cred.Accepted {
+				good("%s lets the credential in use in", g.Title())
+			}
 		}
 	}
 	for _, c := range seen.Checks {

@@ -11,7 +11,7 @@ import (
 
 // Capabilities decide what a plan can be made of; from the vendors' sheets.
 type Capabilities struct {
-	MaxLive  int      // how many generations may live at once; 0: unknown
+	MaxLive  int      // how many generations may live at once, as published; 0: unknown
 	Create   bool     // a second generation can be made beside the first
 	Roll     string   // RollWithGrace, RollAtOnce, or "": the same handle cannot get a new secret
 	Disable  bool     // a generation can be switched off and on again
@@ -38,7 +38,7 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 		return compileRehearsal(spec, seen, can, run)
 	}
 	old, _ := seen.handle(seen.Issuer.Owner)
-	strategy, refusals := choose(spec, can, old, seen.Issuer.Self != "" && seen.Issuer.Self == old.ID, seen.At)
+	strategy, refusals := choose(spec, can, old, seen.Issuer.Self != "" && seen.Issuer.Self == old.ID, seen.Theirs())
 	if refusals = append(refuse(spec, &seen, can, strategy), refusals...); len(refusals) > 0 {
 		return Plan{}, refusals
 	}

@@ -19,7 +19,7 @@ const PlanChanged = "plan-changed"
 // when things were last used. Two plans with the same essence do the same.
 func (p *Plan) essence() map[string]any {
 	q := *p
-	q.Seen.At, q.Run = time.Time{}, ""
+	q.Seen.At, q.Seen.Issuer.Ahead, q.Run = time.Time{}, 0, ""
 	q.NewName = strings.ReplaceAll(q.Spec.Issuer.Name, p.Run, "")
 	q.Old.LastSeen = time.Time{}
 	q.Seen.Issuer.Live = make([]cred.Handle, len(p.Seen.Issuer.Live))

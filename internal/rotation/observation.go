@@ -31,7 +31,12 @@ type IssuerSeen struct {
 	Live  []cred.Handle `json:"live"`
 	Owner string        `json:"owner"`          // id of the one that the store's bundle belongs to; "" if none
 	Self  string        `json:"self,omitempty"` // id of the one with which the issuer itself is reached
+	// Ahead is how far the issuer's clock is ahead of ours, if it tells.
+	Ahead time.Duration `json:"ahead,omitempty"`
 }
+
+// Theirs is when it was looked, by the issuer's clock, by which its times are.
+func (o *Observation) Theirs() time.Time { return o.At.Add(o.Issuer.Ahead) }
 
 // AdmissionSeen is which rules name the generation in use.
 type AdmissionSeen struct {
@@ -77,7 +82,8 @@ type GateSeen struct {
 	URL     string       `json:"url"`
 	Without cred.Verdict `json:"without"`
 	Wrong   cred.Verdict `json:"wrong"`
-	Gate    string       `json:"gate,omitempty"` // which gate stands there, if it tells
+	InUse   cred.Verdict `json:"in_use,omitempty"` // asked with the one in use; only before a run, for people
+	Gate    string       `json:"gate,omitempty"`   // which gate stands there, if it tells
 	Detail  string       `json:"detail,omitempty"`
 }
 

@@ -3,6 +3,7 @@ package rotation
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/sop"
@@ -26,13 +27,14 @@ const (
 	StoreRule       = "store-rule"
 	NotIssued       = "not-issued"
 	SwitchedOff     = "switched-off"
-	NoRoom          = "no-room"
+	Expired         = "expired"
 	PlaceStuck      = "place-stuck"
 	ConsumerDrift   = "consumer-drift"
 	ConsumerUnwell  = "consumer-unwell"
 	OpenDoor        = "open-door"
 	GateUnclear     = "gate-unclear"
 	GateElsewhere   = "gate-elsewhere"
+	GateDenies      = "gate-denies"
 	CheckFalse      = "check-false"
 	NotSeen         = "not-seen"
 
@@ -76,6 +78,9 @@ func gates(seen Observation, add adder) {
 			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.Title())
 		case g.Wrong == cred.Accepted:
 			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.Title())
+		case g.InUse == cred.Rejected:
+			add(GateDenies, "look what the place's rules demand besides: an address, a device. Validate against a place that lets it in from here, or run Rekey where it gets in; does a rule name it no more? rekey drift tells",
+				"%s turns the credential in use away as well: a new one could not be proven there", g.Title())
 		case g.Without != cred.Rejected || g.Wrong != cred.Rejected:
 			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.Title(), g.Detail)
 		}
@@ -157,9 +162,6 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 }
 
 func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy string, add adder) {
-	if strategy == Replace && can.MaxLive > 0 && len(seen.Issuer.Live) >= can.MaxLive {
-		add(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live: there is no room for a second one beside the old", spec.Issuer.Vendor, len(seen.Issuer.Live), can.MaxLive)
-	}
 	if seen.Issuer.Owner == "" {
 		add(NotIssued, "find out which credential is really in use, and put it into the store",
 			"%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)
@@ -172,6 +174,9 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy
 	}
 	if old.Disabled && spec.Purpose != sop.AfterRevoke {
 		add(SwitchedOff, "was it revoked? rekey run "+spec.Name+" --after-revoke gives its consumers a new one; otherwise switch it on again", "the generation in use, %s, is switched off", old.Name)
+	}
+	if old.Expired(seen.Theirs()) && spec.Purpose != sop.AfterRevoke {
+		add(Expired, "rekey run "+spec.Name+" --after-revoke gives its consumers a new one", "the generation in use, %s, expired on %s: nobody gets in with it", old.Name, old.Expires.UTC().Format(time.DateOnly))
 	}
 	if strategy != Replace {
 		return // the rules go on naming the same handle

@@ -26,9 +26,6 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 	if !can.Create {
 		refuse(NoStrategy, "rehearse by hand", "%s %s cannot make a second generation, so there is nothing to throw away", spec.Issuer.Vendor, spec.Issuer.Kind)
 	}
-	if can.MaxLive > 0 && len(seen.Issuer.Live) >= can.MaxLive {
-		refuse(NoRoom, "delete tokens that nobody uses", "%s has %d of at most %d live", spec.Issuer.Vendor, len(seen.Issuer.Live), can.MaxLive)
-	}
 	gates(seen, refuse)
 	if len(refusals) > 0 {
 		return Plan{}, refusals

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/sop"
@@ -36,6 +37,8 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 		refuse(NoSource, "repair from a place that holds it: rekey repair "+spec.Name+" --from KEY", "%s does not hold all of a credential", source)
 	case !ok:
 		refuse(NotIssued, "look for a place that holds a live one: rekey drift "+spec.Name, "%s lists no live %s to which what %s holds belongs: it would be given a dead one", spec.Issuer.Vendor, spec.Issuer.Kind, source)
+	case old.Expired(seen.Theirs()):
+		refuse(Expired, "rekey run "+spec.Name+" --after-revoke", "the generation that %s holds, %s, expired on %s", source, old.Name, old.Expires.UTC().Format(time.DateOnly))
 	case old.Disabled:
 		refuse(SwitchedOff, "switch it on again, or: rekey run "+spec.Name+" --after-revoke", "the generation that %s holds, %s, is switched off", source, old.Name)
 	}

@@ -69,7 +69,14 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 		}
 		return id
 	}
-	seen.Issuer.Owner = owner(b)
+	if b != nil {
+		if err := r.own(ctx, spec, b, &seen); err != nil {
+			// Whose it is is not known: that is neither nobody's nor dead.
+			aside(err)
+			seen.Issuer.Live = nil
+			return seen
+		}
+	}
 	for i, c := range spec.Consumers {
 		if s := snapshots[i]; s.Slots != nil && astray(seen.Consumers[i].Slots) {
 			seen.Consumers[i].Holds = owner(r.heldBy(spec, c, s.Slots))

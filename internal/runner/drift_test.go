@@ -3,8 +3,10 @@ package runner_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"rekey/internal/drift"
 	"rekey/internal/rotation"
@@ -227,4 +229,85 @@ func TestRepairUnderFaults(t *testing.T) {
 	pairsOf(pairs, repairs, pairKinds, sampled(2, 23))
 	single.done(0)
 	pairs.done(0.02)
+}
+
+// TestExpiredSaysSo: a service token and an API token whose time is over are told as
+// that, by drift and by a run, and replaced by --after-revoke.
+func TestExpiredSaysSo(t *testing.T) {
+	for _, name := range []string{console, "CF_API_TOKEN_DNS"} {
+		s := stage.For(name, 1)
+		s.World.Look(func(w *sim.State) {
+			for _, x := range w.Cloudflare.Tokens {
+				x.ExpiresAt = w.At.Add(-time.Hour)
+			}
+			for _, x := range w.Cloudflare.APITokens {
+				if strings.HasPrefix(x.Name, "raxx-dns") {
+					x.ExpiresOn = w.At.Add(-time.Hour)
+				}
+			}
+			w.Edge.Known.Tokens = nil
+		})
+		all, _, err := s.Compared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := all[name]; len(f) != 1 || f[0].Kind != drift.Expired || !strings.Contains(f[0].What, "expired on 2026-11-23") || !strings.HasSuffix(f[0].Repair, "--after-revoke") {
+			t.Errorf("%s: drift tells %+v", name, f)
+		}
+		ended(t, play(t, s, name), rotation.RefusedRun, "expired on 2026-11-23", "--after-revoke")
+		s.Purpose(sop.AfterRevoke)
+		ended(t, next(t, s, name, "test02"), rotation.Rotated)
+		if all, _, _ := s.Compared(); len(all[name]) > 0 {
+			t.Errorf("%s: afterwards drift tells %+v", name, all[name])
+		}
+	}
+}
+
+// TestARevokedAPITokenIsReplaced: one that is switched off at Cloudflare, and one of
+// which the vendor knows nothing any more by its value.
+func TestARevokedAPITokenIsReplaced(t *testing.T) {
+	for _, forgotten := range []bool{false, true} {
+		s := stage.For("CF_API_TOKEN_DNS", 1)
+		ended(t, play(t, s, "CF_API_TOKEN_DNS"), rotation.Rotated)
+		s.World.Look(func(w *sim.State) {
+			for _, x := range w.Cloudflare.APITokens {
+				if strings.HasPrefix(x.Name, "raxx-dns") {
+					x.Status = "disabled"
+				}
+			}
+		})
+		asked := 0
+		if forgotten {
+			var old string
+			s.World.Look(func(w *sim.State) { old = stage.Stored(w, "CF_API_TOKEN_DNS") })
+			whenever(s, kind{"GET", "/user/tokens/verify"}, func(_ int, req *http.Request, pass send) (*http.Response, error) {
+				if req.Header.Get("Authorization") != "Bearer "+old {
+					return pass()
+				}
+				asked++
+				return says(req, 401, "application/json", `{"success":false,"errors":[{"code":1000,"message":"Invalid API Token"}],"messages":[],"result":null}`)
+			})
+		}
+		s.Purpose(sop.AfterRevoke)
+		st := next(t, s, "CF_API_TOKEN_DNS", "test02")
+		ended(t, st, rotation.Rotated)
+		if forgotten && asked == 0 {
+			t.Error("the issuer was not asked whose it is")
+		}
+	}
+}
+
+// TestRefusedFromHereIsNotDrift: that an API token may not be used from here says
+// nothing of it, and stops a run with the reason.
+func TestRefusedFromHereIsNotDrift(t *testing.T) {
+	s := stage.For("CF_API_TOKEN_DNS", 1)
+	s.World.Turn(func(k *sim.Knobs) { k.From = "198.51.100.9" })
+	all, _, err := s.Compared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := all["CF_API_TOKEN_DNS"]; len(f) != 1 || f[0].Kind != drift.NotSeen || !strings.Contains(f[0].What, "condition.request_ip") {
+		t.Errorf("drift tells %+v", f)
+	}
+	ended(t, play(t, s, "CF_API_TOKEN_DNS"), rotation.RefusedRun, "condition.request_ip")
 }

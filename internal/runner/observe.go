@@ -91,11 +91,10 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		b = r.taken(spec, stored, snapshots)
 	}
 	if seen.Whole = spec.Purpose == sop.ToRepair && b != nil; b != nil {
-		owner, err := r.Roles.Issuer.Owner(ctx, b, seen.Issuer.Live)
-		if err != nil {
+		seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
+		if err := r.own(ctx, spec, b, &seen); err != nil {
 			return seen, err
 		}
-		seen.Issuer.Owner = owner
 		if err := r.recall(ctx, spec, &seen, rules); err != nil {
 			return seen, err
 		}
@@ -143,9 +142,13 @@ func (r *Runner) recall(ctx context.Context, spec sop.Spec, seen *rotation.Obser
 	return err
 }
 
-// Advise adds what the vendors know besides: for people before a run, not for
-// the run itself. What cannot be read is told as well.
-func (r *Runner) Advise(ctx context.Context, seen *rotation.Observation) {
+// Advise adds what is worth knowing besides: for people before a run, not for
+// the run itself. What cannot be read is told as well. It also asks the gates with
+// the credential in use: whom they turn away from here, although the vendor knows it,
+// they turn away for something else, and a new one would be, too.
+func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Observation) {
+	r.tryGates(ctx, spec, seen)
+	r.limits(spec, seen)
 	ask := func(role any, h cred.Handle) {
 		adviser, ok := role.(provider.Adviser)
 		if !ok {

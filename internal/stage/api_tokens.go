@@ -44,6 +44,13 @@ credentials:
 
 var parsedAPI, parseAPIErr = sop.Parse("rekey.yaml", []byte(apiTokens))
 
+// For returns a stage whose configuration knows a credential.
+func For(name string, seed int64) *Stage {
+	s := New(seed, Knobs)
+	s.Config = configFor(name)
+	return s
+}
+
 // configFor is the configuration that knows a credential.
 func configFor(name string) *sop.Config {
 	if parseAPIErr != nil {

@@ -181,6 +181,9 @@ func names(ts []*sim.Token) string {
 	return strings.Join(out, ", ")
 }
 
+// Stored is what the store holds under a name.
+func Stored(w *sim.State, key string) string { return stored(w, key) }
+
 func stored(w *sim.State, key string) string {
 	for _, s := range w.Infisical.Secrets {
 		if s.Key == key {

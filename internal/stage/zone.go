@@ -60,6 +60,6 @@ func (s *Stage) Look(name string) (rotation.Observation, error) {
 	r := &runner.Runner{Journal: s.Log, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder}
 	ctx := context.Background()
 	seen, err := r.Observe(ctx, spec)
-	r.Advise(ctx, &seen)
+	r.Advise(ctx, spec, &seen)
 	return seen, err
 }

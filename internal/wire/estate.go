@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"sync"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -123,6 +124,14 @@ func (l listedOnce) Find(ctx context.Context, h cred.Handle) (cred.Handle, error
 		return f.Find(ctx, h)
 	}
 	return cred.Handle{}, &cred.Error{Op: "look at " + h.Name, Class: cred.Unknown, Why: "this issuer cannot be asked about one generation"}
+}
+
+// Ahead is the clock of the issuer, if it tells.
+func (l listedOnce) Ahead() (time.Duration, bool) {
+	if c, ok := l.Issuer.(provider.Clocked); ok {
+		return c.Ahead()
+	}
+	return 0, false
 }
 
 // listedSelf is one of which an issuer knows that we reach it by it.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rekey/internal/cred"
 	"rekey/internal/vendorhttp"
@@ -26,7 +27,8 @@ type envelope struct {
 }
 
 type apiError struct {
-	Code int `json:"code"`
+	Code    int    `json:"code"`
+	Message string `json:"message"` // looked at, never shown
 }
 
 // own reports whether an answer outside 2xx is Cloudflare's own: the envelope, with
@@ -74,6 +76,24 @@ func unapplied(r *vendorhttp.Response) bool {
 	return slices.Contains([]string{"971", "10429", "1000", "6003", "9106", "9109", "10000", "10502", "9999", codeInUse}, code)
 }
 
+// words are parts of Cloudflare's dotted names of errors (access.api.error…), which
+// it keeps, and what they mean; for codes that are in no table.
+var words = []struct {
+	part  string
+	class cred.Class
+	why   string
+}{
+	{"in_use", cred.Refused, codes[inUse].why},
+	{"limit", cred.Refused, "the account has as many of these as it may have: delete what nobody uses, or ask Cloudflare for more"},
+	{"not_enabled", cred.Refused, codes[9999].why},
+	{"not_found", cred.Absent, "no such token, policy, group or application"},
+	{"conflict", cred.Conflict, "somebody else is changing it at this moment"},
+	{"invalid", cred.Refused, "Cloudflare does not take the request as it stands"},
+}
+
+// elsewhere is what 9109 says of a token that is not allowed from where we ask.
+const elsewhere = "the API token may not be used from this address (condition.request_ip): that does not say that it is dead"
+
 func explain(status int, body []byte) (cred.Class, string, string) {
 	var e envelope
 	if json.Unmarshal(body, &e) != nil {
@@ -81,14 +101,26 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 	}
 	for _, err := range e.Errors {
 		if known, ok := codes[err.Code]; ok {
-			class := known.class
-			if status >= 500 {
-				class = cred.Unknown
+			if err.Code == 9109 && strings.Contains(err.Message, "location") {
+				known.why = elsewhere
 			}
-			return class, strconv.Itoa(err.Code), known.why
+			return certain(status, known.class), strconv.Itoa(err.Code), known.why
+		}
+		for _, w := range words {
+			if strings.HasPrefix(err.Message, "access.api.error.") && strings.Contains(err.Message, w.part) && status != 429 {
+				return certain(status, w.class), "", w.why
+			}
 		}
 	}
 	return "", "", ""
+}
+
+// certain leaves nothing certain of an answer that says that the server failed.
+func certain(status int, class cred.Class) cred.Class {
+	if status >= 500 {
+		return cred.Unknown
+	}
+	return class
 }
 
 // call sends one request and decodes the result.
