@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/evidence"
+	"rekey/internal/history"
 	"rekey/internal/notary"
 	"rekey/internal/report"
 	"rekey/internal/screen"
@@ -37,7 +38,27 @@ func (w *work) notary() *notary.Notary {
 		Put: func(ctx context.Context, place sop.Place, slot, value string) error {
 			return wire.WriteOne(ctx, w.config.Vendors, env, place, slot, secret.New(value))
 		},
+		Get: func(ctx context.Context, place sop.Place, slot string) (string, error) {
+			v, err := wire.ReadSlot(ctx, w.config.Vendors, env, place, slot)
+			if err != nil {
+				return "", err
+			}
+			text, _ := v.SignedNote()
+			return text, nil
+		},
 	}
+}
+
+// lookBack says, before anything is done, that the journal is older than what has
+// left this machine, or another one. It stops nothing: a journal that is lost must
+// not leave a credential between two generations, and what is taken away is looked
+// for at those who hold it, whatever the journal says.
+func (w *work) lookBack(ctx context.Context) {
+	w.behind = w.notary().CompareFiles(ctx)
+	if w.behind == nil || w.app.json {
+		return
+	}
+	_, _ = fmt.Fprintf(w.app.err, "%s %s\n        What was done since then is not known here; this goes by what the vendors show.\n", w.app.style(w.app.err).Bad("mind"), w.app.pasteable(w.behind.Error()))
 }
 
 // attest signs what was written and sends what was not sent yet. It fails nothing:
@@ -127,8 +148,8 @@ func keyID(public string) string {
 }
 
 func (a *app) keyCommand() *cobra.Command {
-	var fresh bool
-	var out, origin string
+	var fresh, without bool
+	var out, origin, reason string
 	c := &cobra.Command{
 		Use: "key", Short: "Print the public key with which checkpoints are verified",
 		Long: `Print the public key with which checkpoints are verified, as name+hash+key. Keep it
@@ -136,7 +157,7 @@ where nobody who can write to the journal can write.
 
 --new makes a new key beside the journal and hands over to it: the old and the new
 key sign one checkpoint. Where the old one is lost, only the new one signs; tell
-whoever verifies.
+whoever verifies. It wants the roles of all credentials, and stands in the journal.
 
 --out writes a new private key to a file, for evidence.key in rekey.yaml.`,
 		Args: cobra.NoArgs,
@@ -149,30 +170,55 @@ whoever verifies.
 			case origin != "":
 				return usage("--origin is for --out; a key beside the journal takes evidence.origin of rekey.yaml")
 			}
-			return a.key(c.Context(), fresh)
+			if err := a.reasoned(without, reason); err != nil {
+				return err
+			}
+			if fresh {
+				return a.newKey(c.Context(), without, reason)
+			}
+			return a.key(c.Context())
 		},
 	}
 	c.Flags().BoolVar(&fresh, "new", false, "make a new key and hand over to it")
+	c.Flags().StringVar(&reason, "reason", "", "with --new: why, for the record")
+	withoutRole(c, &without)
 	c.Flags().StringVar(&out, "out", "", "write a new private key to this file, and print its public key")
 	c.Flags().StringVar(&origin, "origin", "", "with --out: name of the journal, like example.com/rekey")
 	return c
 }
 
-func (a *app) key(ctx context.Context, fresh bool) error {
+func (a *app) key(ctx context.Context) error {
 	w, err := a.bare()
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	n := w.notary()
-	if !fresh {
-		public, err := n.CurrentKey(ctx)
-		if err != nil {
-			return exit{exitFailed, err}
-		}
-		return a.sayKey(public, "")
+	public, err := w.notary().CurrentKey(ctx)
+	if err != nil {
+		return exit{exitFailed, err}
 	}
-	o, handedOver, err := n.NewKey(ctx)
+	return a.sayKey(public, "")
+}
+
+// newKey hands over to a new key: by whom, and why, is in the journal before that
+// key signs anything.
+func (a *app) newKey(ctx context.Context, without bool, reason string) error {
+	w, err := a.bare()
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.mayAll(ctx, without); err != nil {
+		return err
+	}
+	o, handedOver, err := w.notary().NewKey(ctx, func(old, fresh string) error {
+		change := history.KeyChange{Old: keyID(old), New: keyID(fresh), Actor: w.by.Name, By: w.by, Reason: reason}
+		n, err := history.NoteOf(a.now().UTC(), "", history.KeyChanged, change)
+		if err != nil {
+			return err
+		}
+		return w.keep(ctx, n)
+	})
 	if err != nil {
 		return exit{exitFailed, fmt.Errorf("no new key is in use: %w", err)}
 	}

@@ -100,6 +100,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 		return err
 	}
 	w.verbose = f.verbose
+	w.lookBack(ctx)
 	state.Past = events
 	var first []rotation.Event
 	if asked != nil {

@@ -159,6 +159,7 @@ func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f run
 	if err := w.may(ctx, f.without); err != nil {
 		return err
 	}
+	w.lookBack(ctx)
 	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides(), Simulated: simulated(config)}
 	if reviewed != nil {
 		opened.Expect, opened.Plan = reviewed.Digest(), reviewed.Run
@@ -259,6 +260,9 @@ func (w *work) lock() (func(), error) {
 func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *history.Recorder, first []rotation.Event, confirm string, reviewed *rotation.Plan) error {
 	a := w.app
 	s, asJSON := a.screen()
+	if asJSON != nil && w.behind != nil {
+		asJSON.Write(map[string]any{"type": "warning", "code": "journal-set-back", "text": w.behind.Error()})
+	}
 	r := w.runner(s)
 	r.Reviewed = reviewed
 	r.Confirm = w.confirm(s, confirm)

@@ -78,12 +78,31 @@ func (w *work) may(ctx context.Context, without bool) error {
 	if w.by, err = w.app.who(ctx, w.config); err != nil {
 		return err
 	}
-	why, those := identity.Refusal(w.config.Identity, w.spec, w.by)
+	return w.allowed(w.spec, without)
+}
+
+// mayAll is may for what concerns every credential: whoever may not change one of
+// them is refused.
+func (w *work) mayAll(ctx context.Context, without bool) error {
+	var err error
+	if w.by, err = w.app.who(ctx, w.config); err != nil {
+		return err
+	}
+	for _, spec := range w.config.Specs {
+		if err := w.allowed(spec, without); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) allowed(spec sop.Spec, without bool) error {
+	why, those := identity.Refusal(w.config.Identity, spec, w.by)
 	switch {
 	case why == "":
 		return nil
 	case without:
-		w.by.Without = w.spec.Role
+		w.by.Without = spec.Role
 		return nil
 	}
 	out := fmt.Sprintf("%s (%s)\n  live  nothing was touched", why, how(w.by))

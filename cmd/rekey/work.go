@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,6 +40,7 @@ type work struct {
 	book   history.Book
 	screen screen.Screen
 	by     rotation.Who // who does this; set before anything is changed
+	behind error        // why the journal is not what has left the machine; nil: nothing says so
 	closes []func()
 
 	verbose bool // show again what earlier processes of the run did
@@ -234,30 +234,21 @@ const keyFile = "fingerprint.key"
 // a credential: who has it and the journal can test guesses of a value.
 func fingerprints(dir string) (secret.Keyer, error) {
 	path := filepath.Join(dir, keyFile)
-	b, err := os.ReadFile(path)
+	k, err := secret.ReadKeyer(path)
 	if errors.Is(err, os.ErrNotExist) {
-		fresh := make([]byte, 32)
-		_, _ = rand.Read(fresh)
-		b = []byte(hex.EncodeToString(fresh) + "\n")
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, os.ErrExist) {
-			return fingerprints(dir) // somebody else was faster
-		}
-		if err != nil {
+		// Somebody else may be faster; then that one's is taken.
+		if err := secret.KeepNewKeyer(path); err != nil && !errors.Is(err, os.ErrExist) {
 			return secret.Keyer{}, fmt.Errorf("make the fingerprint key: %w", err)
 		}
-		_, err = f.Write(b)
-		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-			return secret.Keyer{}, fmt.Errorf("make the fingerprint key: %w", err)
-		}
-	} else if err != nil {
-		return secret.Keyer{}, fmt.Errorf("read the fingerprint key: %w", err)
+		k, err = secret.ReadKeyer(path)
 	}
-	key := strings.TrimSpace(string(b))
-	if len(key) < 32 {
-		return secret.Keyer{}, fmt.Errorf("%s is damaged: restore it, or move it away (old fingerprints will then match nothing)", path)
+	if errors.Is(err, secret.ErrNoKey) {
+		return k, fmt.Errorf("%s is damaged: %w\n  next  put it back from a backup\n  or    move it away: another one is made, and earlier fingerprints in the journal match nothing any more", path, err)
 	}
-	return secret.NewKeyer(secret.New(key)), nil
+	if err != nil {
+		return k, fmt.Errorf("read the fingerprint key: %w", err)
+	}
+	return k, nil
 }
 
 // runID is short enough to be read out: 30 random bits without look-alikes.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rekey/internal/journal"
+	"rekey/internal/rotation"
 )
 
 // Kinds of notes: what was seen outside of a run.
@@ -14,7 +15,17 @@ const (
 	Compared   = "compared"   // where issuer, store and consumers disagree
 	Checked    = "checked"    // whether everything that a run needs was there
 	Discovered = "discovered" // who holds it without being a registered consumer
+	KeyChanged = "new-key"    // another key signs checkpoints from here on
 )
+
+// KeyChange is the body of a KeyChanged note.
+type KeyChange struct {
+	Old    string       `json:"old,omitempty"` // name and hash of its public key; "": it is lost
+	New    string       `json:"new"`
+	Actor  string       `json:"actor"`
+	By     rotation.Who `json:"by"`
+	Reason string       `json:"reason,omitempty"`
+}
 
 // Note is something that was seen outside of a run.
 type Note struct {

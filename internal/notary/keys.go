@@ -170,7 +170,11 @@ func appendTo(path, text string, flag int) error {
 // key is overwritten. Where the old one is lost only the new one signs: whoever
 // verifies has to learn the new public key by other means. A key that rekey.yaml
 // refers to is changed where it is kept.
-func (n *Notary) NewKey(ctx context.Context) (o Outcome, handedOver bool, err error) {
+//
+// record is called once the new key is there and before anything is signed with it,
+// so that the first checkpoint of the new key is about what it writes; old is "" for
+// a key that is lost.
+func (n *Notary) NewKey(ctx context.Context, record func(old, fresh string) error) (o Outcome, handedOver bool, err error) {
 	if len(n.Config.Key) > 0 {
 		return o, false, fmt.Errorf("the key comes from %s: make one with rekey checkpoint key --out FILE --origin NAME, and put it there", n.Config.Key[0])
 	}
@@ -194,9 +198,15 @@ func (n *Notary) NewKey(ctx context.Context) (o Outcome, handedOver bool, err er
 	if err := n.publish(fresh.Public()); err != nil {
 		return o, false, fmt.Errorf("note the public key: %w", err)
 	}
-	signers := []note.Signer{fresh}
+	signers, before := []note.Signer{fresh}, ""
 	if handedOver {
-		signers = []note.Signer{old, fresh}
+		signers, before = []note.Signer{old, fresh}, old.Public()
+	}
+	if err := n.Compare(ctx); err != nil {
+		return o, false, err
+	}
+	if err := record(before, fresh.Public()); err != nil {
+		return o, false, err
 	}
 	o.Key, o.NewKey = fresh.Public(), true
 	if n.make(ctx, &o, signers...); o.Problem != "" {

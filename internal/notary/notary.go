@@ -6,6 +6,7 @@ package notary
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type Notary struct {
 	Env     provider.Env
 	// Put writes a value into a slot of a store.
 	Put func(ctx context.Context, place sop.Place, slot, value string) error
+	// Get reads the signed note in a slot of a store; "": it holds none. nil: it is not
+	// looked at.
+	Get func(ctx context.Context, place sop.Place, slot string) (string, error)
 }
 
 // Outcome is what became of it.
@@ -36,6 +40,7 @@ type Outcome struct {
 	Key        string              `json:"key,omitempty"`        // public
 	NewKey     bool                `json:"new_key,omitempty"`    // that key was made just now
 	Problem    string              `json:"problem,omitempty"`    // why no checkpoint was made
+	SetBack    bool                `json:"set_back,omitempty"`   // because the journal is not the one of which a checkpoint has left
 	Sinks      []Sent              `json:"sinks"`
 }
 
@@ -75,12 +80,23 @@ func (n *Notary) Attest(ctx context.Context) Outcome {
 	} else {
 		o.Key, o.NewKey = s.Public(), fresh
 		n.make(ctx, &o, s)
+		if o.SetBack {
+			for _, sink := range n.Config.Sinks { // it would be sent a second history
+				o.Sinks = append(o.Sinks, Sent{Sink: sink.Name, Problem: "nothing is sent while that is so"})
+			}
+			return o
+		}
 	}
 	o.Sinks = n.send(ctx)
 	return o
 }
 
 func (n *Notary) make(ctx context.Context, o *Outcome, signers ...note.Signer) {
+	if err := n.Compare(ctx); err != nil {
+		_, o.SetBack = errors.AsType[*evidence.SetBack](err)
+		o.Problem = err.Error()
+		return
+	}
 	cp, made, err := evidence.Make(ctx, n.Journal, n.now(), signers...)
 	if err != nil {
 		o.Problem = err.Error()
@@ -97,6 +113,9 @@ func (n *Notary) now() time.Time { return n.Env.Now().UTC() }
 func (n *Notary) Sign(ctx context.Context, text string) (string, error) {
 	s, _, err := n.signer(ctx)
 	if err != nil {
+		return "", err
+	}
+	if err := n.Compare(ctx); err != nil {
 		return "", err
 	}
 	if first, _, _ := strings.Cut(text, "\n"); first == s.Name() {

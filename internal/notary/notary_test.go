@@ -83,6 +83,15 @@ func newOffice(t *testing.T, sinks ...sop.Sink) *office {
 	return o
 }
 
+// recorded keeps an entry of a new key, as the command does.
+func (o *office) recorded(old, fresh string) error {
+	body, err := json.Marshal(map[string]string{"old": old, "new": fresh})
+	if err != nil {
+		return err
+	}
+	return o.Journal.Append(context.Background(), journal.Draft{At: start, Kind: "signing-key", Body: body})
+}
+
 // grow appends an entry, and attests.
 func (o *office) grow() notary.Outcome {
 	o.Helper()
@@ -215,7 +224,7 @@ func TestAKeyThatIsLostIsTold(t *testing.T) {
 			t.Errorf("without %s: %+v", name, out)
 		}
 	}
-	out, handed, err := o.NewKey(context.Background())
+	out, handed, err := o.NewKey(context.Background(), o.recorded)
 	if err != nil || handed || !out.Made {
 		t.Fatalf("%+v %v %v", out, handed, err)
 	}
@@ -236,7 +245,7 @@ func TestKeysHandOver(t *testing.T) {
 	if err := secret.KeepNewSigner(filepath.Join(o.Dir, notary.KeyFile+".new"), "example.com/rekey"); err != nil {
 		t.Fatal(err) // as a process leaves it that died there
 	}
-	out, handed, err := o.NewKey(context.Background())
+	out, handed, err := o.NewKey(context.Background(), o.recorded)
 	if err != nil || !handed || !out.NewKey {
 		t.Fatalf("%+v %v %v", out, handed, err)
 	}
@@ -285,7 +294,7 @@ func TestAKeyByReference(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(o.Dir, notary.KeyFile)); err == nil {
 		t.Error("a key was written beside the journal")
 	}
-	if _, _, err := o.NewKey(context.Background()); err == nil || !strings.Contains(err.Error(), "env:KEY") {
+	if _, _, err := o.NewKey(context.Background(), o.recorded); err == nil || !strings.Contains(err.Error(), "env:KEY") {
 		t.Error(err)
 	}
 	o.Config.Origin = "example.com/other"
@@ -342,7 +351,7 @@ func TestCanary(t *testing.T) {
 		_ = json.NewEncoder(&told).Encode(out)
 		_, _ = fmt.Fprintf(&told, "%+v %#v", out, o.Config)
 	}
-	out, _, err := o.NewKey(context.Background())
+	out, _, err := o.NewKey(context.Background(), o.recorded)
 	_, _ = fmt.Fprintf(&told, "%+v %v", out, err)
 	private, err := os.ReadFile(filepath.Join(o.Dir, notary.KeyFile))
 	if err != nil {

@@ -106,10 +106,7 @@ func (n *Notary) arrived(s sop.Sink, c journal.Checkpoint) error {
 // toFile appends notes with a blank line between them. The folder must be there:
 // were it made, a disk of another machine that is not mounted would go unnoticed.
 func (n *Notary) toFile(name string, list []journal.Checkpoint) error {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(n.Base, path)
-	}
+	path := n.place(name)
 	text := ""
 	if torn(path) {
 		text = "\n\n"

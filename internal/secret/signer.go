@@ -60,6 +60,18 @@ func (s Signer) Sign(msg []byte) ([]byte, error) { return s.sign(msg) }
 // Public returns the public key as note writes it: name+hash+key.
 func (s Signer) Public() string { return s.public }
 
+// SignedNote returns a value that is a signed note: a text that was made to be
+// published, and that no credential looks like. ok is false for everything else.
+func (v Value) SignedNote() (text string, ok bool) {
+	text = strings.TrimRight(v.Reveal(), "\n") + "\n" // stores take the last newline away
+	_, err := note.Open([]byte(text), note.VerifierList())
+	_, ok = errors.AsType[*note.UnverifiedNoteError](err)
+	if !ok {
+		return "", false
+	}
+	return text, true
+}
+
 // KeepNewSigner makes a private key of this name and writes it to a file that only
 // its owner can read and that was not there before: the error is os.ErrExist if it
 // was. It is on disk when this returns. It is no credential of any vendor: whoever
@@ -69,18 +81,23 @@ func KeepNewSigner(path, name string) error {
 	if err != nil {
 		return fmt.Errorf("make a signing key: %w", err)
 	}
-	// Whole or not at all: half a key that a crash left would lock everybody out.
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-key-")
-	if err != nil {
-		return fmt.Errorf("make a signing key: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.WriteString(private + "\n")
-	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("make a signing key: %w", err)
-	}
-	if err := os.Link(f.Name(), path); err != nil { // never over one that is there
+	if err := keepNew(path, private+"\n"); err != nil {
 		return fmt.Errorf("make a signing key: %w", err)
 	}
 	return nil
+}
+
+// keepNew writes a file that was not there before, whole or not at all: half a key,
+// which a crash left or another process has not finished, would lock everybody out.
+func keepNew(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-key-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path) // never over one that is there
 }

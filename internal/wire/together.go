@@ -51,22 +51,45 @@ func ReadOne(ctx context.Context, vendor string, vendors map[string]sop.Vendor, 
 	return held[key].Value, err
 }
 
+// ReadSlot reads one slot of a store.
+func ReadSlot(ctx context.Context, vendors map[string]sop.Vendor, env provider.Env, place sop.Place, slot string) (secret.Value, error) {
+	s, done, err := storeOf(ctx, vendors, env, place)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer done()
+	held, err := s.Read(ctx, []string{slot})
+	return held[slot].Value, err
+}
+
 // WriteOne writes one value into a slot of a store.
 func WriteOne(ctx context.Context, vendors map[string]sop.Vendor, env provider.Env, place sop.Place, slot string, v secret.Value) error {
+	s, done, err := storeOf(ctx, vendors, env, place)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = s.Write(ctx, []provider.SlotValue{{Slot: slot, Value: v}})
+	return err
+}
+
+// storeOf opens the vendor of a place as a store.
+func storeOf(ctx context.Context, vendors map[string]sop.Vendor, env provider.Env, place sop.Place) (provider.Store, func(), error) {
 	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
 	opened, err := o.vendor(place.Vendor)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer opened.Close(ctx)
+	done := func() { opened.Close(ctx) }
 	stores, ok := opened.(provider.Stores)
 	if !ok {
-		return fmt.Errorf("vendor %s cannot be a store", place.Vendor)
+		done()
+		return nil, nil, fmt.Errorf("vendor %s cannot be a store", place.Vendor)
 	}
 	s, err := stores.Store(place.Settings)
 	if err != nil {
-		return err
+		done()
+		return nil, nil, err
 	}
-	_, err = s.Write(ctx, []provider.SlotValue{{Slot: slot, Value: v}})
-	return err
+	return s, done, nil
 }

@@ -1,0 +1,41 @@
+package secret
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// keyBytes of an installation's key.
+const keyBytes = 32
+
+// ErrNoKey means that a file is there, and holds no key of an installation.
+var ErrNoKey = errors.New("this is no fingerprint key: want one line of 64 hexadecimal digits")
+
+// ReadKeyer reads the key of an installation from a file. Half a key is none: with
+// it every value would get another fingerprint.
+func ReadKeyer(path string) (Keyer, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Keyer{}, err
+	}
+	text := strings.TrimSpace(string(b))
+	clear(b)
+	if raw, err := hex.DecodeString(text); err != nil || len(raw) != keyBytes {
+		return Keyer{}, ErrNoKey
+	}
+	return NewKeyer(New(text)), nil
+}
+
+// KeepNewKeyer makes a key and writes it to a file that only its owner can read and
+// that was not there before: the error is os.ErrExist if it was.
+func KeepNewKeyer(path string) error {
+	fresh := make([]byte, keyBytes)
+	if _, err := rand.Read(fresh); err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	return keepNew(path, hex.EncodeToString(fresh)+"\n")
+}
