@@ -160,6 +160,7 @@ func (e *estate) compareOne(ctx context.Context, spec sop.Spec) (report.Compared
 		return c, exit{exitUsage, err}
 	}
 	seen := r.Compare(ctx, spec)
+	c.Current = seen.Issuer.InUse()
 	c.Findings = append(c.Findings, drift.Retired(spec, drift.Compare(spec, seen, past), e.retired[spec.Name])...)
 	return c, nil
 }

@@ -85,7 +85,8 @@ func (a *app) checkCommand() *cobra.Command {
 // noteCheck notes in the journal what a check came to, for the written procedure.
 func (w *work) noteCheck(ctx context.Context, began time.Time, seen rotation.Observation, against int) error {
 	now := w.app.now()
-	n, err := history.NoteOf(now.UTC(), w.spec.Name, history.Checked, history.Check{OK: against == 0, Against: against, History: seen.Store.History, Took: now.Sub(began)})
+	check := history.Check{OK: against == 0, Against: against, History: seen.Store.History, Took: now.Sub(began), Current: seen.Issuer.InUse()}
+	n, err := history.NoteOf(now.UTC(), w.spec.Name, history.Checked, check)
 	if err != nil {
 		return exit{exitFailed, err}
 	}

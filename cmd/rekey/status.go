@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,12 +31,13 @@ the procedure was last seen to work, whether it has drifted, which run is open.
 It reads the journal and asks nobody. --live asks each issuer for one list and each
 store for one folder, and sets age and expiry right; rekey drift compares consumers.
 
-Exit codes: 0, or 6 with --fail-if where something is due or has drifted.`,
+With --fail-if it ends with 6 where a credential is due, or has drifted, or where
+that is not known: never compared, not everything seen, stuck, revoked, lost.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), live, failIf) },
 	}
 	c.Flags().BoolVar(&live, "live", false, "ask the issuers what they list now")
-	c.Flags().StringSliceVar(&failIf, "fail-if", nil, "exit with 6 if a credential is due, or has drift: due, drift, or both")
+	c.Flags().StringSliceVar(&failIf, "fail-if", nil, "exit with 6 unless each credential is known not to be due, not to have drifted: due, drift, or both")
 	return c
 }
 
@@ -77,13 +79,28 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 	if err != nil {
 		return err
 	}
-	failed := slices.ContainsFunc(rows, func(r report.Row) bool {
-		return slices.Contains(failIf, "due") && r.IsDue(a.now()) || slices.Contains(failIf, "drift") && r.HasDrifted()
-	})
-	if failed {
-		return exit{exitNeeds, nil}
+	return a.fails(rows, failIf)
+}
+
+// fails is exit 6 where a credential is not shown to be in order: what is not known,
+// never compared, stuck or lost is not.
+func (a *app) fails(rows []report.Row, failIf []string) error {
+	if len(failIf) == 0 {
+		return nil
 	}
-	return nil
+	var why []string
+	for _, r := range rows {
+		if w, next := r.Against(slices.Contains(failIf, "due"), slices.Contains(failIf, "drift"), a.now()); w != "" {
+			why = append(why, fmt.Sprintf("%s: %s\n  next  %s", r.Credential, w, next))
+		}
+	}
+	switch {
+	case len(why) == 0:
+		return nil
+	case a.json:
+		return exit{exitNeeds, nil} // the rows say it
+	}
+	return exit{exitNeeds, errors.New("not shown to be in order (--fail-if):\n" + strings.Join(why, "\n"))}
 }
 
 // newest reads the newest note of a kind about each credential; what says, with the
@@ -133,6 +150,18 @@ func (a *app) known(ctx context.Context, config *sop.Config) (report.Known, erro
 	}
 	if known.Evidence, err = evidence.Stand(ctx, j, sinks); err != nil {
 		return known, exit{exitFailed, err}
+	}
+	checks, err := book.Latest(ctx, history.Checked)
+	if err != nil {
+		return known, exit{exitFailed, err}
+	}
+	known.Checked = make(map[string]report.Checked, len(checks))
+	for name, n := range checks {
+		c := report.Checked{At: n.At}
+		if err := json.Unmarshal(n.Body, &c.Check); err != nil {
+			return known, exit{exitFailed, fmt.Errorf("the journal's check of %s cannot be read: %w", name, err)}
+		}
+		known.Checked[name] = c
 	}
 	if known.Compared, err = newest[report.Compared](ctx, book, history.Compared, "the journal's comparison of %s"); err != nil {
 		return known, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
 )
@@ -41,6 +42,8 @@ type Check struct {
 	Against int           `json:"against"`           // refusals and things that could not be seen
 	History string        `json:"history,omitempty"` // of the store: "" if earlier values can be read back
 	Took    time.Duration `json:"took"`              // nanoseconds
+
+	Current *cred.Handle `json:"current,omitempty"` // the generation in use, as the issuer listed it
 }
 
 // LastCheck returns the newest check of a credential and when it was made; nil if

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/drift"
 )
 
@@ -13,7 +14,8 @@ type Compared struct {
 	Credential string          `json:"credential"`
 	At         time.Time       `json:"at"`
 	Findings   []drift.Finding `json:"findings"`
-	Consumers  int             `json:"consumers"` // that it was compared with
+	Consumers  int             `json:"consumers"`         // that it was compared with
+	Current    *cred.Handle    `json:"current,omitempty"` // the generation in use, as the issuer listed it
 }
 
 // Drifted reports whether anything disagrees.

@@ -18,7 +18,7 @@ type Row struct {
 	Credential string           `json:"credential"`
 	Owner      string           `json:"owner,omitempty"`
 	Issuer     string           `json:"issuer"`    // vendor and kind
-	Attention  string           `json:"attention"` // what it needs: stuck, revoked, lost, open, overdue, drift, unknown, due, ""
+	Attention  string           `json:"attention"` // what it needs: stuck, revoked, lost, open, overdue, drift, unready, unknown, undated, due, ""
 	Made       time.Time        `json:"made,omitzero"`
 	Rotated    time.Time        `json:"rotated,omitzero"` // last time by Rekey
 	Expires    time.Time        `json:"expires,omitzero"`
@@ -27,11 +27,19 @@ type Row struct {
 	Last       *history.Summary `json:"last,omitempty"`
 	Open       *history.Summary `json:"open,omitempty"`
 	Validated  *Validated       `json:"validated,omitempty"` // when the procedure was last seen to work
+	Checked    *CheckedAt       `json:"checked,omitempty"`   // nil: never, or before the last run
 	Drift      *Drifted         `json:"drift,omitempty"`     // nil: never compared
 	Others     *Others          `json:"others,omitempty"`    // nil: never looked
 	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
 	Next       string           `json:"next"`                // command
 	urgency    int
+}
+
+// CheckedAt is what the last check came to.
+type CheckedAt struct {
+	At      time.Time `json:"at"`
+	OK      bool      `json:"ok"`
+	Against int       `json:"against"` // what a run would be refused for, or could not see
 }
 
 // Drifted is what the last comparison found.
@@ -71,10 +79,17 @@ type Live struct {
 type Known struct {
 	Runs     []history.Summary
 	Compared map[string]Compared // the last one of each credential
+	Checked  map[string]Checked  // the last one of each credential
 	Live     map[string]Live     // nil: the issuers were not asked
 	Evidence evidence.Standing   // how far the journal is signed and sent
 
 	Discovered map[string]Discovered // the last one of each credential
+}
+
+// Checked is the last rekey check of a credential.
+type Checked struct {
+	At time.Time
+	history.Check
 }
 
 // soon is how long before it is due a credential is shown as due.
@@ -160,6 +175,15 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 		Last: p.last, Open: p.open, Validated: p.proven, Next: "rekey plan " + sp.Name,
 	}
 	handle := p.current
+	if c, ok := known.Compared[sp.Name]; ok && c.Current != nil && (p.last == nil || c.At.After(p.last.Closed)) {
+		handle = c.Current
+	}
+	if c, ok := known.Checked[sp.Name]; ok && (p.last == nil || c.At.After(p.last.Closed)) {
+		row.Checked = &CheckedAt{At: c.At, OK: c.OK, Against: c.Against}
+		if c.Current != nil {
+			handle = c.Current
+		}
+	}
 	if live, asked := known.Live[sp.Name]; asked {
 		row.Problem = live.Problem
 		if live.Handle != nil {
@@ -217,13 +241,46 @@ func (r *Row) attend(now time.Time) {
 		needs(2, "drift", "rekey drift "+r.Credential)
 	case !r.Due.At.IsZero() && !r.Due.At.After(now):
 		needs(3, "overdue", plan)
-	case r.Due.Why == "unknown":
+	case r.Checked != nil && !r.Checked.OK:
+		needs(3, "unready", "rekey check "+r.Credential)
+	case r.Due.Why == "unknown" && r.Checked == nil:
 		needs(4, "unknown", "rekey check "+r.Credential)
+	case r.Due.Why == "unknown":
+		needs(4, "undated", plan) // another check would tell no more: a rotation does
 	case !r.Due.At.IsZero() && r.Due.At.Before(now.Add(soon)):
 		needs(5, "due", plan)
 	default:
 		r.urgency = 6
 	}
+}
+
+// Against tells why a row is not shown to be in order, for those who asked whether
+// it is due or has drifted; "" where it is. What is not known is not in order.
+func (r Row) Against(due, drift bool, now time.Time) (why, next string) {
+	switch r.Attention {
+	case "stuck":
+		return "its run is stuck", r.Next
+	case "revoked":
+		return "it is revoked, and has no successor", r.Next
+	case "lost":
+		return r.Problem, r.Next
+	case "open":
+		return "run " + r.Open.Run + " is not over", r.Next
+	}
+	compare := "rekey drift " + r.Credential
+	switch {
+	case due && r.Due.Why == "unknown":
+		return "when it is due is not known", r.Next
+	case due && r.IsDue(now):
+		return "it has been due since " + r.Due.At.UTC().Format(time.DateOnly), r.Next
+	case drift && r.HasDrifted():
+		return "it has drifted", compare
+	case drift && r.Drift == nil:
+		return "it was never compared", compare
+	case drift && r.Drift.Unseen > 0:
+		return "not everything could be compared", compare
+	}
+	return "", ""
 }
 
 // IsDue reports whether it has to be rotated now.
