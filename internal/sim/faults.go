@@ -16,7 +16,7 @@ type Fault struct {
 	After    int      `json:"after,omitempty"`       // leave so many fitting requests alone first
 	Times    int      `json:"times,omitempty"`       // how often; 0: once, -1: for ever
 	Status   int      `json:"status,omitempty"`      // answer with this, in the vendor's own shape
-	ID       string   `json:"id,omitempty"`          // Heroku's own word for it (two_factor); "": the usual one of the status
+	ID       string   `json:"id,omitempty"`          // the vendor's own word for it (Heroku: two_factor); "": the usual one of the status
 	Applied  bool     `json:"applied,omitempty"`     // the effect happens all the same
 	HTML     bool     `json:"html,omitempty"`        // answer with a proxy's HTML page instead of JSON
 	Cut      bool     `json:"cut,omitempty"`         // cut the connection instead of answering
@@ -84,6 +84,10 @@ func (f *Fault) answer(rw http.ResponseWriter, vendor string, real *reply) {
 		_, _ = fmt.Fprintf(rw, "<!DOCTYPE html><html><head><title>%d</title></head><body><h1>%s</h1></body></html>", status, http.StatusText(status))
 		return
 	}
+	if vendor == "infisical" && f.ID != "" {
+		infisicalFailure(rw, status, f.ID, "Something went wrong", false)
+		return
+	}
 	if vendor == "heroku" && f.ID != "" {
 		herokuFailure(rw, status, f.ID, herokuSays(f.ID))
 		return
@@ -112,7 +116,7 @@ var failures = map[string]func(http.ResponseWriter, int){
 		cloudflareFailure(rw, status, code, message)
 	},
 	"infisical": func(rw http.ResponseWriter, status int) {
-		name := map[int]string{401: "UnauthorizedError", 403: "PermissionDenied", 404: "NotFound", 429: "RateLimitExceeded"}[status]
+		name := map[int]string{400: "BadRequest", 422: "ValidationFailure", 401: "UnauthorizedError", 403: "PermissionDenied", 404: "NotFound", 429: "RateLimitExceeded"}[status]
 		if name == "" {
 			name = "InternalServerError"
 		}

@@ -17,7 +17,7 @@ const Server2025 = "2025"
 
 // Infisical is one server with one project.
 type Infisical struct {
-	Server       string            `json:"server,omitempty"` // "": of 2026, by its source; Server2024, Server2025
+	Server       string            `json:"server,omitempty"` // "": of mid-2026, as recorded; Server2024, Server2025
 	ClientID     string            `json:"client_id"`        // of the identity that Rekey is given
 	ClientSecret string            `json:"client_secret"`    // and the client secret that it is given
 	Project      string            `json:"project"`
@@ -26,6 +26,8 @@ type Infisical struct {
 	Environments []string          `json:"environments"`
 	Folders      []string          `json:"folders"` // full paths, in every environment
 	Secrets      []*StoredSecret   `json:"secrets"`
+	Deleted      []*StoredSecret   `json:"deleted,omitempty"` // their versions are still found by name and number
+	Imports      []Import          `json:"imports,omitempty"`
 	Tags         []*Tag            `json:"tags,omitempty"`
 	Identities   []*Identity       `json:"identities,omitempty"`
 	Access       map[string]Access `json:"access"`             // access tokens
@@ -34,8 +36,9 @@ type Infisical struct {
 	Requests     []*ChangeRequest  `json:"requests,omitempty"` // that came of it and are open
 	Rules        []*ValidationRule `json:"rules,omitempty"`
 	Syncs        []*Sync           `json:"syncs,omitempty"`
-	Blind        bool              `json:"blind,omitempty"` // nobody may read rules and syncs
-	Uses         []string          `json:"uses,omitempty"`  // variables by which processes log in
+	Encrypted    bool              `json:"encrypted_metadata,omitempty"` // the project takes no metadata in clear
+	Blind        bool              `json:"blind,omitempty"`              // nobody may read rules and syncs
+	Uses         []string          `json:"uses,omitempty"`               // variables by which processes log in
 }
 
 func (i *Infisical) old() bool { return i.Server == Server2024 || i.Server == Server2025 }
@@ -48,6 +51,7 @@ type StoredSecret struct {
 	Key         string    `json:"key"`
 	Versions    []Version `json:"versions"` // version 1 first
 	Rotated     bool      `json:"rotated,omitempty"`
+	Honey       bool      `json:"honey,omitempty"` // a honey token: what is written is dropped, as for a rotated one
 	Comment     string    `json:"comment,omitempty"`
 	Tags        []string  `json:"tags,omitempty"`   // ids
 	Hidden      bool      `json:"hidden,omitempty"` // the identity may see its name and not its value
@@ -61,10 +65,19 @@ type Version struct {
 	Metadata []Metadatum `json:"metadata,omitempty"`
 }
 
-// Metadatum is a key and value beside a secret.
+// Metadatum is a key and value beside a secret. Left out on a write, isEncrypted
+// means that it is not (recorded: 2026/list.json, 2026/batch.json).
 type Metadatum struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
+	Key       string `json:"key"`
+	Value     string `json:"value"`
+	Encrypted bool   `json:"isEncrypted"`
+}
+
+// Import is a folder that shows what another one holds, too.
+type Import struct {
+	Environment string `json:"environment"`
+	Path        string `json:"path"`
+	From        string `json:"from"` // a folder of the same environment
 }
 
 func (i *Infisical) find(environment, path, key string) *StoredSecret {
@@ -106,10 +119,12 @@ func trim(v string) string {
 	return t
 }
 
-// What a secret is shown for: the recorded server shows more of it in a list
-// than alone, and least after a write.
+// What a secret is shown for: servers show more of it in a list than alone, and
+// less after a write, as a version and when it is deleted.
 const (
 	shownWritten = iota
+	shownDeleted
+	shownVersion
 	shownAlone
 	shownInList
 )
@@ -122,16 +137,29 @@ func (i *Infisical) shown(s *StoredSecret, version, for_ int) map[string]any {
 	out := map[string]any{
 		"id": s.ID, "_id": s.ID, "workspace": i.Project, "environment": s.Environment, "version": version, "type": "shared",
 		"secretKey": s.Key, "secretValue": v.Value, "secretComment": s.Comment, "secretReminderNote": nil,
-		"secretReminderRepeatDays": nil, "skipMultilineEncoding": false, "metadata": nil, "createdAt": s.Created, "updatedAt": v.At,
+		"secretReminderRepeatDays": nil, "skipMultilineEncoding": false, "createdAt": s.Created, "updatedAt": v.At,
 	}
-	if for_ != shownWritten || !i.old() {
-		out["tags"] = i.tagged(s)
+	read := for_ == shownAlone || for_ == shownInList
+	if i.old() {
+		if out["metadata"] = nil; read || for_ == shownVersion {
+			out["tags"] = i.tagged(s)
+		}
+		if for_ == shownInList {
+			out["secretPath"] = s.Path
+		}
+		return out
 	}
-	if for_ == shownInList || !i.old() {
+	if out["secretValueHidden"] = s.Hidden; for_ > shownDeleted {
 		out["secretPath"] = s.Path
 	}
-	if !i.old() {
-		out["secretValueHidden"], out["secretMetadata"], out["isRotatedSecret"] = s.Hidden, noted(v.Metadata), s.Rotated
+	if read || for_ == shownWritten {
+		out["isRotatedSecret"], out["rotationId"] = s.Rotated, nil
+		if s.Honey {
+			out["isHoneyTokenSecret"] = true
+		}
+	}
+	if read {
+		out["secretMetadata"], out["tags"] = noted(v.Metadata), i.tagged(s)
 	}
 	return out
 }

@@ -90,7 +90,7 @@ func (a *asked) createSecrets() {
 		// [U TestSecret_Batch], infisical.md §2.2
 		a.fail(http.StatusBadRequest, "BadRequest", fmt.Sprintf("Secret already exists: '%s' in path '%s' of environment '%s'", exist[0], at.path, at.environment))
 		return
-	case a.ruled(at, entries), a.requested(at, entries):
+	case a.clear(entries), a.ruled(at, entries), a.requested(at, entries):
 		return
 	}
 	out := []map[string]any{}
@@ -116,8 +116,11 @@ func (a *asked) patchSecrets() {
 	if !ok {
 		return
 	}
-	exist, missing := i.there(at, entries)
 	upsert := a.field("mode") == "upsert" && strings.HasPrefix(a.req.URL.Path, "/api/v4/")
+	if upsert { // of a name twice the last wins (docs/vendors/infisical.md)
+		entries = last(entries)
+	}
+	exist, missing := i.there(at, entries)
 	twice := len(missing) > 0 && len(exist)+len(missing) != distinct(entries)
 	switch {
 	case len(missing) > 0 && i.old():
@@ -125,10 +128,10 @@ func (a *asked) patchSecrets() {
 		a.fail(http.StatusNotFound, "NotFound", "Secret does not exist: "+strings.Join(exist, ","))
 		return
 	case len(missing) > 0 && !upsert, twice:
-		// [U TestSecret_Batch]; the same check meets a name twice (infisical.md §2.2)
+		// Upstream's own tests (TestSecret_Batch); the same check meets a name twice.
 		a.fail(http.StatusNotFound, "NotFound", "Secret does not exist: "+missing[0]+" in path "+at.path)
 		return
-	case a.ruled(at, entries), a.requested(at, entries):
+	case a.clear(entries), a.ruled(at, entries), a.requested(at, entries):
 		return
 	}
 	// Updated ones come first, then created ones (infisical.md §2.2).
@@ -139,8 +142,8 @@ func (a *asked) patchSecrets() {
 	for _, e := range entries {
 		s := i.find(at.environment, at.path, e.Key)
 		switch {
-		case s != nil && s.Rotated:
-			// The new value is dropped in silence (infisical.md §1.13).
+		case s != nil && (s.Rotated || s.Honey):
+			// The new value is dropped in silence, by the source of today.
 		case e.Value != nil && i.old():
 			s = a.write(at, e.Key, *e.Value, nil)
 		case e.Value != nil:
@@ -154,6 +157,18 @@ func (a *asked) patchSecrets() {
 	a.answer(map[string]any{"secrets": out})
 }
 
+// clear refuses metadata in clear where the project takes none (recorded:
+// 2026/batch.json). Permissions and this setting are cached for a while, which is
+// not simulated.
+func (a *asked) clear(entries []entry) bool {
+	open := func(m Metadatum) bool { return !m.Encrypted }
+	if !a.server().Encrypted || !slices.ContainsFunc(entries, func(e entry) bool { return slices.ContainsFunc(e.Metadata, open) }) {
+		return false
+	}
+	a.fail(http.StatusBadRequest, "BadRequest", "Encrypted secret metadata is enforced for this project. Cannot create unencrypted secret metadata.")
+	return true
+}
+
 func boolOrder(a, b bool) int {
 	switch {
 	case a == b:
@@ -162,6 +177,16 @@ func boolOrder(a, b bool) int {
 		return 1
 	}
 	return -1
+}
+
+// last drops every entry whose name comes again.
+func last(entries []entry) (out []entry) {
+	for n, e := range entries {
+		if !slices.ContainsFunc(entries[n+1:], func(x entry) bool { return x.Key == e.Key }) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 func distinct(entries []entry) int {
@@ -182,16 +207,9 @@ func (a *asked) deleteSecrets() {
 	i := a.server()
 	exist, missing := i.there(at, entries)
 	switch {
-	case len(missing) > 0 && len(exist)+len(missing) != distinct(entries) && !i.old():
-		// 400 for a name twice [U TestSecret_Batch]; its text is not known.
-		a.fail(http.StatusBadRequest, "BadRequest", "Secret is named more than once: "+missing[0])
-		return
 	case len(missing) > 0:
-		named := missing
-		if i.old() {
-			named = exist
-		}
-		a.fail(http.StatusNotFound, "NotFound", "One or more secrets does not exist: "+strings.Join(named, ","))
+		// A name twice, too; the names in the text are those that do exist (recorded).
+		a.fail(http.StatusNotFound, "NotFound", "One or more secrets does not exist: "+strings.Join(exist, ","))
 		return
 	case a.requested(at, entries):
 		return
@@ -199,8 +217,8 @@ func (a *asked) deleteSecrets() {
 	out := []map[string]any{}
 	for _, e := range entries {
 		s := i.find(at.environment, at.path, e.Key)
-		out = append(out, i.shown(s, len(s.Versions), shownWritten))
-		i.Secrets = slices.DeleteFunc(i.Secrets, func(x *StoredSecret) bool { return x == s })
+		out = append(out, i.shown(s, len(s.Versions), shownDeleted))
+		i.bury(s)
 	}
 	a.answer(map[string]any{"secrets": out})
 }

@@ -100,6 +100,17 @@ func (a *asked) getProject() {
 		envs = append(envs, map[string]any{"id": derived(i.Project, e), "name": e, "slug": e})
 	}
 	project := map[string]any{"id": i.Project, "name": "simulated", "slug": i.Slug, "environments": envs}
+	if !i.old() { // recorded: 2026/rules-and-syncs.json
+		made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) // not kept
+		for k, v := range map[string]any{
+			"_id": i.Project, "description": nil, "type": "secret-manager", "defaultProduct": nil, "autoCapitalization": false, "orgId": derived(i.Project, "org"),
+			"createdAt": made, "updatedAt": made, "version": 3, "upgradeStatus": nil, "pitVersionLimit": 10, "kmsCertificateKeyId": nil, "auditLogsRetentionDays": nil,
+			"hasDeleteProtection": false, "secretSharing": true, "showSnapshotsLegacy": false, "secretDetectionIgnoreValues": nil,
+			"enforceEncryptedSecretManagerSecretMetadata": i.Encrypted,
+		} {
+			project[k] = v
+		}
+	}
 	if strings.HasPrefix(a.req.URL.Path, "/api/v1/projects/") {
 		a.answer(map[string]any{"project": project})
 		return

@@ -16,8 +16,11 @@ type Identity struct {
 	ClientID string          `json:"client_id"`
 	Viewer   bool            `json:"viewer,omitempty"`  // may only read secrets
 	Admin    bool            `json:"admin,omitempty"`   // of the organization
+	Tokens   bool            `json:"tokens,omitempty"`  // it has get-token and what else client secrets need, without being admin
+	Outside  bool            `json:"outside,omitempty"` // it may not even read identities
 	TTL      Duration        `json:"ttl,omitempty"`     // of its access tokens; 0: that of the server
 	MaxTTL   Duration        `json:"max_ttl,omitempty"` // 0: as TTL, which is the default
+	Period   Duration        `json:"period,omitempty"`  // of tokens that may be renewed for ever; 0: theirs may not
 	Uses     int             `json:"uses,omitempty"`    // how often an access token may be used; 0: without end
 	Secrets  []*ClientSecret `json:"secrets"`
 	Failures []time.Time     `json:"failures,omitempty"` // logins that count towards a lock
@@ -58,7 +61,7 @@ func (s *State) settle() {
 	// From a chain of their own, so that the ids of everything else stay.
 	id := func(of string) string { return derived(i.ClientID, of) }
 	born := s.At.AddDate(0, 0, -92)
-	i.Identities = []*Identity{{ID: id("identity"), UA: id("ua"), ClientID: i.ClientID, Secrets: []*ClientSecret{
+	i.Identities = []*Identity{{ID: id("identity"), UA: id("ua"), ClientID: i.ClientID, Tokens: true, Secrets: []*ClientSecret{
 		{ID: id("secret"), Value: i.ClientSecret, Description: "rekey", Created: born, Updated: born},
 	}}}
 }
@@ -200,6 +203,9 @@ func (a *asked) admit(token string) (Access, *Identity, bool) {
 		i.Access[token] = x
 		return refuse(http.StatusUnauthorized, "UnauthorizedError", message)
 	}
+	ended := func() bool {
+		return slices.ContainsFunc(who.Secrets, func(c *ClientSecret) bool { return c.ID == x.Secret && c.Revoked })
+	}
 	switch {
 	case !known && strings.Count(token, ".") == 2 && strings.HasPrefix(token, "ey"):
 		return refuse(http.StatusForbidden, "TokenError", "invalid signature")
@@ -209,6 +215,9 @@ func (a *asked) admit(token string) (Access, *Identity, bool) {
 		return refuse(http.StatusForbidden, "TokenError", "Your token has expired. Please re-authenticate.")
 	case x.Gone || who == nil:
 		return refuse(http.StatusUnauthorized, "UnauthorizedError", "No identity access token found")
+	case !i.old() && ended():
+		// Recorded: 2026/batch.json. On servers of 2024 it goes on (04-client-secrets.json).
+		return refuse(http.StatusUnauthorized, "UnauthorizedError", "Failed to authorize: client secret has been revoked")
 	case who.Uses > 0 && x.Used >= who.Uses:
 		return lost("Unable to renew because access token number of uses limit reached")
 	case x.Until.Before(now):

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // ValidationRule is one about the values of secrets, as servers of 2026 have them
@@ -19,6 +22,8 @@ type ValidationRule struct {
 	Versions    int    `json:"versions,omitempty"` // a value may not be one of the last so many of its name
 	Others      bool   `json:"others,omitempty"`   // nor be held by another name in scope
 	Prefix      string `json:"prefix,omitempty"`   // of a value
+	Least       int    `json:"least,omitempty"`    // characters of a value
+	Key         string `json:"key,omitempty"`      // pattern of a name
 	Shape       string `json:"shape,omitempty"`    // of its listing: "", "list" (April 2026), "nested" (September 2026)
 }
 
@@ -45,6 +50,8 @@ func (r *ValidationRule) covers(environment, folder string) bool {
 
 func (r *ValidationRule) shown(i *Infisical) map[string]any {
 	out := map[string]any{"id": derived(i.Project, "rule", r.Name), "name": r.Name, "description": nil, "projectId": i.Project, "secretPath": r.Path, "type": "static-secrets", "isActive": !r.Off}
+	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) // not kept
+	out["createdAt"], out["updatedAt"] = made, made
 	values := map[string]any{}
 	var list []map[string]any
 	if r.Prefix != "" {
@@ -120,10 +127,11 @@ func (a *asked) listSyncs() {
 }
 
 // ruled refuses a write against a rule, the whole of a batch at once, before it
-// is written or becomes a request ([I 7837]). That it is refused is documented, in
-// which words is not.
+// is written or becomes a request, and names all that is wrong (recorded:
+// 2026/batch.json).
 func (a *asked) ruled(at place, entries []entry) bool {
 	i := a.server()
+	var wrong []string
 	for _, r := range i.Rules {
 		if i.old() || !r.covers(at.environment, at.path) {
 			continue
@@ -136,22 +144,31 @@ func (a *asked) ruled(at place, entries []entry) bool {
 			if s := i.find(at.environment, at.path, e.Key); s != nil && r.Versions > 0 {
 				last := s.Versions[max(0, len(s.Versions)-r.Versions):]
 				if slices.ContainsFunc(last, func(v Version) bool { return v.Value == value }) {
-					why = "was used before"
+					why = "value was used before (rule: \"" + r.Name + "\", constraint: Prevent value reuse)"
 				}
 			}
 			if r.Others && (i.elsewhere(r, at, e.Key, value) || slices.ContainsFunc(entries[:n], func(x entry) bool { return x.Value != nil && trim(*x.Value) == value })) {
-				why = "is held by another secret"
+				why = "value is held by another secret (rule: \"" + r.Name + "\", constraint: Prevent duplicated values)"
 			}
 			if !strings.HasPrefix(value, r.Prefix) {
-				why = "does not begin as it should"
+				why = "value must start with " + r.Prefix + " (rule: \"" + r.Name + "\", constraint: Required prefix)"
+			}
+			if n := utf8.RuneCountInString(value); n < r.Least {
+				why = fmt.Sprintf("value must be at least %d characters (got %d) (rule: %q, constraint: Minimum length)", r.Least, n, r.Name)
+			}
+			if r.Key != "" && !regexp.MustCompile(r.Key).MatchString(e.Key) {
+				why = fmt.Sprintf("key must match pattern %s (rule: %q, constraint: Regex pattern)", r.Key, r.Name)
 			}
 			if why != "" {
-				a.fail(http.StatusBadRequest, "BadRequest", fmt.Sprintf("Secret '%s' violates validation rule '%s': its value %s", e.Key, r.Name, why))
-				return true
+				wrong = append(wrong, fmt.Sprintf("Secret %q: %s", e.Key, why))
 			}
 		}
 	}
-	return false
+	if len(wrong) == 0 {
+		return false
+	}
+	a.fail(http.StatusBadRequest, "BadRequest", "Secret validation failed:\n"+strings.Join(wrong, "\n\n"))
+	return true
 }
 
 func (i *Infisical) elsewhere(r *ValidationRule, at place, key, value string) bool {

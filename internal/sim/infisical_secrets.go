@@ -16,8 +16,9 @@ func (a *asked) projectField() string {
 	return "workspaceId"
 }
 
-// listSecrets answers a missing folder or environment as an empty one (recorded:
-// 21-list.json), where the recorded server adds imports and otherwise does not.
+// listSecrets: the server of 2024 answers a missing folder or environment as an
+// empty one, and adds imports there (recorded: 21-list.json); today it is 404
+// (recorded: 2026/list.json).
 func (a *asked) listSecrets() {
 	i := a.server()
 	if a.query("environment") == "" || a.query(a.projectField()) == "" && a.query("workspaceSlug") == "" {
@@ -26,6 +27,14 @@ func (a *asked) listSecrets() {
 	}
 	at, ok := a.where(a.query)
 	if !ok {
+		return
+	}
+	if !i.old() && !i.has(at.environment, at.path) {
+		name := "SecretPathNotFound"
+		if a.query("recursive") == "true" && !slices.Contains(i.Environments, at.environment) {
+			name = "NotFound"
+		}
+		a.fail(http.StatusNotFound, name, fmt.Sprintf("Folder with path '%s' in environment '%s' was not found. Please ensure the environment slug and secret path is correct.", at.path, at.environment))
 		return
 	}
 	out := []map[string]any{}
@@ -68,11 +77,56 @@ func (a *asked) getSecret() {
 	if s != nil && (!wants || i.Server == Server2024) {
 		version = len(s.Versions)
 	}
-	if s == nil || version < 1 || version > len(s.Versions) {
-		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Secret with name '%s' not found", name))
-		return
+	if wants && !i.old() {
+		if dead := i.earlier(at, name, version); dead != nil {
+			s = dead
+		}
 	}
-	a.answer(map[string]any{"secret": i.shown(s, version, shownAlone)})
+	for_ := shownAlone
+	if wants {
+		for_ = shownVersion
+	}
+	if s == nil || version < 1 || version > len(s.Versions) {
+		// What the folder itself has not got, one that it imports may have.
+		if s = i.imported(at, name); s == nil || a.query("includeImports") == "false" || i.old() {
+			a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Secret with name '%s' not found", name))
+			return
+		}
+		version, for_ = len(s.Versions), shownAlone
+	}
+	a.answer(map[string]any{"secret": i.shown(s, version, for_)})
+}
+
+// earlier is a deleted secret that had this version: one is looked up by folder,
+// name and number, so of a name that was made again its earlier life is found.
+func (i *Infisical) earlier(at place, name string, version int) *StoredSecret {
+	for _, s := range i.Deleted {
+		if s.Environment == at.environment && s.Path == at.path && s.Key == name && version >= 1 && version <= len(s.Versions) {
+			return s
+		}
+	}
+	return nil
+}
+
+// imported is the secret of this name in a folder that the place imports (recorded:
+// 2026/one-secret.json).
+func (i *Infisical) imported(at place, name string) *StoredSecret {
+	for _, m := range i.Imports {
+		if m.Environment == at.environment && m.Path == at.path {
+			if s := i.find(at.environment, m.From, name); s != nil {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// bury takes a secret away and keeps its versions.
+func (i *Infisical) bury(s *StoredSecret) {
+	i.Secrets = slices.DeleteFunc(i.Secrets, func(x *StoredSecret) bool { return x == s })
+	if !i.old() {
+		i.Deleted = append(i.Deleted, s)
+	}
 }
 
 // named refuses names as the newer source does (SecretNameSchema); the recorded
@@ -150,7 +204,7 @@ func (a *asked) updateSecret() {
 	if comment, given := fields["secretComment"].(string); given {
 		s.Comment = comment
 	}
-	if value, given := fields["secretValue"].(string); given && !s.Rotated {
+	if value, given := fields["secretValue"].(string); given && !s.Rotated && !s.Honey {
 		a.write(at, s.Key, value, nil)
 	}
 	shown := i.shown(s, len(s.Versions), shownWritten)
@@ -173,8 +227,8 @@ func (a *asked) deleteSecret() {
 	case a.requested(at, []entry{{Key: name}}):
 		return
 	}
-	i.Secrets = slices.DeleteFunc(i.Secrets, func(x *StoredSecret) bool { return x == s })
-	a.answer(map[string]any{"secret": i.shown(s, len(s.Versions), shownWritten)})
+	i.bury(s)
+	a.answer(map[string]any{"secret": i.shown(s, len(s.Versions), shownDeleted)})
 }
 
 // requested answers 200 although nothing is written, where a change policy makes

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -34,13 +36,20 @@ func (a *asked) fail(status int, name string, message any) {
 }
 
 func infisicalFailure(rw http.ResponseWriter, status int, name string, message any, old bool) {
-	out := map[string]any{"statusCode": status, "message": message, "error": name}
+	more := map[string]any{}
 	if !old {
-		out["reqId"] = "req-simulated"
-		if status == http.StatusForbidden {
-			out["details"] = []any{}
+		more["reqId"] = "req-simulated"
+		if status == http.StatusForbidden && name != "TokenError" { // recorded: 2026/batch.json
+			more["details"] = []any{}
 		}
 	}
+	infisicalSays(rw, status, name, message, more)
+}
+
+// infisicalSays answers in the server's own shape, with more beside it.
+func infisicalSays(rw http.ResponseWriter, status int, name string, message any, more map[string]any) {
+	out := map[string]any{"statusCode": status, "message": message, "error": name}
+	maps.Copy(out, more)
 	writeJSON(rw, status, out)
 }
 
@@ -211,19 +220,27 @@ func (a *asked) member(project string) bool {
 			return false
 		}
 	}
-	message := fmt.Sprintf("Project with ID '%s' not found", project)
-	if i.old() {
-		message += " during bot lookup. Are you sure you are using the correct project ID?"
+	// Both texts were seen of servers of today as well (docs/vendors/infisical.md).
+	message := fmt.Sprintf("Project with ID %s not found", project)
+	if i.old() || strings.Contains(a.req.URL.Path, "/secrets") {
+		message = fmt.Sprintf("Project with ID '%s' not found during bot lookup. Are you sure you are using the correct project ID?", project)
 	}
 	a.fail(http.StatusNotFound, "NotFound", message)
 	return false
 }
 
-// found checks the folder; the text is the same for a missing environment
-// (recorded: 11-read.json).
+// found checks the folder. The server of 2024 says the same of a missing environment
+// (recorded: 11-read.json); today a write tells them apart.
 func (a *asked) found(at place, operation string) bool {
-	if a.server().has(at.environment, at.path) {
+	i := a.server()
+	if i.has(at.environment, at.path) {
 		return true
+	}
+	if !i.old() {
+		if operation = "NotFound"; a.req.Method != http.MethodGet && !slices.Contains(i.Environments, at.environment) {
+			a.fail(http.StatusNotFound, operation, fmt.Sprintf("Environment with slug '%s' in project with ID %s not found", at.environment, i.Project))
+			return false
+		}
 	}
 	a.fail(http.StatusNotFound, operation, fmt.Sprintf("Folder with path '%s' in environment with slug '%s' not found", at.path, at.environment))
 	return false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,8 +65,33 @@ func (a *asked) of() *Identity {
 	case who == nil:
 		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Failed to find identity with ID %s", id))
 		return nil
+	case !a.server().old():
+		return a.ofToday(who)
 	case who.Admin && !a.who.Admin:
 		a.fail(http.StatusForbidden, "ForbiddenError", "Failed to add identity to project with more privileged role")
+		return nil
+	}
+	return who
+}
+
+// ofToday: client secrets, one's own too, want rights that no plain member has
+// (recorded: 2026/client-secrets.json).
+func (a *asked) ofToday(who *Identity) *Identity {
+	secrets := strings.Contains(a.req.URL.Path, "/client-secrets")
+	switch {
+	case a.who.Outside:
+		a.fail(http.StatusForbidden, "PermissionDenied", "You are not allowed to read on identity")
+		return nil
+	case who.UA == "" && secrets:
+		a.fail(http.StatusBadRequest, "BadRequest", "The identity does not have universal auth")
+		return nil
+	case who.UA == "":
+		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Failed to find universal auth for identity with ID %s", who.ID))
+		return nil
+	case secrets && (!a.who.Admin && !a.who.Tokens || who.Admin && !a.who.Admin):
+		infisicalSays(a.rw, http.StatusForbidden, "PermissionBoundaryError",
+			"Failed to get identity client secret with more privileged role. Permission denied: get-token on identity. Check that the actor's role grants this permission and that all permission conditions are met.",
+			map[string]any{"reqId": "req-simulated", "details": map[string]any{"missingPermissions": []any{map[string]any{"action": "get-token", "subject": "identity"}}}})
 		return nil
 	}
 	return who
@@ -120,7 +146,7 @@ func (a *asked) secret() (*Identity, *ClientSecret) {
 	if a.server().old() {
 		a.somethingWentWrong() // recorded: "revoke unknown id"
 	} else {
-		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Client secret with ID '%s' not found", a.req.PathValue("id")))
+		a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Failed to find identity with ID %s", who.ID)) // of an unknown client secret, too
 	}
 	return nil, nil
 }
@@ -131,8 +157,9 @@ func (a *asked) getClientSecret() {
 	}
 }
 
-// revokeClientSecret ends it for logins, and again and again is no error. The
-// access tokens that came from it live on (recorded: 04-client-secrets.json).
+// revokeClientSecret ends it, and again and again is no error. Its access tokens
+// end with it today; on servers of 2024 they live on (recorded: 2026/batch.json,
+// 04-client-secrets.json).
 func (a *asked) revokeClientSecret() {
 	who, c := a.secret()
 	if c == nil {
@@ -142,7 +169,7 @@ func (a *asked) revokeClientSecret() {
 	a.answer(map[string]any{"clientSecretData": c.shown(who.UA)})
 }
 
-// getAuth: [api-reference/endpoints/universal-auth/retrieve]; not recorded.
+// getAuth: recorded 2026/client-secrets.json.
 func (a *asked) getAuth() {
 	who := a.of()
 	if who == nil {
@@ -162,6 +189,8 @@ func (a *asked) getAuth() {
 	if !a.server().old() {
 		out["lockoutEnabled"], out["lockoutThreshold"] = true, lockAfter
 		out["lockoutDurationSeconds"], out["lockoutCounterResetSeconds"] = int64(lockFor/time.Second), int64(lockForget/time.Second)
+		anywhere := []any{map[string]any{"type": "ipv4", "prefix": 0, "ipAddress": "0.0.0.0"}, map[string]any{"type": "ipv6", "prefix": 0, "ipAddress": "::"}}
+		out["clientSecretTrustedIps"], out["accessTokenTrustedIps"], out["accessTokenPeriod"] = anywhere, anywhere, int64(who.Period.std()/time.Second)
 	}
 	a.answer(map[string]any{"identityUniversalAuth": out})
 }

@@ -52,7 +52,7 @@ func NewClientSecrets(seed int64, knobs sim.Knobs) *Stage {
 	s.World.Look(func(w *sim.State) {
 		w.GiveClientSecret("raxx-app", "", AppLogin, "RAXX_APP_LOGIN")
 		w.GiveClientSecret("raxx-metrics", MetricsLogin+"__ID", MetricsLogin)
-		w.GiveClientSecret("raxx-ops", "", OwnLogin)
+		w.GiveClientSecret("raxx-ops", "", OwnLogin).Tokens = true
 	})
 	return s
 }
