@@ -57,6 +57,12 @@ type Self interface {
 	Adopt(b secret.Bundle)
 }
 
+// Peers is an issuer that wants to know the other vendors of rekey.yaml that are
+// opened: one of them may be reached by the very credential that is replaced here.
+type Peers interface {
+	Peers(opened map[string]Vendor)
+}
+
 // Roller gives a generation a new secret in place.
 type Roller interface {
 	// Roll makes a new secret for h, in exactly one request. With a grace the

@@ -78,7 +78,7 @@ func content(name, mime, body string) answer {
 // answers are all bad ones. What a 200 says that cannot be understood may have
 // happened: Unknown, never a refusal, and never done.
 var answers = []answer{
-	status(401, cred.Denied), status(403, cred.Denied), status(404, cred.Absent), status(409, cred.Conflict),
+	status(401, cred.Denied), status(403, cred.Denied), status(404, cred.Absent, cred.Unknown), status(409, cred.Conflict), // a 404 that is in no table may be nobody's word
 	status(400, cred.Refused), status(422, cred.Refused), status(429, cred.Limited),
 	status(500, cred.Unknown), status(502, cred.Unknown), status(503, cred.Unknown), status(504, cred.Unknown),
 	redirect(302), redirect(307),

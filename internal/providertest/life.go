@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -195,9 +196,14 @@ func (l life) values(v string) []provider.SlotValue {
 }
 
 // store: written in one go, versions count up, an earlier value can be had, what
-// was made can be removed, and a missing slot is not present.
+// was made can be removed, and a missing slot is not present. Its slots are new ones:
+// of a name that was there before a store may keep versions of an earlier life.
 func (l life) store(t *testing.T) {
 	s := l.c.store
+	l.slots = slices.Clone(l.slots)
+	for i := range l.slots {
+		l.slots[i] = fmt.Sprintf("REKEY_CONFORMANCE_%d_%d", l.now().Unix(), i)
+	}
 	if err := s.Remove(t.Context(), l.slots); err != nil {
 		t.Fatal(err)
 	}

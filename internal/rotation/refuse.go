@@ -3,6 +3,7 @@ package rotation
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rekey/internal/cred"
@@ -125,8 +126,26 @@ func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
 		}
 	}
 	if seen.Store.History != "" && spec.Purpose != sop.ToForget {
-		add(NoHistory, "without history a rollback could not give the store its old values back", "%s cannot give back earlier values: %s", spec.Store.Key, seen.Store.History)
+		add(NoHistory, "without history a rollback could not give the store its old values back", "%s cannot give back earlier values: %s%s", spec.Store.Key, seen.Store.History, alsoHeld(seen))
 	}
+}
+
+// alsoHeld says where the value of today is besides the store, which could not give
+// it back once it is overwritten.
+func alsoHeld(seen *Observation) string {
+	var keys []string
+	for _, c := range seen.Consumers {
+		for _, s := range c.Slots {
+			if s.Present && s.Expected != "" && s.Fingerprint == s.Expected {
+				keys = append(keys, c.Key)
+				break
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return "; what it holds today is held by " + strings.Join(keys, " and ") + " as well"
 }
 
 func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {

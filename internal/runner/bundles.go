@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -42,8 +43,9 @@ func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
 }
 
 // oldBundle returns the secret of the generation that is being replaced: from
-// memory, from the store as it is, or from the store's history. What comes from
-// there is compared with what was observed, for a history can lie.
+// memory, from the store as it is, from the store's history, or from a consumer that
+// holds it still. What comes from there is compared with what was observed, for a
+// history can lie.
 func (r *Runner) oldBundle(ctx context.Context) (secret.Bundle, error) {
 	r.mu.Lock()
 	b := r.old
@@ -76,17 +78,66 @@ func (r *Runner) oldBundle(ctx context.Context) (secret.Bundle, error) {
 		}
 		return v, r.Keyer.Of(v) == was.Fingerprint
 	})
-	switch {
-	case b == nil && history != nil:
+	if b == nil && (cred.ClassOf(history) == cred.Unknown || cred.ClassOf(history) == cred.Limited) {
 		return nil, history
-	case b == nil:
-		return nil, &cred.Error{Vendor: plan.Spec.Store.Vendor, Op: "read the old values from history", Class: cred.Failed,
-			Why: "the history does not hold what was there before this run"}
+	}
+	if b == nil {
+		var holders []string
+		if b, holders = r.heldStill(ctx); b == nil {
+			why := "the history does not hold what was there before this run"
+			if history != nil {
+				why = Problems(history)[0]
+			}
+			return nil, &cred.Error{Vendor: plan.Spec.Store.Vendor, Op: "read the old values from history", Class: cred.Failed, Why: why + "; " + whereStill(holders)}
+		}
 	}
 	r.mu.Lock()
 	r.old = b
 	r.mu.Unlock()
 	return b, nil
+}
+
+// heldStill takes the old bundle from a consumer whose slots are as they were
+// observed. holders are the consumers that hold it in a form that gives it not back.
+func (r *Runner) heldStill(ctx context.Context) (b secret.Bundle, holders []string) {
+	plan := r.state.Plan
+	old := map[string]cred.Fingerprint{}
+	for _, s := range plan.Seen.Store.Slots {
+		old[s.Slot] = s.Expected
+	}
+	for i, c := range plan.Spec.Consumers {
+		now, err := r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())
+		if err != nil {
+			continue
+		}
+		held := map[string]provider.Held{}
+		for _, s := range plan.Seen.Consumers[i].Slots {
+			if h := now.Slots[s.Slot]; s.Present && s.Fingerprint == s.Expected && r.Keyer.Of(h.Value) == s.Fingerprint {
+				held[s.Slot] = h
+			}
+		}
+		if len(held) == 0 {
+			continue
+		}
+		holders = append(holders, c.Key)
+		vs, err := values(plan.Spec.Store, r.heldBy(plan.Spec, c, held))
+		right := err == nil
+		for _, v := range vs {
+			right = right && (old[v.Slot] == "" || r.Keyer.Of(v.Value) == old[v.Slot])
+		}
+		if right {
+			return r.heldBy(plan.Spec, c, held), holders
+		}
+	}
+	return nil, holders
+}
+
+// whereStill says where an old value is, which the store cannot give back.
+func whereStill(holders []string) string {
+	if len(holders) == 0 {
+		return "no registered consumer holds the old value any more"
+	}
+	return "the old value is still held by " + strings.Join(holders, " and ")
 }
 
 // assemble puts a bundle together from slots that hold one field alone; nil if a

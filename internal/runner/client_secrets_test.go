@@ -92,11 +92,25 @@ func TestTheJudgeSeesClientSecrets(t *testing.T) {
 // the store any more. The reason and the way out are told, nothing is touched.
 func TestSecretByWhichTheStoreIsReachedIsRefused(t *testing.T) {
 	s := stage.NewClientSecrets(1, stage.Knobs)
+	s.World.Look(func(w *sim.State) { w.Infisical.Identities[1].Tokens = true })
 	w := s.World.Env()
 	s.Env = map[string]string{"INFISICAL_CLIENT_ID": w["RAXX_APP_CLIENT_ID"], "INFISICAL_CLIENT_SECRET": w["RAXX_APP_CLIENT_SECRET"]}
 	before := see(s)
 	st := play(t, s, stage.AppLogin)
 	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "the very client secret by which Rekey reaches the store", "of its own")
+	judged(t, s, st)
+	nothingWritten(t, s, before)
+}
+
+// TestSecretByWhichTheStoreIsReachedIsRefusedUnderAnyName: the same where another
+// vendor of rekey.yaml issues it. Identities are compared, not names.
+func TestSecretByWhichTheStoreIsReachedIsRefusedUnderAnyName(t *testing.T) {
+	s := stage.NewClientSecrets(1, stage.Knobs)
+	w := s.World.Env()
+	s.Env = map[string]string{"INFISICAL_CLIENT_ID": w["RAXX_OPS_CLIENT_ID"], "INFISICAL_CLIENT_SECRET": w["RAXX_OPS_CLIENT_SECRET"]}
+	before := see(s)
+	st := play(t, s, stage.OwnLogin)
+	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "the very client secret by which Rekey reaches the store (vendors.infisical.client_secret)", "of its own")
 	judged(t, s, st)
 	nothingWritten(t, s, before)
 }
@@ -167,12 +181,12 @@ func TestDeadClientSecretIsNeverTried(t *testing.T) {
 	}
 }
 
-// TestPlanTellsWhatRevokingDoesNotEnd: access tokens live on.
-func TestPlanTellsWhatRevokingDoesNotEnd(t *testing.T) {
+// TestPlanTellsWhatRevokingEndsBesides: access tokens end with their client secret.
+func TestPlanTellsWhatRevokingEndsBesides(t *testing.T) {
 	s := stage.NewClientSecrets(1, stage.Knobs)
 	seen, err := s.Look(stage.AppLogin)
 	all := strings.Join(seen.Advice, "\n")
-	if err != nil || !strings.Contains(all, "live on for up to 30 days after their login") || !strings.Contains(all, "logins with the one in use so far") {
+	if err != nil || !strings.Contains(all, "ends its access tokens at once") || !strings.Contains(all, "live for up to 30 days after their login") || !strings.Contains(all, "logins with the one in use so far") {
 		t.Errorf("%s %v", all, err)
 	}
 }

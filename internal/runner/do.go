@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rekey/internal/cred"
@@ -140,7 +141,9 @@ func Problems(err error) []string {
 			order = append(order, key)
 			same[key] = ce
 		}
-		ops[key] = append(ops[key], ce.Op)
+		if !slices.Contains(ops[key], ce.Op) { // one login stands before many requests
+			ops[key] = append(ops[key], ce.Op)
+		}
 	}
 	for i, key := range order {
 		if ce := same[key]; ce != nil {

@@ -104,7 +104,7 @@ func TestT42RollbackTakesEverythingBack(t *testing.T) {
 // middle, nothing of the old one is lost.
 func TestT43HistoryIsProvenFirst(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
-	ignoreVersions(s)
+	s.World.Look(func(w *sim.State) { w.Infisical.Server = sim.Server2024 })
 	before := see(s)
 	st := play(t, s, console)
 	ended(t, st, rotation.RefusedRun, "no-history")
@@ -120,10 +120,7 @@ func TestT43HistoryIsProvenFirst(t *testing.T) {
 	judged(t, s, st)
 	sameValues(t, before, see(s))
 
-	// The same, and the history is pruned meanwhile.
-	s = stage.New(1, stage.Knobs)
-	s.World.Inject(sim.Fault{Vendor: "heroku", Endpoint: "PATCH", Status: 422})
-	after(s, storeWrites, 1, func(w *sim.State) {
+	prune := func(w *sim.State) {
 		for _, x := range w.Infisical.Secrets {
 			if strings.Contains(x.Key, "CONSOLE") {
 				for i := range x.Versions[:len(x.Versions)-1] {
@@ -131,10 +128,29 @@ func TestT43HistoryIsProvenFirst(t *testing.T) {
 				}
 			}
 		}
+	}
+	// The same, and the history is pruned meanwhile: the app holds the old one still.
+	s = stage.New(1, stage.Knobs)
+	before = see(s)
+	s.World.Inject(sim.Fault{Vendor: "heroku", Endpoint: "PATCH", Status: 422})
+	after(s, storeWrites, 1, func(w *sim.State) { prune(w); panic(stage.Crash{}) })
+	st = play(t, s, console)
+	ended(t, st, rotation.RolledBack)
+	judged(t, s, st)
+	sameValues(t, before, see(s))
+
+	// The same, and the app has the new one already: nobody has the old one.
+	s = stage.New(1, stage.Knobs)
+	after(s, appWrites, 1, func(w *sim.State) {
+		prune(w)
+		e := rotation.Event{At: s.Clock.Now(), Run: "test01", Kind: rotation.KindAsked, Asked: &rotation.Asked{Actor: "somebody", Reason: "an incident"}}
+		if err := s.Log.Append(t.Context(), e); err != nil {
+			t.Error(err)
+		}
 		panic(stage.Crash{})
 	})
 	st = play(t, s, console)
-	halted(t, st, "the history does not hold what was there before this run", "the old one, "+st.Plan.Old.Name, "is live", "may hold either")
+	halted(t, st, "the history does not hold what was there before this run; no registered consumer holds the old value any more", "the old one, "+st.Plan.Old.Name, "is live", "may hold either")
 	judged(t, s, st)
 	if see(s).Tokens[st.Plan.Old.ID] == "" || see(s).Tokens[st.Made.Handle.ID] == "" {
 		t.Error("one of the two was ended, though each is held by somebody")

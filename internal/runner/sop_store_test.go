@@ -153,7 +153,19 @@ func TestT18StoreIsLookedAt(t *testing.T) {
 	refused("an empty folder", func(s *stage.Stage) {
 		s.Config = config(t, "path: /MooseQuest/cloudflare/", "path: /MooseQuest/")
 	}, "nothing-stored", "holds none of the slots")
-	refused("no history", func(s *stage.Stage) { ignoreVersions(s) }, "no-history", "another version than was asked for")
+	refused("no history", func(s *stage.Stage) {
+		s.World.Look(func(w *sim.State) { w.Infisical.Server = sim.Server2024 })
+	}, "no-history", "another version than was asked for", "what it holds today is held by heroku:raxx-console-prod as well")
+	refused("a name that was made again", func(s *stage.Stage) {
+		s.World.Look(func(w *sim.State) {
+			for i, x := range w.Infisical.Secrets {
+				again := *x
+				again.ID, again.Versions = "again-"+x.ID, x.Versions[len(x.Versions)-1:]
+				w.Infisical.Secrets[i] = &again
+				w.Infisical.Deleted = append(w.Infisical.Deleted, x)
+			}
+		})
+	}, "no-history", "of an earlier secret of this name", "what it holds today is held by heroku:raxx-console-prod as well")
 	refused("a slot that drops writes", func(s *stage.Stage) {
 		s.World.Look(func(w *sim.State) { w.Infisical.Secrets[0].Rotated = true })
 	}, "store-unwritable", "dropped in silence")
@@ -329,14 +341,4 @@ func TestT20FormerNamesDrift(t *testing.T) {
 	if now := see(s); now.Versions[formerConsole] != before.Versions[formerConsole] || now.Versions[console] != before.Versions[console]+1 {
 		t.Error("a name that is no longer on the list was written, or the one that is was not")
 	}
-}
-
-// ignoreVersions makes the store a server that ignores the version asked for.
-func ignoreVersions(s *stage.Stage) {
-	whenever(s, kind{"GET", "/api/v4/secrets/"}, func(_ int, req *http.Request, pass send) (*http.Response, error) {
-		q := req.URL.Query()
-		q.Del("version")
-		req.URL.RawQuery = q.Encode()
-		return pass()
-	})
 }

@@ -77,6 +77,9 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 			c.Roles.Surveys[place.Vendor] = s
 		}
 	}
+	if p, ok := c.Roles.Issuer.(provider.Peers); ok {
+		p.Peers(maps.Clone(o.byName))
+	}
 	return c, nil
 }
 

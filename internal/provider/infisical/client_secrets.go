@@ -50,6 +50,7 @@ type clientSecrets struct {
 	conf    *universalAuth
 	refused []refusal // logins that were refused
 	ended   []string  // ids of those that were revoked here
+	peers   []*Server // the other Infisicals of rekey.yaml
 }
 
 // universalAuth is how an identity logs in [api-reference/endpoints/universal-auth/
@@ -58,6 +59,7 @@ type universalAuth struct {
 	ClientID string `json:"clientId"`
 	TTL      int64  `json:"accessTokenTTL"`    // seconds
 	MaxTTL   int64  `json:"accessTokenMaxTTL"` // seconds
+	Period   int64  `json:"accessTokenPeriod"` // seconds; more than 0: they may be renewed for ever
 }
 
 // Issuer returns the issuer of a kind.
@@ -122,7 +124,7 @@ func (c *clientSecrets) Calls() map[string]string {
 func (c *clientSecrets) ask(ctx context.Context, r vendorhttp.Request, out any) (*vendorhttp.Response, error) {
 	resp, err := c.api.Do(ctx, r)
 	if err != nil {
-		if e, ok := asError(err); ok && e.Class == cred.Absent && e.Why == "" {
+		if e, ok := asError(err); ok && e.Class == cred.Absent && e.Code == noIdentity && e.Why == "" {
 			e.Why = "there is no machine identity " + c.identity + " with Universal Auth, or no such client secret of it"
 		}
 		return nil, c.session.ended(err, r.Op)
@@ -169,6 +171,9 @@ func (c *clientSecrets) live(ctx context.Context) ([]clientSecret, error) {
 	}
 	found := []clientSecret{}
 	for _, x := range *out.Data {
+		if x.ID == "" {
+			return nil, resp.Nonsense("the answer lacks the id of a client secret")
+		}
 		if h := x.handle(); !x.Revoked && (h.Expires.IsZero() || h.Expires.After(c.session.env.Now())) {
 			found = append(found, x)
 		}
@@ -204,6 +209,7 @@ func (c *clientSecrets) Create(ctx context.Context, name string) (cred.Handle, s
 	if err != nil {
 		return cred.Handle{}, nil, err
 	}
+	c.said.add(out.Secret)
 	if out.Data.ID == "" || !out.Secret.Present() || out.Data.Prefix == "" || !strings.HasPrefix(out.Secret.Reveal(), out.Data.Prefix) {
 		// Made, but what it is cannot be used: to be found by its label and revoked.
 		return cred.Handle{}, nil, resp.Nonsense("the answer lacks the id or the secret, or the two do not belong together")
@@ -212,7 +218,8 @@ func (c *clientSecrets) Create(ctx context.Context, name string) (cred.Handle, s
 }
 
 // Revoke: POST …/{id}/revoke. Revoking again is no error and an unknown id is 500
-// on servers of 2024 (recorded), so it is looked at before.
+// on servers of 2024 (recorded), so it is looked at before. That it is not there is
+// believed when the list says so too.
 func (c *clientSecrets) Revoke(ctx context.Context, h cred.Handle) error {
 	const op = "revoke client secret"
 	if h.ID == "" {
@@ -222,14 +229,18 @@ func (c *clientSecrets) Revoke(ctx context.Context, h cred.Handle) error {
 	var out struct {
 		Data clientSecret `json:"clientSecretData"`
 	}
-	_, err := c.ask(ctx, vendorhttp.Request{Op: "look at the client secret", Method: http.MethodGet, Path: path}, &out)
+	resp, err := c.ask(ctx, vendorhttp.Request{Op: "look at the client secret", Method: http.MethodGet, Path: path}, &out)
 	switch {
+	case cred.ClassOf(err) == cred.Absent:
+		return c.gone(ctx, h, err)
 	case err != nil:
 		return err
+	case out.Data.ID != h.ID:
+		return resp.Nonsense("the answer is not of the client secret that was asked for")
 	case out.Data.Revoked:
 		return &cred.Error{Vendor: c.api.Vendor, Op: op, Class: cred.Absent, Status: http.StatusOK, Why: "it is revoked already"}
 	}
-	resp, err := c.ask(ctx, vendorhttp.Request{Op: op, Method: http.MethodPost, Path: path + "/revoke", Body: struct{}{}}, &out)
+	resp, err = c.ask(ctx, vendorhttp.Request{Op: op, Method: http.MethodPost, Path: path + "/revoke", Body: struct{}{}}, &out)
 	if err != nil {
 		return err
 	}
@@ -240,4 +251,19 @@ func (c *clientSecrets) Revoke(ctx context.Context, h cred.Handle) error {
 	c.ended = append(c.ended, h.ID)
 	c.lock.Unlock()
 	return nil
+}
+
+// gone is the error of a client secret that is said to be absent: as it is where the
+// list agrees, and no answer where it contradicts.
+func (c *clientSecrets) gone(ctx context.Context, h cred.Handle, absent error) error {
+	live, err := c.live(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range live {
+		if x.ID == h.ID {
+			return &cred.Error{Vendor: c.api.Vendor, Op: "look at the client secret", Class: cred.Unknown, Why: "it is said to be absent, and the list shows it"}
+		}
+	}
+	return absent
 }

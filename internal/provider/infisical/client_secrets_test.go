@@ -217,7 +217,7 @@ func twin(who *sim.Identity) {
 // TestSelf: whose access token it is decides, however it was had.
 func TestSelf(t *testing.T) {
 	var who *sim.Identity
-	keep := func(_ *sim.State, x *sim.Identity) { who = x }
+	keep := func(_ *sim.State, x *sim.Identity) { who, x.Tokens = x, true }
 	_, i, _ := app(t, identity, keep)
 	if id, err := i.(provider.Self).Self(t.Context()); id != "" || err != nil {
 		t.Errorf("of another identity: %q %v", id, err)
@@ -236,7 +236,7 @@ func TestSelf(t *testing.T) {
 	}
 
 	// As a ready token that came from it.
-	b, i, bundle := app(t, `{"token":["env:READY"],"project":["env:INFISICAL_PROJECT_ID"]}`, func(w *sim.State, x *sim.Identity) { who = x })
+	b, i, bundle := app(t, `{"token":["env:READY"],"project":["env:INFISICAL_PROJECT_ID"]}`, func(_ *sim.State, x *sim.Identity) { who, x.Tokens = x, true })
 	body := fmt.Sprintf(`{"clientId":%q,"clientSecret":%q}`, who.ClientID, who.Secrets[0].Value)
 	req, _ := http.NewRequest(http.MethodPost, infisical.DefaultBase+"/api/v1/auth/universal-auth/login", strings.NewReader(body))
 	resp, err := b.World.RoundTrip(req)
@@ -309,8 +309,8 @@ func TestIdentityOutOfReach(t *testing.T) {
 		settings string
 		admin    bool
 	}{
-		"there is no machine identity nobody":                                {`{"identity":["nobody"]}`, false},
-		"the identity that is meant has more rights than the one that Rekey": {ofApp, true},
+		"there is no machine identity nobody":                             {`{"identity":["nobody"]}`, false},
+		"want the permission get-token on identities in the organization": {ofApp, true},
 	} {
 		_, v := open(t, identity, func(s *sim.State) {
 			s.GiveClientSecret("raxx-app", "", "APP_LOGIN").Admin = c.admin

@@ -203,6 +203,7 @@ func (c *clientSecrets) Owner(ctx context.Context, b secret.Bundle, listed []cre
 		return "", nil
 	}
 	owner := fits[0].ID
+	c.said.add(b[FieldClientSecret])
 	if !b[FieldID].Present() {
 		if slices.ContainsFunc(fits, func(x clientSecret) bool { return x.Limit > 0 }) {
 			return refuse("the stored one may be used for a limited number of logins, so none is spent to tell which it is; store its id as well, in a slot with {id}")
@@ -221,29 +222,7 @@ func (c *clientSecrets) Owner(ctx context.Context, b secret.Bundle, listed []cre
 			owner = from
 		}
 	}
-	return owner, c.mayEnd(ctx, owner)
-}
-
-// mayEnd refuses to end the very secret by which the store is reached as well: a
-// process that takes over after it is revoked could read neither the old nor the
-// new one there, and each of its logins would be a failed one. A ready access token
-// that came from it cannot be exchanged for one that came from the new one, and
-// whether it outlives the revocation is not known of servers of today.
-func (c *clientSecrets) mayEnd(ctx context.Context, owner string) error {
-	ready := len(c.session.conn.Token) > 0
-	if !c.keeps.Load() && !ready || c.session.env.Urgent {
-		return nil
-	}
-	self, err := c.Self(ctx)
-	if err != nil || self != owner {
-		return err
-	}
-	if ready {
-		return &cred.Error{Vendor: c.api.Vendor, Op: "find which client secret is stored", Class: cred.Refused,
-			Why: fmt.Sprintf("the access token that Rekey works with (vendors.%s.token) came from it, and may end with it in the middle of a run; give Rekey the client secret of another identity, then run again", c.api.Vendor)}
-	}
-	return &cred.Error{Vendor: c.api.Vendor, Op: "find which client secret is stored", Class: cred.Refused,
-		Why: fmt.Sprintf("it is the very client secret by which Rekey reaches the store (vendors.%s.client_secret): if a run were to stop after it is revoked, nothing could read the store any more, the new one included; give Rekey a client secret, or better an identity, of its own, then run again", c.api.Vendor)}
+	return owner, c.mayEnd(ctx, owner, b)
 }
 
 // Self is the id of the client secret that this vendor is reached by; "" if that is
@@ -288,26 +267,6 @@ func (c *clientSecrets) Self(ctx context.Context) (string, error) {
 // vendor's own.
 func (c *clientSecrets) Adopt(b secret.Bundle) {
 	c.session.adopt(b)
-}
-
-// Advise tells what ending a client secret does not end.
-func (c *clientSecrets) Advise(ctx context.Context, inUse cred.Handle) ([]string, error) {
-	conf, err := c.config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	life := time.Duration(max(conf.TTL, conf.MaxTTL)) * time.Second
-	out := []string{fmt.Sprintf("revoking a client secret ends its logins, not the access tokens that came from it: they live on for up to %s after their login, and whoever holds one needs no client secret until then", days(life))}
-	live, err := c.live(ctx)
-	if err != nil {
-		return out, err
-	}
-	for _, x := range live {
-		if x.ID == inUse.ID {
-			out = append(out, fmt.Sprintf("logins with the one in use so far, Rekey's own looks included: %d; the last use that is shown is the last login", x.Uses))
-		}
-	}
-	return out, nil
 }
 
 func days(d time.Duration) string {

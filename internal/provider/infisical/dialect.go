@@ -39,7 +39,7 @@ func (f *folder) do(ctx context.Context, build func(dialect) vendorhttp.Request,
 	d := f.speak()
 	r := build(d)
 	resp, err := f.api.Do(ctx, r)
-	if err != nil && d.upsert && absentWhat(err) == "route" {
+	if err != nil && d.upsert && absentWhat(err) == noRoute {
 		f.mu.Lock()
 		f.old = true
 		f.mu.Unlock()

@@ -2,11 +2,11 @@ package infisical
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
-	"sort"
 	"strconv"
+	"strings"
 	"sync"
 
 	"rekey/internal/cred"
@@ -20,16 +20,23 @@ type folder struct {
 	*Server
 	at Settings
 
-	known sync.Mutex
-	meta  map[string][]metadatum // what others have noted at each secret, as last read
-	read  bool
+	known     sync.Mutex
+	last      map[string]item // by name, as last read; nil: nothing was
+	encrypted bool            // the project takes metadata only encrypted
 }
 
 // metadatum is a key and value beside a secret, readable by everybody who sees
-// the secret's name.
-type metadatum struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
+// the secret's name. What others have noted goes back as it came, byte for byte.
+type metadatum = json.RawMessage
+
+// isOf reports whether a metadatum is ours, and whether it is kept in clear.
+func isOf(m metadatum) (ours, inClear bool) {
+	var x struct {
+		Key       string `json:"key"`
+		Encrypted bool   `json:"isEncrypted"`
+	}
+	_ = json.Unmarshal(m, &x)
+	return strings.HasPrefix(x.Key, stampPrefix), !x.Encrypted
 }
 
 // Calls tells the request that changes something.
@@ -43,48 +50,76 @@ func (f *folder) Calls() map[string]string {
 
 // item is a secret as the API shows it.
 type item struct {
-	Key     string       `json:"secretKey"`
-	Value   secret.Value `json:"secretValue"`
-	Version int          `json:"version"`
-	Hidden  bool         `json:"secretValueHidden"`
-	Rotated bool         `json:"isRotatedSecret"`
-	Type    string       `json:"type"`
+	ID      string        `json:"id"`
+	Key     string        `json:"secretKey"`
+	Given   *secret.Value `json:"secretValue"`
+	Version int           `json:"version"`
+	Hidden  bool          `json:"secretValueHidden"`
+	Rotated bool          `json:"isRotatedSecret"`
+	Honey   bool          `json:"isHoneyTokenSecret"`
+	Type    string        `json:"type"`
+	Path    string        `json:"secretPath"`
+	Created string        `json:"createdAt"`
 
 	Metadata []metadatum `json:"secretMetadata"`
 }
 
+// value is what it holds; an answer without one was not taken.
+func (i item) value() secret.Value {
+	if i.Given == nil {
+		return secret.Value{}
+	}
+	return *i.Given
+}
+
+// whole refuses an answer that lacks what every secret has: read as it is, it would
+// say that there is nothing.
+func (i item) whole() bool { return i.Key != "" && i.Version > 0 && (i.Given != nil || i.Hidden) }
+
 func (i item) held() provider.Held {
-	h := provider.Held{Present: true, Version: strconv.Itoa(i.Version), Value: i.Value}
+	h := provider.Held{Present: true, Version: strconv.Itoa(i.Version), Value: i.value()}
 	switch {
 	case i.Rotated:
-		// A batch update drops the new value silently and answers 200 (infisical.md §1.13).
+		// A batch update drops the new value silently and answers 200.
 		h.Problem = "Infisical's own rotation manages it: a write would be dropped in silence"
+	case i.Honey:
+		h.Problem = "it is a honey token of Infisical's: a write would be dropped in silence"
 	case i.Hidden:
 		h.Problem, h.Value = "the machine identity may not read its value", secret.Value{}
 	}
 	return h
 }
 
-// Read lists the folder once (GET /api/v4/secrets). A list cannot tell an empty
-// folder from a missing one, so where nothing is found one secret is asked for
-// by name, which can (recorded: 11-read.json, 21-list.json).
+// Read lists the folder once (GET /api/v4/secrets). A list of older servers cannot
+// tell an empty folder from a missing one, so where nothing is found one secret is
+// asked for by name, which can (recorded: 11-read.json, 21-list.json). An answer
+// without the list, or with a secret that lacks what each has, is no answer.
 func (f *folder) Read(ctx context.Context, slots []string) (map[string]provider.Held, error) {
+	const op = "read secrets"
 	var out struct {
-		Secrets []item `json:"secrets"`
+		Secrets *[]item `json:"secrets"`
 	}
 	err := f.do(ctx, func(d dialect) vendorhttp.Request {
-		return vendorhttp.Request{Op: "read secrets", Method: http.MethodGet, Path: d.secrets, Query: f.query(d, "includeImports", "false", "include_imports", "false")}
+		return vendorhttp.Request{Op: op, Method: http.MethodGet, Path: d.secrets, Query: f.query(d, "includeImports", "false", "include_imports", "false")}
 	}, &out)
 	if err != nil {
-		return nil, err
+		return nil, f.whichIsAbsent(ctx, err)
 	}
-	f.remember(out.Secrets)
+	if out.Secrets == nil {
+		return nil, f.nonsense(op, "the answer lacks the list of secrets")
+	}
+	for _, it := range *out.Secrets {
+		if !it.whole() {
+			return nil, f.nonsense(op, "the answer lacks the name, the version or the value of a secret")
+		}
+	}
+	f.remember(*out.Secrets)
 	held := make(map[string]provider.Held, len(slots))
 	for _, name := range slots {
 		held[name] = provider.Held{}
 	}
 	found := 0
-	for _, it := range out.Secrets {
+	for _, it := range *out.Secrets {
 		had, wanted := held[it.Key]
 		switch {
 		case !wanted || it.Type == "personal":
@@ -95,76 +130,16 @@ func (f *folder) Read(ctx context.Context, slots []string) (map[string]provider.
 			continue
 		}
 		held[it.Key] = it.held()
+		f.said.add(it.value())
 		found++
 	}
-	f.refer(held, out.Secrets)
+	f.refer(held, *out.Secrets)
 	if found == 0 && len(slots) > 0 {
-		if _, err := f.one(ctx, slots[0], ""); err != nil && absentWhat(err) != "secret" {
+		if _, err := f.one(ctx, slots[0], ""); err != nil && absentWhat(err) != noSecret {
 			return nil, f.whichIsAbsent(ctx, err)
 		}
 	}
 	return held, nil
-}
-
-// ReadVersion: GET /api/v4/secrets/{name}?version=N. Older servers ignore the
-// version and answer with the present value (recorded: 22-versions.json), so
-// the version in the answer decides.
-func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.Value, error) {
-	it, err := f.one(ctx, slot, version)
-	switch {
-	case err != nil:
-		return secret.Value{}, err
-	case strconv.Itoa(it.Version) != version:
-		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Refused, Why: "the server answered with another version than was asked for, as Infisical did before April 2025: upgrade it, or what a run replaces could not be had back"}
-	case it.Hidden:
-		return secret.Value{}, &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Denied, Why: "the machine identity may not read values"}
-	}
-	return it.Value, nil
-}
-
-// History asks for the version before the present one of the first slot that has
-// one: a server that ignores the version would answer with another. Where every
-// slot is in its first version, that one is asked for which does not exist yet,
-// since a server that ignores the version has an answer to that too.
-func (f *folder) History(ctx context.Context, now map[string]provider.Held) error {
-	names := make([]string, 0, len(now))
-	for name, h := range now {
-		if h.Present {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
-	if len(names) == 0 {
-		return nil
-	}
-	slot, version := names[0], now[names[0]].Version
-	for _, name := range names {
-		if n, err := strconv.Atoi(now[name].Version); err == nil && n > 1 {
-			slot, version = name, strconv.Itoa(n-1)
-			break
-		}
-	}
-	if n, err := strconv.Atoi(version); err == nil && version == now[slot].Version {
-		if _, err := f.ReadVersion(ctx, slot, strconv.Itoa(n+1)); absentWhat(err) != "secret" {
-			return err
-		}
-	}
-	_, err := f.ReadVersion(ctx, slot, version)
-	return err
-}
-
-func (f *folder) one(ctx context.Context, slot, version string) (item, error) {
-	var out struct {
-		Secret item `json:"secret"`
-	}
-	err := f.do(ctx, func(d dialect) vendorhttp.Request {
-		q := f.query(d, "type", "shared")
-		if version != "" {
-			q.Set("version", version)
-		}
-		return vendorhttp.Request{Op: "read one secret", Method: http.MethodGet, Path: d.secrets + "/" + url.PathEscape(slot), Query: q}
-	}, &out)
-	return out.Secret, err
 }
 
 func asError(err error) (*cred.Error, bool) {
@@ -173,26 +148,34 @@ func asError(err error) (*cred.Error, bool) {
 	return e, ok
 }
 
-// remember keeps what others have noted at the secrets: an update replaces it.
+// remember keeps what was read: what others have noted there, which an update
+// replaces, and which secret it is that has a name now.
 func (f *folder) remember(items []item) {
 	f.known.Lock()
 	defer f.known.Unlock()
-	f.read, f.meta = true, map[string][]metadatum{}
+	f.last = map[string]item{}
 	for _, it := range items {
-		f.meta[it.Key] = it.Metadata
+		if it.Type != "personal" {
+			f.last[it.Key] = it
+		}
 	}
 }
 
+func (f *folder) nonsense(op, why string) error {
+	return &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Unknown, Status: http.StatusOK, Why: why}
+}
+
 // whichIsAbsent tells a missing environment from a missing folder, which the
-// server's own message does not (recorded: 11-read.json).
+// server's own message does not (recorded: 11-read.json, 2026/list.json).
 func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
-	if absentWhat(err) != "folder" {
+	if absentWhat(err) != noFolder {
 		return err
 	}
-	envs, asked := f.environments(ctx)
-	if asked != nil || len(envs) == 0 {
+	p, asked := f.read(ctx)
+	if asked != nil {
 		return err
 	}
+	envs := p.Environments
 	e, _ := asError(err)
 	told := *e
 	told.Why = "the environment " + f.at.Environment + " has no folder " + f.at.Path
@@ -203,27 +186,4 @@ func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
 	}
 	told.Why = "the project has no environment " + f.at.Environment
 	return &told
-}
-
-// environment is one of the project.
-type environment struct {
-	ID   string `json:"id"`
-	Slug string `json:"slug"`
-}
-
-// environments: GET /api/v1/workspace/{projectId}, which is called deprecated today
-// and is what servers of every age have.
-func (s *Server) environments(ctx context.Context) ([]environment, error) {
-	var out struct {
-		Workspace struct {
-			Environments []environment `json:"environments"`
-		} `json:"workspace"`
-	}
-	const op = "read the project"
-	resp, err := s.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: "/api/v1/workspace/" + url.PathEscape(s.project)})
-	if err != nil {
-		return nil, s.session.ended(err, op)
-	}
-	err = resp.Decode(&out)
-	return out.Workspace.Environments, err
 }

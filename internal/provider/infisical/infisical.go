@@ -10,13 +10,11 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
@@ -83,6 +81,7 @@ type Server struct {
 	old bool // speaks v3 only
 
 	keeps atomic.Bool // it is asked as a store, too
+	said  spoken
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -100,11 +99,12 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if c.BaseURL == "" {
 		c.BaseURL = DefaultBase
 	}
+	s := &Server{project: project}
 	plain := vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain,
+		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied,
 	}
-	s := &Server{project: project, session: &session{env: env, conn: c, api: &plain}}
+	s.session = &session{env: env, conn: c, api: &plain, said: &s.said}
 	authorized := plain
 	authorized.Authorize = s.session.authorize
 	s.api = &authorized
@@ -130,58 +130,6 @@ func (s *Server) Store(settings json.RawMessage) (provider.Store, error) {
 
 func clean(path string) string { return "/" + strings.Trim(path, "/") }
 
-// explain refines answers by the server's error shape {statusCode, message,
-// error}. error is a class name, an operation or a sentence, so it is matched
-// only where that was recorded (infisical.md §4); nothing of it is shown.
-func explain(status int, body []byte) (cred.Class, string, string) {
-	var e struct {
-		Message json.RawMessage `json:"message"`
-		Error   string          `json:"error"`
-	}
-	if json.Unmarshal(body, &e) != nil {
-		return "", "", ""
-	}
-	var message string
-	_ = json.Unmarshal(e.Message, &message)
-	switch {
-	case status == 401 && e.Error == "ValidationFailure": // servers of 2024; 422 today
-		return cred.Refused, e.Error, "the server finds the request invalid"
-	case status == 422:
-		return cred.Refused, "ValidationFailure", "the server finds the request invalid"
-	case status == 403 && e.Error == "TokenError":
-		return cred.Denied, e.Error, "the access token is malformed or has expired"
-	case status == 403 && e.Error == "PermissionDenied":
-		return cred.Denied, e.Error, "the machine identity may not do this here"
-	case status == 403 && strings.Contains(message, "more privileged"):
-		// Recorded: 04-client-secrets.json.
-		return cred.Denied, "", "the identity that is meant has more rights than the one that Rekey works as"
-	case status == 403 && strings.HasPrefix(e.Error, "Identity is not a member of"):
-		return cred.Denied, "", "the machine identity is no member of the project"
-	case status == 401 && message == "Invalid credentials":
-		return cred.Denied, "", "client id or client secret is wrong"
-	case status == 401 && strings.Contains(message, "temporarily locked"):
-		return cred.Denied, "", "the identity is locked after failed logins; it opens again by itself"
-	case status == 404 && strings.HasPrefix(message, "Route "):
-		return cred.Absent, "route", "the server has no such route; is it an Infisical server?"
-	case status == 404 && strings.HasPrefix(message, "Folder with path"):
-		return cred.Absent, "folder", "there is no such folder, or no such environment"
-	case status == 404 && strings.HasPrefix(message, "Secret with name"):
-		return cred.Absent, "secret", "there is no such secret, or not in this version"
-	case status == 404 && strings.HasPrefix(message, "Project with ID"):
-		return cred.Absent, "project", "there is no such project"
-	}
-	return "", "", ""
-}
-
-// absentWhat returns which thing an Absent error is about.
-func absentWhat(err error) string {
-	var e *cred.Error
-	if errors.As(err, &e) && e.Class == cred.Absent {
-		return e.Code
-	}
-	return ""
-}
-
 var (
 	_ provider.Stores    = (*Server)(nil)
 	_ provider.Surveys   = (*Server)(nil)
@@ -193,4 +141,5 @@ var (
 	_ provider.Prober    = (*clientSecrets)(nil)
 	_ provider.Self      = (*clientSecrets)(nil)
 	_ provider.Adviser   = (*clientSecrets)(nil)
+	_ provider.Peers     = (*clientSecrets)(nil)
 )

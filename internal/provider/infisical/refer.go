@@ -20,7 +20,7 @@ func (f *folder) refer(held map[string]provider.Held, items []item) {
 		if it.Hidden {
 			continue
 		}
-		for _, m := range reference.FindAllStringSubmatch(it.Value.Reveal(), -1) {
+		for _, m := range reference.FindAllStringSubmatch(it.value().Reveal(), -1) {
 			parts := strings.Split(m[1], ".")
 			name, at := parts[len(parts)-1], parts[:len(parts)-1]
 			h, ours := held[name]

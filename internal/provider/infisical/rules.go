@@ -148,8 +148,8 @@ func (f *folder) Foresee(ctx context.Context, writes []provider.Intended) (out p
 		Rules *[]rule `json:"rules"`
 	}
 	resp, err := f.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: "/api/v1/projects/" + url.PathEscape(f.project) + "/secret-validation-rules"})
-	if absentWhat(err) == "route" {
-		return out, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Absent, Status: http.StatusNotFound, Code: "route", Why: "the server lists none, as those did that are older than such rules"}
+	if absentWhat(err) == noRoute {
+		return out, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Absent, Status: http.StatusNotFound, Code: noRoute, Why: "the server lists none, as those did that are older than such rules"}
 	}
 	if err != nil {
 		return out, f.session.ended(err, op)
@@ -198,11 +198,11 @@ func (f *folder) applies(ctx context.Context, r rule) (applies, sure bool, err e
 	case r.EnvID == nil:
 		return true, true, nil // of all environments
 	}
-	envs, err := f.environments(ctx)
+	p, err := f.read(ctx)
 	if err != nil {
 		return true, false, nil // it may be this one
 	}
-	for _, e := range envs {
+	for _, e := range p.Environments {
 		if e.ID == *r.EnvID {
 			return e.Slug == f.at.Environment, true, nil
 		}

@@ -14,6 +14,10 @@ import (
 	"rekey/internal/vendorhttp"
 )
 
+// lockedPause is how long a locked identity is left alone before it is asked again;
+// the lock lasts five minutes by default, and the server does not say how long.
+const lockedPause = 30 * time.Second
+
 // spare is how long before its end an access token is not used any more.
 const spare = 30 * time.Second
 
@@ -22,9 +26,11 @@ type session struct {
 	env  provider.Env
 	conn Connection
 	api  *vendorhttp.Client // without authorization
+	said *spoken
 
 	mu      sync.Mutex
 	token   secret.Value
+	key     secret.Value // what the token was had for
 	until   time.Time
 	used    string
 	adopted secret.Bundle // a run that replaces our own client secret goes on with the new one
@@ -95,6 +101,7 @@ func (s *session) current(ctx context.Context) (secret.Value, string, error) {
 		if err != nil {
 			return secret.Value{}, "", fmt.Errorf("token: %w", err)
 		}
+		s.said.add(token)
 		return token, source.String(), nil
 	}
 	if s.token.Present() && s.env.Now().Before(s.until) {
@@ -114,6 +121,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 		return secret.Value{}, "", s.refusedErr
 	}
 	s.refusedErr = nil
+	s.said.add(key)
 	resp, err := s.api.Do(ctx, vendorhttp.Request{
 		Op: op, Method: http.MethodPost, Reads: true, Path: "/api/v1/auth/universal-auth/login",
 		Body: map[string]string{"clientId": id.Reveal(), "clientSecret": key.Reveal()},
@@ -134,7 +142,8 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	if err := resp.Decode(&out); err != nil || !out.AccessToken.Present() {
 		return secret.Value{}, "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Limited, Status: resp.Status, Why: "the login gave no access token"}
 	}
-	s.token, s.used = out.AccessToken, used
+	s.said.add(out.AccessToken)
+	s.token, s.key, s.used = out.AccessToken, key, used
 	s.until = s.env.Now().Add(time.Duration(out.ExpiresIn)*time.Second - spare)
 	return s.token, s.used, nil
 }
@@ -175,7 +184,10 @@ func notSent(err error, used string) error {
 		return err
 	}
 	out := *e
-	out.Class = loginClass(err)
+	out.Class, out.Maybe = loginClass(err), false
+	if e.Code == "locked" {
+		out.RetryAfter = max(e.RetryAfter, lockedPause)
+	}
 	out.Why = strings.TrimPrefix(e.Why+"; used "+used, "; ")
 	return &out
 }
@@ -207,5 +219,10 @@ func (s *session) expired(err error) bool {
 	}
 	had := s.token.Present()
 	s.token = secret.Value{}
+	if e.Code == revokedLogin {
+		// Logging in with it again would be a failed login, and three lock the identity.
+		s.refusedKey, s.refusedAt, s.refusedErr = s.key, s.env.Now(), err
+		return false
+	}
 	return had
 }

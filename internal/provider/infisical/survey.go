@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 	"rekey/internal/vendorhttp"
@@ -17,15 +16,12 @@ func (s *Server) Survey(ctx context.Context, living bool) ([]provider.Surveyed, 
 	if living {
 		return nil, nil
 	}
-	envs, err := s.environments(ctx)
+	p, err := s.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(envs) == 0 {
-		return nil, &cred.Error{Vendor: s.api.Vendor, Op: "read the project", Class: cred.Unknown, Why: "the answer names no environment"}
-	}
 	var out []provider.Surveyed
-	for _, env := range envs {
+	for _, env := range p.Environments {
 		slug := env.Slug
 		out = append(out, provider.Surveyed{Key: s.api.Vendor + ":" + slug + "/", Read: func(ctx context.Context) ([]provider.Spot, error) { return s.readAll(ctx, slug) }})
 	}
@@ -38,21 +34,25 @@ func (s *Server) Survey(ctx context.Context, living bool) ([]provider.Surveyed, 
 func (s *Server) readAll(ctx context.Context, environment string) ([]provider.Spot, error) {
 	f := &folder{Server: s, at: Settings{Path: "/", Environment: environment}}
 	var out struct {
-		Secrets []struct {
-			item
-			Path string `json:"secretPath"`
-		} `json:"secrets"`
+		Secrets *[]item `json:"secrets"`
 	}
+	op := "read all folders of " + environment
 	err := f.do(ctx, func(d dialect) vendorhttp.Request {
-		return vendorhttp.Request{Op: "read all folders of " + environment, Method: http.MethodGet, Path: d.secrets,
+		return vendorhttp.Request{Op: op, Method: http.MethodGet, Path: d.secrets,
 			Query: f.query(d, "recursive", "true", "includeImports", "false", "include_imports", "false")}
 	}, &out)
 	if err != nil {
 		return nil, err
 	}
+	if out.Secrets == nil {
+		return nil, f.nonsense(op, "the answer lacks the list of secrets")
+	}
 	var spots []provider.Spot
 	at := map[string]int{}
-	for _, it := range out.Secrets {
+	for _, it := range *out.Secrets {
+		if !it.whole() {
+			return nil, f.nonsense(op, "the answer lacks the name, the version or the value of a secret")
+		}
 		path := clean(it.Path)
 		i, known := at[path]
 		if !known {
@@ -67,7 +67,7 @@ func (s *Server) readAll(ctx context.Context, environment string) ([]provider.Sp
 		if _, twice := spots[i].Slots[name]; twice {
 			name += " (" + it.Type + ")" // somebody's personal override
 		}
-		spots[i].Slots[name] = it.Value
+		spots[i].Slots[name] = it.value()
 	}
 	return spots, nil
 }

@@ -2,9 +2,11 @@ package infisical
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"rekey/internal/cred"
@@ -17,6 +19,39 @@ import (
 // it (infisical.md §6). GET /api/v1/secret-syncs?projectId= [api-reference/
 // endpoints/secret-syncs/list].
 func (f *folder) Advise(ctx context.Context, _ cred.Handle) ([]string, error) {
+	syncs, err := f.syncs(ctx)
+	if e, ok := asError(err); ok && e.Code != noRoute && e.Code != "PermissionDenied" {
+		return nil, err // what stands in the way here stands in the way of the other
+	}
+	notes, unread := f.notes(ctx)
+	return append(syncs, notes...), errors.Join(err, unread)
+}
+
+// notes tells where the project takes notes beside secrets only encrypted: ours are
+// written so, and beside notes that others have left in clear there are none.
+func (f *folder) notes(ctx context.Context) ([]string, error) {
+	p, err := f.read(ctx)
+	if err != nil || !p.Encrypted {
+		return nil, err
+	}
+	f.encrypts()
+	f.known.Lock()
+	defer f.known.Unlock()
+	var plain []string
+	for name, it := range f.last {
+		if slices.ContainsFunc(it.Metadata, func(m metadatum) bool { ours, inClear := isOf(m); return !ours && inClear }) {
+			plain = append(plain, name)
+		}
+	}
+	out := []string{"the project takes metadata beside secrets only encrypted: what Rekey notes there (run, generation, fingerprint) is written encrypted"}
+	if slices.Sort(plain); len(plain) > 0 {
+		out = append(out, "others have left metadata in clear beside "+strings.Join(plain, ", ")+", which the project takes no longer: it stays as it is, and Rekey notes nothing there")
+	}
+	return out, nil
+}
+
+// syncs tells of secret syncs that carry this folder elsewhere.
+func (f *folder) syncs(ctx context.Context) ([]string, error) {
 	const op = "read the secret syncs"
 	var said struct {
 		Syncs *[]struct {
@@ -36,8 +71,8 @@ func (f *folder) Advise(ctx context.Context, _ cred.Handle) ([]string, error) {
 		} `json:"secretSyncs"`
 	}
 	resp, err := f.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: "/api/v1/secret-syncs", Query: url.Values{"projectId": {f.project}}})
-	if absentWhat(err) == "route" {
-		return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Absent, Status: http.StatusNotFound, Code: "route", Why: "the server lists none, as those did that are older than secret syncs; look at its integrations by hand"}
+	if absentWhat(err) == noRoute {
+		return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Absent, Status: http.StatusNotFound, Code: noRoute, Why: "the server lists none, as those did that are older than secret syncs; look at its integrations by hand"}
 	}
 	if err != nil {
 		return nil, f.session.ended(err, op)

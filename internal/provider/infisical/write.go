@@ -2,7 +2,9 @@ package infisical
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 
@@ -34,10 +36,28 @@ func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[st
 		return f.writeInHalves(ctx, op, values, entries, held)
 	}
 	items, err := f.send(ctx, op, http.MethodPatch, entries)
+	if e, ok := asError(err); ok && e.Code == wantEncrypted && f.encrypts() {
+		// That refusal changed nothing, so the same values with notes of another kind
+		// are no repetition of an effect.
+		for i, v := range sortedBySlot(values) {
+			entries[i].Metadata = f.stamped(v)
+		}
+		items, err = f.send(ctx, op, http.MethodPatch, entries)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return f.complete(op, values, items)
+}
+
+// encrypts notes that the project takes metadata only encrypted; false if that was
+// known before.
+func (f *folder) encrypts() bool {
+	f.known.Lock()
+	defer f.known.Unlock()
+	was := f.encrypted
+	f.encrypted = true
+	return !was
 }
 
 // send writes one batch and tells a written batch from a request to approve.
@@ -99,7 +119,7 @@ func (f *folder) writeInHalves(ctx context.Context, op string, values []provider
 		if err != nil {
 			if e, ok := asError(err); ok && len(missing) > 0 {
 				half := *e
-				half.Class, half.Why = cred.Unknown, "half of the names were made before this: "+e.Why
+				half.Class, half.Maybe, half.Why = cred.Unknown, true, "half of the names were made before this: "+e.Why
 				return nil, &half
 			}
 			return nil, err
@@ -113,7 +133,9 @@ func (f *folder) writeInHalves(ctx context.Context, op string, values []provider
 func (f *folder) complete(op string, values []provider.SlotValue, items []item) (map[string]provider.Held, error) {
 	held := make(map[string]provider.Held, len(items))
 	for _, it := range items {
-		held[it.Key] = it.held()
+		if it.whole() {
+			held[it.Key] = it.held()
+		}
 	}
 	for _, v := range values {
 		if !held[v.Slot].Present {
@@ -128,9 +150,9 @@ func (f *folder) complete(op string, values []provider.SlotValue, items []item) 
 // is what the slots hold, if it was read for that.
 func (f *folder) entries(ctx context.Context, op string, values []provider.SlotValue) (out []entry, held map[string]provider.Held, err error) {
 	f.known.Lock()
-	read := f.read
+	read := f.last
 	f.known.Unlock()
-	if !read {
+	if read == nil {
 		if held, err = f.Read(ctx, names(values)); err != nil {
 			return nil, nil, err
 		}
@@ -138,10 +160,10 @@ func (f *folder) entries(ctx context.Context, op string, values []provider.SlotV
 	refuse := func(why string) ([]entry, map[string]provider.Held, error) {
 		return nil, nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Refused, Why: why}
 	}
-	sorted := append([]provider.SlotValue(nil), values...)
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Slot < sorted[j].Slot })
+	sorted := sortedBySlot(values)
 	out = make([]entry, 0, len(sorted))
 	for _, v := range sorted {
+		f.said.add(v.Value)
 		s := v.Value.Reveal()
 		switch {
 		case s == "":
@@ -154,6 +176,13 @@ func (f *folder) entries(ctx context.Context, op string, values []provider.SlotV
 	return out, held, nil
 }
 
+func sortedBySlot(values []provider.SlotValue) []provider.SlotValue {
+	return slices.SortedFunc(slices.Values(values), func(a, b provider.SlotValue) int { return strings.Compare(a.Slot, b.Slot) })
+}
+
+// stamped are the notes beside a secret: those of others as they came, and ours.
+// Where the project takes them only encrypted and somebody has left one in clear,
+// none is written: that leaves theirs as it is, and to encrypt it is not ours.
 func (f *folder) stamped(v provider.SlotValue) []metadatum {
 	if len(v.Stamp) == 0 {
 		return nil
@@ -161,8 +190,12 @@ func (f *folder) stamped(v provider.SlotValue) []metadatum {
 	f.known.Lock()
 	defer f.known.Unlock()
 	var out []metadatum
-	for _, m := range f.meta[v.Slot] {
-		if !strings.HasPrefix(m.Key, stampPrefix) {
+	for _, m := range f.last[v.Slot].Metadata {
+		switch ours, inClear := isOf(m); {
+		case ours:
+		case f.encrypted && inClear:
+			return nil
+		default:
 			out = append(out, m)
 		}
 	}
@@ -172,7 +205,12 @@ func (f *folder) stamped(v provider.SlotValue) []metadatum {
 	}
 	sort.Strings(keys)
 	for _, k := range keys {
-		out = append(out, metadatum{Key: stampPrefix + k, Value: v.Stamp[k]})
+		note := map[string]any{"key": stampPrefix + k, "value": v.Stamp[k]}
+		if f.encrypted {
+			note["isEncrypted"] = true
+		}
+		b, _ := json.Marshal(note)
+		out = append(out, b)
 	}
 	return out
 }
