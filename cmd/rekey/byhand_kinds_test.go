@@ -294,7 +294,9 @@ func TestByHandNoDeadClientSecretIsTried(t *testing.T) {
 			}
 			h := atHand(t, config, "INFISICAL_LOGIN_APP", func(s *sim.State) {
 				withClientSecrets(s)
-				if c.arrange != nil {
+				if c.arrange == nil {
+					appIdentity(s).Tokens = true
+				} else {
 					c.arrange(appIdentity(s))
 				}
 			})

@@ -12,7 +12,7 @@
 
 @tool@_where() { # the project, the environment and the folder, for a query
   jq -rnj --rawfile project @tool@.project --arg environment "$1" --arg path "$2" \
-    '"projectId=\($project | @uri)&environment=\($environment | @uri)&secretPath=\($path | @uri)&viewSecretValue=true&expandSecretReferences=false"'
+    '"projectId=\($project | @uri)&environment=\($environment | @uri)&secretPath=\($path | @uri)&viewSecretValue=true&expandSecretReferences=false&includeImports=false"'
 }
 
 @tool@_read() { # DIR ENVIRONMENT FOLDER: what the slots hold now, by name: lists may be cached, and cannot tell an empty folder from a missing one
@@ -54,16 +54,22 @@ printf 'Authorization: Bearer %s\n' "$(<@tool@.token)" > @tool@.header
 @tool@_read @dir@ @environment@ @path@
 
 #= observe
-#. Every slot by its name, with the proof that an earlier version can be read back: going back depends on it. Older servers answer any `?version=` with the present value, so the version *in the answer* is compared.
+#. Every slot by its name, with the proof that an earlier version can be read back: going back depends on it. Older servers answer any `?version=` with the present value, so the version *in the answer* is compared; and of a name that was deleted and made again the earlier life may answer, so the value under the present version is compared too.
 @tool@_read @dir@ @environment@ @path@
-jq -se 'all(.[]; .isRotatedSecret != true and .secretValueHidden != true)' @dir@/slots > /dev/null ||
-  stop "Infisical's own rotation manages one of these, or the identity may not read values"
+jq -se 'all(.[]; .isRotatedSecret != true and .isHoneyTokenSecret != true and .secretValueHidden != true)' @dir@/slots > /dev/null ||
+  stop "Infisical's own rotation manages one of these, one is a honey token, or the identity may not read values"
 jq -s '[.[] | select(.version > 1)] | first // empty' @dir@/slots > @dir@/earlier
 if [ -s @dir@/earlier ]; then
   @tool@_api GET "/api/v4/secrets/$(jq -r '.secretKey | @uri' @dir@/earlier)?$(@tool@_where @environment@ @path@)&type=shared&version=$(jq -r '.version - 1' @dir@/earlier)"
   jq -e --slurpfile now @dir@/earlier '.secret.version == $now[0].version - 1' @tool@.json > /dev/null || stop "the history cannot be read back"
   echo "ok: earlier values can be read back"
 fi
+jq -r '"\(.secretKey | @uri) \(.version)"' @dir@/slots > @dir@/versions
+while read -r name version; do
+  @tool@_api GET "/api/v4/secrets/$name?$(@tool@_where @environment@ @path@)&type=shared&version=$version"
+  jq -e --slurpfile now @dir@/slots '.secret as $v | any($now[]; .secretKey == $v.secretKey and .version == $v.version and .secretValue == $v.secretValue)' @tool@.json > /dev/null ||
+    stop "under version $version of $name the history has another value than it holds now: it was deleted and made again, and its value could not be had back"
+done < @dir@/versions
 
 #= store
 #. All names in **one** request: one transaction, so that no reader ever finds a new secret beside an old id. 200 alone does not mean written.

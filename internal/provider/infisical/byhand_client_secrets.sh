@@ -99,7 +99,7 @@ ask() { # FOLDER|- ...: accepted, denied, open or unclear; the old one is never 
 jq -e '.identityUniversalAuth.clientId' @tool@.json > /dev/null || stop "the answer lacks the client id"
 jq -rj .identityUniversalAuth.clientId @tool@.json > client-id
 if [ -s was/client_id ]; then cmp -s was/client_id client-id || stop "the client id that is stored is not that of this identity"; fi
-jq -r '.identityUniversalAuth | "access tokens that came from the old one live on for up to \(.accessTokenMaxTTL) seconds after their login"' @tool@.json
+jq -r '.identityUniversalAuth | "access tokens that came from the old one live for up to \(.accessTokenMaxTTL) seconds after their login, and end when it is revoked"' @tool@.json
 @tool@_live
 : > stored-id
 if [ -s was/id ]; then cp was/id stored-id; fi
@@ -135,12 +135,12 @@ rm -f @tool@.json
 echo "ok: made $(<new-name) as $(<new-id); its secret is shown once, and it is on the desk"
 
 #= quiet
-#. Both are valid now, so that everything works proves nothing: Infisical must say that nobody logs in with the old one any more. Whoever holds an access token needs no login for as long as that lives, so an unregistered user shows late.
+#. Both are valid now, so that everything works proves nothing: Infisical must say that nobody logs in with the old one any more. Whoever holds an access token needs no login for as long as that lives, so an unregistered user may not show at all, and is cut off when the old one is revoked.
 wait_until @verify@ @tool@_unused_for @quiet@
 echo "ok: $(jq -r --rawfile id old-id '.[] | select(.id == $id) | "\(.clientSecretNumUses) logins with the old one, the last \(if .clientSecretNumUses > 0 then .updatedAt else "never" end)"' secrets.json)"
 
 #= delete
-#. It ends logins, and not the access tokens that came from it. That it is dead is shown by the list, from which it vanishes: **do not log in with it to see.**
+#. It ends logins, and at once every access token that came from it. That it is dead is shown by the list, from which it vanishes: **do not log in with it to see.**
 [ -s old-id ] && [ "$(<old-id)" != "$(<new-id)" ] || stop "no old id, or the new one's"
 @tool@_revoke "$(<old-id)"
 echo "ok: $(jq -r .description old.json) lets nobody log in any more"
