@@ -49,7 +49,7 @@ func withReview(s *sim.State) {
 // TestByHandInPlace follows the page of the other strategy: the token stays, its
 // secret becomes another, and the one before is ended early.
 func TestByHandInPlace(t *testing.T) {
-	sampled(t)
+	onlyWhole(t, "what it shares with TestByHandInPlaceThereIsAWayBack, and the end with TestByHandAPITokens/CF_API_TOKEN_CI")
 	h := atHand(t, strings.Replace(consoleInPlace, "STRATEGY", "strategy: roll, grace: 3d", 1), "", withReview)
 	before := h.world()
 	h.all()
@@ -70,7 +70,7 @@ func TestByHandInPlace(t *testing.T) {
 // TestByHandInPlaceThereIsAWayBack: everybody has the old secret again, and it
 // lives on for as long as the grace.
 func TestByHandInPlaceThereIsAWayBack(t *testing.T) {
-	sampled(t)
+	t.Parallel()
 	h := atHand(t, strings.Replace(consoleInPlace, "STRATEGY", "strategy: roll, grace: 3d", 1), "", withReview)
 	old := h.world().Cloudflare.Tokens[0].Secret
 	if err := h.follow("", h.steps("\n### 7. ")); err != nil {
@@ -109,9 +109,14 @@ const apiTokensByHand = handVendors + `
 // rolled, and one of the user, the very one that the hand works with: any other is
 // replaced by the same blocks.
 func TestByHandAPITokens(t *testing.T) {
+	t.Parallel()
 	for name, prefix := range map[string]string{"CF_API_TOKEN_CI": "raxx-ci-", "CF_ACCESS_MGMT": "rekey-management"} {
 		t.Run(name, func(t *testing.T) {
-			sampled(t)
+			if name == "CF_ACCESS_MGMT" {
+				onlyWhole(t, "CF_API_TOKEN_CI is")
+			} else {
+				t.Parallel()
+			}
 			h := atHand(t, apiTokensByHand, name, nil)
 			was := map[string]string{}
 			for _, x := range h.world().Cloudflare.APITokens {
@@ -154,9 +159,10 @@ const authorizationByHand = handVendors + `
 // id is stored, of the other only the token, whose two ends tell which it is; from
 // there the pages are the same.
 func TestByHandAuthorizations(t *testing.T) {
+	t.Parallel()
 	for name, prefix := range map[string]string{"HEROKU_TOKEN_DEPLOY": "raxx-deploy-", "HEROKU_TOKEN_METRICS": "raxx-metrics-"} {
 		t.Run(name, func(t *testing.T) {
-			sampled(t)
+			t.Parallel()
 			h := atHand(t, authorizationByHand, name, func(s *sim.State) {
 				s.GiveAuthorization("raxx-deploy", []string{"identity", "read-protected"}, "HEROKU_TOKEN_DEPLOY__ID", "HEROKU_TOKEN_DEPLOY")
 				s.GiveAuthorization("raxx-metrics", []string{"identity", "read-protected"}, "", "HEROKU_TOKEN_METRICS")
@@ -216,6 +222,7 @@ func withClientSecrets(s *sim.State) {
 // login failed, so nobody was brought nearer to a lock, and the old one was logged
 // in with once at most, to tell which it is.
 func TestByHandClientSecrets(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		prefix string
 		logins int // with the old one, by the page
@@ -225,7 +232,11 @@ func TestByHandClientSecrets(t *testing.T) {
 		"INFISICAL_LOGIN_METRICS": {"raxx-metrics-", 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sampled(t)
+			if c.back {
+				onlyWhole(t, "INFISICAL_LOGIN_APP is, to the end; the way back in TestByHandInPlaceThereIsAWayBack")
+			} else {
+				t.Parallel()
+			}
 			h := atHand(t, clientSecretByHand, name, withClientSecrets)
 			if !c.back {
 				h.all()
@@ -276,6 +287,7 @@ func TestByHandClientSecrets(t *testing.T) {
 // TestByHandNoDeadClientSecretIsTried: the stored one was revoked by somebody, or
 // is another than the list shows; the page stops, and at most one login was spent.
 func TestByHandNoDeadClientSecretIsTried(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		arrange  func(*sim.Identity)
 		says     string
@@ -287,7 +299,7 @@ func TestByHandNoDeadClientSecretIsTried(t *testing.T) {
 		"it is what we work with": {nil, "this is the client secret that you work with", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sampled(t)
+			t.Parallel()
 			config := clientSecretByHand
 			if c.arrange == nil {
 				config = strings.Replace(config, "client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET", "client_id: env:RAXX_APP_CLIENT_ID, client_secret: env:RAXX_APP_CLIENT_SECRET", 1)
@@ -332,7 +344,7 @@ const portalByHand = handVendors + `
 // TestByHandInAPortal follows the page of assisted mode: the person goes to the
 // portal when the page says so, and the value comes from a hidden prompt.
 func TestByHandInAPortal(t *testing.T) {
-	sampled(t)
+	t.Parallel()
 	h := atHand(t, portalByHand, "", func(s *sim.State) { s.GivePortalKey("console-2026-08-23", "PORTAL_KEY") })
 	if !strings.Contains(h.page, "**assisted**") || !strings.Contains(h.page, "New key, named {name}.") {
 		t.Error("the page does not say what the person does")
@@ -379,12 +391,14 @@ func TestByHandInAPortal(t *testing.T) {
 	h.clean(true)
 }
 
-// sampled runs beside the others, and not at all with -short.
-func sampled(t *testing.T) {
+// onlyWhole runs beside the others, and only with -whole: instead says which test
+// that always runs has the same blocks.
+func onlyWhole(t *testing.T, instead string) {
 	t.Helper()
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("NOT EVERY KIND OF PAGE IS FOLLOWED (-short)")
+	if !*whole {
+		sampled(t, "not followed ("+instead+")")
+		t.Skip("A SAMPLE: " + instead)
 	}
 }
 

@@ -82,7 +82,7 @@ func atHand(t *testing.T, config, name string, arrange func(*sim.State)) *hand {
 		t.Fatal(err)
 	}
 	h.environment()
-	code, _, out := command(t, 0, "-C", h.dir, "sop", h.spec.Name)
+	code, _, out := command(t, never, 0, "-C", h.dir, "sop", h.spec.Name)
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, out)
 	}
@@ -254,7 +254,7 @@ func TestThePageCanBeFollowed(t *testing.T) {
 		t.Error("there is no record")
 	}
 	// Rekey finds the world in order: what was done by hand is what it would have done.
-	if code, _, out := command(t, 0, "-C", h.dir, "drift", h.spec.Name); code != exitDone {
+	if code, _, out := command(t, never, 0, "-C", h.dir, "drift", h.spec.Name); code != exitDone {
 		t.Errorf("rekey finds it drifted: %s", out)
 	}
 }
@@ -284,27 +284,29 @@ func TestTheWatchersSee(t *testing.T) {
 // then follows the page's way back in another terminal: one live token, the old
 // one, everywhere; nothing of others touched; no outage on the way.
 func TestByHandThereIsAWayBack(t *testing.T) {
+	t.Parallel()
 	fault := func(f sim.Fault) func(*sim.State) { return func(s *sim.State) { s.Faults = append(s.Faults, &f) } }
 	for name, c := range map[string]struct {
 		arrange func(*sim.State)
 		of      string // credential; "": the console's
 		until   string // how far it goes by itself; "": until it stops
 		says    string
-		short   bool
+		always  bool // not with -whole only
 		twice   bool // blocks are pasted once more by mistake
 	}{
-		"the answer to create is lost":    {arrange: fault(sim.Fault{Vendor: "cloudflare", Endpoint: "POST", Cut: true, Applied: true}), says: "curl", twice: true},
+		"the answer to create is lost":    {arrange: fault(sim.Fault{Vendor: "cloudflare", Endpoint: "POST", Cut: true, Applied: true}), says: "curl", twice: true, always: true},
 		"an edit is refused":              {arrange: fault(sim.Fault{Vendor: "cloudflare", Endpoint: "PUT", Status: 403}), says: "Cloudflare answered 403 to PUT"},
 		"the store makes a request of it": {arrange: func(s *sim.State) { s.Infisical.Approval = true }, says: "a change policy made a request"},
-		"the store's answer is lost":      {arrange: fault(sim.Fault{Vendor: "infisical", Endpoint: "PATCH", Status: 500, Applied: true}), says: "Infisical answered 500", short: true},
+		"the store's answer is lost":      {arrange: fault(sim.Fault{Vendor: "infisical", Endpoint: "PATCH", Status: 500, Applied: true}), says: "Infisical answered 500"},
 		"the app's answer is lost":        {arrange: fault(sim.Fault{Vendor: "heroku", Endpoint: "PATCH", Cut: true, Applied: true}), says: "curl"},
 		// Whose token is admitted by a rule group, and shares the app with the console's.
-		"just before the point of no return": {of: "CF_ACCESS_SVC_VAULT", until: "\n> ⚠ **Point of no return", short: true, twice: true},
+		"just before the point of no return": {of: "CF_ACCESS_SVC_VAULT", until: "\n> ⚠ **Point of no return", always: true, twice: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if testing.Short() && !c.short {
-				t.Skip("ONLY A SAMPLE OF WHAT CAN FAIL BY HAND (-short)")
+			if c.always {
+				t.Parallel()
+			} else {
+				onlyWhole(t, "the first and the last place where it can fail are")
 			}
 			h := atHand(t, "", c.of, c.arrange)
 			before := h.world()

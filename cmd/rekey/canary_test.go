@@ -83,6 +83,7 @@ evidence:
 // TestCanary runs everything there is, well and badly, and searches every byte
 // that was printed or written, and every argv, for every secret of the world.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	base := serve(t)
 	turn(t, base, `{"world":{"shutdown":"10ms"}}`)
 	dir, config := folder(t, base)
@@ -95,7 +96,7 @@ func TestCanary(t *testing.T) {
 			if asJSON {
 				all = append(all, "--json")
 			}
-			_, _, out := command(t, 0, all...)
+			_, _, out := command(t, never, 0, all...)
 			_, _ = fmt.Fprintf(&printed, "$ %v\n%s\n", args, out)
 		}
 	}
@@ -143,7 +144,7 @@ func TestCanary(t *testing.T) {
 	do("drift")
 	do("evidence", "--from", "2020-01-01")
 	do("evidence", "--from", "2020-01-01", "--out", "ev")
-	_, _, runs := command(t, 0, "-C", dir, "log", "--json")
+	_, _, runs := command(t, never, 0, "-C", dir, "log", "--json")
 	var list struct{ Runs []struct{ Run string } }
 	if err := json.Unmarshal([]byte(runs), &list); err != nil || len(list.Runs) < 10 {
 		t.Fatalf("%d runs, %v", len(list.Runs), err)
@@ -192,6 +193,7 @@ func TestCanary(t *testing.T) {
 
 // TestInterrupt: Ctrl-C finishes what is in flight, says how to go on, and exits 5.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	base := serve(t, "--latency", "30ms")
 	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
 	dir, config := folder(t, base)
@@ -221,7 +223,7 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("%q is not said: %s", want, out.String())
 		}
 	}
-	code, _, told := command(t, 0, "-C", dir, "resume", "--confirm", name)
+	code, _, told := command(t, never, 0, "-C", dir, "resume", "--confirm", name)
 	if code != exitDone || !strings.Contains(told, "rotated") {
 		t.Errorf("resume: exit %d: %s", code, told)
 	}
@@ -232,6 +234,7 @@ func TestInterrupt(t *testing.T) {
 
 // TestMessages: what a person reads when a vendor does what vendors do.
 func TestMessages(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, faults string
 		code         int
@@ -253,11 +256,12 @@ func TestMessages(t *testing.T) {
 			[]string{"rotated"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			base := serve(t)
 			turn(t, base, `{"world":{"shutdown":"10ms"},"faults":[`+tt.faults+`]}`)
 			dir, config := folder(t, base)
 			name := config.Specs[0].Name
-			code, _, out := command(t, 0, "-C", dir, "run", name, "--confirm", name)
+			code, _, out := command(t, never, 0, "-C", dir, "run", name, "--confirm", name)
 			if code != tt.code {
 				t.Errorf("exit %d, want %d", code, tt.code)
 			}

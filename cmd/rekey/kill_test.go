@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -22,8 +21,6 @@ import (
 	"rekey/internal/sop"
 	"rekey/internal/stage"
 )
-
-var kills = flag.Int("kills", 100, "how often the real binary is killed")
 
 // builtBinary tells whether there is something to clean up.
 var builtBinary atomic.Bool
@@ -116,74 +113,122 @@ func folder(t *testing.T, base string) (string, *sop.Config) {
 	return dir, c
 }
 
-// command runs the program to its end, or kills it after a while.
-func command(t *testing.T, kill time.Duration, args ...string) (code int, killed bool, output string) {
+// never: the program is left alone.
+const never = -1
+
+// killer starts the clock of a kill once so many lines were written.
+type killer struct {
+	said  bytes.Buffer // not embedded: it would be read into past Write
+	lines int
+	kill  func()
+}
+
+func (k *killer) Write(p []byte) (int, error) {
+	n, err := k.said.Write(p)
+	if k.kill != nil && bytes.Count(k.said.Bytes(), []byte("\n")) >= k.lines {
+		k.kill()
+		k.kill = nil
+	}
+	return n, err
+}
+
+// command runs the program to its end, or kills it a while after it has written so
+// many lines: how far it had come does not depend on how fast the machine is.
+func command(t *testing.T, lines int, late time.Duration, args ...string) (code int, killed bool, output string) {
 	t.Helper()
 	cmd := exec.Command(rekey(t), args...)
-	var out bytes.Buffer
+	out := killer{lines: lines}
+	var timer *time.Timer
+	kill := func() { timer = time.AfterFunc(late, func() { _ = cmd.Process.Kill() }) }
+	if lines > 0 {
+		out.kill = kill
+	}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if kill > 0 {
-		timer := time.AfterFunc(kill, func() { _ = cmd.Process.Kill() })
-		defer timer.Stop()
+	if lines == 0 {
+		kill()
 	}
-	err := cmd.Wait()
+	err := cmd.Wait() // and for whoever writes to out, who may have set timer
+	if timer != nil {
+		timer.Stop()
+	}
 	var ee *exec.ExitError
 	switch {
 	case err == nil:
-		return 0, false, out.String()
+		return 0, false, out.said.String()
 	case errors.As(err, &ee) && ee.ExitCode() < 0:
-		return -1, true, out.String()
+		return -1, true, out.said.String()
 	case errors.As(err, &ee):
-		return ee.ExitCode(), false, out.String()
+		return ee.ExitCode(), false, out.said.String()
 	}
 	t.Fatal(err)
 	return 0, false, ""
 }
 
 // TestKill kills `rekey run` with SIGKILL at random moments, and its resumption
-// again, a hundred times; the world and the journal are judged after each run.
+// again, a hundred times with -whole; the world and the journal are judged after
+// each run. The kills are spread over worlds that are used side by side.
 func TestKill(t *testing.T) {
-	n := *kills
-	if testing.Short() {
-		n = 10
-		t.Logf("ONLY %d KILLS (-short)", n)
+	t.Parallel()
+	const worlds = 4
+	n := 100
+	if !*whole {
+		n = 24
+		sampled(t, fmt.Sprintf("%d of 100 kills", n))
 	}
-	base := serve(t, "--latency", "8ms")
+	for i := range worlds {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			killOften(t, n/worlds, rand.New(rand.NewPCG(2026, 11+uint64(i))))
+		})
+	}
+}
+
+// killOften kills runs of one world, one after the other.
+func killOften(t *testing.T, n int, r *rand.Rand) {
+	const latency = 8 * time.Millisecond
+	base := serve(t, "--latency", latency.String())
 	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
 	dir, config := folder(t, base)
 	sendCheckpoints(t, dir)
-	r := rand.New(rand.NewPCG(2026, 11))
+	rekey := func(lines int, args ...string) (int, bool, string) {
+		late := time.Duration(r.Int64N(int64(2 * latency)))
+		if lines == 0 {
+			late *= 4 // a process has to start first
+		}
+		return command(t, lines, late, append(append([]string{"-C", dir}, args...), "--json")...)
+	}
 
-	_, _, out := command(t, 0, "-C", dir, "run", config.Specs[0].Name, "--confirm", config.Specs[0].Name, "--json")
+	_, _, out := rekey(never, "run", config.Specs[0].Name, "--confirm", config.Specs[0].Name)
 	if !strings.Contains(out, `"ending":"rotated"`) {
 		t.Fatalf("an undisturbed run does not end: %s", out)
 	}
+	all := strings.Count(out, "\n")
 	deaths, runs := 0, 0
 	for i := 0; deaths < n; i++ {
 		if runs++; runs > 20*n {
 			t.Fatalf("only %d kills in %d runs: the moments are badly chosen", deaths, runs)
 		}
 		spec := config.Specs[i%2]
-		_, killed, out := command(t, time.Duration(20+r.IntN(420))*time.Millisecond, "-C", dir, "run", spec.Name, "--confirm", spec.Name, "--json")
+		_, killed, out := rekey(r.IntN(all), "run", spec.Name, "--confirm", spec.Name)
 		for tries := 0; killed && tries < 20; tries++ {
 			deaths++
 			if !strings.Contains(out, `"kind":"opened"`) {
 				// It died before the journal knew of it: nothing to resume.
-				if code, _, again := command(t, 0, "-C", dir, "run", spec.Name, "--confirm", spec.Name, "--json"); code == exitLocked {
+				if code, _, again := rekey(never, "run", spec.Name, "--confirm", spec.Name); code == exitLocked {
 					_ = again // it was written, but not yet said
 				} else {
 					out, killed = again, false
 					break
 				}
 			}
-			var wait time.Duration
+			wait := never
 			if r.IntN(3) == 0 {
-				wait = time.Duration(20+r.IntN(400)) * time.Millisecond
+				wait = r.IntN(all / 2) // less is left to do
 			}
-			_, killed, out = command(t, wait, "-C", dir, "resume", "--confirm", spec.Name, "--json")
+			_, killed, out = rekey(wait, "resume", "--confirm", spec.Name)
 			if strings.Contains(out, "no run is open") {
 				killed, out = false, `"ending":"rotated"`
 			}
@@ -205,10 +250,10 @@ func TestKill(t *testing.T) {
 		}
 	}
 	// What had left before each kill holds, and what was not sent is caught up on.
-	if code, _, out := command(t, 0, "-C", dir, "checkpoint"); code != 0 {
+	if code, _, out := command(t, never, 0, "-C", dir, "checkpoint"); code != 0 {
 		t.Errorf("the evidence was not caught up on: %s", out)
 	}
-	if code, _, out := command(t, 0, "-C", dir, "verify", "--checkpoint", "sent.txt"); code != 0 || !strings.Contains(out, "are as they were when the checkpoint in sent.txt was signed") || strings.Contains(out, "no checkpoint that holds") {
+	if code, _, out := command(t, never, 0, "-C", dir, "verify", "--checkpoint", "sent.txt"); code != 0 || !strings.Contains(out, "are as they were when the checkpoint in sent.txt was signed") || strings.Contains(out, "no checkpoint that holds") {
 		t.Errorf("the journal does not verify: %s", out)
 	}
 	t.Logf("%d runs, %d kills", runs, deaths)

@@ -34,7 +34,7 @@ credentials:
       headers: {Authorization: "Bearer {value}"}
     validate: [{url: "https://portal.example.com/v1/me"}]
     store: {vendor: infisical, path: /MooseQuest/portal/, environment: prod, slots: {<name>: "{value}"}}
-    consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: "{value}"}}]
+    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{value}"}}]
     timing: {poll: 50ms, quiet: 100ms, watch: 100ms, confirm: 2s}
 `
 

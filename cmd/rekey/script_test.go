@@ -2,9 +2,12 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,6 +24,7 @@ func TestMain(m *testing.M) {
 type cleaner struct{ *testing.M }
 
 func (c cleaner) Run() int {
+	manyAtOnce()
 	code := c.M.Run()
 	if builtBinary.Load() {
 		if path, err := binary(); err == nil {
@@ -30,8 +34,28 @@ func (c cleaner) Run() int {
 	return code
 }
 
+// manyAtOnce lets more tests run side by side than there are processors, unless
+// -parallel says otherwise: most of them wait, for the world or for a process.
+func manyAtOnce() {
+	flag.Parse()
+	told := false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "test.parallel" })
+	if !told {
+		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
+	}
+}
+
+var whole = flag.Bool("whole", false, "follow every page by hand, and kill the real binary a hundred times; go test ./cmd/rekey -args -whole")
+
+// sampled says in every run, also without -v, what was not done.
+func sampled(t *testing.T, what string) {
+	t.Helper()
+	_, _ = fmt.Fprintf(os.Stderr, "%s: A SAMPLE: %s; -args -whole does all\n", t.Name(), what)
+}
+
 // TestScripts is the command line's contract: output, silence and exit codes.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(e *testscript.Env) error {

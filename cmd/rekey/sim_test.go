@@ -33,6 +33,7 @@ func get(t *testing.T, url string, header ...string) (int, string) {
 // TestSimServesAVendorAlone: at an address of its own a vendor stands at the root,
 // with nothing of the world's beside it, and what the world tells its tools leads there.
 func TestSimServesAVendorAlone(t *testing.T) {
+	t.Parallel()
 	base := serve(t, "--heroku", "127.0.0.1:0")
 	_, lines := get(t, base+"/_env/heroku")
 	set := map[string]string{}

@@ -15,6 +15,7 @@ import (
 // the second deletes what the first has just propagated. Instead one of them is
 // told at once who else is at it, and by which command it is continued.
 func TestT44TwoOperators(t *testing.T) {
+	t.Parallel()
 	base := serve(t, "--latency", "20ms")
 	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
 	dir, config := folder(t, base)
@@ -54,6 +55,7 @@ func TestT44TwoOperators(t *testing.T) {
 // in what `set` prints. Instead the process that holds one shows it neither in its
 // environment nor in its arguments, writes no core, and a killed one leaves none.
 func TestT47NothingStaysBehind(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("NEEDS LINUX: it reads /proc; CI runs it there")
 	}

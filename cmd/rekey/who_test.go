@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,34 +47,23 @@ func TestCIProvesWhoItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	dir := t.TempDir()
-	rekey := func(args ...string) (int, string) {
-		var out bytes.Buffer
-		code := execute(t.Context(), args, streams{in: strings.NewReader(""), out: &out, err: &out})
-		return code, out.String()
+	w := newTown(t)
+	run := []string{"run", console, "--confirm", console}
+	if code, out := w.rekey(run...); code != exitDone {
+		t.Fatalf("before roles are enforced: %d %s", code, out)
 	}
-	if code, out := rekey("-C", dir, "demo", "--latency", "0s"); code != exitDone {
-		t.Fatalf("demo: %d %s", code, out)
-	}
-	folder := filepath.Join(dir, "rekey-demo")
-	f, err := os.OpenFile(filepath.Join(folder, "rekey.yaml"), os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = fmt.Fprintf(f, "\nidentity:\n  oidc:\n    - issuer: %s\n      token: env:REKEY_TEST_ID_TOKEN\n  roles:\n    superadmin:\n      - claims: {sub: \"repo:raxx/ops:*\"}\n", platform.URL)
-	if err != nil || f.Close() != nil {
-		t.Fatal(err)
-	}
-	run := []string{"-C", folder, "run", "CF_ACCESS_SVC_CONSOLE", "--confirm", "CF_ACCESS_SVC_CONSOLE"}
-	if code, out := rekey(run...); code != exitFailed || !strings.Contains(out, "is changed by the role superadmin") {
+	w.rewrite(func(text string) string {
+		return text + fmt.Sprintf("\nidentity:\n  oidc:\n    - issuer: %s\n      token: env:REKEY_TEST_ID_TOKEN\n  roles:\n    superadmin:\n      - claims: {sub: \"repo:raxx/ops:*\"}\n", platform.URL)
+	})
+	if code, out := w.rekey(run...); code != exitFailed || !strings.Contains(out, "is changed by the role superadmin") {
 		t.Errorf("without a token: %d %s", code, out)
 	}
 	t.Setenv("REKEY_TEST_ID_TOKEN", token)
-	code, out := rekey(run...)
+	code, out := w.rekey(run...)
 	if code != exitDone {
 		t.Fatalf("with the token: %d %s", code, out)
 	}
-	_, log := rekey("-C", folder, "log", "--json")
+	_, log := w.rekey("log", "--json")
 	var all struct {
 		Runs []struct{ Run, Actor string }
 	}
@@ -88,7 +74,7 @@ func TestCIProvesWhoItIs(t *testing.T) {
 	if last.Actor != "repo:raxx/ops:ref:refs/heads/main" {
 		t.Errorf("the actor is %q", last.Actor)
 	}
-	_, entries := rekey("-C", folder, "log", last.Run, "--json")
+	_, entries := w.rekey("log", last.Run, "--json")
 	if !strings.Contains(entries, `"run_id": "4711"`) || !strings.Contains(entries, `"verified": true`) {
 		t.Errorf("the claims are not on record: %.600s", entries)
 	}
