@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +22,7 @@ import (
 func (a *app) who(ctx context.Context, config *sop.Config) (rotation.Who, error) {
 	finder := &refs.Finder{Dir: config.Dir, Env: os.LookupEnv, Asked: &a.asked}
 	who, err := identity.Find(ctx, config.Identity, identity.Surroundings{
-		Transport: http.DefaultTransport, Now: a.now, Env: os.LookupEnv, User: osUser(),
+		Transport: transport(), Now: a.now, Env: os.LookupEnv, User: osUser(),
 		Resolve: finder.Secret, IsSet: func(r sop.Refs) bool { return slices.ContainsFunc(r, finder.IsSet) }, Text: finder.Text,
 	})
 	if err != nil {

@@ -120,11 +120,15 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 	return w, nil
 }
 
+// transport is the real network.
+func transport() *http.Transport {
+	return vendorhttp.NewTransport(http.ProxyFromEnvironment, os.Getenv("GODEBUG"))
+}
+
 // surroundings are the network and the environment: the real ones, or a
 // simulated world, which gets neither a real address nor a real variable.
 func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 8
+	t := transport()
 	w.closes = append(w.closes, t.CloseIdleConnections)
 	where := w.config.Simulate
 	switch {

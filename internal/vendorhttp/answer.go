@@ -2,16 +2,9 @@ package vendorhttp
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
-	"io"
-	"net"
 	"net/http"
 	"strings"
-	"syscall"
 
 	"rekey/internal/cred"
 )
@@ -124,32 +117,4 @@ func (r *Response) IsJSON() bool {
 func (r *Response) IsHTML() bool {
 	b := bytes.TrimSpace(r.Body)
 	return strings.Contains(r.Header.Get("Content-Type"), "html") || len(b) > 0 && b[0] == '<'
-}
-
-// transportWords says why there was no answer, in words of ours: the library's
-// own errors quote addresses, queries and bytes of the answer.
-func transportWords(ctx context.Context, err error) string {
-	var dns *net.DNSError
-	var unknownCA x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var cert *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var timeout net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "interrupted while waiting for the answer"
-	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil, errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
-	case errors.As(err, &dns):
-		return "the host name is not known"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.As(err, &unknownCA), errors.As(err, &host), errors.As(err, &cert):
-		return "the certificate is not trusted"
-	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "the server does not speak TLS: is it http, not https?"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "the connection was cut before the answer"
-	}
-	return "the connection failed"
 }

@@ -90,6 +90,7 @@ type Response struct {
 	op     string
 	vendor string
 	host   string
+	proxy  string
 	used   string
 }
 
@@ -117,6 +118,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	ctx, way := noted(ctx)
 
 	req, used, err := c.request(ctx, r)
 	if err != nil {
@@ -130,7 +132,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	resp, err := hc.Do(req)
 	if err != nil {
 		c.observe(r, 0, start)
-		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Why: transportWords(ctx, err), Err: contextError(err)}
+		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Why: unanswered(ctx, err, req.URL.Host, way), Err: contextError(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.Pace.learns(resp.Header, c.Now())
@@ -143,7 +145,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	case len(body) > MaxBody:
 		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Status: resp.StatusCode, Why: "the answer is larger than any that was expected"}
 	}
-	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, op: r.Op, vendor: c.Vendor, host: req.URL.Host, used: used}, nil
+	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, op: r.Op, vendor: c.Vendor, host: req.URL.Host, proxy: way.proxy, used: used}, nil
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, string, error) {

@@ -20,11 +20,14 @@ func (r *Response) stranger() string {
 	if r.host == "" {
 		by = "something on the way"
 	}
+	if r.proxy != "" {
+		by += " (the way leads through the proxy " + r.proxy + ")"
+	}
 	if name := r.server(); name != "" {
 		by += ", which calls itself " + name + ","
 	}
 	if r.Status == http.StatusProxyAuthRequired {
-		return "a proxy on the way wants to know who asks; the vendor was not reached"
+		return "the proxy " + r.proxy + " on the way wants to know who asks; the vendor was not reached"
 	}
 	return r.kind() + ", not in the vendor's own words: " + by + " answered"
 }

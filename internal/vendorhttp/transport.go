@@ -1,0 +1,72 @@
+package vendorhttp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// NewTransport is the way to the network for everything that sends a credential.
+// choose names the proxy of a request (http.ProxyFromEnvironment). godebug is the
+// setting of that name: with http2debug in it the library writes every header of
+// HTTP/2 to the log, tokens among them, and cannot be told not to; so HTTP/1.1 is
+// spoken then, which is not logged.
+func NewTransport(choose func(*http.Request) (*url.URL, error), godebug string) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 8
+	t.Proxy = noting(choose)
+	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, got *http.Response) error {
+		if got.StatusCode == http.StatusOK {
+			return nil
+		}
+		return proxyRefusal(got.StatusCode)
+	}
+	if strings.Contains(godebug, "http2debug") {
+		t.Protocols = &http.Protocols{}
+		t.Protocols.SetHTTP1(true)
+		t.ForceAttemptHTTP2 = false
+		// The default one, of which this is a copy, has prepared for HTTP/2 already.
+		t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+		t.TLSClientConfig = &tls.Config{NextProtos: []string{"http/1.1"}}
+	}
+	return t
+}
+
+// route is which way a request went.
+type route struct {
+	proxy string // host and port, without user and password; "": none
+}
+
+type routeKey struct{}
+
+// noted returns a context in which the transport notes the way.
+func noted(ctx context.Context) (context.Context, *route) {
+	r := &route{}
+	return context.WithValue(ctx, routeKey{}, r), r
+}
+
+// errProxyAddress: the library's own words quote the address, password and all.
+var errProxyAddress = errors.New("the address of the proxy is not usable")
+
+func noting(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(req *http.Request) (*url.URL, error) {
+		u, err := choose(req)
+		if err != nil {
+			return nil, errProxyAddress
+		}
+		if r, ok := req.Context().Value(routeKey{}).(*route); ok && u != nil {
+			r.proxy = u.Host
+		}
+		return u, nil
+	}
+}
+
+// proxyRefusal is the status with which a proxy refused to connect.
+type proxyRefusal int
+
+func (p proxyRefusal) Error() string {
+	return "the proxy refused to connect: " + http.StatusText(int(p))
+}
