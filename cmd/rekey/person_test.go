@@ -152,7 +152,7 @@ func TestPersonIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	who := &someone{lies: true}
 	code, out, errs := byHand(t, who)
-	if code != exitStuck || !strings.Contains(out+errs, "rekey resume") {
+	if code != exitStuck || !strings.Contains(out+errs, " resume ") {
 		t.Errorf("exit %d\n%s\n%s", code, out, errs)
 	}
 }
