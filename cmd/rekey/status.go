@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -201,14 +200,14 @@ func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) 
 // outside refuses to begin a run while none of its windows is open.
 func (a *app) outside(spec sop.Spec, anyway bool) error {
 	now := a.now()
-	opens := sop.NextOpen(spec.Windows, now)
 	switch spec.Purpose {
 	case "", sop.ToForget:
 	default:
 		return nil // an emergency, a repair and a rehearsal do not wait
 	}
-	if anyway || opens.Sub(now) < time.Second {
+	if anyway || sop.Open(spec.Windows, now) {
 		return nil
 	}
+	opens := sop.NextOpen(spec.Windows, now)
 	return exit{exitFailed, fmt.Errorf("%s\n  next  wait until then\n  or    %s", report.Closed(spec, opens, now), a.again("--outside-window"))}
 }

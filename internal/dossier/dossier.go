@@ -119,7 +119,8 @@ type Run struct {
 	Type       string           `json:"type"`
 	Run        string           `json:"run"`
 	Credential string           `json:"credential"`
-	Purpose    string           `json:"purpose"` // rotate, revoke, delete, rehearse, repair, retire name, after revoke
+	Purpose    string           `json:"purpose"`             // rotate, revoke, delete, rehearse, repair, retire name, after revoke
+	Simulated  bool             `json:"simulated,omitempty"` // the vendors were simulated ones
 	Actor      string           `json:"actor"`
 	By         *rotation.Who    `json:"by,omitempty"` // how that is known
 	Reason     string           `json:"reason,omitempty"`

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -16,7 +15,7 @@ func runOf(events []rotation.Event, others []*rotation.State) Run {
 	st := rotation.Fold(events)
 	o := st.Opened
 	r := Run{
-		Type: "run", Run: st.Run, Credential: o.Credential, Purpose: string(o.Spec.Purpose), Actor: o.Actor, By: o.By, Reason: o.Reason, Ticket: o.Ticket,
+		Type: "run", Run: st.Run, Credential: o.Credential, Purpose: string(o.Spec.Purpose), Simulated: o.Simulated, Actor: o.Actor, By: o.By, Reason: o.Reason, Ticket: o.Ticket,
 		Tool: o.Tool, Overrides: o.Overrides, Opened: st.OpenedAt.UTC(), Reviewed: o.Expect,
 	}
 	if r.Purpose == "" {
@@ -163,7 +162,7 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 	for _, x := range o.Overrides {
 		say("begun with %s", x)
 	}
-	if o.Spec.Purpose == "" && sop.NextOpen(o.Spec.Windows, st.OpenedAt).Sub(st.OpenedAt) >= time.Second {
+	if o.Spec.Purpose == "" && !sop.Open(o.Spec.Windows, st.OpenedAt) {
 		say("begun outside of its maintenance windows")
 	}
 	for _, other := range others {

@@ -193,6 +193,9 @@ func Closed(spec sop.Spec, opens, now time.Time) string {
 	for _, w := range spec.Windows {
 		windows = append(windows, w.String())
 	}
+	if opens.IsZero() {
+		return fmt.Sprintf("%s is rotated in its windows only (%s), and none opens in the next three weeks", spec.Name, strings.Join(windows, "; "))
+	}
 	return fmt.Sprintf("%s is rotated in its windows only (%s); the next opens %s, at %s",
 		spec.Name, strings.Join(windows, "; "), Ago(opens, now), opens.UTC().Format(time.RFC3339))
 }

@@ -195,11 +195,18 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
+// far is how many years two moments may be apart so that a length of time can say it.
+const far = 290
+
 // Ago says how long something is past or ahead.
 func Ago(t, now time.Time) string {
-	switch d := now.Sub(t); {
+	switch d, years := now.Sub(t), now.Year()-t.Year(); {
 	case t.IsZero():
 		return "never"
+	case years <= -far:
+		return fmt.Sprintf("in %d years", -years)
+	case years >= far:
+		return fmt.Sprintf("%d years ago", years)
 	case d < -time.Second:
 		return "in " + Span(-d)
 	case d < 2*time.Second:

@@ -32,8 +32,8 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	switch {
 	case !d.At.IsZero():
 		d.Start = sop.NextOpen(spec.Windows, d.At)
-		if !expires.IsZero() && !d.Start.Before(expires) {
-			d.Start = d.At // no window comes before it dies: better outside of one
+		if late := d.Start.IsZero() || d.Start.Add(room(spec)).After(expires); late && !expires.IsZero() {
+			d.Start = d.At // no window leaves the time that a run takes before it dies: better outside of one
 		}
 	case spec.Cadence == 0 && spec.BeforeExpiry == 0:
 		d.Why = "never"
@@ -41,6 +41,13 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 		d.Why = "unknown"
 	}
 	return d
+}
+
+// room is how long before the expiry a run has to start so that it is over by then: as
+// long as its waits may take, and an hour for whatever has to be done once more.
+func room(spec sop.Spec) time.Duration {
+	t := spec.Timing
+	return time.Hour + t.Validate + t.Settle + t.Verify + t.Quiet + t.Watch + t.Soak + t.Confirm
 }
 
 // draw is the same for a name every time, and spread evenly over names.

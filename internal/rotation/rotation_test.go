@@ -3,6 +3,7 @@ package rotation_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -142,6 +143,56 @@ func TestDueSpreadAndInWindows(t *testing.T) {
 	spec.BeforeExpiry = day
 	if d := rotation.DueAt(spec, made, made.Add(50*day)); d.Why != "expiry" || d.Start != d.At {
 		t.Errorf("no window comes before it dies, and it starts %s instead of %s", d.Start, d.At)
+	}
+}
+
+// TestStartsAgainstTheMinutes: a run starts in the first minute from its due date on in
+// which a window is open, unless that leaves less time before the expiry than a run
+// takes: one minute before it is no start.
+func TestStartsAgainstTheMinutes(t *testing.T) {
+	const day = 24 * time.Hour
+	rnd := rand.New(rand.NewPCG(9, 10))
+	outside := 0
+	for i := range 300 {
+		zone := []string{"UTC", "America/Santiago", "America/Havana", "Atlantic/Azores", "Europe/Berlin", "Australia/Lord_Howe"}[i%6]
+		w, err := sop.ParseWindow(fmt.Sprintf("%s %02d:%02d-%02d:%02d %s", []string{"Sun", "Sat", "daily", "Mon,Wed", "Sat-Sun"}[i%5], rnd.IntN(24), rnd.IntN(60), rnd.IntN(24), rnd.IntN(60), zone))
+		if err != nil {
+			continue // it begins and ends at one time
+		}
+		made := time.Date(2026, 1, 1, 0, rnd.IntN(365*1440), 0, 0, time.UTC)
+		spec := sop.Spec{Name: fmt.Sprint("C", i), Cadence: 60 * day, Windows: []sop.Window{w}, Timing: sop.Waits{Settle: 20 * time.Minute, Soak: time.Duration(rnd.IntN(3)) * time.Hour}}
+		due := made.Add(60 * day)
+		expires := due.Add(time.Duration(rnd.IntN(8*1440)) * time.Minute)
+		want := due
+		for !w.Open(want) {
+			want = want.Add(time.Minute)
+		}
+		if d := rotation.DueAt(spec, made, time.Time{}); !d.At.Equal(due) || !d.Start.Equal(want) {
+			t.Fatalf("%s: due %s, starts %s, want %s", w, d.At, d.Start, want)
+		}
+		if expires.Sub(want) < time.Hour+20*time.Minute+spec.Timing.Soak {
+			outside++
+			want = due
+		}
+		if d := rotation.DueAt(spec, made, expires); !d.Start.Equal(want) {
+			t.Fatalf("%s: due %s, expires %s, starts %s, want %s", w, d.At, expires, d.Start, want)
+		}
+	}
+	if outside < 20 {
+		t.Errorf("only %d had no window in time", outside)
+	}
+}
+
+// TestFarDates: what lies further away than a length of time can say is still after now.
+func TestFarDates(t *testing.T) {
+	const day = 24 * time.Hour
+	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, years := range []int{100, 293, 300, 1000, 7900} {
+		expires := made.AddDate(years, 0, 0)
+		d := rotation.DueAt(sop.Spec{BeforeExpiry: 14 * day}, made, expires)
+		if d.Why != "expiry" || !d.At.Equal(expires.Add(-14*day)) || !d.Start.Equal(d.At) {
+			t.Errorf("%d years: %+v", years, d)
+		}
 	}
 }
 

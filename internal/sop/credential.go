@@ -113,6 +113,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	c.probes()
 	c.checks()
 	c.rehearse()
+	c.lengths()
 	c.advise()
 }
 

@@ -1,6 +1,7 @@
 package sop
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,7 +160,10 @@ func (c *credential) advise() {
 	if len(c.spec.Verify) == 0 {
 		tell(nil, "", "no verify: only the consumer's own read-back will prove that it uses the new credential")
 	}
-	for _, key := range []string{"duration", "expires_in"} {
+	if c.spec.Jitter > 0 && c.spec.Cadence == 0 {
+		tell(get(c.node, "jitter"), "jitter", "without a cadence there is nothing that it could make earlier")
+	}
+	for _, key := range lives {
 		n := get(get(c.node, "issuer"), key)
 		life, err := ParseDuration(value(n))
 		switch {
@@ -168,6 +172,24 @@ func (c *credential) advise() {
 			tell(n, "issuer."+key, "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
 		case life <= c.spec.Cadence && c.spec.BeforeExpiry == 0:
 			tell(n, "issuer."+key, "a generation ends before the cadence says to rotate it; say before_expiry")
+		}
+	}
+}
+
+// lives are the settings by which an issuer is told how long a generation lives.
+var lives = []string{"duration", "expires_in"}
+
+// lengths: one that is no shorter than what it is taken from makes a credential due
+// at every moment, or as soon as it is made.
+func (c *credential) lengths() {
+	s := c.spec
+	if s.Cadence > 0 && s.Jitter >= s.Cadence {
+		c.wrong(get(c.node, "jitter"), "jitter", fmt.Sprintf("this is no shorter than the cadence (%s): it could be due as soon as it is made", value(get(c.node, "cadence"))), "")
+	}
+	for _, key := range lives {
+		n := get(get(c.node, "issuer"), key)
+		if life, err := ParseDuration(value(n)); err == nil && life > 0 && s.BeforeExpiry >= life {
+			c.wrong(get(c.node, "before_expiry"), "before_expiry", fmt.Sprintf("a generation lives no longer than that (issuer.%s is %s): it would always be due", key, value(n)), "")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sop
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,32 @@ func TestLifeAgainstCadence(t *testing.T) {
 		if strings.Contains(told, "expires_in") != (want != "") || !strings.Contains(told, want) {
 			t.Errorf("%s: %s", life, told)
 		}
+	}
+}
+
+// TestLengthsThatMakeNoSense: what would always be due is a mistake, with its line.
+func TestLengthsThatMakeNoSense(t *testing.T) {
+	const cadence = "cadence: 90d"
+	if !strings.Contains(deploy, cadence) {
+		t.Fatal("the example has another cadence")
+	}
+	for with, want := range map[string]string{
+		"cadence: 90d, jitter: 90d":         "jitter: this is no shorter than the cadence (90d)",
+		"cadence: 90d, jitter: 100d":        "jitter: this is no shorter than the cadence (90d)",
+		"cadence: 90d, jitter: 89d":         "",
+		"cadence: 90d, before_expiry: 180d": "before_expiry: a generation lives no longer than that (issuer.expires_in is 180d)",
+		"cadence: 90d, before_expiry: 200d": "it would always be due",
+		"cadence: 90d, before_expiry: 30d":  "",
+	} {
+		text := strings.Replace(deploy, cadence, strings.ReplaceAll(with, ", ", "\n    "), 1)
+		_, err := Parse("rekey.yaml", []byte(strings.Replace(text, "scope: [identity]", "scope: [identity], expires_in: 180d", 1)))
+		if told := fmt.Sprint(err); (err != nil) != (want != "") || !strings.Contains(told, want) || err != nil && !strings.HasPrefix(told, "rekey.yaml:") {
+			t.Errorf("%s: %v", with, err)
+		}
+	}
+	c, err := Parse("rekey.yaml", []byte(strings.Replace(deploy, cadence, "before_expiry: 9d\n    jitter: 9d", 1)))
+	if err != nil || !strings.Contains(c.Advice.Error(), "without a cadence") {
+		t.Errorf("%v %v", err, c)
 	}
 }
 

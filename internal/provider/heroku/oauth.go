@@ -81,10 +81,18 @@ type authorization struct {
 func (a authorization) handle(now time.Time) cred.Handle {
 	h := cred.Handle{ID: a.ID, Name: a.Description, Created: a.CreatedAt.UTC()}
 	if a.AccessToken != nil && a.AccessToken.ExpiresIn != nil {
-		end := now.Add(time.Duration(*a.AccessToken.ExpiresIn) * time.Second)
-		h.Expires = h.Created.Add(end.Sub(h.Created).Round(time.Minute))
+		h.Expires = ends(h.Created, now, *a.AccessToken.ExpiresIn)
 	}
 	return h
+}
+
+// ends is reckoned in seconds, for a length of time says no more than 292 years; and
+// no later than a date can be written.
+func ends(created, now time.Time, seconds int64) time.Time {
+	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).Unix()
+	end := min(now.Unix()+min(seconds, last), last)
+	minutes := (end - created.Unix() + 30) / 60
+	return time.Unix(created.Unix()+minutes*60, int64(created.Nanosecond())).UTC()
 }
 
 // Calls tells the requests that change something.
