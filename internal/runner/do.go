@@ -34,7 +34,7 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 	for i, a := range actions {
 		calls[i] = func() error {
 			before := r.calls()
-			o := r.act(inFlight, a)
+			o := r.tried(inFlight, a)
 			o.Step, o.Generation = a.Step.ID, a.Generation
 			if len(actions) == 1 {
 				o.Calls = r.calls() - before

@@ -13,18 +13,24 @@ import (
 )
 
 // Together runs independent calls side by side, waits for all, and joins their
-// errors in the order of the calls.
+// errors in the order of the calls. A panic in one of them is its error: on a
+// goroutine of its own nothing else would stop it from ending the process.
 func Together(calls ...func() error) error {
 	if len(calls) == 1 {
-		return calls[0]()
+		return surviving(calls[0])
 	}
 	errs := make([]error, len(calls))
 	var wg sync.WaitGroup
 	for i, c := range calls {
-		wg.Go(func() { errs[i] = c() })
+		wg.Go(func() { errs[i] = surviving(c) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func surviving(call func() error) (err error) {
+	defer provider.Survive("one of several calls", &err)
+	return call()
 }
 
 // ReadOne reads one secret from a store that is named by place, for references.

@@ -146,17 +146,17 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 		maps.Copy(c.Can.Calls, t.Calls())
 	}
 	d, _ := all.Find(o.vendors[spec.Vendor].Type)
-	for _, sheet := range d.Issuers {
-		if sheet.Kind == spec.Kind {
-			calls := c.Can.Calls
-			c.Can = capabilities(sheet)
-			c.Can.Calls = calls
-			if err := proves(sheet, of); err != nil {
-				return err
-			}
-		}
+	i := slices.IndexFunc(d.Issuers, func(s provider.Sheet) bool { return s.Kind == spec.Kind })
+	if i < 0 {
+		return fmt.Errorf("vendor %s: a mistake in Rekey: it issues a %s, and has no sheet of what that can do", spec.Vendor, spec.Kind)
 	}
-	return nil
+	sheet, calls := d.Issuers[i], c.Can.Calls
+	if err := claims(spec.Vendor, sheet, issuer); err != nil {
+		return err
+	}
+	c.Can = capabilities(sheet)
+	c.Can.Calls = calls
+	return proves(sheet, of)
 }
 
 // proves refuses a credential of which nothing would show whether it works.
