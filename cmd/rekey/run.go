@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -384,11 +385,15 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 		}
 		out, done := a.questions()
 		defer done()
-		style := a.style(out)
+		style, wrong := a.style(out), ""
 		for range 3 {
 			question, otherwise := wording(ask, style)
-			release := s.Hold(len(question) + 1)
-			_, _ = fmt.Fprintf(out, "%s\n  Type %s to go on (nothing: %s): ", strings.Join(question, "\n"), style.Bold(ask.Name), otherwise)
+			if wrong != "" {
+				question = append(question, "", "  "+style.Bad(fmt.Sprintf("%q is not its name.", wrong)))
+			}
+			text := report.Fold(fmt.Sprintf("%s\n  Type %s to go on (nothing: %s): ", strings.Join(question, "\n"), style.Bold(ask.Name), otherwise), style.Width)
+			release := s.Hold(strings.Count(text, "\n") + 1)
+			_, _ = io.WriteString(out, text)
 			answer, err := readLine(ctx, a.in)
 			release()
 			switch {
@@ -397,7 +402,9 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 			case strings.TrimSpace(answer) == ask.Name:
 				return "typed", nil
 			}
+			wrong = strings.TrimSpace(answer)
 		}
+		_, _ = fmt.Fprintf(out, "  %s\n", style.Bad("Its name was not typed in three times, so it stops here."))
 		return "", runner.ErrNotConfirmed
 	}
 }
@@ -405,17 +412,28 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 // wording of the question: after proof, or in an emergency, where it says first
 // who goes dark.
 func wording(ask rotation.Ask, style report.Style) (question []string, otherwise string) {
-	head, otherwise := "Everything is proven. What follows cannot be undone:", "stop here, both stay live"
+	otherwise = "stop here, both stay live"
+	if !ask.Proven {
+		otherwise = "stop here, nothing is taken away"
+	}
 	if len(ask.Mind) > 0 {
 		question, otherwise = append(question, "", "  "+style.Bad("This takes a credential away from whoever uses it:")), "stop here, it stays live"
 		for _, m := range ask.Mind {
 			question = append(question, "    "+m)
 		}
-		head = "What will be done:"
+	} else if ask.Proven {
+		question = append(question, "", "  Every consumer is shown to run on the new one.")
 	}
-	question = append(question, "", "  "+style.Mind(head))
-	for _, f := range ask.For {
-		question = append(question, "    "+f)
+	for _, part := range []struct {
+		head  string
+		steps []string
+	}{{"What will be done, and can be undone until the next:", ask.For}, {style.Mind("What cannot be undone:"), ask.Final}} {
+		if len(part.steps) > 0 {
+			question = append(question, "", "  "+part.head)
+		}
+		for _, f := range part.steps {
+			question = append(question, "    "+f)
+		}
 	}
 	return question, otherwise
 }

@@ -113,3 +113,26 @@ func TestNothingIsWiderThanTheTerminal(t *testing.T) {
 		})
 	}
 }
+
+// TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo: whoever types another name
+// is told so and asked again, and the question separates what can be undone.
+func TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo(t *testing.T) {
+	dir := t.TempDir()
+	world := filepath.Join(dir, "rekey-demo")
+	if code, written := (typist{columns: 80, rows: 40}).at(t, dir, "demo", "--latency", "0s"); code != exitDone {
+		t.Fatal(written)
+	}
+	code, written := typist{columns: 80, rows: 40, says: []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_VAULT"}}.at(t, world, "run", "CF_ACCESS_SVC_VAULT")
+	if code != exitDone || !strings.Contains(written, `"CF_ACCESS_SVC_CONSOLE" is not its name.`) {
+		t.Errorf("exit %d: %s", code, written)
+	}
+	before, after, found := strings.Cut(written, "What cannot be undone:")
+	question, _, _ := strings.Cut(after, "Type ")
+	if !found || !strings.Contains(before, "What will be done, and can be undone until the next:") || !strings.Contains(question, "delete the old generation") ||
+		strings.Contains(question, "switch the old generation off") || strings.Contains(question, "watch") {
+		t.Errorf("what cannot be undone is said to be: %s", question)
+	}
+	if code, written = (typist{columns: 80, rows: 40, says: []string{"no", "nope", "never"}}).at(t, world, "run", "CF_ACCESS_SVC_CONSOLE"); code != exitWaiting || !strings.Contains(written, "not typed in three times") {
+		t.Errorf("exit %d: %s", code, written)
+	}
+}

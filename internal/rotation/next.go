@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
@@ -38,8 +39,12 @@ type Wait struct {
 // Ask wants the credential's name from a person.
 type Ask struct {
 	Name string
-	For  []string // titles of the steps that wait for it
-	Mind []string // an emergency: who is without a credential afterwards
+	For  []string // titles of the steps that wait for it and can be undone
+	// Final are titles of those that wait for it and cannot be undone.
+	Final []string
+	// Proven tells that every consumer was shown to run on the new one.
+	Proven bool
+	Mind   []string // an emergency: who is without a credential afterwards
 }
 
 // How often a step is tried in one go, by direction. Going back and going on
@@ -210,7 +215,7 @@ func (s *State) proceed(r round, end func() Decision) Decision {
 	case len(r.ready) > 0:
 		return Decision{Do: r.ready}
 	case r.ask && r.until.IsZero():
-		return Decision{Ask: &Ask{Name: s.Opened.Credential, For: s.asking(), Mind: s.mind()}}
+		return Decision{Ask: s.asking()}
 	case !r.until.IsZero():
 		return Decision{Wait: &Wait{Until: r.until, For: r.waits}}
 	}
@@ -218,13 +223,26 @@ func (s *State) proceed(r round, end func() Decision) Decision {
 }
 
 // asking lists everything that a person confirms with one word.
-func (s *State) asking() []string {
-	var out []string
+func (s *State) asking() *Ask {
+	out := &Ask{Name: s.Opened.Credential, Mind: s.mind()}
+	settled, unsettled := 0, 0
 	for _, st := range s.Active() {
-		if st.Ask && st.Verb.Effect() && !s.done(st.ID) {
-			out = append(out, st.Title)
+		switch {
+		case st.Verb == Settle && s.done(st.ID):
+			settled++
+		case st.Verb == Settle:
+			unsettled++
+		}
+		if !st.Ask || !st.Verb.Effect() || s.done(st.ID) {
+			continue
+		}
+		if len(out.Final) == 0 && !st.Final && slices.ContainsFunc(s.Plan.Back, func(b Step) bool { return b.Undoes == st.ID }) {
+			out.For = append(out.For, st.Title)
+		} else {
+			out.Final = append(out.Final, st.Title)
 		}
 	}
+	out.Proven = settled > 0 && unsettled == 0
 	return out
 }
 

@@ -182,8 +182,8 @@ func TestT40HoldBeforeTheEnd(t *testing.T) {
 	if st.Closed != nil || st.Stuck != nil {
 		t.Fatalf("it did not wait: closed %+v, stuck %+v", st.Closed, st.Stuck)
 	}
-	if asked.Name != console || !strings.Contains(strings.Join(asked.For, "\n"), "delete the old generation") {
-		t.Errorf("asked for %q: %v", asked.Name, asked.For)
+	if asked.Name != console || !strings.Contains(strings.Join(asked.Final, "\n"), "delete the old generation") {
+		t.Errorf("asked for %q: %v, and for good %v", asked.Name, asked.For, asked.Final)
 	}
 	held := see(s)
 	if held.Tokens[st.Plan.Old.ID] == "" || held.Tokens[st.Made.Handle.ID] == "" || count(s, "cloudflare", "DELETE") != 0 {
