@@ -104,6 +104,15 @@ func (a *app) again(more ...string) string {
 	return strings.Join(append(words, quoted(more)...), " ")
 }
 
+// instead is the same command without one of its flags, and with something more.
+func (a *app) instead(without string, more ...string) string {
+	if f := a.command.Flags().Lookup(without); f != nil {
+		defer func(was bool) { f.Changed = was }(f.Changed)
+		f.Changed = false
+	}
+	return a.again(more...)
+}
+
 func saidIn(flag string, words []string) bool {
 	for _, w := range words {
 		if w == flag {

@@ -22,7 +22,7 @@ import (
 func (a *app) revokeCommand() *cobra.Command {
 	var f runFlags
 	var generation string
-	var forGood bool
+	var forGood, only bool
 	c := &cobra.Command{
 		Use: "revoke NAME", Short: "Emergency: take a credential away now",
 		Long: `Take a credential away now, whoever uses it: switch it off (or, with --delete and
@@ -34,7 +34,7 @@ What cannot be seen stops nothing, as long as it is clear which one is meant.
 Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.reason == "" {
+			if f.reason == "" && !only {
 				return usage("an emergency is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
 			}
 			config, err := a.load()
@@ -45,8 +45,10 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			if err != nil {
 				return exit{exitUsage, err}
 			}
-			if err := errors.Join(a.reasoned(f.without, f.reason), a.canConfirm(spec.Name, f.confirm)); err != nil {
-				return err
+			if !only {
+				if err := errors.Join(a.reasoned(f.without, f.reason), a.canConfirm(spec.Name, f.confirm)); err != nil {
+					return err
+				}
 			}
 			spec.Purpose, spec.Target = sop.ToRevoke, generation
 			if spec.Others, err = a.unregistered(c.Context(), config, spec.Name); err != nil {
@@ -55,9 +57,13 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			if forGood {
 				spec.Purpose = sop.ToDelete
 			}
+			if only {
+				return a.wouldRevoke(c.Context(), config, spec)
+			}
 			return a.open(c.Context(), config, spec, f, nil)
 		},
 	}
+	planFlag(c, &only)
 	c.Flags().StringVar(&f.confirm, "confirm", "", "the credential's name, for scripts")
 	c.Flags().StringVar(&f.reason, "reason", "", "what happened, for the record (required)")
 	c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
@@ -69,6 +75,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 
 func (a *app) rehearseCommand() *cobra.Command {
 	var f runFlags
+	var only bool
 	c := &cobra.Command{
 		Use: "rehearse NAME", Short: "Practise the procedure on a throwaway credential",
 		Long: `Practise the whole procedure at the real vendors on a throwaway credential: look at
@@ -77,14 +84,15 @@ switch off, delete, and clean up. Rules and consumers are asked and not written.
 
 It needs rehearse: in rekey.yaml. If it is killed, rekey resume cleans up.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
-		RunE: func(c *cobra.Command, args []string) error { return a.rehearse(c.Context(), args[0], f) },
+		RunE: func(c *cobra.Command, args []string) error { return a.rehearse(c.Context(), args[0], f, only) },
 	}
+	planFlag(c, &only)
 	c.Flags().StringVar(&f.reason, "reason", "", "why, for the record")
 	c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
 	return c
 }
 
-func (a *app) rehearse(ctx context.Context, name string, f runFlags) error {
+func (a *app) rehearse(ctx context.Context, name string, f runFlags, only bool) error {
 	config, err := a.load()
 	if err != nil {
 		return err
@@ -102,6 +110,9 @@ func (a *app) rehearse(ctx context.Context, name string, f runFlags) error {
 	}
 	practice := spec.ForRehearsal()
 	practice.Target = inUse // what an issuer that copies makes the throwaway after
+	if only {
+		return a.wouldRehearse(ctx, config, practice)
+	}
 	return a.open(ctx, config, practice, f, nil)
 }
 

@@ -66,7 +66,7 @@ func (a *app) repair(ctx context.Context, name, from string, only bool, f runFla
 			return a.printJSON(plan)
 		}
 		a.print("%s", report.Plan(plan, a.style(a.out), a.now()))
-		a.print("\n  next  rekey repair %s%s\n", name, fromFlag(from))
+		a.print("\n  next  %s\n", a.instead("plan"))
 		return nil
 	}
 	if err := a.canConfirm(name, f.confirm); err != nil {
@@ -78,15 +78,17 @@ func (a *app) repair(ctx context.Context, name, from string, only bool, f runFla
 	return a.open(ctx, config, spec, f, nil)
 }
 
-func fromFlag(from string) string {
-	if from == "" {
-		return ""
-	}
-	return " --from " + from
-}
-
 // planOf looks and compiles a plan for what is not a rotation, changing nothing.
 func (a *app) planOf(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, []rotation.Refusal, error) {
+	plan, refusals, err := a.compiled(ctx, config, spec)
+	if err == nil && len(refusals) == 0 {
+		a.remark(ctx, config, plan)
+	}
+	return plan, refusals, err
+}
+
+// compiled is the plan without by whom it may be carried out.
+func (a *app) compiled(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, []rotation.Refusal, error) {
 	w, err := a.prepare(config, spec)
 	if err != nil {
 		return nil, nil, err
@@ -97,9 +99,6 @@ func (a *app) planOf(ctx context.Context, config *sop.Config, spec sop.Spec) (*r
 		return nil, nil, exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey drift %s", joinLines(runner.Problems(problems)), spec.Name)}
 	}
 	plan, refusals := rotation.Compile(spec, seen, w.crew.Can, runID())
-	if len(refusals) == 0 {
-		a.remark(ctx, config, &plan)
-	}
 	return &plan, refusals, nil
 }
 

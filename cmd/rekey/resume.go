@@ -31,6 +31,7 @@ func (a *app) resumeCommand() *cobra.Command {
 func (a *app) rollbackCommand() *cobra.Command {
 	var reason string
 	var f runFlags
+	var only bool
 	c := &cobra.Command{
 		Use: "rollback RUN", Short: "Undo everything that an open run has done",
 		Long: `Undo everything that an open run has done: consumers and store get their old
@@ -38,12 +39,16 @@ values back, then the new generation is taken away. Possible until the point of
 no return, which is the intent to delete the old generation.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeOpenRuns,
 		RunE: func(c *cobra.Command, args []string) error {
+			if only {
+				return a.wouldGoBack(c.Context(), args[0])
+			}
 			if err := a.reasoned(f.without, reason); err != nil {
 				return err
 			}
 			return a.goOn(c.Context(), args, f, &rotation.Asked{Reason: reason})
 		},
 	}
+	planFlag(c, &only)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
 	withoutRole(c, &f.without)
 	return c

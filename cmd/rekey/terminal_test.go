@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
+
+	"rekey/internal/sop"
 )
 
 // typist is somebody at a terminal of a size, who says something when asked.
@@ -134,5 +137,27 @@ func TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo(t *testing.T) {
 	}
 	if code, written = (typist{columns: 80, rows: 40, says: []string{"no", "nope", "never"}}).at(t, world, "run", "CF_ACCESS_SVC_CONSOLE"); code != exitWaiting || !strings.Contains(written, "not typed in three times") {
 		t.Errorf("exit %d: %s", code, written)
+	}
+
+	// What going back would do is shown from the journal, and nothing is done.
+	var out bytes.Buffer
+	a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}}
+	if code := a.execute(context.Background(), []string{"-C", world, "rollback", "--plan"}); code != exitUsage {
+		t.Errorf("a rollback without a run: exit %d", code)
+	}
+	runs, err := a.runs(context.Background(), &sop.Config{Journal: filepath.Join(world, ".rekey"), Simulate: "world.json"})
+	if err != nil || len(runs) == 0 {
+		t.Fatal(err)
+	}
+	out.Reset()
+	a = &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}}
+	code = a.execute(context.Background(), []string{"-C", world, "rollback", runs[len(runs)-1].Run, "--plan"})
+	for _, want := range []string{"nobody is without a credential", "its old values back", "next  rekey -C " + world + " rollback " + runs[len(runs)-1].Run + "\n"} {
+		if code != exitDone || !strings.Contains(out.String(), want) {
+			t.Errorf("exit %d, and %q is not said: %s", code, want, out.String())
+		}
+	}
+	if again, err := a.runs(context.Background(), &sop.Config{Journal: filepath.Join(world, ".rekey"), Simulate: "world.json"}); err != nil || !again[len(again)-1].Open() {
+		t.Errorf("the run is not open any more: %v", err)
 	}
 }
