@@ -134,6 +134,9 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 		return err
 	}
 	defer w.close()
+	if err := placesKnown(w.config, despite); err != nil {
+		return err
+	}
 	w.spec.Despite = despite
 	r := w.runner(screen.Quiet{})
 	seen, err := r.Observe(ctx, w.spec)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,6 +101,14 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 		return exit{exitFailed, fmt.Errorf("run %s is past the point of no return: the old generation may be deleted, so there is nothing to go back to\n  next  rekey resume %s", run.Run, run.Run)}
 	case f.confirm != "" && f.confirm != spec.Name:
 		return usage("--confirm says %s, but this is %s", f.confirm, spec.Name)
+	}
+	if err := placesKnown(config, f.despite); err != nil {
+		return err
+	}
+	for _, key := range f.despite {
+		if !slices.ContainsFunc(state.Held(), func(c rotation.Copy) bool { return c.Key == key }) {
+			return usage("--despite %s: the run has found nobody of that name who holds the credential\n  next  rekey log %s", key, run.Run)
+		}
 	}
 	if err := w.may(ctx, f.without); err != nil {
 		return err

@@ -139,10 +139,24 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	if f.afterRevoke {
 		spec.Purpose = sop.AfterRevoke
 	}
+	if err := placesKnown(config, f.despite); err != nil {
+		return err
+	}
 	if err := a.outside(spec, f.outside); err != nil {
 		return err
 	}
 	return a.open(ctx, config, spec, f, reviewed)
+}
+
+// placesKnown refuses a place of a vendor that rekey.yaml does not have.
+func placesKnown(config *sop.Config, despite []string) error {
+	for _, key := range despite {
+		vendor, place, said := strings.Cut(key, ":")
+		if _, there := config.Vendors[vendor]; !there || !said || place == "" {
+			return usage("--despite %s: a place is written as rekey discover writes it: a vendor of rekey.yaml (%s), a colon, a name", key, strings.Join(sortedKeys(config.Vendors), ", "))
+		}
+	}
+	return nil
 }
 
 // open opens a run of whatever purpose and carries it out.

@@ -86,6 +86,18 @@ func unregistered(spec sop.Spec, seen *Observation, add adder) {
 	for _, c := range Darkened(seen.Copies, spec.Despite) {
 		add(UnregisteredConsumer, fmt.Sprintf("register it (rekey discover %s prints the lines), take it out there, or leave it without: --despite %s", spec.Name, c.Key), "%s: it would be left with a dead one", c.Says())
 	}
+	if !spec.Looks() {
+		return
+	}
+	// A place that is written wrongly would set nothing aside now, and somebody else
+	// aside on another day.
+	for _, key := range spec.Despite {
+		known := slices.ContainsFunc(seen.Copies, func(c Copy) bool { return c.Key == key }) ||
+			slices.ContainsFunc(seen.Blind, func(b Blind) bool { return b.Key == key })
+		if !known {
+			add(UnknownPlace, "leave it out, or write it as rekey discover does: heroku:some-app", "--despite %s: nobody of that name holds the credential", key)
+		}
+	}
 }
 
 // others says in the plan what is known of others, and what is not.
@@ -102,11 +114,6 @@ func (p *Plan) others(note func(string, ...any)) {
 			}
 		default:
 			note("%s: it is left without, as --despite says", c.Says())
-		}
-	}
-	for _, key := range p.Spec.Despite {
-		if !slices.ContainsFunc(p.Seen.Copies, func(c Copy) bool { return c.Key == key }) {
-			note("--despite %s: nothing of it was found there now", key)
 		}
 	}
 	for _, b := range p.Seen.Blind {

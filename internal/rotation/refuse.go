@@ -41,6 +41,9 @@ const (
 
 	// UnregisteredConsumer holds the old one and would be left with a dead one.
 	UnregisteredConsumer = "unregistered-consumer"
+
+	// UnknownPlace is set aside, and holds nothing.
+	UnknownPlace = "unknown-place"
 )
 
 // refuse collects everything that stands against a run.
