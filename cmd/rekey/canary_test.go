@@ -191,11 +191,18 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// held lets nobody end before somebody else has come, however busy the machine is:
+// the app takes its time.
+func held(t *testing.T, base string) {
+	t.Helper()
+	turn(t, base, `{"world":{"shutdown":"60ms"},"faults":[{"vendor":"heroku","endpoint":"PATCH","delay":"2s"}]}`)
+}
+
 // TestInterrupt: Ctrl-C finishes what is in flight, says how to go on, and exits 5.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	base := serve(t, "--latency", "30ms")
-	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
+	held(t, base)
 	dir, config := folder(t, base)
 	name := config.Specs[0].Name
 	cmd := exec.Command(rekey(t), "-C", dir, "run", name, "--confirm", name)

@@ -17,7 +17,7 @@ import (
 func TestT44TwoOperators(t *testing.T) {
 	t.Parallel()
 	base := serve(t, "--latency", "20ms")
-	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
+	held(t, base)
 	dir, config := folder(t, base)
 	name := config.Specs[0].Name
 	type end struct {
@@ -60,6 +60,7 @@ func TestT47NothingStaysBehind(t *testing.T) {
 		t.Skip("NEEDS LINUX: it reads /proc; CI runs it there")
 	}
 	base := serve(t, "--latency", "40ms")
+	held(t, base)
 	dir, config := folder(t, base)
 	name := config.Specs[0].Name
 	cmd := exec.Command(rekey(t), "-C", dir, "run", name, "--confirm", name)
