@@ -182,15 +182,15 @@ func (w *work) callCount() int {
 	return n
 }
 
-// stored reads an infisical: reference through the first vendor of that type.
-func (w *work) stored(ctx context.Context, environment, path, key string) (secret.Value, error) {
+// stored reads an infisical: reference through the vendor that it names, or the only
+// one of that type; where neither is so, rekey.yaml was not taken.
+func (w *work) stored(ctx context.Context, s sop.Stored) (secret.Value, error) {
 	for name, v := range w.config.Vendors {
-		if v.Type != "infisical" {
-			continue
+		if v.Type == "infisical" && (s.Vendor == "" || s.Vendor == name) {
+			return wire.ReadOne(ctx, name, w.config.Vendors, w.env, s.Environment, s.Path, s.Key)
 		}
-		return wire.ReadOne(ctx, name, w.config.Vendors, w.env, environment, path, key)
 	}
-	return secret.Value{}, errors.New("there is no vendor of type infisical under vendors")
+	return secret.Value{}, errors.New("there is no such vendor of type infisical under vendors")
 }
 
 // runner returns a runner over all this.

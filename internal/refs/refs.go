@@ -25,7 +25,7 @@ type Finder struct {
 	Dir string                           // relative file: paths start here
 	Env func(name string) (string, bool) // os.LookupEnv outside of simulations
 	// Store reads infisical: references; nil: there is none.
-	Store func(ctx context.Context, environment, path, key string) (secret.Value, error)
+	Store func(ctx context.Context, s sop.Stored) (secret.Value, error)
 
 	Asked    *Asked           // shared by all of a command; nil: its own
 	Patience time.Duration    // with commands and pipes; 0: two minutes
@@ -177,7 +177,7 @@ func (f *Finder) read(ctx context.Context, scheme, rest string) (secret.Value, b
 		}
 		return clean(b)
 	case "infisical":
-		return f.stored(ctx, rest)
+		return f.stored(ctx, sop.Ref("infisical:"+rest))
 	}
 	return secret.Value{}, false, fmt.Errorf("unknown kind of reference")
 }
@@ -190,21 +190,15 @@ func clean(b []byte) (secret.Value, bool, error) {
 }
 
 // stored reads infisical:ENV/path/KEY.
-func (f *Finder) stored(ctx context.Context, rest string) (secret.Value, bool, error) {
-	environment, where, ok := strings.Cut(rest, "/")
-	slash := strings.LastIndex(where, "/")
-	key := where[slash+1:]
-	if !ok || environment == "" || key == "" {
+func (f *Finder) stored(ctx context.Context, r sop.Ref) (secret.Value, bool, error) {
+	s, ok := r.Stored()
+	if !ok {
 		return secret.Value{}, false, fmt.Errorf("want infisical:ENV/path/KEY")
 	}
 	if f.Store == nil {
 		return secret.Value{}, false, fmt.Errorf("there is no vendor of type infisical under vendors")
 	}
-	path := "/"
-	if slash > 0 {
-		path = "/" + where[:slash]
-	}
-	v, err := f.Store(ctx, environment, path, key)
+	v, err := f.Store(ctx, s)
 	if err != nil || !v.Present() {
 		return secret.Value{}, false, err
 	}

@@ -29,8 +29,8 @@ func TestEveryKindOfReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := ""
-	f.Store = func(_ context.Context, environment, path, key string) (secret.Value, error) {
-		asked = environment + " " + path + " " + key
+	f.Store = func(_ context.Context, s sop.Stored) (secret.Value, error) {
+		asked = s.Environment + " " + s.Path + " " + s.Key
 		return secret.New(canary), nil
 	}
 	for _, ref := range []sop.Ref{"env:SET", "file:token", sop.Ref("file:" + filepath.Join(f.Dir, "token")), sop.Ref("cmd:printf '%s\\n' " + canary), "infisical:prod/a/b/KEY"} {
@@ -61,7 +61,7 @@ func TestNothingFallsThroughInSilence(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.Store = func(context.Context, string, string, string) (secret.Value, error) {
+	f.Store = func(context.Context, sop.Stored) (secret.Value, error) {
 		return secret.Value{}, errors.New("not to be reached")
 	}
 	for ref, want := range map[sop.Ref]string{

@@ -81,6 +81,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
 		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}, Patterns: map[string]string{}}}
 	p.vendors()
+	p.storedRefs()
 	p.identity()
 	p.procedures()
 	p.credentials()

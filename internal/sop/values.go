@@ -54,7 +54,7 @@ func (d Duration) Or(fallback time.Duration) time.Duration {
 }
 
 // Ref names a secret without holding it: env:NAME, file:PATH, cmd:COMMAND or
-// infisical:ENV/path/KEY.
+// infisical:ENV/path/KEY (infisical:NAME:ENV/path/KEY where vendors has several).
 type Ref string
 
 // Schemes are the ways in which a secret may be named.
