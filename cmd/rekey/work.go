@@ -117,6 +117,7 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 		w.close()
 		return nil, exit{exitFailed, err}
 	}
+	w.env.Marks = marks{dir: filepath.Join(dir, "refused"), keyer: w.keyer}
 	return w, nil
 }
 
@@ -144,7 +145,7 @@ func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), e
 		if err != nil {
 			return nil, nil, fmt.Errorf("simulate: no world answers at %s: is `rekey sim` running?", where)
 		}
-		return remote, lookup(known), nil
+		return ownAddresses(w.config.Vendors, remote), lookup(known), nil
 	}
 	path := where
 	if !filepath.IsAbs(path) {
@@ -155,7 +156,7 @@ func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), e
 		return nil, nil, err
 	}
 	w.closes = append(w.closes, unlock)
-	return world, lookup(world.Env()), nil
+	return ownAddresses(w.config.Vendors, world), lookup(world.Env()), nil
 }
 
 func lookup(m map[string]string) func(string) (string, bool) {

@@ -17,6 +17,7 @@ import (
 type Descriptor struct {
 	Name       string  // type, as written in rekey.yaml
 	Title      string  // as its makers write it
+	Base       string  // address of the public service, where base_url may name another; "": there is none
 	Connection any     // settings under vendors; a pointer to a struct
 	Issuers    []Sheet // what it can issue
 	Store      any     // settings of a store; nil if it is none
@@ -90,6 +91,23 @@ type Env struct {
 	Urgent bool
 	// Person does by hand what no request can; nil: nobody is there.
 	Person Person
+	// Marks are of what was refused, by this process or by one before; nil: none are kept.
+	Marks Marks
+}
+
+// Marks outlive the process: what was refused is not tried again at once by the next
+// command either. They hold names and values as keyed hashes only.
+type Marks interface {
+	// Mark notes that a value was refused under a name. The caller goes on whether or
+	// not that can be kept.
+	Mark(name string, v secret.Value, at time.Time)
+
+	// Marked returns when values were refused under a name, latest last, and whether
+	// the last of them was this one.
+	Marked(name string, v secret.Value) (at []time.Time, same bool)
+
+	// Clear forgets a name: it was let in.
+	Clear(name string)
 }
 
 // Pace is how a client shares the vendor's rate limit: looking leaves so many

@@ -64,6 +64,7 @@ type TokenSettings struct {
 var Descriptor = provider.Descriptor{
 	Name:       "cloudflare",
 	Title:      "Cloudflare Access",
+	Base:       DefaultBase,
 	Connection: &Connection{},
 	Issuers: []provider.Sheet{{
 		Kind:     KindServiceToken,

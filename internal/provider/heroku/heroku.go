@@ -78,6 +78,7 @@ type Settings struct {
 var Descriptor = provider.Descriptor{
 	Name:       "heroku",
 	Title:      "Heroku",
+	Base:       DefaultBase,
 	Connection: &Connection{},
 	Issuers: []provider.Sheet{{
 		Kind:     KindAuthorization,

@@ -18,16 +18,6 @@ import (
 	"rekey/internal/vendorhttp"
 )
 
-// Three failed logins within half a minute lock the client id for five minutes,
-// for everybody who uses it, the healthy ones included (infisical.md §1.9). So a
-// login is tried only with what the list shows as live; one that is refused all
-// the same is not tried again for retryAfter, and never more than mostFailures
-// are ours.
-const (
-	retryAfter   = time.Minute
-	mostFailures = 2
-)
-
 // refusal is a secret with which a login was refused.
 type refusal struct {
 	of secret.Value
@@ -105,8 +95,13 @@ func (c *clientSecrets) try(ctx context.Context, b secret.Bundle) (cred.Verdict,
 	if wait := c.held(b[FieldClientSecret]); wait != "" {
 		return cred.Unclear, wait, "", nil
 	}
+	id := secret.New(conf.ClientID)
+	if err := c.session.brake(id, b[FieldClientSecret], "log in to see whether it works"); err != nil {
+		return cred.Unclear, "", "", err
+	}
 	v, detail, from, err := c.login(ctx, conf.ClientID, b[FieldClientSecret], true)
 	if err == nil && v == cred.Rejected {
+		c.session.mark(id, b[FieldClientSecret])
 		c.lock.Lock()
 		c.refused = append(c.refused, refusal{b[FieldClientSecret], c.session.env.Now()})
 		c.lock.Unlock()

@@ -52,6 +52,7 @@ type Settings struct {
 var Descriptor = provider.Descriptor{
 	Name:       "infisical",
 	Title:      "Infisical",
+	Base:       DefaultBase,
 	Connection: &Connection{},
 	Issuers: []provider.Sheet{{
 		Kind:     KindClientSecret,

@@ -120,6 +120,9 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	if s.refusedErr != nil && s.refusedKey.Equal(key) && s.env.Now().Sub(s.refusedAt) < retryAfter {
 		return secret.Value{}, "", s.refusedErr
 	}
+	if err := s.brake(id, key, op); err != nil {
+		return secret.Value{}, "", err
+	}
 	s.refusedErr = nil
 	s.said.add(key)
 	resp, err := s.api.Do(ctx, vendorhttp.Request{
@@ -132,6 +135,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 		err = notSent(err, used)
 		if e, ok := asError(err); ok && e.Class == cred.Denied && e.Status == http.StatusUnauthorized {
 			s.refusedKey, s.refusedAt, s.refusedErr = key, s.env.Now(), err
+			s.mark(id, key)
 		}
 		return secret.Value{}, "", err
 	}
@@ -143,6 +147,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 		return secret.Value{}, "", &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Limited, Status: resp.Status, Why: "the login gave no access token"}
 	}
 	s.said.add(out.AccessToken)
+	s.clear(id)
 	s.token, s.key, s.used = out.AccessToken, key, used
 	s.until = s.env.Now().Add(time.Duration(out.ExpiresIn)*time.Second - spare)
 	return s.token, s.used, nil
