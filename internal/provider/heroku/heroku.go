@@ -222,6 +222,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 var (
 	_ provider.Issues   = (*Platform)(nil)
 	_ provider.Issuer   = (*authorizations)(nil)
+	_ provider.Clocked  = (*authorizations)(nil)
 	_ provider.Prober   = (*authorizations)(nil)
 	_ provider.Consumes = (*Platform)(nil)
 	_ provider.Surveys  = (*Platform)(nil)

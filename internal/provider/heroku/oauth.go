@@ -100,6 +100,16 @@ func (a *authorizations) Calls() map[string]string {
 	return map[string]string{"create": "POST " + authorizationsPath, "delete": "DELETE " + authorizationsPath + "/{id}"}
 }
 
+// Ahead is how far Heroku's clock is ahead of ours.
+func (a *authorizations) Ahead() (time.Duration, bool) { return a.api.Ahead() }
+
+// now is the time by Heroku's clock, which dates what Heroku tells; by ours as long
+// as it has told nothing.
+func (a *authorizations) now() time.Time {
+	ahead, _ := a.Ahead()
+	return a.env.Now().Add(ahead)
+}
+
 func (a *authorizations) all(ctx context.Context) ([]authorization, error) {
 	return list[authorization](ctx, a.Platform, "list authorizations", authorizationsPath)
 }
@@ -112,7 +122,7 @@ func (a *authorizations) List(ctx context.Context) ([]cred.Handle, error) {
 	}
 	out := make([]cred.Handle, len(found))
 	for i, x := range found {
-		out[i] = x.handle(a.env.Now())
+		out[i] = x.handle(a.now())
 	}
 	return out, nil
 }
@@ -141,7 +151,7 @@ func (a *authorizations) Create(ctx context.Context, name string) (cred.Handle, 
 		// Created, but what it is cannot be used: to be found by name and discarded.
 		return cred.Handle{}, nil, resp.Nonsense("the answer lacks the id or the token")
 	}
-	return made.handle(a.env.Now()), secret.Bundle{FieldToken: made.AccessToken.Token, FieldID: secret.New(made.ID)}, nil
+	return made.handle(a.now()), secret.Bundle{FieldToken: made.AccessToken.Token, FieldID: secret.New(made.ID)}, nil
 }
 
 // Revoke: heroku.schema.json, oauth-authorization, Delete. An empty id would
