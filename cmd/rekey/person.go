@@ -22,7 +22,7 @@ import (
 func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, error) {
 	desk, err := w.app.desk()
 	if err != nil {
-		return provider.Answer{}, &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Denied, Why: "nobody can be asked here: run it on a terminal"}
+		return provider.Answer{}, &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal"}
 	}
 	defer desk.close()
 	style := w.app.style(desk.out)

@@ -20,6 +20,7 @@ const (
 	Conflict Class = "conflict" // 409, 412: somebody else was first; not applied
 	Refused  Class = "refused"  // other 4xx: understood and not applied
 	Limited  Class = "limited"  // 429: later; not applied
+	Unsent   Class = "unsent"   // nothing was asked: what it takes is not at hand, a reference that is not set
 	Foreign  Class = "foreign"  // what we meant to change was changed by somebody else; not touched
 	Failed   Class = "failed"   // a proof came out false: it does not work
 	Unknown  Class = "unknown"  // time-out, cut connection, 5xx, nonsense: may have happened
@@ -29,7 +30,7 @@ const (
 // changed nothing.
 func (c Class) NotApplied() bool {
 	switch c {
-	case Denied, Absent, Conflict, Refused, Limited, Foreign:
+	case Denied, Absent, Conflict, Refused, Limited, Unsent, Foreign:
 		return true
 	}
 	return false
@@ -51,7 +52,9 @@ func (c Class) Says() string {
 	case Refused:
 		return "the vendor refused the request as it stands"
 	case Limited:
-		return "the vendor's rate limit was reached"
+		return "not now: the vendor's rate limit was reached, or it could not be asked"
+	case Unsent:
+		return "nothing was sent: what it takes is not at hand"
 	case Foreign:
 		return "somebody else changed it since it was observed"
 	case Failed:
@@ -83,11 +86,11 @@ func (e *Error) Error() string {
 	fmt.Fprintf(&b, "%s: %s: ", e.Vendor, e.Op)
 	switch {
 	case e.Status != 0 && e.Code != "":
-		fmt.Fprintf(&b, "%s (%d, %s)", e.Class, e.Status, e.Code)
+		fmt.Fprintf(&b, "%s (%d, %s)", e.word(), e.Status, e.Code)
 	case e.Status != 0:
-		fmt.Fprintf(&b, "%s (%d)", e.Class, e.Status)
+		fmt.Fprintf(&b, "%s (%d)", e.word(), e.Status)
 	default:
-		b.WriteString(string(e.Class))
+		b.WriteString(e.word())
 	}
 	if e.Why != "" {
 		b.WriteString(": " + e.Why)
@@ -96,6 +99,21 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Err.Error())
 	}
 	return b.String()
+}
+
+// tooMany requests: the status that is a rate limit (RFC 6585 §4).
+const tooMany = 429
+
+// word is the class as it is printed. Only 429 is a limit: whatever else has to wait,
+// a login that did not answer among it, is "not now".
+func (e *Error) word() string {
+	switch {
+	case e.Class == Unsent:
+		return "not sent"
+	case e.Class == Limited && e.Status != tooMany:
+		return "not now"
+	}
+	return string(e.Class)
 }
 
 // Unwrap returns the transport error.

@@ -312,7 +312,7 @@ func (h Harness) unset(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = op.do(t.Context(), c)
-		if got, ok := class(err); got != cred.Denied || !ok || !strings.Contains(err.Error(), want) {
+		if got, ok := class(err); got != cred.Unsent || !ok || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "denied") {
 			t.Errorf("%s: %s: %v", o.name, got, err)
 		}
 		if len(n.sent) != 0 {

@@ -185,7 +185,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, string,
 				return nil, "", err
 			}
 			// Nothing was sent, so nothing was applied.
-			return nil, "", &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Denied, Why: "no credential for this vendor: " + err.Error()}
+			return nil, "", &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unsent, Why: err.Error()}
 		}
 	}
 	return req, used, nil

@@ -104,7 +104,7 @@ func TestWhatCannotBeSent(t *testing.T) {
 		}
 	}
 	c.Authorize = func(context.Context, *http.Request) (string, error) { return "", errors.New("env:X is not set") }
-	if _, err := c.Do(t.Context(), Request{Op: "o", Method: http.MethodGet}); cred.ClassOf(err) != cred.Denied || !strings.Contains(err.Error(), "env:X is not set") {
+	if _, err := c.Do(t.Context(), Request{Op: "o", Method: http.MethodGet}); cred.ClassOf(err) != cred.Unsent || err.Error() != "v: o: not sent: env:X is not set" {
 		t.Errorf("without a credential: %v", err)
 	}
 	if sent {

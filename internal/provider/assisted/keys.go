@@ -42,7 +42,7 @@ type owned struct {
 // ask asks the person, or says that nobody is there.
 func (k *keys) ask(ctx context.Context, op string, t provider.Task) (provider.Answer, error) {
 	if k.env.Person == nil {
-		return provider.Answer{}, &cred.Error{Vendor: k.name, Op: op, Class: cred.Denied, Why: "only a person can do this: run it on a terminal"}
+		return provider.Answer{}, &cred.Error{Vendor: k.name, Op: op, Class: cred.Unsent, Why: "only a person can do this: run it on a terminal"}
 	}
 	t.Link = k.link
 	a, err := k.env.Person(ctx, t)

@@ -36,7 +36,7 @@ func (c *Checker) Check(ctx context.Context, k sop.Check, since time.Time) (cred
 	for name, refs := range k.Headers {
 		v, _, err := c.env.Resolve(ctx, refs)
 		if err != nil {
-			return cred.Failed, "", &cred.Error{Vendor: "check", Op: k.URL, Class: cred.Denied, Why: "header " + name + ": " + err.Error()}
+			return cred.Failed, "", &cred.Error{Vendor: "check", Op: k.URL, Class: cred.Unsent, Why: "header " + name + ": " + err.Error()}
 		}
 		header[name] = v.Reveal()
 	}

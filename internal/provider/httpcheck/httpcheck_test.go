@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 	if class, _, err := checker(true).Check(t.Context(), sop.Check{URL: "http://127.0.0.1:1/"}, since); class != cred.Waiting || cred.ClassOf(err) != cred.Unknown {
 		t.Errorf("nobody there: %s, %v", class, err)
 	}
-	if _, _, err := checker(false).Check(t.Context(), sop.Check{URL: "http://127.0.0.1:1/", Headers: map[string]sop.Refs{"Cookie": {"env:SESSION"}}}, since); cred.ClassOf(err) != cred.Denied {
+	if _, _, err := checker(false).Check(t.Context(), sop.Check{URL: "http://127.0.0.1:1/", Headers: map[string]sop.Refs{"Cookie": {"env:SESSION"}}}, since); cred.ClassOf(err) != cred.Unsent {
 		t.Errorf("without its header: %v", err)
 	}
 }

@@ -78,7 +78,7 @@ func sessionError(vendor, op string, err error) error {
 	if _, ok := asError(err); ok {
 		return err
 	}
-	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Denied, Why: err.Error()}
+	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Unsent, Why: err.Error()}
 }
 
 // authorize puts the access token on a request, logging in first where there is
