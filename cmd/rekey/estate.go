@@ -161,6 +161,13 @@ func (e *estate) compareOne(ctx context.Context, spec sop.Spec) (report.Compared
 	}
 	seen := r.Compare(ctx, spec)
 	c.Current = seen.Issuer.InUse()
+	strangers, err := e.strangers(ctx, spec, seen.Issuer)
+	if err != nil {
+		return c, exit{exitFailed, err}
+	}
+	for _, h := range strangers {
+		c.Strangers = append(c.Strangers, rotation.Stranger(spec, h))
+	}
 	c.Findings = append(c.Findings, drift.Retired(spec, drift.Compare(spec, seen, past), e.retired[spec.Name])...)
 	return c, nil
 }

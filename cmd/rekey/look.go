@@ -59,6 +59,9 @@ func (a *app) checkCommand() *cobra.Command {
 			r, began := w.runner(screen.Quiet{}), a.now()
 			seen, problems := r.Observe(c.Context(), w.spec)
 			r.Advise(c.Context(), w.spec, &seen)
+			if seen.Strangers, err = w.strangers(c.Context(), w.spec, seen.Issuer); err != nil {
+				return exit{exitFailed, err}
+			}
 			var refusals []rotation.Refusal
 			if problems == nil {
 				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
@@ -144,6 +147,9 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(err)), name)}
 	}
 	r.Advise(ctx, w.spec, &seen)
+	if seen.Strangers, err = w.strangers(ctx, w.spec, seen.Issuer); err != nil {
+		return exit{exitFailed, err}
+	}
 	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
 	if len(refusals) > 0 {
 		return a.refused(name, refusals)

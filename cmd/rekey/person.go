@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,10 @@ import (
 // it, and the questions go to the terminal that the process belongs to.
 func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, error) {
 	desk, err := w.app.desk()
+	if err == nil && w.unattended {
+		desk.close()
+		err = errors.New("nobody is asked for this")
+	}
 	if err != nil {
 		return provider.Answer{}, &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal"}
 	}

@@ -298,8 +298,9 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *hi
 	if err != nil {
 		return w.stopped(ctx, err, state)
 	}
+	others := w.meanwhile(ctx, r, result.State)
 	w.attest(ctx, asJSON)
-	return w.tell(result, asJSON)
+	return w.tell(result, others, asJSON)
 }
 
 // screen picks the view: live on a terminal, calm elsewhere, or JSON.
@@ -317,7 +318,7 @@ func (a *app) screen() (screen.Screen, *screen.JSON) {
 }
 
 // tell says how the run came out, and turns that into the exit code.
-func (w *work) tell(result runner.Result, asJSON *screen.JSON) error {
+func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) error {
 	a, st := w.app, result.State
 	code := exitDone
 	switch {
@@ -331,7 +332,11 @@ func (w *work) tell(result runner.Result, asJSON *screen.JSON) error {
 		code = exitRolledBack
 	}
 	if asJSON != nil {
-		asJSON.Write(w.resultJSON(result, code))
+		out := w.resultJSON(result, code)
+		if len(others) > 0 {
+			out["others"] = others
+		}
+		asJSON.Write(out)
 	} else {
 		a.print("\n%s", report.Ending(st, a.style(a.out), a.now()))
 		if st.Closed == nil && st.Stuck == nil {
@@ -340,6 +345,16 @@ func (w *work) tell(result runner.Result, asJSON *screen.JSON) error {
 				why = "interrupted; everything that had begun was finished and written down"
 			}
 			a.print("  why    %s\n  or     rekey rollback %s\n", why, st.Run)
+		}
+		for i, o := range others {
+			head := "  also   "
+			if i > 0 {
+				head = "         "
+			}
+			a.print("%s%s\n", head, o)
+		}
+		if len(others) > 0 {
+			a.print("  next   rekey drift %s\n  or     rekey discover %[1]s\n", w.spec.Name)
 		}
 		a.print("%s", w.counted(st))
 	}

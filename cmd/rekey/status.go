@@ -15,6 +15,7 @@ import (
 	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sop"
 )
@@ -182,16 +183,20 @@ func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) 
 		if err != nil {
 			return nil, "", exit{exitUsage, err}
 		}
-		h, err := r.InUse(ctx, spec)
+		h, listed, err := r.InUse(ctx, spec)
+		strangers, unread := e.strangers(ctx, spec, rotation.IssuerSeen{Live: listed, Owner: h.ID})
+		if unread != nil {
+			return nil, "", exit{exitFailed, unread}
+		}
 		switch {
 		case err != nil:
 			out[spec.Name] = report.Live{Problem: runner.Problems(err)[0]}
 		case h.ID == "":
-			out[spec.Name] = report.Live{Problem: fmt.Sprintf("%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)}
+			out[spec.Name] = report.Live{Strangers: strangers, Problem: fmt.Sprintf("%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)}
 		case h.Disabled:
-			out[spec.Name] = report.Live{Handle: &h, Problem: fmt.Sprintf("%s is switched off at %s", h.Name, spec.Issuer.Vendor)}
+			out[spec.Name] = report.Live{Strangers: strangers, Handle: &h, Problem: fmt.Sprintf("%s is switched off at %s", h.Name, spec.Issuer.Vendor)}
 		default:
-			out[spec.Name] = report.Live{Handle: &h}
+			out[spec.Name] = report.Live{Strangers: strangers, Handle: &h}
 		}
 	}
 	return out, e.countedCalls(), nil

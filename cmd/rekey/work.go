@@ -30,18 +30,19 @@ import (
 
 // work is everything that a command about one credential works with.
 type work struct {
-	app    *app
-	config *sop.Config
-	spec   sop.Spec
-	finder *refs.Finder
-	env    provider.Env
-	crew   *wire.Crew
-	keyer  secret.Keyer
-	book   history.Book
-	screen screen.Screen
-	by     rotation.Who // who does this; set before anything is changed
-	behind error        // why the journal is not what has left the machine; nil: nothing says so
-	closes []func()
+	app        *app
+	config     *sop.Config
+	spec       sop.Spec
+	finder     *refs.Finder
+	env        provider.Env
+	crew       *wire.Crew
+	keyer      secret.Keyer
+	book       history.Book
+	screen     screen.Screen
+	by         rotation.Who // who does this; set before anything is changed
+	behind     error        // why the journal is not what has left the machine; nil: nothing says so
+	unattended bool         // nobody is asked to do anything by hand
+	closes     []func()
 
 	verbose bool // show again what earlier processes of the run did
 

@@ -28,6 +28,9 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	for _, b := range seen.Blind {
 		out = append(out, "  "+s.Mind("?")+" whether "+b.Key+" holds it could not be seen: "+b.Why)
 	}
+	for _, h := range seen.Strangers {
+		out = append(out, "  "+s.Mind("?")+" "+rotation.Stranger(spec, h), s.Dim("    → ")+"see who holds it: rekey discover")
+	}
 	if len(seen.Advice) > 0 {
 		out = append(out, "", "  "+s.Dim("worth knowing"))
 		for _, a := range seen.Advice {

@@ -16,6 +16,9 @@ type Compared struct {
 	Findings   []drift.Finding `json:"findings"`
 	Consumers  int             `json:"consumers"`         // that it was compared with
 	Current    *cred.Handle    `json:"current,omitempty"` // the generation in use, as the issuer listed it
+	// Strangers are listed under its name, and the journal knows nothing of them. That
+	// is no disagreement: nobody is seen to use them.
+	Strangers []string `json:"strangers,omitempty"`
 }
 
 // Drifted reports whether anything disagrees.
@@ -48,7 +51,7 @@ func Drift(all []Compared, s Style) string {
 			drifted++
 		case c.Unseen():
 			unseen++
-		default:
+		case len(c.Strangers) == 0:
 			continue
 		}
 		out = append(out, s.Bold(c.Credential))
@@ -62,6 +65,12 @@ func Drift(all []Compared, s Style) string {
 			if len(repairs) == 0 || repairs[len(repairs)-1] != f.Repair {
 				repairs = append(repairs, f.Repair)
 			}
+		}
+		for _, t := range c.Strangers {
+			out = append(out, "  "+s.Mind("?")+" "+t)
+		}
+		if len(c.Strangers) > 0 {
+			repairs = append(repairs, "rekey discover "+c.Credential)
 		}
 		for i, r := range repairs {
 			word := "next"

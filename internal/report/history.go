@@ -87,7 +87,11 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		}
 		return []string{line}
 	case rotation.KindPlanned:
-		return []string{fmt.Sprintf("planned %s%s", countOf(steps(e.Planned), "step"), oldIs(e.Planned))}
+		out := []string{fmt.Sprintf("planned %s%s", countOf(steps(e.Planned), "step"), oldIs(e.Planned))}
+		for _, h := range e.Planned.Seen.Strangers {
+			out = append(out, s.Mind("mind")+" "+rotation.Stranger(e.Planned.Spec, h))
+		}
+		return out
 	case rotation.KindIntent:
 		var out []string
 		for _, id := range e.Intent.Steps {

@@ -31,6 +31,7 @@ type Row struct {
 	Drift      *Drifted         `json:"drift,omitempty"`     // nil: never compared
 	Others     *Others          `json:"others,omitempty"`    // nil: never looked
 	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
+	Strangers  []string         `json:"strangers,omitempty"` // listed under its name, and unknown to the journal
 	Next       string           `json:"next"`                // command
 	urgency    int
 }
@@ -73,6 +74,8 @@ func others(d Discovered) *Others {
 type Live struct {
 	Handle  *cred.Handle // the generation in use; nil: none is listed, or it was not seen
 	Problem string       // why not
+	// Strangers bear its name, and the journal knows nothing of them.
+	Strangers []cred.Handle
 }
 
 // Known is everything that a status goes by besides the specs.
@@ -186,6 +189,9 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 	}
 	if live, asked := known.Live[sp.Name]; asked {
 		row.Problem = live.Problem
+		for _, h := range live.Strangers {
+			row.Strangers = append(row.Strangers, rotation.Stranger(sp, h))
+		}
 		if live.Handle != nil {
 			handle = live.Handle
 		}

@@ -38,6 +38,9 @@ func Status(rows []Row, s Style, now time.Time) string {
 		case "lost":
 			lines = append(lines, "", s.Bad("lost")+" "+r.Credential+": "+r.Problem)
 		}
+		for _, t := range r.Strangers {
+			lines = append(lines, "", s.Mind("unknown")+" "+r.Credential+": "+t, "  next  rekey discover "+r.Credential)
+		}
 		if r.Others != nil && r.Others.Found > 0 {
 			lines = append(lines, "", fmt.Sprintf("%s %s: %s not registered, found %s; look with: rekey discover %s",
 				s.Mind("others"), r.Credential, countOf(r.Others.Found, "thing"), Ago(r.Others.At, now), r.Credential))

@@ -18,12 +18,13 @@ type Observation struct {
 	Consumers []ConsumerSeen `json:"consumers"`
 	Gates     []GateSeen     `json:"gates"`
 	Checks    []CheckSeen    `json:"checks"`
-	Sources   []string       `json:"sources,omitempty"` // which references gave the vendors' credentials
-	Advice    []string       `json:"advice,omitempty"`  // worth knowing, for people
-	Whole     bool           `json:"whole,omitempty"`   // the place that counts holds a complete bundle
-	Copies    []Copy         `json:"copies,omitempty"`  // who holds it without being registered
-	Blind     []Blind        `json:"blind,omitempty"`   // where that could not be seen
-	Unseen    []string       `json:"unseen,omitempty"`  // what could not be seen and does not stop an emergency
+	Sources   []string       `json:"sources,omitempty"`   // which references gave the vendors' credentials
+	Advice    []string       `json:"advice,omitempty"`    // worth knowing, for people
+	Strangers []cred.Handle  `json:"strangers,omitempty"` // generations that bear our name, and of which the journal knows nothing
+	Whole     bool           `json:"whole,omitempty"`     // the place that counts holds a complete bundle
+	Copies    []Copy         `json:"copies,omitempty"`    // who holds it without being registered
+	Blind     []Blind        `json:"blind,omitempty"`     // where that could not be seen
+	Unseen    []string       `json:"unseen,omitempty"`    // what could not be seen and does not stop an emergency
 }
 
 // IssuerSeen is what the issuer lists.

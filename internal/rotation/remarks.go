@@ -1,6 +1,11 @@
 package rotation
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"rekey/internal/cred"
+)
 
 // remarks fills in what a person should know before the run starts.
 func (p *Plan) remarks(can Capabilities) {
@@ -50,7 +55,10 @@ func (p *Plan) remarks(can Capabilities) {
 	}
 	p.others(note)
 	for _, h := range p.Seen.Issuer.Live {
-		if h.ID != p.Old.ID {
+		switch {
+		case slices.ContainsFunc(p.Seen.Strangers, func(s cred.Handle) bool { return s.ID == h.ID }):
+			note("%s; Rekey leaves it alone", Stranger(p.Spec, h))
+		case h.ID != p.Old.ID:
 			note("%s also lists %q (%s), which bears our name and is not in use; Rekey leaves it alone", p.Spec.Issuer.Vendor, h.Name, h.ID)
 		}
 	}

@@ -118,26 +118,25 @@ func (r *Runner) heldBy(spec sop.Spec, c sop.Place, held map[string]provider.Hel
 	return nil
 }
 
-// InUse returns the live generation that the store holds; the zero Handle if the
-// issuer lists none. Read-only.
-func (r *Runner) InUse(ctx context.Context, spec sop.Spec) (cred.Handle, error) {
-	var live []cred.Handle
+// InUse returns what the issuer lists, and the live generation of it that the store
+// holds; the zero Handle if the issuer lists none. Read-only.
+func (r *Runner) InUse(ctx context.Context, spec sop.Spec) (inUse cred.Handle, live []cred.Handle, err error) {
 	var stored map[string]provider.Held
-	err := r.Together(
+	err = r.Together(
 		func() (err error) { live, err = r.Roles.Issuer.List(ctx); return err },
 		func() (err error) { stored, err = r.Roles.Store.Read(ctx, spec.Store.SlotNames()); return err },
 	)
 	b := r.inUse(spec, stored)
 	if err != nil || b == nil {
-		return cred.Handle{}, err
+		return cred.Handle{}, live, err
 	}
 	id, err := r.Roles.Issuer.Owner(ctx, b, live)
 	for _, h := range live {
 		if h.ID == id && id != "" {
-			return h, err
+			return h, live, err
 		}
 	}
-	return cred.Handle{}, err
+	return cred.Handle{}, live, err
 }
 
 // setAside returns what notes an error in a list, from calls side by side: for looks

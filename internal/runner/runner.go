@@ -183,6 +183,13 @@ func (r *Runner) plan(ctx context.Context) error {
 		}
 		return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
 	}
+	if r.Past != nil {
+		past, err := r.Past(ctx)
+		if err != nil {
+			return err
+		}
+		seen.Strangers = rotation.Strangers(r.state.Opened.Spec, seen.Issuer, past, []string{r.state.Run})
+	}
 	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Can, r.state.Run)
 	if len(refusals) > 0 {
 		return r.refuse(ctx, "the run was not started", refusals)

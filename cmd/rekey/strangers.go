@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/sop"
+)
+
+// strangers are the generations that the issuer lists under a credential's name, and
+// of which the journal knows nothing.
+func (w *work) strangers(ctx context.Context, spec sop.Spec, issuer rotation.IssuerSeen) ([]cred.Handle, error) {
+	past, err := w.book.Generations(ctx, spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	going, err := w.book.Going(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for _, r := range going {
+		open = append(open, r.Run)
+	}
+	return rotation.Strangers(spec, issuer, past, open), nil
+}
+
+// lookTimeout bounds a look that only adds to what is told.
+const lookTimeout = 10 * time.Second
+
+// meanwhile tells, of a run that did not come to its good end, what somebody else has
+// done to the credential at the same time: what the store holds now that this run has
+// not written, and what is listed under its name that this journal does not know.
+// Nobody is asked by hand for that, and what cannot be seen is left out.
+func (w *work) meanwhile(ctx context.Context, r *runner.Runner, st *rotation.State) []string {
+	if w.spec.Purpose != "" && w.spec.Purpose != sop.AfterRevoke || st.Stuck == nil && (st.Closed == nil || st.Closed.Ending == rotation.Rotated) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	w.unattended = true
+	defer func() { w.unattended = false }()
+	inUse, live, err := r.InUse(ctx, w.spec)
+	if err != nil {
+		return nil
+	}
+	strangers, err := w.strangers(ctx, w.spec, rotation.IssuerSeen{Live: live, Owner: inUse.ID})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	ours := st.Plan != nil && inUse.ID == st.Plan.Old.ID || st.Made != nil && inUse.ID == st.Made.Handle.ID
+	if inUse.ID != "" && !ours && st.Plan != nil {
+		made := ""
+		if !inUse.Created.IsZero() {
+			made = ", made " + report.Ago(inUse.Created, w.app.now())
+		}
+		out = append(out, fmt.Sprintf("%s holds %s (%s%s), which this run has not written: somebody else has rotated it meanwhile", w.spec.Store.Key, inUse.Name, inUse.ID, made))
+	}
+	for _, h := range strangers {
+		out = append(out, rotation.Stranger(w.spec, h))
+	}
+	return out
+}
