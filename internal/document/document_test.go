@@ -30,7 +30,7 @@ const everyKind = `rekey: 1
 vendors:
   cloudflare: {token: [env:CF_ACCESS_MGMT, "file:secrets/cf token", "cmd:pass show cf"], account: [env:CF_ACCOUNT_ID, a11acc]}
   store-1: {vendor: infisical, client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET, project: env:INFISICAL_PROJECT_ID}
-  store-2: {vendor: infisical, base_url: https://infisical.example.com/, token: "infisical:prod/a/b/KEY", project: p1}
+  store-2: {vendor: infisical, base_url: https://infisical.example.com/, token: "infisical:store-1:prod/a/b/KEY", project: p1}
   heroku: {token: env:HEROKU_API_KEY}
   portal: {vendor: assisted, link: "https://portal.example.com/keys", title: The portal}
 procedures:
