@@ -43,6 +43,7 @@ func contracts() map[string]contract {
 		"rekey":                {[]string{"rekey demo", "rekey run " + name}, nil},
 		"rekey init":           {[]string{"rekey init", "rekey init --yes"}, looks},
 		"rekey lint":           {[]string{"rekey lint"}, looks},
+		"rekey doctor":         {[]string{"rekey doctor", "rekey doctor " + name}, looks},
 		"rekey check":          {[]string{"rekey check " + name}, looks},
 		"rekey plan":           {[]string{"rekey plan " + name, "rekey plan " + name + " --out plan.json"}, looks},
 		"rekey run":            {[]string{"rekey run " + name + " --reason scheduled --ticket OPS-1", "rekey run " + name + " --confirm " + name, "rekey run plan.json"}, runs},

@@ -109,6 +109,10 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 		return nil, exit{exitFailed, err}
 	}
 	w.closes = append(w.closes, func() { _ = j.Close() })
+	if err := private(dir); err != nil {
+		w.close()
+		return nil, exit{exitFailed, err}
+	}
 	w.book = history.Book{J: j}
 	if err := sameWorld(context.Background(), config, w.book, dir); err != nil {
 		w.close()
@@ -232,6 +236,20 @@ func osUser() string {
 		name += "@" + host
 	}
 	return name
+}
+
+// private keeps the journal's folder out of Git: its key and its history belong to
+// this installation.
+func private(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("keep the journal out of Git: %w", err)
+	}
+	_, err = f.WriteString("# Made by Rekey: this folder is never committed. Keep it, and back it up.\n*\n")
+	return errors.Join(err, f.Close())
 }
 
 const keyFile = "fingerprint.key"

@@ -18,6 +18,8 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	}
 	if len(problems) == 0 {
 		found(spec, seen, good, now)
+	} else {
+		foundAllTheSame(spec, seen, good)
 	}
 	for _, p := range problems {
 		out = append(out, "  "+s.Bad("✗")+" "+p)
@@ -55,6 +57,36 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	return strings.Join(out, "\n") + "\n"
 }
 
+// foundAllTheSame is what was seen although something else was not.
+func foundAllTheSame(spec sop.Spec, seen rotation.Observation, good func(string, ...any)) {
+	if n := len(seen.Issuer.Live); n > 0 {
+		good("%s lists %s; which is in use was not looked at", spec.Issuer.Vendor, countOf(n, "live generation"))
+	}
+	if n := len(seen.Store.Slots); n > 0 {
+		present := 0
+		for _, x := range seen.Store.Slots {
+			if x.Present {
+				present++
+			}
+		}
+		good("%s holds %d of %d slots", spec.Store.Key, present, n)
+	}
+	for _, c := range seen.Consumers {
+		if c.Slots != nil && len(c.Problems) == 0 {
+			consumerSeen(c, good)
+		}
+	}
+	placesSeen(seen, good)
+}
+
+func consumerSeen(c rotation.ConsumerSeen, good func(string, ...any)) {
+	if c.Mark == "" {
+		good("%s can be read; nothing runs there", c.Key)
+		return
+	}
+	good("%s runs %s on write %s; old ones may live on for %s", c.Key, processWord(c.Units), c.Mark, Span(c.Grace))
+}
+
 func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), now time.Time) {
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
@@ -80,14 +112,14 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 		good("%s gives earlier values back", spec.Store.Key)
 	}
 	for _, c := range seen.Consumers {
-		switch {
-		case len(c.Problems) > 0:
-		case c.Mark == "":
-			good("%s can be read; nothing runs there", c.Key)
-		default:
-			good("%s runs %s on write %s; old ones may live on for %s", c.Key, processWord(c.Units), c.Mark, Span(c.Grace))
+		if len(c.Problems) == 0 {
+			consumerSeen(c, good)
 		}
 	}
+	placesSeen(seen, good)
+}
+
+func placesSeen(seen rotation.Observation, good func(string, ...any)) {
 	for _, g := range seen.Gates {
 		if g.Without == cred.Rejected && g.Wrong == cred.Rejected {
 			good("%s refuses nobody's and a made-up credential", g.Title())

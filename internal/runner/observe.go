@@ -83,6 +83,7 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		}))
 	}
 	if err := r.Together(append(calls, listed.calls...)...); err != nil {
+		r.partly(spec, &seen, stored, snapshots)
 		return seen, err
 	}
 
@@ -125,6 +126,20 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		seen.Sources = r.Sources()
 	}
 	return seen, nil
+}
+
+// partly keeps what was seen although something else was not, for people: no plan is
+// made of it.
+func (r *Runner) partly(spec sop.Spec, seen *rotation.Observation, stored map[string]provider.Held, snapshots []provider.Snapshot) {
+	if stored != nil {
+		seen.Store.Slots = r.slotsSeen(spec.Store, stored, nil)
+	}
+	for i, c := range spec.Consumers {
+		seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key}
+		if s := snapshots[i]; s.Slots != nil {
+			seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key, Slots: r.slotsSeen(c, s.Slots, nil), Mark: s.Mark, Grace: s.Grace, Units: s.Units, Notes: s.Notes, Problems: s.Problems}
+		}
+	}
 }
 
 // recall compares the rules with what the journal remembers of the generation in
