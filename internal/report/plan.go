@@ -77,6 +77,9 @@ func expiry(t, now time.Time) string {
 	if t.IsZero() {
 		return ", does not expire"
 	}
+	if !t.After(now) {
+		return ", expired " + Ago(t, now)
+	}
 	return ", expires " + Ago(t, now)
 }
 

@@ -311,3 +311,20 @@ func TestRefusedFromHereIsNotDrift(t *testing.T) {
 	}
 	ended(t, play(t, s, "CF_API_TOKEN_DNS"), rotation.RefusedRun, "condition.request_ip")
 }
+
+// TestAnEmergencyNeedsNoAddress: one that is refused from here is revoked by its name.
+func TestAnEmergencyNeedsNoAddress(t *testing.T) {
+	s := stage.For("CF_API_TOKEN_DNS", 1)
+	s.World.Turn(func(k *sim.Knobs) { k.From = "198.51.100.9" })
+	s.Purpose(sop.ToRevoke)
+	ended(t, play(t, s, "CF_API_TOKEN_DNS"), rotation.RefusedRun, "condition.request_ip", "--generation NAME")
+	s.Target("raxx-dns-2026-08-23")
+	ended(t, next(t, s, "CF_API_TOKEN_DNS", "test02"), rotation.Revoked)
+	s.World.Look(func(w *sim.State) {
+		for _, x := range w.Cloudflare.APITokens {
+			if strings.HasPrefix(x.Name, "raxx-dns") && x.Status != "disabled" {
+				t.Error("it still works")
+			}
+		}
+	})
+}

@@ -72,7 +72,7 @@ func (r *Runner) byPrint(ctx context.Context, spec sop.Spec, slots []rotation.Sl
 				all, any = all && prints[s.Slot] == s.Fingerprint, true
 			}
 		}
-		if all && any {
+		if all && any && past[i].Ended.IsZero() {
 			return past[i].Handle.ID, nil
 		}
 	}
