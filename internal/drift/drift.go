@@ -87,13 +87,16 @@ func (c *comparison) issuer() {
 		}
 		return
 	}
-	then := "rekey run " + c.spec.Name + " --after-revoke"
+	then, known := "rekey run "+c.spec.Name+" --after-revoke", c.remembered(c.spec.Store.Key, c.seen.Store.Slots)
+	if known == "" {
+		then = "find out which credential is really in use, and put it into the store; then: rekey check " + c.spec.Name
+	}
 	for _, k := range c.seen.Consumers {
 		if _, ok := c.live(k.Holds); ok {
 			then = c.repair() + " --from " + k.Key
 		}
 	}
-	c.add(NotIssued, "", nil, then, "%s lists no live %s to which the stored credential belongs%s", c.spec.Issuer.Vendor, c.spec.Issuer.Kind, c.remembered(c.spec.Store.Key, c.seen.Store.Slots))
+	c.add(NotIssued, "", nil, then, "%s lists no live %s to which the stored credential belongs%s", c.spec.Issuer.Vendor, c.spec.Issuer.Kind, known)
 }
 
 // remembered says what the journal knows of what a place holds.

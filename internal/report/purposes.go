@@ -28,6 +28,9 @@ func revokedText(st *rotation.State, s Style) string {
 	next := "rekey run " + st.Opened.Credential + " --after-revoke   gives its consumers a new one"
 	if deleted(p) {
 		next = "make a new one by hand, name it in the rules that named this one, put it into the store and the consumers; then rekey check " + st.Opened.Credential
+		if len(p.Seen.Admission.Places) > 0 {
+			next = "rekey run " + st.Opened.Credential + " --after-revoke   makes a new one, and names it where this one was"
+		}
 		for _, pl := range p.Seen.Admission.Places {
 			next += fmt.Sprintf("\n          it was named in %s %q", pl.Kind, pl.Name)
 		}

@@ -42,6 +42,26 @@ func Lost(all []cred.Place, h cred.Handle, past []Generation) (lost []cred.Place
 	return lost, !open
 }
 
+// Formerly are the rules, of those that are there, that let a generation in before it
+// ended: its successor belongs into them.
+func Formerly(all []cred.Place, id string, past []Generation) []cred.Place {
+	known := remembered(past, id)
+	if known == nil {
+		return nil
+	}
+	var out []cred.Place
+	for _, p := range all {
+		was, named := known.Places[p.Key()]
+		if !named {
+			was = known.Left[p.Key()]
+		}
+		if was.Admits && p.Admits {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // Strays are the rules that name a generation which, as the journal knows, has ended.
 func Strays(all []cred.Place, live []cred.Handle, past []Generation) map[string][]Generation {
 	out := map[string][]Generation{}
@@ -74,6 +94,12 @@ func (g *Generation) admitted(verb Verb, key string, now *cred.Place) {
 			g.place(*now)
 		}
 	case Dismiss, Withdraw:
+		if p, ok := g.Places[key]; ok {
+			if g.Left == nil {
+				g.Left = map[string]cred.Place{}
+			}
+			g.Left[key] = p
+		}
 		delete(g.Places, key)
 	}
 }

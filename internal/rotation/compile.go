@@ -48,6 +48,10 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 		NewName: NewName(spec, seen.At, run),
 	}
 	p.Seen.Admission.Places = naming(seen.Admission.Places, old)
+	if seen.Issuer.Gone {
+		p.Seen.Admission.Places = seen.Admission.Lost
+		p.Notes = append(p.Notes, fmt.Sprintf("%s has %s no more: the new one is named where the journal remembers that it was", spec.Issuer.Vendor, old.Name))
+	}
 	p.Seen.Issuer.Live = related(seen.Issuer.Live, spec, old)
 	p.layOut(can)
 	p.remarks(can)

@@ -13,8 +13,9 @@ type Generation struct {
 	Ended  time.Time // zero: as far as the journal knows it lives
 	// Prints are the fingerprints of every value made from it, by place and slot.
 	Prints map[string]map[string]cred.Fingerprint
-	// Places are the rules that name it, by key, as they were last seen to.
-	Places map[string]cred.Place
+	// Places are the rules that name it, by key, as they were last seen to; Left those
+	// that it was taken out of.
+	Places, Left map[string]cred.Place
 }
 
 // Generations reads from the events of a credential's runs, oldest first, which

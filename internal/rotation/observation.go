@@ -32,6 +32,8 @@ type IssuerSeen struct {
 	Live  []cred.Handle `json:"live"`
 	Owner string        `json:"owner"`          // id of the one that the store's bundle belongs to; "" if none
 	Self  string        `json:"self,omitempty"` // id of the one with which the issuer itself is reached
+	// Gone: the owner is not there any more, and is known from the journal only.
+	Gone bool `json:"gone,omitempty"`
 	// Ahead is how far the issuer's clock is ahead of ours, if it tells.
 	Ahead time.Duration `json:"ahead,omitempty"`
 }
@@ -44,7 +46,7 @@ type AdmissionSeen struct {
 	Places   []cred.Place `json:"places,omitempty"`
 	Everyone []cred.Place `json:"everyone,omitempty"` // rules that let any generation in
 	// Lost are rules that let the generation in use in, as the journal knows, and do
-	// not name it any more; only of a repair.
+	// not name it any more; only of a repair, and of one that is gone.
 	Lost []cred.Place `json:"lost,omitempty"`
 }
 

@@ -95,7 +95,7 @@ func gates(seen Observation, add adder) {
 // everyone in, decides on a gate.
 func guarded(seen *Observation, gate string) bool {
 	old, _ := seen.handle(seen.Issuer.Owner)
-	for _, p := range slices.Concat(naming(seen.Admission.Places, old), seen.Admission.Everyone) {
+	for _, p := range slices.Concat(naming(seen.Admission.Places, old), seen.Admission.Lost, seen.Admission.Everyone) {
 		if slices.Contains(p.Guards, gate) {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -327,4 +328,50 @@ func TestAnEmergencyNeedsNoAddress(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestADeletedTokenIsReplaced: deleted in an emergency, or by somebody else after a
+// run; the new one is named where the journal remembers that the old one was.
+func TestADeletedTokenIsReplaced(t *testing.T) {
+	for _, name := range []string{console, vault} {
+		for _, byUs := range []bool{true, false} {
+			s := stage.New(1, stage.Knobs)
+			if byUs {
+				s.Purpose(sop.ToDelete)
+				ended(t, play(t, s, name), rotation.Revoked)
+			} else {
+				ended(t, play(t, s, name), rotation.Rotated)
+				s.World.Look(func(w *sim.State) {
+					for i, x := range w.Cloudflare.Tokens {
+						if strings.Contains(x.Name, "test01") {
+							dismissed(w, x.ID)
+							w.Cloudflare.Tokens = slices.Delete(slices.Clone(w.Cloudflare.Tokens), i, i+1)
+							w.Edge.Known.Tokens = nil
+						}
+					}
+				})
+			}
+			s.Purpose("")
+			ended(t, next(t, s, name, "test02"), rotation.RefusedRun, "not-issued")
+			all, _, err := s.Compared()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := all[name]; len(f) == 0 || f[0].Kind != drift.NotIssued || f[0].Repair != "rekey run "+name+" --after-revoke" {
+				t.Errorf("%s: drift tells %+v", name, f)
+			}
+			s.Purpose(sop.AfterRevoke)
+			ended(t, next(t, s, name, "test03"), rotation.Rotated)
+			s.Purpose("")
+			if all, _, _ := s.Compared(); len(all[name]) > 0 {
+				t.Errorf("%s: afterwards drift tells %+v", name, all[name])
+			}
+			s.World.Look(func(w *sim.State) {
+				spec, _ := s.Config.Spec(name)
+				if _, broken := stage.Agreement(w, spec); len(broken) > 0 {
+					t.Error(name, broken)
+				}
+			})
+		}
+	}
 }

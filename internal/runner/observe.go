@@ -143,12 +143,16 @@ func (r *Runner) partly(spec sop.Spec, seen *rotation.Observation, stored map[st
 }
 
 // recall compares the rules with what the journal remembers of the generation in
-// use, for a repair.
+// use, for a repair, and for the successor of one that is gone.
 func (r *Runner) recall(ctx context.Context, spec sop.Spec, seen *rotation.Observation, rules []cred.Place) error {
-	if spec.Purpose != sop.ToRepair || r.Past == nil || r.Roles.Admitter == nil {
+	if spec.Purpose != sop.ToRepair && !seen.Issuer.Gone || r.Past == nil || r.Roles.Admitter == nil {
 		return nil
 	}
 	past, err := r.Past(ctx)
+	if seen.Issuer.Gone {
+		seen.Admission.Lost = rotation.Formerly(rules, seen.Issuer.Owner, past)
+		return err
+	}
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
 			seen.Admission.Lost, _ = rotation.Lost(rules, h, past)

@@ -25,20 +25,42 @@ func (r *Runner) own(ctx context.Context, spec sop.Spec, b secret.Bundle, seen *
 	case err != nil:
 		return err
 	case id == "" && spec.Purpose == sop.AfterRevoke:
-		// The issuer does not know a dead one any more by what the store holds of it.
-		if id, err = r.byPrint(ctx, spec, seen.Store.Slots); err != nil {
-			return err
-		}
+		return r.ownByPrint(ctx, spec, seen)
+	case id == "":
+		return nil
 	}
-	h, found, err := r.listedOrFound(ctx, id, seen.Issuer.Live)
-	if err != nil || id == "" {
+	_, err = r.claim(ctx, cred.Handle{ID: id}, seen)
+	return err
+}
+
+// ownByPrint takes the owner from the journal, where the issuer does not know a dead
+// one any more by what the store holds of it. One that is gone altogether is replaced
+// too, unless its like is made by reading it.
+func (r *Runner) ownByPrint(ctx context.Context, spec sop.Spec, seen *rotation.Observation) error {
+	h, err := r.byPrint(ctx, spec, seen.Store.Slots)
+	if err != nil || h.ID == "" {
 		return err
 	}
-	seen.Issuer.Owner = id
-	if found {
-		seen.Issuer.Live = append(slices.Clone(seen.Issuer.Live), h)
+	there, err := r.claim(ctx, h, seen)
+	if _, copies := r.Roles.Issuer.(provider.Copier); err != nil || there || copies {
+		return err
 	}
+	h.Disabled = true // it can be neither switched off nor watched
+	seen.Issuer.Gone, seen.Issuer.Live = true, append(slices.Clone(seen.Issuer.Live), h)
 	return nil
+}
+
+// claim makes a generation the owner, and tells whether the issuer has it.
+func (r *Runner) claim(ctx context.Context, h cred.Handle, seen *rotation.Observation) (there bool, err error) {
+	now, found, err := r.listedOrFound(ctx, h.ID, seen.Issuer.Live)
+	if err != nil {
+		return false, err
+	}
+	seen.Issuer.Owner = h.ID
+	if found {
+		seen.Issuer.Live = append(slices.Clone(seen.Issuer.Live), now)
+	}
+	return slices.ContainsFunc(seen.Issuer.Live, func(l cred.Handle) bool { return l.ID == h.ID }), nil
 }
 
 // listedOrFound looks by id at a generation that the list does not show; found tells
@@ -56,14 +78,15 @@ func (r *Runner) listedOrFound(ctx context.Context, id string, listed []cred.Han
 }
 
 // byPrint finds the generation of which, as the journal remembers, the store's slots
-// are made; "" if they are not all of one.
-func (r *Runner) byPrint(ctx context.Context, spec sop.Spec, slots []rotation.SlotSeen) (string, error) {
+// are made; the zero Handle if they are not all of one, or of a secret that the same
+// generation has no more.
+func (r *Runner) byPrint(ctx context.Context, spec sop.Spec, slots []rotation.SlotSeen) (cred.Handle, error) {
 	if r.Past == nil {
-		return "", nil
+		return cred.Handle{}, nil
 	}
 	past, err := r.Past(ctx)
 	if err != nil {
-		return "", err
+		return cred.Handle{}, err
 	}
 	for i := len(past) - 1; i >= 0; i-- {
 		prints, all, any := past[i].Prints[spec.Store.Key], true, false
@@ -72,9 +95,10 @@ func (r *Runner) byPrint(ctx context.Context, spec sop.Spec, slots []rotation.Sl
 				all, any = all && prints[s.Slot] == s.Fingerprint, true
 			}
 		}
-		if all && any && past[i].Ended.IsZero() {
-			return past[i].Handle.ID, nil
+		rolled := slices.ContainsFunc(past[i+1:], func(g rotation.Generation) bool { return g.Handle.ID == past[i].Handle.ID })
+		if all && any && !rolled {
+			return past[i].Handle, nil
 		}
 	}
-	return "", nil
+	return cred.Handle{}, nil
 }

@@ -272,6 +272,31 @@ func TestAPageOfOnesOwnForTheDeniedIsARefusal(t *testing.T) {
 	}
 }
 
+// TestThatPageIsFoundByTheDomainToo, where the gate leads away whatever asks.
+func TestThatPageIsFoundByTheDomainToo(t *testing.T) {
+	const page = "https://raxx.example.com/denied"
+	for domain, want := range map[string]cred.Verdict{
+		"console.raxx.app": cred.Rejected, "console.raxx.app/health": cred.Rejected, "*.raxx.app": cred.Rejected, "console.raxx.app/*": cred.Rejected,
+		"con*.raxx.app/he": cred.Rejected, "Console.raxx.app": cred.Rejected,
+		"vault.raxx.app": cred.Unclear, "console.raxx.app/admin": cred.Unclear, "raxx.app": cred.Unclear, "": cred.Unclear, "*.console.raxx.app": cred.Unclear,
+	} {
+		n, i := opened(t, cloudflare.KindServiceToken, func(s *sim.State) {
+			s.Cloudflare.Apps[0].DenyNonIdentity, s.Cloudflare.Apps[0].Domain = page, domain
+		})
+		n.between = func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if r.URL.Host != "console.raxx.app" {
+				return send()
+			}
+			resp := says(r, http.StatusFound, "text/html", "")
+			resp.Header.Set("Location", page)
+			return resp, nil
+		}
+		if got, detail, err := i.Probe(t.Context(), console, i.Wrong()); got != want || err != nil {
+			t.Errorf("%q: %s (%s), %v", domain, got, detail, err)
+		}
+	}
+}
+
 // TestAnEditThatIsOverwrittenIsSeen: another writer read before our write and wrote
 // after it.
 func TestAnEditThatIsOverwrittenIsSeen(t *testing.T) {

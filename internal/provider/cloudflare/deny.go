@@ -9,23 +9,42 @@ import (
 	"rekey/internal/sop"
 )
 
-// denyPages are the addresses to which applications lead whom they deny, by the
-// application's audience tag.
-type denyPages map[string][]string
-
-// pagesOf reads them from applications: one page for people, one for what is no
-// person, a service token among them (access_custom_deny_url and
+// pages are those to which the application leads whom it denies: one for people, one
+// for what is no person, a service token among them (access_custom_deny_url and
 // access_custom_non_identity_deny_url of Cloudflare's schema).
-func pagesOf(apps []application) denyPages {
-	out := denyPages{}
-	for _, a := range apps {
-		for _, page := range []string{a.Deny, a.DenyNonIdentity} {
-			if page != "" && a.AUD != "" {
-				out[a.AUD] = append(out[a.AUD], page)
-			}
+func (a application) pages() []string {
+	return slices.DeleteFunc([]string{a.Deny, a.DenyNonIdentity}, func(page string) bool { return page == "" })
+}
+
+// covers reports whether the application stands before an address, by the domains and
+// destinations that are written in it; * stands for anything within a host or path.
+func (a application) covers(address *url.URL) bool {
+	domains := append([]string{a.Domain}, a.Domains...)
+	for _, d := range a.Destinations {
+		domains = append(domains, d.URI)
+	}
+	for _, d := range domains {
+		host, path, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(d, "https://"), "http://"), "/")
+		if host != "" && like(host, strings.ToLower(address.Hostname())) && like("/"+path+"*", address.Path) {
+			return true
 		}
 	}
-	return out
+	return false
+}
+
+// like matches a text with a pattern in which * stands for any part of it.
+func like(pattern, text string) bool {
+	first, rest, star := strings.Cut(strings.ToLower(pattern), "*")
+	if !star {
+		return text == first
+	}
+	text, ok := strings.CutPrefix(text, first)
+	for i := 0; ok && i <= len(text); i++ {
+		if like(rest, text[i:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // ledAway reports whether a redirect is a refusal by the gate: the application that
@@ -40,16 +59,26 @@ func (t *tokens) ledAway(ctx context.Context, p sop.Probe, location string) (boo
 	defer t.deny.Unlock()
 	known, ok := t.deny.of[p.URL]
 	if !ok {
+		// The gate itself tells which application it is; where it leads away whatever
+		// asks, that question too, the domains have to tell.
 		gate, err := t.Guard(ctx, p)
-		if err != nil || gate == "" {
-			return false, err // nothing guards it, or that cannot be told
+		if err != nil {
+			return false, err
+		}
+		address, err := url.Parse(p.URL)
+		if err != nil {
+			return false, nil
 		}
 		for _, scope := range t.scopes() {
 			apps, err := list(ctx, t.api, "list applications", t.in(scope, "apps"), func(a application) string { return a.ID })
 			if err != nil {
 				return false, err
 			}
-			known = append(known, pagesOf(apps)[gate]...)
+			for _, a := range apps {
+				if a.AUD != "" && a.AUD == gate || gate == "" && a.covers(address) {
+					known = append(known, a.pages()...)
+				}
+			}
 		}
 		t.deny.of[p.URL] = known
 	}

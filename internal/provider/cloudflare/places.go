@@ -106,12 +106,17 @@ func (r rules) groupsNamed() []string {
 
 // application is the part of an Access application that concerns us.
 type application struct {
-	ID              string  `json:"id"`
-	AUD             string  `json:"aud"`
-	Name            string  `json:"name"`
-	Policies        []rules `json:"policies"`
-	Deny            string  `json:"custom_deny_url"`
-	DenyNonIdentity string  `json:"custom_non_identity_deny_url"`
+	ID           string   `json:"id"`
+	AUD          string   `json:"aud"`
+	Name         string   `json:"name"`
+	Policies     []rules  `json:"policies"`
+	Domain       string   `json:"domain"`
+	Domains      []string `json:"self_hosted_domains"`
+	Destinations []struct {
+		URI string `json:"uri"`
+	} `json:"destinations"`
+	Deny            string `json:"custom_deny_url"`
+	DenyNonIdentity string `json:"custom_non_identity_deny_url"`
 	SCIM            *struct {
 		Auth json.RawMessage `json:"authentication"`
 	} `json:"scim_config"`
