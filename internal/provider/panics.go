@@ -8,6 +8,10 @@ import (
 	"rekey/internal/cred"
 )
 
+// EndOfProcess is a panic that stands for the end of the process, as simulations
+// have it: nothing outlives that.
+type EndOfProcess interface{ EndsProcess() }
+
 // Survive makes an error of a panic: deferred around calls of vendors, so that a
 // mistake in one of them ends neither the process nor the record of what was meant.
 // Whatever it was doing may have happened. What was panicked with is told only where
@@ -16,6 +20,9 @@ func Survive(op string, err *error) {
 	p := recover()
 	if p == nil {
 		return
+	}
+	if _, ends := p.(EndOfProcess); ends {
+		panic(p)
 	}
 	why := "a mistake in Rekey broke it off"
 	if r, ok := p.(runtime.Error); ok {

@@ -60,6 +60,11 @@ type Stage struct {
 // Crash is what a simulated kill panics with.
 type Crash struct{}
 
+// EndsProcess: nothing outlives it, whatever outlives a mistake in a driver.
+func (Crash) EndsProcess() {}
+
+var _ provider.EndOfProcess = Crash{}
+
 // Clock is virtual: sleeping moves it.
 type Clock struct{ now time.Time }
 
