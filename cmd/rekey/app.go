@@ -29,6 +29,8 @@ type app struct {
 	noColor   bool
 	asked     refs.Asked // what references gave, for whoever needs it
 
+	interrupt func() // ends what is going on, as Ctrl-C does; nil: nothing can
+
 	called  string         // how this program is called; "": rekey
 	fromEnv bool           // dir is REKEY_DIR's
 	command *cobra.Command // the one that is being carried out
@@ -87,7 +89,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 
 // terminal reports whether a stream is a terminal that can be drawn on.
 func terminal(stream any) bool {
-	f, ok := stream.(*os.File)
+	f, ok := file(stream)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
@@ -115,7 +117,7 @@ func sizeOf(f *os.File) screen.Size {
 
 func (a *app) style(stream any) report.Style {
 	s := report.Style{Color: terminal(stream) && !a.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	if f, ok := stream.(*os.File); ok && terminal(stream) {
+	if f, ok := file(stream); ok && terminal(stream) {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
 			s.Width = w
 		}

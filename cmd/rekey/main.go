@@ -16,9 +16,9 @@ func main() { os.Exit(Main()) }
 // Main is the program with its real surroundings; it returns the exit code.
 func Main() int {
 	noCore()
-	ctx, stop := signals()
+	ctx, interrupt, stop := signals()
 	defer stop()
-	a := &app{streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
+	a := &app{interrupt: interrupt, streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
 	return a.execute(ctx, os.Args[1:])
 }
 
@@ -64,6 +64,7 @@ func execute(ctx context.Context, args []string, std streams) int {
 }
 
 func (a *app) execute(ctx context.Context, args []string) int {
+	a.openOutlets()
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -80,17 +81,29 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	return e.code
 }
 
-// signals: the first interruption lets what is in flight finish, the second
-// ends the program at once; the journal knows what was meant.
-func signals() (context.Context, func()) {
+// signals: the first interruption lets what is in flight finish, the second ends
+// the program at once; the journal knows what was meant. A terminal that goes
+// away interrupts too, and never ends anything at once: it says so twice, through
+// the system and through the shell. Nor does a pipe that nobody reads: whoever
+// writes into it notices.
+func signals() (ctx context.Context, interrupt, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := make(chan os.Signal, 2)
+	c, gone, pipe := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(pipe, syscall.SIGPIPE) // without a reader: not ending us is all that is wanted
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(gone, syscall.SIGHUP)
+	}
+	go func() {
+		for range gone {
+			cancel()
+		}
+	}()
 	go func() {
 		<-c
 		cancel()
 		<-c
 		os.Exit(exitKilled)
 	}()
-	return ctx, func() { signal.Stop(c); cancel() }
+	return ctx, cancel, func() { signal.Stop(c); signal.Stop(gone); cancel() }
 }

@@ -18,6 +18,7 @@ import (
 	"rekey/internal/runner"
 	"rekey/internal/screen"
 	"rekey/internal/sop"
+	"rekey/internal/visible"
 )
 
 // version is set by the linker; releases only.
@@ -309,9 +310,9 @@ func (a *app) screen() (screen.Screen, *screen.JSON) {
 		j := screen.NewJSON(a.out, version)
 		return j, j
 	}
-	if f, ok := a.err.(*os.File); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
+	if f, ok := file(a.err); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
 		if columns, rows := sizeOf(f)(); columns >= 40 && rows >= 10 {
-			return screen.NewLive(a.err, a.style(a.err), sizeOf(f), a.now), nil
+			return screen.NewLive(drawing(a.err), a.style(a.err), sizeOf(f), a.now), nil
 		}
 	}
 	return screen.NewCalm(a.err, a.style(a.err), a.now), nil
@@ -414,7 +415,7 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 		}
 		out, done := a.questions()
 		defer done()
-		style, wrong := a.style(out), ""
+		style, ask, wrong := a.style(out), visible.Copy(ask), ""
 		for range 3 {
 			question, otherwise := wording(ask, style)
 			if wrong != "" {

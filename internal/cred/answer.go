@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rekey/internal/visible"
 )
 
 // Class says what a vendor's answer means for what we asked, not how it was
@@ -98,7 +100,7 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
-	return b.String()
+	return visible.Text(b.String()) // vendors name things as they like
 }
 
 // tooMany requests: the status that is a rate limit (RFC 6585 §4).

@@ -13,6 +13,7 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
+	show "rekey/internal/visible"
 )
 
 // Input is everything that a page is made of.
@@ -59,6 +60,7 @@ func Build(in Input) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
+	in.Now = show.Copy(in.Now)
 	b := &builder{Input: in, plan: plan}
 	if in.Now != nil {
 		rows := report.Rows([]sop.Spec{in.Spec}, in.Now.Known, in.Now.At)

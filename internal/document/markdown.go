@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
+
+	show "rekey/internal/visible"
 )
 
 // Marker stands on every line of a page that changes with time or history. It is
@@ -169,19 +170,7 @@ func escapeMarkdown(s string) string {
 	return regexp.MustCompile(`(\w)\\_(\w)`).ReplaceAllString(s, "${1}_${2}")
 }
 
-// visible writes what cannot be seen, or turns the direction of writing, as its
-// code point; a line stays one line.
+// visible spells out what cannot be seen; a line stays one line.
 func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n' || r == '\t':
-			b.WriteByte(' ')
-		case !unicode.IsPrint(r) || r == unicode.ReplacementChar:
-			fmt.Fprintf(&b, "{U+%04X}", r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return show.Text(strings.NewReplacer("\n", " ", "\t", " ").Replace(s))
 }

@@ -50,7 +50,7 @@ type Header struct {
 	First      int64     `json:"first"`   // entries of the period: first ...
 	Last       int64     `json:"last"`    // ... to last; 0: there are none
 	Whole      bool      `json:"whole"`   // every entry first..last is in this file, and the one before and after
-	Checkpoint string    `json:"checkpoint"`
+	Checkpoint string    `json:"checkpoint" visible:"lines"`
 	Key        string    `json:"key"`                 // public key of the checkpoint, told by this file: verify with one from elsewhere
 	Simulated  bool      `json:"simulated,omitempty"` // the vendors were simulated ones: it is evidence of nothing real
 	Statement  string    `json:"statement"`

@@ -9,6 +9,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/report"
+	"rekey/internal/visible"
 )
 
 //go:embed page.html
@@ -35,7 +36,7 @@ func Page(w io.Writer, d *Dossier) error {
 	if err != nil {
 		return err
 	}
-	return t.Execute(w, d)
+	return t.Execute(w, visible.Copy(d))
 }
 
 // tone of an ending: good, mind or bad.

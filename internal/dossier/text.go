@@ -8,10 +8,12 @@ import (
 
 	"rekey/internal/report"
 	"rekey/internal/rotation"
+	"rekey/internal/visible"
 )
 
 // Text is the dossier for a terminal: what an auditor asks first.
 func Text(d *Dossier, s report.Style) string {
+	d = visible.Copy(d)
 	h, sum := d.Header, d.Summary
 	var b strings.Builder
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
@@ -170,6 +172,7 @@ func count(n int, what string) string {
 
 // Line is the dossier in one line.
 func Line(d *Dossier) string {
+	d = visible.Copy(d)
 	return fmt.Sprintf("%s to %s%s: %s, %s, %s with their proofs", day(d.Header.From), day(d.Header.To), scope(d.Header), count(len(d.Credentials), "credential"), count(len(d.Runs), "run"), entriesOf(len(d.Entries)))
 }
 
@@ -182,6 +185,7 @@ func entriesOf(n int) string {
 
 // Verified tells what is proven of an export, and what is not.
 func Verified(c *Checked, remarks []string, s report.Style) string {
+	c, remarks = visible.Copy(c), visible.Copy(remarks)
 	var b strings.Builder
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
 	const most = 20

@@ -37,7 +37,7 @@ var floors = map[string]int{
 
 // neighbours may be imported from the same floor.
 var neighbours = map[string][]string{
-	"internal/secret": {"internal/cred"},
+	"internal/secret": {"internal/cred"}, "internal/cred": {"internal/visible"},
 }
 
 type pkg struct {

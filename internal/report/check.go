@@ -12,6 +12,7 @@ import (
 
 // Check tells what a look at everything found.
 func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal, problems, used []string, s Style, now time.Time) string {
+	spec, seen, refusals, problems, used = legible(spec), legible(seen), legible(refusals), legible(problems), legible(used)
 	out := []string{s.Bold(spec.Name), ""}
 	good := func(format string, args ...any) {
 		out = append(out, "  "+s.Good("✓")+" "+fmt.Sprintf(format, args...))
@@ -144,6 +145,7 @@ func processWord(n int) string {
 
 // Refusals tells why a plan cannot be made.
 func Refusals(name string, refusals []rotation.Refusal, s Style) string {
+	name, refusals = legible(name), legible(refusals)
 	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was touched", s.Bad("refused"), s.Bold(name))}
 	for _, r := range refusals {
 		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))

@@ -24,6 +24,7 @@ const discoverWidth = 80
 // Discover tells what nobody registered, the worst first, and which rules let each
 // credential in. findings are in that order already.
 func Discover(all []Discovered, findings []discover.Finding, s Style) string {
+	all, findings = legible(all), legible(findings)
 	width := discoverWidth
 	if s.Width > 0 {
 		width = min(width, s.Width)

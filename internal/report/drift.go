@@ -43,6 +43,7 @@ func (c Compared) Unseen() bool {
 
 // Drift tells what disagrees, and by which command it is mended.
 func Drift(all []Compared, s Style) string {
+	all = legible(all)
 	var out []string
 	drifted, unseen := 0, 0
 	for _, c := range all {

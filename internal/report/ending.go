@@ -11,6 +11,7 @@ import (
 
 // Ending tells how a run came out.
 func Ending(st *rotation.State, s Style, now time.Time) string {
+	st = legible(st)
 	text := ending(st, s, now)
 	if st.Opened != nil && st.Opened.Simulated {
 		text = s.Mind("simulated") + "; nothing of this is real\n" + text

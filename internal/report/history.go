@@ -12,6 +12,7 @@ import (
 
 // Runs lists runs, newest first.
 func Runs(runs []history.Summary, s Style, now time.Time) string {
+	runs = legible(runs)
 	if len(runs) == 0 {
 		return "No runs yet.\n"
 	}
@@ -40,6 +41,7 @@ func Runs(runs []history.Summary, s Style, now time.Time) string {
 
 // Log tells one run, event by event.
 func Log(events []rotation.Event, s Style) string {
+	events = legible(events)
 	if len(events) == 0 {
 		return "No events.\n"
 	}
@@ -64,6 +66,7 @@ func Log(events []rotation.Event, s Style) string {
 
 // Say tells one event in lines.
 func Say(e rotation.Event, titles map[string]string, s Style) []string {
+	e, titles = legible(e), legible(titles)
 	title := func(id string) string {
 		if t := titles[id]; t != "" {
 			return t

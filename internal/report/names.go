@@ -58,6 +58,7 @@ func FormerNames(spec sop.Spec, line func(string) int, seen rotation.Observation
 // Names shows former names, each with who still has it and the command that
 // retires it.
 func Names(all []Former, file string, s Style, now time.Time) string {
+	all = legible(all)
 	if len(all) == 0 {
 		return "No credential has a former name.\n"
 	}

@@ -12,6 +12,7 @@ import (
 // Plan shows what will be done, what each change changes by fingerprint, what it
 // costs, where the point of no return is, and what going back can and cannot do.
 func Plan(p *rotation.Plan, s Style, now time.Time) string {
+	p = legible(p)
 	switch p.Strategy {
 	case rotation.Repair:
 		return repairPlan(p, s)

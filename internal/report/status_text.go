@@ -19,6 +19,7 @@ type column struct {
 
 // Status is the table of all credentials.
 func Status(rows []Row, s Style, now time.Time) string {
+	rows = legible(rows)
 	if len(rows) == 0 {
 		return "rekey.yaml names no credentials yet.\n"
 	}
@@ -192,6 +193,7 @@ func drifted(d *Drifted, s Style, now time.Time) string {
 
 // Closed tells that no window is open now, and when the next one is.
 func Closed(spec sop.Spec, opens, now time.Time) string {
+	spec = legible(spec)
 	var windows []string
 	for _, w := range spec.Windows {
 		windows = append(windows, w.String())

@@ -26,6 +26,7 @@ type SentTo struct {
 // Unattested says loudly what is not signed or not sent, and that nothing else
 // suffers from it.
 func Unattested(o Attested, s Style) string {
+	o = legible(o)
 	out := []string{}
 	if o.Problem != "" {
 		out = append(out, s.Bad("! evidence")+"  no checkpoint was made: "+o.Problem)
@@ -52,6 +53,7 @@ func lagText(x SentTo) string {
 
 // Checkpoint tells what was signed and where it went.
 func Checkpoint(o Attested, key string, s Style) string {
+	o = legible(o)
 	out := []string{}
 	switch {
 	case o.Problem != "":
@@ -89,6 +91,7 @@ func countEntries(n int64) string {
 // EvidenceLine is one line where something is not signed, not sent, or never leaves
 // the machine; nothing where all is well, or nothing was ever done.
 func EvidenceLine(e evidence.Standing, s Style, now time.Time) string {
+	e = legible(e)
 	var what []string
 	switch {
 	case e.Entries == 0:
@@ -112,6 +115,7 @@ func EvidenceLine(e evidence.Standing, s Style, now time.Time) string {
 
 // Verified tells what is proven of a journal, and what is not.
 func Verified(r *evidence.Report, remarks []string, s Style) string {
+	r, remarks = legible(r), legible(remarks)
 	var out []string
 	for _, f := range r.Findings {
 		out = append(out, s.Bad("✗")+" "+f.What)

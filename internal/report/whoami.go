@@ -11,6 +11,7 @@ import (
 // Whoami says who runs this, how that is known, and what it allows. refused maps
 // credentials to the role that they want and who has not.
 func Whoami(who rotation.Who, enforced bool, all int, refused map[string]string, s Style) string {
+	who, refused = legible(who), legible(refused)
 	rows := [][]string{{s.Dim("who"), s.Bold(who.Name)}}
 	switch {
 	case who.Verified:

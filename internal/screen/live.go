@@ -10,6 +10,7 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/visible"
 )
 
 const (
@@ -74,22 +75,24 @@ func (l *Live) loop() {
 }
 
 // Event folds an event.
-func (l *Live) Event(e rotation.Event) { l.change(func() { l.m.event(e) }) }
+func (l *Live) Event(e rotation.Event) { l.change(func() { l.m.event(visible.Copy(e)) }) }
 
 // Starts marks steps as being tried.
 func (l *Live) Starts(actions []rotation.Action) {
 	l.change(func() {
 		for _, a := range actions {
-			l.m.start(a.Step.ID, l.now())
+			l.m.start(visible.Text(a.Step.ID), l.now())
 		}
 	})
 }
 
 // Waits notes what is being waited for.
-func (l *Live) Waits(w rotation.Wait) { l.change(func() { l.m.waiting = w }) }
+func (l *Live) Waits(w rotation.Wait) { l.change(func() { l.m.waiting = visible.Copy(w) }) }
 
 // Call counts a request.
-func (l *Live) Call(c vendorhttp.Call) { l.change(func() { l.m.lastCall = c; l.m.calls++ }) }
+func (l *Live) Call(c vendorhttp.Call) {
+	l.change(func() { l.m.lastCall = visible.Copy(c); l.m.calls++ })
+}
 
 func (l *Live) change(f func()) {
 	l.mu.Lock()
@@ -98,7 +101,7 @@ func (l *Live) change(f func()) {
 }
 
 // Past folds what earlier processes of the run did.
-func (l *Live) Past(events []rotation.Event) { l.change(func() { l.m.past(events) }) }
+func (l *Live) Past(events []rotation.Event) { l.change(func() { l.m.past(visible.Copy(events)) }) }
 
 // Hold stops drawing until release; below the picture so many lines stay free.
 func (l *Live) Hold(lines int) func() {

@@ -11,6 +11,7 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/visible"
 )
 
 // heartbeat keeps CI from killing a quiet job.
@@ -102,7 +103,7 @@ func (c *Calm) Past(events []rotation.Event) {
 
 func (c *Calm) say(at time.Time, run, line string) {
 	c.last = c.now()
-	_, _ = fmt.Fprintf(c.out, "%s %s  %s\n", c.style.Dim(at.UTC().Format("15:04:05")), c.style.Dim(run), line)
+	_, _ = fmt.Fprintf(c.out, "%s %s  %s\n", c.style.Dim(at.UTC().Format("15:04:05")), c.style.Dim(visible.Text(run)), line)
 }
 
 // Starts says nothing: the outcome will.
@@ -113,7 +114,7 @@ func (c *Calm) Waits(w rotation.Wait) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.now().Sub(c.last) >= heartbeat || w.Until.Sub(c.now()) >= heartbeat {
-		c.say(c.now(), "", c.style.Dim(fmt.Sprintf("waiting %s for %s", report.Span(w.Until.Sub(c.now())), strings.Join(w.For, "; "))))
+		c.say(c.now(), "", c.style.Dim(fmt.Sprintf("waiting %s for %s", report.Span(w.Until.Sub(c.now())), visible.Text(strings.Join(w.For, "; ")))))
 	}
 }
 

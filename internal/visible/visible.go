@@ -103,7 +103,8 @@ func hides(v reflect.Value, depth int) bool {
 		return !v.IsNil() && hides(v.Elem(), depth+1)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() && hides(v.Field(i), depth+1) {
+			f := v.Type().Field(i)
+			if f.IsExported() && (lined(f) && !clean(v.Field(i).String(), "\n\t") || !lined(f) && hides(v.Field(i), depth+1)) {
 				return true
 			}
 		}
@@ -126,6 +127,11 @@ func hides(v reflect.Value, depth int) bool {
 	return false
 }
 
+// lined reports whether a field is a text with lines of its own: `visible:"lines"`.
+func lined(f reflect.StructField) bool {
+	return f.Type.Kind() == reflect.String && f.Tag.Get("visible") == "lines"
+}
+
 func copied(v reflect.Value, depth int) reflect.Value {
 	if depth > deepest || !hides(v, depth) {
 		return v
@@ -142,7 +148,11 @@ func copied(v reflect.Value, depth int) reflect.Value {
 	case reflect.Struct:
 		out.Set(v) // with what is not exported
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			switch f := v.Type().Field(i); {
+			case !f.IsExported():
+			case lined(f):
+				out.Field(i).SetString(Lines(v.Field(i).String()))
+			default:
 				out.Field(i).Set(copied(v.Field(i), depth+1))
 			}
 		}
