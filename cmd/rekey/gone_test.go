@@ -32,7 +32,7 @@ func begun(t *testing.T, base, dir, name string, cmd *exec.Cmd) {
 // goesOn finishes what was left, and looks that nothing was lost by it.
 func goesOn(t *testing.T, base, dir, name string) {
 	t.Helper()
-	code, _, told := command(t, 0, "-C", dir, "resume", "--confirm", name)
+	code, _, told := command(t, never, 0, "-C", dir, "resume", "--confirm", name)
 	if code != exitDone || !strings.Contains(told, "rotated") {
 		t.Errorf("resume: exit %d: %s", code, told)
 	}
