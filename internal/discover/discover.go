@@ -34,11 +34,11 @@ type Finding struct {
 	Where      string       `json:"where"`                // key of the place, or the issuer's vendor and kind
 	Slots      []string     `json:"slots,omitempty"`
 	What       string       `json:"what"`
-	Next       string       `json:"next"`             // command, or what a person has to do
-	YAML       string       `json:"yaml,omitempty" visible:"lines"`   // lines for rekey.yaml
-	Under      string       `json:"under,omitempty"`  // where they belong there
-	Handle     *cred.Handle `json:"handle,omitempty"` // of an orphan or unclaimed one
-	Rules      []string     `json:"rules,omitempty"`  // that name that one
+	Next       string       `json:"next"`                           // command, or what a person has to do
+	YAML       string       `json:"yaml,omitempty" visible:"lines"` // lines for rekey.yaml
+	Under      string       `json:"under,omitempty"`                // where they belong there
+	Handle     *cred.Handle `json:"handle,omitempty"`               // of an orphan or unclaimed one
+	Rules      []string     `json:"rules,omitempty"`                // that name that one
 	risk       int
 }
 
