@@ -400,7 +400,7 @@ def reading(entries):
         body, kind = e["body"], e["kind"]
         if kind in acts:
             acts[kind].append({k: v for k, v in {"actor": body["actor"], "by": body.get("by"), "at": e["at"],
-                               "how": body.get("how"), "name": body.get("name")}.items() if v})
+                               "how": body.get("how"), "name": body.get("name"), "why": body.get("reason")}.items() if v})
         if kind == "stuck":
             ending, why = "stuck", body.get("why")
         elif kind == "resumed" and closed is None:

@@ -18,13 +18,22 @@ import (
 
 func (a *app) resumeCommand() *cobra.Command {
 	var f runFlags
+	var reason string
 	c := &cobra.Command{
 		Use: "resume [RUN]", Short: "Go on with a run that was killed, interrupted, stuck or is waiting",
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeOpenRuns,
-		RunE: func(c *cobra.Command, args []string) error { return a.goOn(c.Context(), args, f, nil) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.reasoned(f.without, reason); err != nil {
+				return err
+			}
+			f.reason = reason
+			return a.goOn(c.Context(), args, f, nil)
+		},
 	}
 	f.add(c, false)
 	despiteFlag(c, &f.despite)
+	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	c.Flags().BoolVar(&f.without, "without-role", false, "go on with an emergency although you have not the required role; wants --reason, and is recorded")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show again what was done before")
 	return c
 }
@@ -110,7 +119,14 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 			return usage("--despite %s: the run has found nobody of that name who holds the credential\n  next  rekey log %s", key, run.Run)
 		}
 	}
+	emergency := run.Purpose == sop.ToRevoke || run.Purpose == sop.ToDelete
+	if f.without && asked == nil && !emergency {
+		return usage("an emergency may be carried out, and any run be undone, without the required role, but a rotation is not gone on with\n  next  rekey rollback %s --without-role --reason \"what happened\"", run.Run)
+	}
 	if err := w.may(ctx, f.without); err != nil {
+		if emergency && asked == nil && errors.As(err, new(noRole)) {
+			err = exit{exitFailed, fmt.Errorf("%w\n  or    %s", err, a.again("--without-role", "--reason", "what happened"))}
+		}
 		return err
 	}
 	w.verbose = f.verbose
@@ -121,7 +137,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 		asked.Actor, asked.By = w.by.Name, &w.by
 		first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
-	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: version, Despite: f.despite}})
+	first = append(first, rotation.Event{At: a.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: version, Reason: f.reason, Despite: f.despite}})
 	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
 		return w.stopped(ctx, err, state)
 	} else if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -95,6 +94,11 @@ func (w *work) mayAll(ctx context.Context, without bool) error {
 	return nil
 }
 
+// noRole says why somebody may not change a credential.
+type noRole string
+
+func (e noRole) Error() string { return string(e) }
+
 func (w *work) allowed(spec sop.Spec, without bool) error {
 	why, those := identity.Refusal(w.config.Identity, spec, w.by)
 	switch {
@@ -115,7 +119,7 @@ func (w *work) allowed(spec sop.Spec, without bool) error {
 	if len(those) == 0 {
 		out += "\n  have  nobody"
 	}
-	return exit{exitFailed, errors.New(out + "\n  next  have one of them do it, or change identity.roles in " + filepath.Base(w.config.File))}
+	return exit{exitFailed, noRole(out + "\n  next  have one of them do it, or change identity.roles in " + filepath.Base(w.config.File))}
 }
 
 func how(who rotation.Who) string {

@@ -112,6 +112,7 @@ type By struct {
 	At    time.Time     `json:"at"`
 	How   string        `json:"how,omitempty"`  // of a confirmation: typed, --confirm
 	Name  string        `json:"name,omitempty"` // that was typed
+	Why   string        `json:"why,omitempty"`  // of going on or back
 }
 
 // Run is one run, whatever became of it.

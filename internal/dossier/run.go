@@ -27,9 +27,9 @@ func runOf(events []rotation.Event, others []*rotation.State) Run {
 		case e.Confirmed != nil:
 			r.Confirmed = append(r.Confirmed, By{Actor: e.Confirmed.Actor, By: e.Confirmed.By, At: e.At.UTC(), How: e.Confirmed.How, Name: e.Confirmed.Name})
 		case e.Resumed != nil:
-			r.Resumed = append(r.Resumed, By{Actor: e.Resumed.Actor, By: e.Resumed.By, At: e.At.UTC()})
+			r.Resumed = append(r.Resumed, By{Actor: e.Resumed.Actor, By: e.Resumed.By, At: e.At.UTC(), Why: e.Resumed.Reason})
 		case e.Asked != nil:
-			r.AskedBack = append(r.AskedBack, By{Actor: e.Asked.Actor, By: e.Asked.By, At: e.At.UTC()})
+			r.AskedBack = append(r.AskedBack, By{Actor: e.Asked.Actor, By: e.Asked.By, At: e.At.UTC(), Why: e.Asked.Reason})
 		}
 	}
 	if p := st.Plan; p != nil {

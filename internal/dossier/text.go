@@ -89,10 +89,10 @@ func facts(r Run) [][2]string {
 		out = append(out, [2]string{"confirmed", fmt.Sprintf("by %s at %s, %s %s", known(c.Actor, c.By), clock(c.At), c.How, c.Name)})
 	}
 	for _, c := range r.Resumed {
-		out = append(out, [2]string{"resumed", fmt.Sprintf("by %s at %s", known(c.Actor, c.By), clock(c.At))})
+		out = append(out, [2]string{"resumed", fmt.Sprintf("by %s at %s", known(c.Actor, c.By), clock(c.At)) + because(c.Why)})
 	}
 	for _, c := range r.AskedBack {
-		out = append(out, [2]string{"back", fmt.Sprintf("asked for by %s at %s", known(c.Actor, c.By), clock(c.At))})
+		out = append(out, [2]string{"back", fmt.Sprintf("asked for by %s at %s", known(c.Actor, c.By), clock(c.At)) + because(c.Why)})
 	}
 	if r.Old != nil {
 		out = append(out, [2]string{"old", r.Old.Name + "  " + r.Old.ID})
@@ -104,6 +104,13 @@ func facts(r Run) [][2]string {
 		out = append(out, [2]string{"because", r.Why})
 	}
 	return out
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 // shown are the proofs that hold, in words.

@@ -16,6 +16,7 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
+	"rekey/internal/visible"
 )
 
 // How a name is known where no token proves it.
@@ -50,12 +51,14 @@ func Find(ctx context.Context, id *sop.Identity, s Surroundings) (rotation.Who, 
 			if !there {
 				continue
 			}
-			claims, err := s.verify(ctx, o, token)
+			said, err := s.verify(ctx, o, token)
 			if err != nil {
 				return who, fmt.Errorf("who runs this cannot be proven: the token of %s: %w", o.Issuer, err)
 			}
-			who = rotation.Who{Name: claims["sub"], How: o.Issuer, Verified: true, Claims: claims}
-			who.Roles = roles(id, who, "")
+			who = rotation.Who{Name: said.text("sub"), How: o.Issuer, Verified: true}
+			who.Roles = roles(id, who, "", said)
+			who.Claims = said.kept(id)
+			who.Name = visible.Text(who.Name)
 			return who, nil
 		}
 	}
@@ -69,7 +72,8 @@ func Find(ctx context.Context, id *sop.Identity, s Surroundings) (rotation.Who, 
 			who.Name, who.How = name, byCI
 		}
 	}
-	who.Roles = roles(id, who, s.User)
+	who.Roles = roles(id, who, s.User, nil)
+	who.Name = visible.Text(who.Name) // one line, whatever a variable or a machine's name holds
 	return who, nil
 }
 

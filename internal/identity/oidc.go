@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,11 @@ import (
 // out on request (docs.github.com: "OpenID Connect reference").
 const github = "https://token.actions.githubusercontent.com"
 
-// shown are the claims that are kept for the record; none is secret. GitHub:
+// leastRSA is how long an RSA key has to be (RFC 7518 §3.3, NIST SP 800-131A).
+const leastRSA = 2048
+
+// shown are the claims that are kept for the record, besides those by which a role is
+// given; none is secret. GitHub:
 // repository, ref, workflow_ref, run_id, actor, environment. GitLab: project_path,
 // ref, pipeline_id, job_id, user_login.
 var shown = []string{
@@ -57,8 +62,8 @@ func (s Surroundings) token(ctx context.Context, o sop.OIDC) (secret.Value, bool
 		return secret.Value{}, false, err
 	}
 	u, err := url.Parse(where)
-	if err != nil || u.Host == "" {
-		return secret.Value{}, false, errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is no address")
+	if err != nil || sop.CheckAddress(where, false) != nil {
+		return secret.Value{}, false, errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is no https address: the runner's token would be sent in clear text")
 	}
 	q := u.Query()
 	q.Set("audience", o.Audience)
@@ -81,9 +86,9 @@ func (s Surroundings) token(ctx context.Context, o sop.OIDC) (secret.Value, bool
 }
 
 // verify checks signature, issuer, audience and time by the issuer's published
-// keys (OpenID Connect Discovery 1.0 §4; Core 1.0 §3.1.3.7), and returns the
-// claims that may be shown.
-func (s Surroundings) verify(ctx context.Context, o sop.OIDC, token secret.Value) (map[string]string, error) {
+// keys (OpenID Connect Discovery 1.0 §4; Core 1.0 §3.1.3.7), and returns what the
+// token says.
+func (s Surroundings) verify(ctx context.Context, o sop.OIDC, token secret.Value) (claims, error) {
 	keys, err := s.keys(ctx, o.Issuer)
 	if err != nil {
 		return nil, err
@@ -94,20 +99,15 @@ func (s Surroundings) verify(ctx context.Context, o sop.OIDC, token secret.Value
 	if err != nil {
 		return nil, words(err)
 	}
-	var all map[string]any
+	var all map[string]json.RawMessage
 	if err := verified.Claims(&all); err != nil {
 		return nil, errors.New("its claims cannot be read")
 	}
-	out := map[string]string{}
-	for _, name := range shown {
-		switch v := all[name].(type) {
-		case string:
-			out[name] = v
-		case float64, json.Number, bool:
-			out[name] = fmt.Sprint(v)
-		}
+	out := claims{}
+	for name, raw := range all {
+		out[name] = values(raw)
 	}
-	if out["sub"] == "" {
+	if out.text("sub") == "" {
 		return nil, errors.New("it names nobody: it has no sub")
 	}
 	return out, nil
@@ -148,7 +148,7 @@ func (s Surroundings) keys(ctx context.Context, issuer string) ([]crypto.PublicK
 		return nil, errors.New("who answers there calls himself by another name") // Discovery §4.3
 	}
 	u, err := url.Parse(found.Keys)
-	if base, _ := url.Parse(issuer); err != nil || u.Host == "" || u.Scheme != base.Scheme {
+	if base, _ := url.Parse(issuer); err != nil || sop.CheckAddress(found.Keys, false) != nil || u.Scheme != base.Scheme {
 		return nil, errors.New("the issuer names no place of its keys")
 	}
 	resp, err = s.client(u.Scheme+"://"+u.Host).Do(ctx, vendorhttp.Request{Op: "read the issuer's keys", Method: http.MethodGet, Path: u.EscapedPath(), Query: u.Query()})
@@ -160,12 +160,20 @@ func (s Surroundings) keys(ctx context.Context, issuer string) ([]crypto.PublicK
 		return nil, err
 	}
 	var out []crypto.PublicKey
+	weak := false
 	for _, k := range set.Keys {
+		if short, is := k.Key.(*rsa.PublicKey); is && short.N.BitLen() < leastRSA {
+			weak = true // whoever has computers enough can sign with it
+			continue
+		}
 		if k.IsPublic() && k.Use != "enc" {
 			out = append(out, k.Key)
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(out) == 0 && weak:
+		return nil, fmt.Errorf("the issuer's RSA keys are shorter than %d bits", leastRSA)
+	case len(out) == 0:
 		return nil, errors.New("the issuer publishes no key")
 	}
 	return out, nil

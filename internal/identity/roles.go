@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -11,13 +12,13 @@ import (
 )
 
 // roles lists the roles that rekey.yaml gives to who, sorted.
-func roles(id *sop.Identity, who rotation.Who, user string) []string {
+func roles(id *sop.Identity, who rotation.Who, user string, said claims) []string {
 	var out []string
 	if id == nil {
 		return nil
 	}
 	for role, list := range id.Roles {
-		if slices.ContainsFunc(list, func(w sop.Who) bool { return is(who, user, w) }) {
+		if slices.ContainsFunc(list, func(w sop.Who) bool { return is(who, user, said, w) }) {
 			out = append(out, role)
 		}
 	}
@@ -28,33 +29,37 @@ func roles(id *sop.Identity, who rotation.Who, user string) []string {
 // is reports whether who is meant by w: everything that w says has to be so. A
 // token's claims are never matched by what is only declared, nor the other way
 // round.
-func is(who rotation.Who, user string, w sop.Who) bool {
-	said := 0
+func is(who rotation.Who, user string, said claims, w sop.Who) bool {
+	asked := 0
 	for claim, want := range w.Claims {
-		if !who.Verified || !matches(who.Claims[claim], want) {
+		if !who.Verified || !slices.ContainsFunc(said[claim], func(v string) bool { return matches(v, want) }) {
 			return false
 		}
-		said++
+		asked++
 	}
 	if w.User != "" {
 		login, _, _ := strings.Cut(user, "@")
 		if who.Verified || user == "" || !matches(user, w.User) && login != w.User {
 			return false
 		}
-		said++
+		asked++
 	}
 	if w.Name != "" {
 		if who.How != byName || !matches(who.Name, w.Name) {
 			return false
 		}
-		said++
+		asked++
 	}
-	return said > 0
+	return asked > 0
 }
 
+// matches: what is empty was not said, and means nobody.
 func matches(value, pattern string) bool {
+	if value == "" || pattern == "" {
+		return false
+	}
 	if fixed, open := strings.CutSuffix(pattern, "*"); open {
-		return value != "" && strings.HasPrefix(value, fixed)
+		return strings.HasPrefix(value, fixed)
 	}
 	return value == pattern
 }
@@ -65,7 +70,13 @@ func Refusal(id *sop.Identity, spec sop.Spec, who rotation.Who) (why string, tho
 		return "", nil
 	}
 	for _, w := range id.Roles[spec.Role] {
-		those = append(those, w.String())
+		text := w.String()
+		for _, claim := range slices.Sorted(maps.Keys(w.Claims)) {
+			if who.Verified && who.Claims[claim] == "" {
+				text += " (the token says nothing of " + claim + ")"
+			}
+		}
+		those = append(those, text)
 	}
 	has := "has no role here"
 	if len(who.Roles) > 0 {

@@ -111,7 +111,11 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 	case rotation.KindAsked:
 		return []string{"asked to go back by " + by(e.Asked.Actor, e.Asked.By)}
 	case rotation.KindResumed:
-		return []string{"resumed by " + by(e.Resumed.Actor, e.Resumed.By)}
+		line := "resumed by " + by(e.Resumed.Actor, e.Resumed.By)
+		if e.Resumed.Reason != "" {
+			line += ": " + e.Resumed.Reason
+		}
+		return []string{line}
 	case rotation.KindStuck:
 		return []string{s.Bad("stuck") + ": " + e.Stuck.Why}
 	case rotation.KindClosed:

@@ -142,6 +142,7 @@ type Resumed struct {
 	Actor   string   `json:"actor"`
 	By      *Who     `json:"by,omitempty"`
 	Tool    string   `json:"tool"`
+	Reason  string   `json:"reason,omitempty"`  // why, where it was asked for
 	Despite []string `json:"despite,omitempty"` // places that may be left with a dead credential, by their keys
 }
 

@@ -2,8 +2,11 @@ package sop
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -92,6 +95,8 @@ func (p *parser) identity() {
 			switch w := id.Roles[k.Value][i]; {
 			case w.String() == "":
 				p.doc(item).at(item, at, "this names nobody: want claims, user or name", "")
+			case emptyClaim(w) != "":
+				p.doc(item).at(item, at, "the claim "+emptyClaim(w)+" has no value: a token without it would have it", "")
 			case len(w.Claims) > 0 && len(id.OIDC) == 0:
 				p.doc(item).at(item, at, "claims come from a token, and identity.oidc names no platform", "")
 			case w.Name != "" && len(id.Name) == 0:
@@ -100,6 +105,16 @@ func (p *parser) identity() {
 		}
 	})
 	p.config.Identity = &id
+}
+
+// emptyClaim names a claim that is asked for without a value; "" if there is none.
+func emptyClaim(w Who) string {
+	for _, name := range slices.Sorted(maps.Keys(w.Claims)) {
+		if v := strings.TrimSpace(w.Claims[name]); v == "" || name == "" {
+			return strconv.Quote(name)
+		}
+	}
+	return ""
 }
 
 func (p *parser) issuerOfTokens(n *yaml.Node, o OIDC) {
@@ -128,7 +143,12 @@ func (p *parser) adviseRoles() {
 		}
 		wanted[s.Role] = true
 	}
-	each(get(get(p.root, "identity"), "roles"), func(k, _ *yaml.Node) {
+	each(get(get(p.root, "identity"), "roles"), func(k, list *yaml.Node) {
+		for i, w := range id.Roles[k.Value] {
+			if len(id.OIDC) > 1 && len(w.Claims) > 0 && w.Claims["iss"] == "" && i < len(list.Content) {
+				tell(list.Content[i].Line, "the role "+k.Value+" is given by a token of either platform that says "+w.String()+": add iss, the issuer that is meant")
+			}
+		}
 		if !wanted[k.Value] {
 			tell(k.Line, "no credential wants the role "+k.Value)
 		}
