@@ -165,7 +165,7 @@ func TestAProcessWhoseRunWasTakenUpByAnotherStopsAtOnce(t *testing.T) {
 	}
 	close(goOn)
 	one, two := <-firstEnd, <-secondEnd
-	if one.code != exitLocked || !strings.Contains(one.out, "another process is at run ") || !strings.Contains(one.out, "\n  live  the old one, ") || !strings.Contains(one.out, " status\n  or ") {
+	if one.code != exitLocked || !strings.Contains(one.out, "another process ") || !strings.Contains(one.out, "this one has stopped") || !strings.Contains(one.out, "\n  live  the old one, ") || !strings.Contains(one.out, " status\n  or ") {
 		t.Errorf("the first: exit %d\n%s", one.code, one.out)
 	}
 	if two.code != exitDone {

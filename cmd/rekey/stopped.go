@@ -37,9 +37,10 @@ func (w *work) overtaken(ctx context.Context, o *history.Overtaken, state *rotat
 		return exit{exitLocked, fmt.Errorf("this process has stopped: %w; was the journal set back to an earlier state?\n  live  %s\n  next  rekey status\n  then  rekey resume %s", o, live(state), o.Run)}
 	}
 	next := "rekey status\n  or    rekey log " + o.Run
-	if state.Closed == nil {
-		next += "\n  then  once no other process works on it: rekey resume " + o.Run
+	when := report.Ago(o.By.At, w.app.now())
+	if state.Closed != nil {
+		return exit{exitLocked, fmt.Errorf("another process has taken run %s up and ended it %s, %s; this one has stopped\n  live  %s\n  next  %s", o.Run, when, state.Closed.Ending, live(state), next)}
 	}
-	return exit{exitLocked, fmt.Errorf("another process is at run %s: it wrote %q to the journal %s, and this one has stopped\n  live  %s\n  next  %s",
-		o.Run, o.By.Kind, report.Ago(o.By.At, w.app.now()), live(state), next)}
+	return exit{exitLocked, fmt.Errorf("another process is at run %s: it wrote %q to the journal %s, and this one has stopped\n  live  %s\n  next  %s\n  then  once no other process works on it: rekey resume %s",
+		o.Run, o.By.Kind, when, live(state), next, o.Run)}
 }

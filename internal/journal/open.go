@@ -68,6 +68,10 @@ func exists(dir string) error {
 	path := filepath.Join(dir, file)
 	missing := func() bool { _, err := os.Stat(path); return errors.Is(err, os.ErrNotExist) }
 	if !missing() {
+		// SQLite would make a database of an empty file by opening it.
+		if st, err := os.Stat(path); err == nil && st.Size() == 0 {
+			return &Damaged{Path: path, Why: "it is empty"}
+		}
 		return nil
 	}
 	for _, name := range left {
@@ -106,7 +110,11 @@ func create(dir string) error {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make the journal: %w", err)
 	}
-	err = os.Link(fresh, filepath.Join(dir, file))
+	path := filepath.Join(dir, file)
+	err = os.Link(fresh, path)
+	if err != nil && !errors.Is(err, os.ErrExist) && exists(dir) != nil {
+		err = os.Rename(fresh, path) // a file system without hard links
+	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("make the journal: %w", err)
 	}
@@ -156,14 +164,11 @@ func open(dir, mode, setup string) (*Journal, error) {
 // date.
 func (j *Journal) prepare(path, setup string, written bool) error {
 	ctx := context.Background()
-	var tables, entries int
-	err := j.db.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(name = 'entries'), 0) FROM sqlite_master WHERE type = 'table'`).Scan(&tables, &entries)
-	st, _ := os.Stat(path)
+	var entries int
+	err := j.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'entries'`).Scan(&entries)
 	switch {
 	case err != nil:
 		return fmt.Errorf("open journal: %w", damaged(path, err))
-	case st != nil && st.Size() == 0 && tables == 0:
-		return &Damaged{Path: path, Why: "it is empty"}
 	case entries == 0:
 		return &Damaged{Path: path, Why: "it is a database, but no journal: it has no table of entries"}
 	}

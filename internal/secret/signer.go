@@ -99,5 +99,9 @@ func keepNew(path, text string) error {
 	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path) // never over one that is there
+	err = os.Link(f.Name(), path) // never over one that is there
+	if _, there := os.Lstat(path); err != nil && errors.Is(there, os.ErrNotExist) {
+		err = os.Rename(f.Name(), path) // a file system without hard links
+	}
+	return err
 }
