@@ -76,7 +76,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 		func(s *stage.Stage) {
 			s.World.Inject(sim.Fault{Vendor: "cloudflare", Endpoint: "DELETE", Status: 403, Times: -1})
 		},
-		func(s *stage.Stage) { s.Arrange(stage.Fault{Call: 22, Kind: stage.CrashAfter}) },
+		func(s *stage.Stage) { s.Arrange(stage.Fault{Call: 26, Kind: stage.CrashAfter}) },
 	} {
 		events := played(t, arrange)
 		for i, e := range events {
