@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"sort"
 	"strings"
@@ -36,73 +33,6 @@ func (a *app) schemaCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-func (a *app) initCommand() *cobra.Command {
-	var yes bool
-	c := &cobra.Command{
-		Use: "init", Short: "Write a commented rekey.yaml for Cloudflare Access service tokens", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			text := sop.Example()
-			if terminal(a.in) && terminal(a.out) && !yes {
-				var err error
-				if text, err = a.interview(c.Context(), text); err != nil {
-					return exit{exitFailed, err}
-				}
-			}
-			path := a.path(a.file)
-			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-			if os.IsExist(err) {
-				return usage("%s is there already and is never overwritten", path)
-			}
-			if err != nil {
-				return exit{exitFailed, err}
-			}
-			_, err = io.WriteString(f, text)
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-			if err != nil {
-				return exit{exitFailed, err}
-			}
-			if a.json {
-				return a.printJSON(map[string]string{"written": path})
-			}
-			a.print("wrote %s\n  next  set the variables that it names, adapt it, then: rekey lint\n", path)
-			return nil
-		},
-	}
-	c.Flags().BoolVar(&yes, "yes", false, "ask nothing, write the example")
-	return c
-}
-
-// interview fills the example with a person's own names.
-func (a *app) interview(ctx context.Context, text string) (string, error) {
-	a.print("Enter keeps what is in brackets; everything can be changed later.\n\n")
-	in := bufio.NewReader(a.in)
-	for _, q := range []struct{ question, was string }{
-		{"Credential name, by the pattern CF_ACCESS_SVC_<SCOPE>", "CF_ACCESS_SVC_CONSOLE"},
-		{"A former name that still has to work", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"},
-		{"Infisical folder", "/MooseQuest/cloudflare/"},
-		{"Infisical environment", "environment: prod"},
-		{"Heroku app that uses it", "raxx-console-prod"},
-		{"Protected address that a good token opens", "https://<scope>.raxx.app/health"},
-	} {
-		shown := strings.TrimPrefix(q.was, "environment: ")
-		a.print("  %s [%s]: ", q.question, shown)
-		line, err := in.ReadString('\n')
-		if ctx.Err() != nil || err != nil && line == "" {
-			return "", fmt.Errorf("nothing was written")
-		}
-		if answer := strings.TrimSpace(line); answer != "" {
-			text = strings.ReplaceAll(text, q.was, strings.Replace(q.was, shown, answer, 1))
-		}
-	}
-	a.print("\n")
-	if _, err := sop.Parse("rekey.yaml", []byte(text)); err != nil {
-		return "", fmt.Errorf("with these answers rekey.yaml would be wrong, so nothing was written:\n%w", err)
-	}
-	return text, nil
 }
 
 // readLine reads one line, giving up when ctx is done.
