@@ -90,6 +90,10 @@ var answers = []answer{
 	content("a page", "text/html", "<html>"+Canary+"</html>"),
 	content("nothing", "application/json", ""),
 	content("half of an answer", "application/json", `{"success":true,"result":{"client_secret":"`+Canary),
+	content("an empty object", "application/json", `{}`),
+	content("null", "application/json", `null`),
+	content("an empty part", "application/json", `{"secrets":{},"clientSecrets":{},"workspace":{}}`),
+	content("a list of nothing in particular", "application/json", `[{}]`),
 	content("a text", "application/json", `"`+Canary+`"`),
 	content("numbers for texts", "application/json", `[[1,2,{"`+Canary+`":3}]]`),
 	{"an answer cut off", func(req *http.Request) (*http.Response, error) {

@@ -59,6 +59,9 @@ func Person(network http.RoundTripper, now func() time.Time, seen func(vendorhtt
 			if err := resp.Decode(&made); err != nil {
 				return provider.Answer{}, err
 			}
+			if !made.Value.Present() {
+				return provider.Answer{}, resp.Nonsense("the page shows no key")
+			}
 			b := secret.Bundle{}
 			for _, f := range t.Fields {
 				b[f] = secret.New("id of " + t.Name)

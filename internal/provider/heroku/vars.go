@@ -2,7 +2,6 @@ package heroku
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -125,7 +124,7 @@ func (p *Platform) patch(ctx context.Context, op, path string, header map[string
 	if err != nil {
 		return err
 	}
-	var now map[string]json.RawMessage
+	var now map[string]secret.Value
 	if err := resp.Decode(&now); err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ func harness(world func(*sim.State)) providertest.Harness {
 		Vendor:     infisical.Descriptor,
 		Connection: `{"client_id":["env:INFISICAL_CLIENT_ID"],"client_secret":["env:INFISICAL_CLIENT_SECRET"],"project":["env:INFISICAL_PROJECT_ID"]}`,
 		Login:      "/universal-auth/login",
-		AnyJSON:    true, // until this driver says what its own error shape is
 		Issuers:    map[string]string{infisical.KindClientSecret: `{"identity":["env:APP_IDENTITY_ID"]}`},
 		Store:      `{"path":"/MooseQuest/cloudflare/","environment":"prod"}`,
 		Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_CONSOLE__CLIENT_ID"},

@@ -231,10 +231,24 @@ func (f *folder) Remove(ctx context.Context, slots []string) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	var ignored struct{}
-	return f.do(ctx, func(d dialect) vendorhttp.Request {
-		return vendorhttp.Request{Op: "remove secrets", Method: http.MethodDelete, Path: d.batch, Body: f.body(d, map[string]any{"secrets": gone})}
-	}, &ignored)
+	const op = "remove secrets"
+	var out struct {
+		Secrets  []struct{} `json:"secrets"`
+		Approval *struct{}  `json:"approval"`
+	}
+	err = f.do(ctx, func(d dialect) vendorhttp.Request {
+		return vendorhttp.Request{Op: op, Method: http.MethodDelete, Path: d.batch, Body: f.body(d, map[string]any{"secrets": gone})}
+	}, &out)
+	switch {
+	case err != nil:
+		return err
+	case out.Approval != nil:
+		return &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Waiting, Status: http.StatusOK,
+			Why: "a change policy made a request of it; approve and merge it in Infisical"}
+	case len(out.Secrets) < len(gone):
+		return &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Unknown, Status: http.StatusOK, Why: "the answer does not name what was to be removed"}
+	}
+	return nil
 }
 
 func names(values []provider.SlotValue) []string {
