@@ -21,6 +21,7 @@ type estate struct {
 	*work
 	specs  []sop.Spec
 	shared *wire.Estate
+	open   []string // runs, as they were when everything was compared
 	// retired tells where rekey.yaml still has a name that a run has taken away, by
 	// credential and name.
 	retired map[string]map[string]string
@@ -130,6 +131,9 @@ func (e *estate) compare(ctx context.Context) ([]report.Compared, error) {
 			e.retired[r.Credential][r.Why] = fmt.Sprintf("%s:%d", filepath.Base(e.config.File), line)
 		}
 	}
+	if e.open, err = e.openRuns(ctx); err != nil {
+		return nil, exit{exitFailed, err}
+	}
 	var all []report.Compared
 	var notes []history.Note
 	for _, spec := range e.specs {
@@ -161,11 +165,7 @@ func (e *estate) compareOne(ctx context.Context, spec sop.Spec) (report.Compared
 	}
 	seen := r.Compare(ctx, spec)
 	c.Current = seen.Issuer.InUse()
-	strangers, err := e.strangers(ctx, spec, seen.Issuer)
-	if err != nil {
-		return c, exit{exitFailed, err}
-	}
-	for _, h := range strangers {
+	for _, h := range rotation.Strangers(spec, seen.Issuer, past, e.open) {
 		c.Strangers = append(c.Strangers, rotation.Stranger(spec, h))
 	}
 	c.Findings = append(c.Findings, drift.Retired(spec, drift.Compare(spec, seen, past), e.retired[spec.Name])...)

@@ -106,8 +106,10 @@ func TestANewSigningKeyWantsTheRoleAndStandsInTheJournal(t *testing.T) {
 	if key() == was || w.entries("new-key") != 1 {
 		t.Errorf("%d entries, key %s", w.entries("new-key"), key())
 	}
-	if code, out := w.rekey("verify"); code != exitDone {
-		t.Errorf("exit %d\n%s", code, out)
+	for _, args := range [][]string{{"verify"}, {"evidence", "--from", "2026-01-01"}, {"status"}, {"log"}, {"sop", console}} {
+		if code, out := w.rekey(args...); code != exitDone {
+			t.Errorf("%v with that entry: exit %d\n%s", args, code, out)
+		}
 	}
 }
 

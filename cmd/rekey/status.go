@@ -177,6 +177,10 @@ func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) 
 		return nil, "", err
 	}
 	defer e.close()
+	open, err := e.openRuns(ctx)
+	if err != nil {
+		return nil, "", exit{exitFailed, err}
+	}
 	out := map[string]report.Live{}
 	for _, spec := range e.specs {
 		r, err := e.looker(spec)
@@ -184,10 +188,11 @@ func (a *app) live(ctx context.Context) (map[string]report.Live, string, error) 
 			return nil, "", exit{exitUsage, err}
 		}
 		h, listed, err := r.InUse(ctx, spec)
-		strangers, unread := e.strangers(ctx, spec, rotation.IssuerSeen{Live: listed, Owner: h.ID})
+		past, unread := e.book.Generations(ctx, spec.Name)
 		if unread != nil {
 			return nil, "", exit{exitFailed, unread}
 		}
+		strangers := rotation.Strangers(spec, rotation.IssuerSeen{Live: listed, Owner: h.ID}, past, open)
 		switch {
 		case err != nil:
 			out[spec.Name] = report.Live{Problem: runner.Problems(err)[0]}

@@ -19,6 +19,15 @@ func (w *work) strangers(ctx context.Context, spec sop.Spec, issuer rotation.Iss
 	if err != nil {
 		return nil, err
 	}
+	open, err := w.openRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rotation.Strangers(spec, issuer, past, open), nil
+}
+
+// openRuns are the ids of the runs that are open.
+func (w *work) openRuns(ctx context.Context) ([]string, error) {
 	going, err := w.book.Going(ctx)
 	if err != nil {
 		return nil, err
@@ -27,7 +36,7 @@ func (w *work) strangers(ctx context.Context, spec sop.Spec, issuer rotation.Iss
 	for _, r := range going {
 		open = append(open, r.Run)
 	}
-	return rotation.Strangers(spec, issuer, past, open), nil
+	return open, nil
 }
 
 // lookTimeout bounds a look that only adds to what is told.
