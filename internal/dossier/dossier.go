@@ -98,11 +98,14 @@ type Slot struct {
 
 // Place is the store or a consumer, and what was shown of it.
 type Place struct {
-	Key     string `json:"key"`
-	Role    string `json:"role"`              // store, consumer
-	Release string `json:"release,omitempty"` // the consumer's write that was followed
-	Slots   []Slot `json:"slots"`
-	Proven  bool   `json:"proven"` // it was shown to hold, and to run on, what the run was to give it
+	Key      string    `json:"key"`
+	Role     string    `json:"role"`              // store, consumer
+	Release  string    `json:"release,omitempty"` // the consumer's write that was followed
+	Slots    []Slot    `json:"slots"`
+	Proven   bool      `json:"proven"`             // it was shown to hold, and to run on, what the run was to give it
+	Shown    Shown     `json:"shown"`              // the same in a word, told apart where the run has not touched it
+	Seen     time.Time `json:"seen,omitzero"`      // when it held what stands under before
+	ReadBack time.Time `json:"read_back,omitzero"` // when it held what stands under after; zero: it was not read back
 }
 
 // By is somebody who did something.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"rekey/internal/cred"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -21,7 +20,7 @@ func runOf(events []rotation.Event, others []*rotation.State) Run {
 	if r.Purpose == "" {
 		r.Purpose = "rotate"
 	}
-	r.ended(st)
+	r.outcome(st)
 	for _, e := range events {
 		switch {
 		case e.Confirmed != nil:
@@ -48,7 +47,7 @@ func runOf(events []rotation.Event, others []*rotation.State) Run {
 	return r
 }
 
-func (r *Run) ended(st *rotation.State) {
+func (r *Run) outcome(st *rotation.State) {
 	switch {
 	case st.Closed != nil:
 		r.Ending, r.Why, r.Record, r.Closed = string(st.Closed.Ending), st.Closed.Why, st.Closed.Record, st.ClosedAt.UTC()
@@ -95,63 +94,10 @@ func (r *Run) proofs(st *rotation.State) {
 	case "", sop.AfterRevoke:
 		r.Consumers = r.Ending == string(rotation.Rotated) && settled == len(st.Plan.Spec.Consumers) && settled > 0
 		r.Denied = r.Ending == string(rotation.Rotated) && denied
-	case sop.ToRepair:
-		r.Consumers = r.Ending == string(rotation.Repaired)
+	case sop.ToRepair: // those that it did not touch were only read
+		r.Consumers = r.Ending == string(rotation.Repaired) && settled == len(st.Plan.Spec.Consumers) && settled > 0
 	case sop.ToRevoke, sop.ToDelete:
 		r.Denied = r.Ending == string(rotation.Revoked) && denied
-	}
-}
-
-// places tells every slot before and after, by fingerprint: after is what was read
-// back last.
-func (r *Run) places(st *rotation.State, events []rotation.Event) {
-	p := st.Plan
-	after, release := map[string]map[string]cred.Fingerprint{}, map[string]string{}
-	for _, e := range events {
-		if e.Outcome == nil {
-			continue
-		}
-		step, known := p.Step(e.Outcome.Step)
-		key := step.Target
-		switch step.Verb {
-		case rotation.Store, rotation.Restore:
-			key = p.Spec.Store.Key
-		case rotation.Propagate, rotation.Settle, rotation.Return, rotation.Resettle:
-		default:
-			continue
-		}
-		if !known {
-			continue
-		}
-		if len(e.Outcome.Slots) > 0 {
-			after[key] = map[string]cred.Fingerprint{}
-			for _, s := range e.Outcome.Slots {
-				after[key][s.Slot] = s.Fingerprint
-			}
-		}
-		if e.Outcome.Mark != "" {
-			release[key] = e.Outcome.Mark
-		}
-	}
-	add := func(key, role string, slots []rotation.SlotSeen, proven bool) {
-		pl := Place{Key: key, Role: role, Release: release[key], Proven: proven, Slots: []Slot{}}
-		for _, s := range slots {
-			pl.Slots = append(pl.Slots, Slot{Slot: s.Slot, Before: s.Fingerprint, After: after[key][s.Slot]})
-		}
-		r.Places = append(r.Places, pl)
-	}
-	ended := func(v rotation.Verb, target string) bool {
-		for _, x := range r.Proofs {
-			if x.Verb == v && x.Holds && (target == "" || x.Target == target) {
-				return true
-			}
-		}
-		return false
-	}
-	stays := r.Ending == string(rotation.Rotated) || r.Ending == string(rotation.Repaired)
-	add(p.Spec.Store.Key, "store", p.Seen.Store.Slots, stays && ended(rotation.Store, ""))
-	for _, c := range p.Seen.Consumers {
-		add(c.Key, "consumer", c.Slots, stays && ended(rotation.Settle, c.Key))
 	}
 }
 
@@ -159,6 +105,9 @@ func (r *Run) places(st *rotation.State, events []rotation.Event) {
 func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 	say := func(format string, args ...any) { r.NotCovered = append(r.NotCovered, fmt.Sprintf(format, args...)) }
 	o := st.Opened
+	if o.Simulated {
+		say("anything real: it was practised on simulated vendors")
+	}
 	for _, x := range o.Overrides {
 		say("begun with %s", x)
 	}
@@ -181,6 +130,9 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 		for _, u := range st.Plan.Seen.Unseen {
 			say("not seen: %s", u)
 		}
+	}
+	if o.Spec.Purpose == sop.ToRepair && r.Ending == string(rotation.Repaired) && !r.Consumers {
+		say("places that it did not touch were read before it began, and not shown to run on what they hold")
 	}
 	if rotates && r.Ending == string(rotation.Rotated) {
 		if !r.Consumers {

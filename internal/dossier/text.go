@@ -118,7 +118,7 @@ func (r Run) shown() []string {
 	var out []string
 	for _, p := range r.Proofs {
 		if p.Holds && len(p.Evidence) > 0 {
-			out = append(out, p.Title+": "+strings.Join(p.Evidence, "; "))
+			out = append(out, p.Title+": "+strings.Join(p.Evidence, "; ")+", seen "+clock(p.At))
 		}
 	}
 	return out
