@@ -120,11 +120,20 @@ func (c *clientSecrets) Calls() map[string]string {
 	return map[string]string{"create": "POST " + c.path + "/client-secrets", "delete": "POST " + c.path + "/client-secrets/{id}/revoke"}
 }
 
+// Ahead is how far the server's clock is ahead of ours.
+func (c *clientSecrets) Ahead() (time.Duration, bool) { return c.api.Ahead() }
+
+// now is the time by the server's clock, as far as that is known.
+func (c *clientSecrets) now() time.Time {
+	ahead, _ := c.Ahead()
+	return c.session.env.Now().Add(ahead)
+}
+
 // ask sends a request of ours and reads the answer.
 func (c *clientSecrets) ask(ctx context.Context, r vendorhttp.Request, out any) (*vendorhttp.Response, error) {
 	resp, err := c.api.Do(ctx, r)
 	if err != nil {
-		if e, ok := asError(err); ok && e.Class == cred.Absent && e.Code == noIdentity && e.Why == "" {
+		if e, ok := asError(err); ok && e.Class == cred.Absent && e.Code == noIdentity && e.Why == noSuchLogin {
 			e.Why = "there is no machine identity " + c.identity + " with Universal Auth, or no such client secret of it"
 		}
 		return nil, c.session.ended(err, r.Op)
@@ -169,17 +178,20 @@ func (c *clientSecrets) live(ctx context.Context) ([]clientSecret, error) {
 	if out.Data == nil {
 		return nil, resp.Nonsense("the answer lacks the client secrets")
 	}
-	found := []clientSecret{}
+	found, now := []clientSecret{}, c.now()
 	for _, x := range *out.Data {
 		if x.ID == "" {
 			return nil, resp.Nonsense("the answer lacks the id of a client secret")
 		}
-		if h := x.handle(); !x.Revoked && (h.Expires.IsZero() || h.Expires.After(c.session.env.Now())) {
+		if h := x.handle(); !x.Revoked && (h.Expires.IsZero() || h.Expires.After(now)) {
 			found = append(found, x)
 		}
 	}
 	return found, nil
 }
+
+// forever is the end of what has none.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // List: there are no pages.
 func (c *clientSecrets) List(ctx context.Context) ([]cred.Handle, error) {
@@ -190,6 +202,17 @@ func (c *clientSecrets) List(ctx context.Context) ([]cred.Handle, error) {
 	out := make([]cred.Handle, len(found))
 	for i, x := range found {
 		out[i] = x.handle()
+		if x.Uses == 0 {
+			continue
+		}
+		// Whoever logged in last may work with the access token of it and never show again.
+		conf, err := c.config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if out[i].Unseen = out[i].LastSeen.Add(conf.longest()); conf.longest() == 0 {
+			out[i].Unseen = forever
+		}
 	}
 	return out, nil
 }

@@ -64,6 +64,8 @@ const (
 	wantEncrypted = "encrypted-metadata"
 )
 
+const noSuchLogin = "there is no such machine identity, or no such client secret of it"
+
 // explain refines the class of an answer by the server's error shape, and gives the
 // server's own reason where that may be shown.
 func (s *Server) explain(status int, body []byte) (class cred.Class, code, why string) {
@@ -137,7 +139,7 @@ func absent(a answer, text, says string) (cred.Class, string, string) {
 		return cred.Absent, noIdentity, "the machine identity has no Universal Auth"
 	case starts("Failed to find identity", "Client secret with ID"):
 		// Today the same is said of an unknown client secret.
-		return cred.Absent, noIdentity, ""
+		return cred.Absent, noIdentity, noSuchLogin
 	case starts("No identity with specified client ID"): // servers of 2024
 		return cred.Denied, "", "client id or client secret is wrong"
 	case starts("Secret does not exist", "One or more secrets does not exist"):

@@ -103,7 +103,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	s := &Server{project: project}
 	plain := vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied,
+		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{},
 	}
 	s.session = &session{env: env, conn: c, api: &plain, said: &s.said}
 	authorized := plain
@@ -143,4 +143,5 @@ var (
 	_ provider.Self      = (*clientSecrets)(nil)
 	_ provider.Adviser   = (*clientSecrets)(nil)
 	_ provider.Peers     = (*clientSecrets)(nil)
+	_ provider.Clocked   = (*clientSecrets)(nil)
 )
