@@ -114,3 +114,30 @@ func TestOwnAddressesWorkUnderSimulate(t *testing.T) {
 		t.Errorf("%d\n%s", code, out)
 	}
 }
+
+// TestAReferenceIsReadFromTheStoreThatItNames: of two projects in one file the one
+// that is named is asked, whatever order a map has.
+func TestAReferenceIsReadFromTheStoreThatItNames(t *testing.T) {
+	w := newTown(t)
+	w.world.Look(func(s *sim.State) {
+		s.Infisical.Secrets = append(s.Infisical.Secrets, &sim.StoredSecret{
+			ID: "heroku-key", Environment: "prod", Path: "/MooseQuest", Key: "HEROKU_KEY", Versions: []sim.Version{{Value: s.Env["HEROKU_API_KEY"]}},
+		})
+		delete(s.Env, "HEROKU_API_KEY")
+	})
+	w.rewrite(func(text string) string {
+		text = strings.Replace(text, "\n  infisical:\n", "\n  team-b: {vendor: infisical, token: env:OF_TEAM_B, project: another-project}\n  infisical:\n", 1)
+		return strings.Replace(text, "env:HEROKU_API_KEY", "infisical:infisical:prod/MooseQuest/HEROKU_KEY", 1)
+	})
+	for range 4 {
+		if code, out := w.rekey("check", credential); code != 0 {
+			t.Fatalf("%d\n%s", code, out)
+		}
+	}
+	w.rewrite(func(text string) string {
+		return strings.Replace(text, "infisical:infisical:prod", "infisical:prod", 1)
+	})
+	if code, out := w.rekey("check", credential); code != exitUsage || !strings.Contains(out, "several vendors are of type infisical (infisical, team-b)") || !strings.Contains(out, "rekey.yaml:") {
+		t.Errorf("%d\n%s", code, out)
+	}
+}

@@ -108,3 +108,36 @@ func TestServersOwn500IsLookedAt(t *testing.T) {
 		}
 	}
 }
+
+// TestEncryptedMarksWhereTheProjectWantsThem: check says so, the run writes them so,
+// and what others have encrypted there stays encrypted.
+func TestEncryptedMarksWhereTheProjectWantsThem(t *testing.T) {
+	s := stage.New(1, stage.Knobs)
+	s.World.Look(func(w *sim.State) {
+		w.Infisical.Encrypted = true
+		for _, x := range w.Infisical.Secrets {
+			if x.Key == console {
+				x.Versions[len(x.Versions)-1].Metadata = []sim.Metadatum{{Key: "pin", Value: "0000", Encrypted: true}}
+			}
+		}
+	})
+	seen, err := s.Look(console)
+	if all := strings.Join(seen.Advice, "\n"); err != nil || !strings.Contains(all, "takes metadata beside secrets only encrypted") {
+		t.Errorf("check does not say so: %s %v", all, err)
+	}
+	st := play(t, s, console)
+	ended(t, st, rotation.Rotated)
+	judged(t, s, st)
+	s.World.Look(func(w *sim.State) {
+		for _, x := range w.Infisical.Secrets {
+			for _, m := range x.Versions[len(x.Versions)-1].Metadata {
+				if !m.Encrypted {
+					t.Errorf("%s: %s stands there in clear", x.Key, m.Key)
+				}
+			}
+		}
+	})
+	if got := marks(s, console); got["rekey_run"] != st.Run || got["pin"] != "0000" {
+		t.Errorf("%v", got)
+	}
+}
