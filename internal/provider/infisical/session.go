@@ -18,6 +18,9 @@ import (
 // the lock lasts five minutes by default, and the server does not say how long.
 const lockedPause = 30 * time.Second
 
+// untold is how long an access token is used whose life was not told.
+const untold = 5 * time.Minute
+
 // spare is how long before its end an access token is not used any more.
 const spare = 30 * time.Second
 
@@ -149,7 +152,11 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 	s.said.add(out.AccessToken)
 	s.clear(id)
 	s.token, s.key, s.used = out.AccessToken, key, used
-	s.until = s.env.Now().Add(time.Duration(out.ExpiresIn)*time.Second - spare)
+	life := time.Duration(out.ExpiresIn) * time.Second
+	if life <= 0 {
+		life = untold
+	}
+	s.until = s.env.Now().Add(max(life-spare, life/2))
 	return s.token, s.used, nil
 }
 

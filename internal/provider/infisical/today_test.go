@@ -423,3 +423,36 @@ func claimsFor(identity, clientSecret string) string {
 	b, _ := json.Marshal(map[string]string{"identityId": identity, "clientSecretId": clientSecret})
 	return base64.RawURLEncoding.EncodeToString(b)
 }
+
+// TestTwoValuesForOneSlotAreNotWritten: the server takes the last without a word.
+func TestTwoValuesForOneSlotAreNotWritten(t *testing.T) {
+	b, v := open(t, identity, nil)
+	_, err := store(t, v).Write(t.Context(), []provider.SlotValue{{Slot: console, Value: secret.New("one-value")}, {Slot: console, Value: secret.New("another-value")}})
+	if cred.ClassOf(err) != cred.Refused || slices.ContainsFunc(b.sent, func(x string) bool { return strings.HasPrefix(x, "PATCH") }) {
+		t.Errorf("%v after %v", err, b.sent)
+	}
+}
+
+// TestAShortSessionIsUsed: a token that lives for seconds, or does not say for how
+// long, is not replaced before every request.
+func TestAShortSessionIsUsed(t *testing.T) {
+	for _, body := range []string{`{"accessToken":"x.y.z","expiresIn":20}`, `{"accessToken":"x.y.z"}`} {
+		b, v := open(t, identity, nil)
+		b.before = func(req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/login") {
+				return says(req, 200, body), nil
+			}
+			return says(req, 200, `{"secrets":[{"id":"i","secretKey":"`+console+`","secretValue":"v","version":2}]}`), nil
+		}
+		s := store(t, v)
+		for range 4 {
+			if _, err := s.Read(t.Context(), []string{console}); err != nil {
+				t.Error(err)
+			}
+			b.now = b.now.Add(time.Second)
+		}
+		if n := logins(b); n != 1 {
+			t.Errorf("%s: %d logins", body, n)
+		}
+	}
+}

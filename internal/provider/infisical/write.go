@@ -162,7 +162,10 @@ func (f *folder) entries(ctx context.Context, op string, values []provider.SlotV
 	}
 	sorted := sortedBySlot(values)
 	out = make([]entry, 0, len(sorted))
-	for _, v := range sorted {
+	for i, v := range sorted {
+		if i > 0 && v.Slot == sorted[i-1].Slot {
+			return refuse("two values were to be written to " + v.Slot + ", of which the server would take the last")
+		}
 		f.said.add(v.Value)
 		s := v.Value.Reveal()
 		switch {
