@@ -57,10 +57,15 @@ func Generations(events []Event) []Generation {
 				g.place(p)
 			}
 		case e.Outcome != nil && e.Outcome.Handle != nil && e.Outcome.Makes != nil && plan != nil && plan.Strategy != Rehearse:
+			var named map[string]cred.Place
 			if plan.Maker() == string(Roll) {
-				known(*e.Outcome.Handle, e.At).Ended = e.At // the same handle, another secret
+				before := known(*e.Outcome.Handle, e.At)
+				before.Ended, named = e.At, before.Places // the same handle, which rules go on naming; another secret
 			}
 			g := known(*e.Outcome.Handle, e.At)
+			for _, p := range named {
+				g.place(p)
+			}
 			made[e.Run] = *e.Outcome.Handle
 			for place, slots := range e.Outcome.Makes {
 				for slot, fp := range slots {

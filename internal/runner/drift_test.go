@@ -78,7 +78,7 @@ func TestEveryKindOfDrift(t *testing.T) {
 		}},
 		{drift.SwitchedOff, "is switched off at cloudflare", "", func(_ *sim.State, _, live *sim.Token) { live.Enabled = false }},
 		{drift.RuleLost, `policy "console service auth" names raxx-console-svc-2026-11-23-test01-1 no more`, repair, func(w *sim.State, _, live *sim.Token) {
-			dismissed(w, live.ID)
+			stage.Dismissed(w, live.ID)
 		}},
 		{drift.RuleShut, "no rule of cloudflare is left that lets raxx-console-svc-2026-11-23-test01-1 in", "", func(w *sim.State, _, _ *sim.Token) {
 			w.Cloudflare.Policies, w.Cloudflare.Apps = w.Cloudflare.Policies[1:], w.Cloudflare.Apps[1:2]
@@ -134,17 +134,6 @@ func TestEveryKindOfDrift(t *testing.T) {
 			}
 		})
 	}
-}
-
-// dismissed takes a token out of every rule, as somebody's own tool does that knows
-// nothing of it.
-func dismissed(w *sim.State, id string) {
-	for _, list := range [][]sim.Rules{w.Cloudflare.Policies, w.Cloudflare.Groups} {
-		for _, r := range list {
-			r["include"] = []byte(strings.ReplaceAll(strings.ReplaceAll(string(r["include"]), `,{"service_token":{"token_id":"`+id+`"}}`, ""), `{"service_token":{"token_id":"`+id+`"}}`, ""))
-		}
-	}
-	w.Edge.Known.Policies, w.Edge.Known.Groups = w.Cloudflare.Policies, w.Cloudflare.Groups
 }
 
 // another is a second live token, admitted wherever the first is, as somebody
@@ -219,6 +208,7 @@ func TestDriftTellsWhatItCannotSee(t *testing.T) {
 var repairs = []stage.Scenario{
 	{Credential: console, Purpose: sop.ToRepair, On: stage.NewDrifted},
 	{Credential: console, Purpose: sop.ToRepair, On: stage.NewDriftedStore},
+	{Credential: console, Purpose: sop.ToRepair, On: stage.NewRuleLost},
 }
 
 // TestRepairUnderFaults gives a repair, from the store and from a consumer, every
@@ -344,7 +334,7 @@ func TestADeletedTokenIsReplaced(t *testing.T) {
 				s.World.Look(func(w *sim.State) {
 					for i, x := range w.Cloudflare.Tokens {
 						if strings.Contains(x.Name, "test01") {
-							dismissed(w, x.ID)
+							stage.Dismissed(w, x.ID)
 							w.Cloudflare.Tokens = slices.Delete(slices.Clone(w.Cloudflare.Tokens), i, i+1)
 							w.Edge.Known.Tokens = nil
 						}
@@ -372,6 +362,46 @@ func TestADeletedTokenIsReplaced(t *testing.T) {
 					t.Error(name, broken)
 				}
 			})
+		}
+	}
+}
+
+// TestALostRuleIsSeenAfterEveryKindOfRun: replaced, rolled in place, gone back; in a
+// policy and in a group; and it is mended by a repair that looks afterwards.
+func TestALostRuleIsSeenAfterEveryKindOfRun(t *testing.T) {
+	for _, name := range []string{console, vault} {
+		for what, run := range map[string]struct {
+			strategy string
+			fault    []sim.Fault
+			ending   rotation.Ending
+		}{
+			"replaced":       {ending: rotation.Rotated},
+			"rolled":         {strategy: "roll", ending: rotation.Rotated},
+			"rolled back":    {fault: []sim.Fault{{Vendor: "heroku", Endpoint: "PATCH", Status: 403}}, ending: rotation.RolledBack},
+			"repaired again": {ending: rotation.Rotated},
+		} {
+			s := stage.New(1, stage.Knobs)
+			s.Strategy(run.strategy)
+			s.World.Inject(run.fault...)
+			ended(t, play(t, s, name), run.ending)
+			s.Strategy("")
+			s.Purpose(sop.ToRepair)
+			spec, _ := s.Config.Spec(name)
+			for n := range map[string]int{"repaired again": 2}[what] + 1 {
+				live := liveToken(t, s, "raxx-"+spec.Scope+"-svc-")
+				s.World.Look(func(w *sim.State) { stage.Dismissed(w, live.ID) })
+				all, _, err := s.Compared()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f := all[name]; len(f) != 1 || f[0].Kind != drift.RuleLost {
+					t.Errorf("%s, %s: %+v", name, what, f)
+				}
+				ended(t, next(t, s, name, fmt.Sprintf("test%02d", n+2)), rotation.Repaired)
+				if all, _, _ := s.Compared(); len(all[name]) > 0 {
+					t.Errorf("%s, %s: after the repair %+v", name, what, all[name])
+				}
+			}
 		}
 	}
 }

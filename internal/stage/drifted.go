@@ -1,7 +1,9 @@
 package stage
 
 import (
+	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"rekey/internal/rotation"
@@ -34,6 +36,30 @@ func NewDriftedStore(seed int64, knobs sim.Knobs) *Stage {
 	})
 	s.target = "heroku:" + s.appName()
 	return s
+}
+
+// NewRuleLost returns a stage on which a rotation is over, and somebody who knows
+// nothing of it has written the rule from an older copy.
+func NewRuleLost(seed int64, knobs sim.Knobs) *Stage {
+	s := New(seed, knobs)
+	result, err := s.Play(driftedName)
+	events, read := s.Log.Events()
+	if err = errors.Join(err, read); err != nil {
+		panic(err)
+	}
+	s.Earlier, s.Log, s.Calls = events, &Log{}, 0
+	s.World.Look(func(w *sim.State) { Dismissed(w, result.State.Made.Handle.ID) })
+	return s
+}
+
+// Dismissed takes a token out of every rule, as somebody's own tool does.
+func Dismissed(w *sim.State, id string) {
+	for _, list := range [][]sim.Rules{w.Cloudflare.Policies, w.Cloudflare.Groups} {
+		for _, r := range list {
+			r["include"] = []byte(strings.ReplaceAll(strings.ReplaceAll(string(r["include"]), `,{"service_token":{"token_id":"`+id+`"}}`, ""), `{"service_token":{"token_id":"`+id+`"}}`, ""))
+		}
+	}
+	w.Edge.Known = sim.View{At: w.Edge.Known.At, Tokens: w.Edge.Known.Tokens, Apps: w.Edge.Known.Apps, Policies: w.Cloudflare.Policies, Groups: w.Cloudflare.Groups}
 }
 
 func (s *Stage) appName() (name string) {
@@ -72,7 +98,10 @@ func judgeRepair(w *sim.State, st *rotation.State, bad func(string, ...any)) {
 	if st.Closed == nil || st.Plan == nil {
 		return
 	}
-	_, broken := Agreement(w, st.Opened.Spec)
+	live, broken := Agreement(w, st.Opened.Spec)
+	if live != nil && namedIn(w, live.ID) == 0 {
+		broken = append(broken, "no rule names the live token")
+	}
 	switch st.Closed.Ending {
 	case rotation.Repaired:
 		for _, b := range broken {
