@@ -257,7 +257,7 @@ func TestMessages(t *testing.T) {
 		{"HTML instead of JSON", `{"vendor":"heroku","html":true,"times":-1}`, exitFailed,
 			[]string{"heroku: ", "something between here and api.heroku.com answered"}},
 		{"nothing", `{"vendor":"heroku","cut":true,"times":-1}`, exitFailed,
-			[]string{"the connection was cut before the answer"}},
+			[]string{"the connection to api.heroku.com was cut before the answer"}},
 		{"create refused", `{"vendor":"cloudflare","endpoint":"POST","status":403,"times":-1}`, exitRolledBack,
 			[]string{"rolled back", "create service token: denied", "is in use everywhere", "rekey run"}},
 		{"delete refused for ever", `{"vendor":"cloudflare","endpoint":"DELETE","status":403,"times":-1}`, exitStuck,

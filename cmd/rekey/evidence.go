@@ -129,7 +129,9 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 	}
 	switch {
 	case a.json:
-		_, err = a.out.Write(lines.Bytes())
+		if _, err := a.out.Write(lines.Bytes()); err != nil {
+			return err
+		}
 	case f.out != "":
 		a.print("%s\n  %s  to be read and printed\n  %s  the evidence; next  rekey verify --export %s --key KEY\n", dossier.Line(d),
 			filepath.Join(f.out, "evidence.html"), filepath.Join(f.out, "evidence.jsonl"), filepath.Join(f.out, "evidence.jsonl"))
