@@ -336,6 +336,8 @@ class Export:
                 raise Wrong("run %s is told twice, or has no entries here" % name)
             told[name] = endings.setdefault(line["credential"], {})
             told[name][line["ending"]] = told[name].get(line["ending"], 0) + 1
+            if reading(entries[name])["simulated"] and not self.header.get("simulated"):
+                self.fault("run %s was practised on simulated vendors, and the header does not say so", name)
             for field, want in reading(entries[name]).items():
                 if (line.get(field) or None) != (want or None):
                     self.fault("run %s: %s is %s in its line, and %s in its entries", name, field, line.get(field), want)
@@ -437,6 +439,8 @@ def main():
         print("does not verify: " + fault)
     if export.faults:
         return 10
+    if export.header.get("simulated"):
+        print("SIMULATED: it is evidence of nothing real")
     print("verified: %d lines, %d entries, under the checkpoint over %d entries of %s" % (len(export.lines), len(export.entries), export.size, export.origin))
     return 0
 

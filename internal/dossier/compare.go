@@ -31,6 +31,9 @@ func (w *walker) compare() {
 		}
 		told[name] = true
 		read, err := reread(entries[name])
+		if read.Simulated && !c.Header.Simulated {
+			c.fault(r.line, 0, "line %d: run %s was practised on simulated vendors, and the header does not say so", r.line, name)
+		}
 		switch what := differ(r.is, read); {
 		case err != nil:
 			c.fault(r.line, 0, "line %d: run %s: %s", r.line, name, err)

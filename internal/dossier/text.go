@@ -209,6 +209,9 @@ func Verified(c *Checked, remarks []string, s report.Style) string {
 		say("%s", s.Bad("the export does not verify"))
 		return b.String()
 	}
+	if h.Simulated {
+		say("%s  %s", s.Bad("SIMULATED"), simulatedStatement)
+	}
 	say("%s the file is as it was signed by %s: %s", s.Good("✓"), strings.Join(c.By, " and "), count(c.Lines, "line"))
 	say("%s each of its %s stands in the journal of %d, over which the checkpoint was signed", s.Good("✓"), entriesOf(c.Entries), c.Size)
 	for _, o := range c.Others {
