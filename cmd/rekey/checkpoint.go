@@ -83,7 +83,7 @@ func (a *app) unattested(o notary.Outcome) {
 
 // outcome is what a report may know of it.
 func outcome(o notary.Outcome) report.Attested {
-	out := report.Attested{Problem: o.Problem}
+	out := report.Attested{Problem: o.Problem, Next: o.Next}
 	if o.Checkpoint != nil {
 		out.Size, out.Made = o.Checkpoint.Size, o.Made
 	}

@@ -71,8 +71,11 @@ func TestAJournalThatWasSetBackIsHeldAgainstWhatHasLeftTheMachine(t *testing.T) 
 	if err := os.RemoveAll(journal); err != nil {
 		t.Fatal(err)
 	}
-	if out := must(exitDone, "run", console, "--confirm", console); strings.Contains(out, "left this machine") {
+	if out := must(exitDone, "run", console, "--confirm", console); strings.Contains(out, "left this machine") || !strings.Contains(out, "if it is that one, it was set back") {
 		t.Errorf("a new journal is told\n%s", out)
+	}
+	if out := must(exitDone, "run", console, "--confirm", console); strings.Contains(out, "set back") {
+		t.Errorf("a new journal that has signed is told\n%s", out)
 	}
 	if read() == before {
 		t.Error("nothing was sent of the new journal")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"rekey/internal/evidence"
 	"rekey/internal/sop"
@@ -23,9 +24,25 @@ func (n *Notary) Compare(ctx context.Context) error {
 	return n.compare(ctx, true)
 }
 
-// CompareFiles is Compare without a call to anybody: with what lies in files.
+// CompareFiles is Compare without a call to anybody: with what lies in files. It also
+// tells of checkpoints beside a journal that has no key yet: they may be its own, of
+// a time after the one to which it was set back.
 func (n *Notary) CompareFiles(ctx context.Context) error {
-	return n.compare(ctx, false)
+	if err := n.compare(ctx, false); err != nil {
+		return err
+	}
+	if keys, err := Public(n.Dir); err != nil || len(keys) > 0 {
+		return err
+	}
+	for _, s := range n.Config.Sinks {
+		if s.File == "" {
+			continue
+		}
+		if left := n.inFile(s); len(left) > 0 {
+			return fmt.Errorf("%s has checkpoints of %s, and this journal has never signed any: if it is that one, it was set back to an earlier state\n  next  put the newer journal back if there is one; otherwise nothing is to be done", s.File, evidence.OriginOf(left[len(left)-1].Note))
+		}
+	}
+	return nil
 }
 
 func (n *Notary) compare(ctx context.Context, stores bool) error {
@@ -60,12 +77,18 @@ type setBack struct {
 
 func (s *setBack) Unwrap() error { return s.SetBack }
 
-func (s *setBack) Error() string {
+// next is what can be done, the best first.
+func (s *setBack) next() []string {
 	also := ""
 	if s.named {
 		also = ", and give evidence.origin another name"
 	}
-	return fmt.Sprintf("%v\n  next  put the newer journal back, then: rekey checkpoint\n  or    where it is lost, end the runs that are open, then move %s away and keep it%s: a new journal begins under a key of its own", s.SetBack, s.dir, also)
+	return []string{"put the newer journal back, then: rekey checkpoint",
+		"where it is lost, end the runs that are open, then move " + s.dir + " away and keep it" + also + ": a new journal begins under a key of its own"}
+}
+
+func (s *setBack) Error() string {
+	return fmt.Sprintf("%v\n  next  %s", s.SetBack, strings.Join(s.next(), "\n  or    "))
 }
 
 func (n *Notary) inFile(s sop.Sink) []evidence.Given {

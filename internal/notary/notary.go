@@ -40,6 +40,7 @@ type Outcome struct {
 	Key        string              `json:"key,omitempty"`        // public
 	NewKey     bool                `json:"new_key,omitempty"`    // that key was made just now
 	Problem    string              `json:"problem,omitempty"`    // why no checkpoint was made
+	Next       []string            `json:"next,omitempty"`       // what can be done about that, the best first
 	SetBack    bool                `json:"set_back,omitempty"`   // because the journal is not the one of which a checkpoint has left
 	Sinks      []Sent              `json:"sinks"`
 }
@@ -93,8 +94,10 @@ func (n *Notary) Attest(ctx context.Context) Outcome {
 
 func (n *Notary) make(ctx context.Context, o *Outcome, signers ...note.Signer) {
 	if err := n.Compare(ctx); err != nil {
-		_, o.SetBack = errors.AsType[*evidence.SetBack](err)
 		o.Problem = err.Error()
+		if back, ok := errors.AsType[*setBack](err); ok {
+			o.SetBack, o.Problem, o.Next = true, back.SetBack.Error(), back.next()
+		}
 		return
 	}
 	cp, made, err := evidence.Make(ctx, n.Journal, n.now(), signers...)

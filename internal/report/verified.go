@@ -10,9 +10,10 @@ import (
 
 // Attested is what became of signing and sending.
 type Attested struct {
-	Size    int64  // entries that the newest checkpoint is about; 0: there is none
-	Made    bool   // just now
-	Problem string // why none was made
+	Size    int64    // entries that the newest checkpoint is about; 0: there is none
+	Made    bool     // just now
+	Problem string   // why none was made
+	Next    []string // what can be done about that, the best first
 	Sinks   []SentTo
 }
 
@@ -29,7 +30,7 @@ func Unattested(o Attested, s Style) string {
 	o = legible(o)
 	out := []string{}
 	if o.Problem != "" {
-		out = append(out, s.Bad("! evidence")+"  no checkpoint was made: "+o.Problem)
+		out = append(out, append([]string{s.Bad("! evidence") + "  no checkpoint was made: " + o.Problem}, o.next(s)...)...)
 	}
 	for _, x := range o.Sinks {
 		if x.Behind > 0 || x.Problem != "" {
@@ -39,11 +40,29 @@ func Unattested(o Attested, s Style) string {
 	if len(out) == 0 {
 		return ""
 	}
-	out = append(out, "  nothing else suffers from it; the next command catches up, or now: rekey checkpoint")
+	if len(o.Next) == 0 {
+		out = append(out, "  nothing else suffers from it; the next command catches up, or now: rekey checkpoint")
+	}
 	return strings.Join(out, "\n") + "\n"
 }
 
+// next is what can be done, one command a line.
+func (o Attested) next(s Style) []string {
+	var out []string
+	for i, n := range o.Next {
+		word := "next"
+		if i > 0 {
+			word = "or  "
+		}
+		out = append(out, "  "+s.Dim(word)+"  "+n)
+	}
+	return out
+}
+
 func lagText(x SentTo) string {
+	if x.Behind == 0 {
+		return x.Sink + ": " + x.Problem
+	}
 	text := fmt.Sprintf("%s has not got %s", x.Sink, countOf(x.Behind, "checkpoint"))
 	if x.Problem != "" {
 		text += ": " + x.Problem
@@ -57,7 +76,7 @@ func Checkpoint(o Attested, key string, s Style) string {
 	out := []string{}
 	switch {
 	case o.Problem != "":
-		out = append(out, s.Bad("✗")+" no checkpoint was made: "+o.Problem)
+		out = append(out, append([]string{s.Bad("✗") + " no checkpoint was made: " + o.Problem}, o.next(s)...)...)
 	case o.Made:
 		out = append(out, fmt.Sprintf("%s signed %s with %s", s.Good("✓"), countEntries(o.Size), key))
 	default:
@@ -67,7 +86,7 @@ func Checkpoint(o Attested, key string, s Style) string {
 	for _, x := range o.Sinks {
 		switch {
 		case x.Behind > 0 || x.Problem != "":
-			rows = append(rows, []string{s.Bad("✗"), x.Sink, strings.TrimPrefix(lagText(x), x.Sink+" ")})
+			rows = append(rows, []string{s.Bad("✗"), x.Sink, strings.TrimLeft(strings.TrimPrefix(lagText(x), x.Sink), ": ")})
 		case x.Sent > 0:
 			rows = append(rows, []string{s.Good("✓"), x.Sink, fmt.Sprintf("sent %d", x.Sent)})
 		default:
