@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -143,6 +144,31 @@ func TestSecretsAreRevealedOnlyOnTheWayOut(t *testing.T) {
 	if found == 0 {
 		t.Error("no Reveal was found at all: has it another name now?")
 	}
+}
+
+// TestTheNetworkHasOneWayOut: whatever goes around vendorhttp.NewTransport prints its
+// tokens where the library is asked to log HTTP/2, and names no proxy.
+func TestTheNetworkHasOneWayOut(t *testing.T) {
+	around := []string{"DefaultTransport", "DefaultClient", "Get", "Head", "Post", "PostForm"}
+	eachFile(t, func(path string, f *ast.File, fset *token.FileSet) {
+		if path == "internal/vendorhttp/transport.go" || strings.HasPrefix(path, "internal/providertest/") {
+			return // the way out itself, and tests
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			names := around
+			if lit, is := n.(*ast.CompositeLit); is {
+				sel, ok = lit.Type.(*ast.SelectorExpr)
+				names = []string{"Transport"} // made anew; as a type it does no harm
+			}
+			if ok {
+				if pkg, is := sel.X.(*ast.Ident); is && pkg.Name == "http" && slices.Contains(names, sel.Sel.Name) {
+					t.Errorf("%s goes to the network by http.%s", fset.Position(n.Pos()), sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	})
 }
 
 // eachFile visits every Go file that is no test.
