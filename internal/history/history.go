@@ -35,7 +35,23 @@ func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	return Decode(entries)
+	return Whole(entries)
+}
+
+// Whole reads all entries of one run: it is opened once, with what it is about,
+// and first of all, and without a plan it ends as nothing but refused. Everything
+// that reads a run relies on that.
+func Whole(entries []journal.Entry) ([]rotation.Event, error) {
+	events, err := Decode(entries)
+	planned := false
+	for i, e := range events {
+		planned = planned || e.Planned != nil
+		ends := e.Stuck != nil || e.Closed != nil && e.Closed.Ending != rotation.RefusedRun
+		if (i == 0) != (e.Opened != nil) || ends && !planned {
+			return nil, fmt.Errorf("journal entry %d, %s, is not where a run has one; find out whether the journal was edited: rekey verify", entries[i].Seq, e.Kind)
+		}
+	}
+	return events, err
 }
 
 // Decode reads entries as events; it fails at one that is of no run.

@@ -40,6 +40,9 @@ func ending(st *rotation.State, s Style, now time.Time) string {
 	case rotation.Rehearsed:
 		return rehearsedText(st, s)
 	}
+	if st.Closed.Ending != rotation.Rotated || st.Made == nil {
+		return fmt.Sprintf("%s is closed as %q, and the journal does not say by what.\n  next  find out whether it was edited: rekey verify\n", st.Run, string(st.Closed.Ending))
+	}
 	return rotatedText(st, s, now)
 }
 

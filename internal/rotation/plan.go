@@ -146,6 +146,9 @@ func (p *Plan) Place(key string) (cred.Place, bool) {
 
 // Step returns the step with this id, forward or back.
 func (p *Plan) Step(id string) (Step, bool) {
+	if p == nil { // a step that no plan knows of
+		return Step{}, false
+	}
 	for _, list := range [][]Step{p.Steps, p.Back} {
 		for _, s := range list {
 			if s.ID == id {

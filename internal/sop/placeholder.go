@@ -36,6 +36,9 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 			c.placeholders(item, join(under, strconv.Itoa(i)))
 		}
 	case yaml.ScalarNode:
+		if !strings.Contains(n.Value, "<") {
+			return // as nearly all
+		}
 		for _, m := range placeholder.FindAllStringSubmatch(n.Value, -1) {
 			switch word := m[1]; {
 			case word == "name":
