@@ -32,9 +32,6 @@ type Handle struct {
 	Created  time.Time `json:"created,omitzero"`   // UTC
 	Expires  time.Time `json:"expires,omitzero"`   // UTC; zero means never or not told
 	LastSeen time.Time `json:"last_seen,omitzero"` // UTC; zero means never or not told
-	// Unseen: until then something that it gave out (an access token) may be in use
-	// without showing in LastSeen, and ends with it; zero: nothing of that kind is.
-	Unseen   time.Time `json:"unseen,omitzero"`
 	Disabled bool      `json:"disabled,omitempty"` // switched off but kept
 	Version  int       `json:"version,omitempty"`  // counts the secrets that it has had, if the issuer tells
 	Previous time.Time `json:"previous,omitzero"`  // until then the secret before the present one works too; UTC

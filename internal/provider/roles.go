@@ -98,6 +98,14 @@ type Clocked interface {
 	Ahead() (time.Duration, bool)
 }
 
+// Lasting is an issuer whose generations give out something (an access token) that
+// works on without showing in "last used", and ends with the generation.
+type Lasting interface {
+	// Lasts is how long that may be in use after the last use that shows; less than 0:
+	// without end. Read-only.
+	Lasts(ctx context.Context) (time.Duration, error)
+}
+
 // Admitter knows the rules that decide which generation gets in.
 type Admitter interface {
 	// Places returns every rule that can name a generation, those that name none

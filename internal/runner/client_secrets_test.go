@@ -154,6 +154,53 @@ func TestSomebodyStillLogsInWithTheOldOne(t *testing.T) {
 	judged(t, s, st)
 }
 
+// TestQuietCountsWhoOnlyHoldsAnAccessToken: somebody who is not registered logs in
+// every two minutes and works with the access token in between. Where tokens live no
+// longer than the run can wait, their end is waited for, and whoever goes on shows;
+// where they live longer, it is said that this could not be seen.
+func TestQuietCountsWhoOnlyHoldsAnAccessToken(t *testing.T) {
+	const life = 2 * time.Minute
+	short := func(w *sim.State, who *sim.Identity) { who.TTL, who.MaxTTL = sim.Duration(life), sim.Duration(life) }
+	app := func(w *sim.State, do func(*sim.State, *sim.Identity)) {
+		for _, who := range w.Infisical.Identities {
+			if strings.HasPrefix(who.Secrets[0].Description, "raxx-app-") {
+				do(w, who)
+			}
+		}
+	}
+	for _, somebody := range []bool{false, true} {
+		s := stage.NewClientSecrets(1, stage.Knobs)
+		s.World.Look(func(w *sim.State) { app(w, short) })
+		behind := s.World
+		whenever(s, kind{"GET", "/client-secrets"}, func(_ int, _ *http.Request, pass send) (*http.Response, error) {
+			behind.Look(func(w *sim.State) {
+				app(w, func(w *sim.State, who *sim.Identity) {
+					if c := who.Secrets[0]; somebody && !c.Revoked && w.At.Sub(c.Updated) >= life {
+						c.Uses, c.Updated = c.Uses+1, w.At.Add(-time.Millisecond)
+					}
+				})
+			})
+			return pass()
+		})
+		st := play(t, s, stage.AppLogin)
+		judged(t, s, st)
+		if !somebody {
+			ended(t, st, rotation.Rotated)
+			if !strings.Contains(s.Log.Text(), "may be in use without showing for another") {
+				t.Error("the end of its access tokens was not waited for")
+			}
+			continue
+		}
+		ended(t, st, rotation.RolledBack)
+	}
+	s := stage.NewClientSecrets(1, stage.Knobs)
+	st := play(t, s, stage.AppLogin)
+	ended(t, st, rotation.Rotated)
+	if !strings.Contains(s.Log.Text(), "not seen: whether somebody works on with an access token that came from it") {
+		t.Error("that holders of an access token could not be seen is not said")
+	}
+}
+
 // TestDeadClientSecretIsNeverTried: what the store holds was revoked by somebody;
 // that shows in the list, so no login is spent on it.
 func TestDeadClientSecretIsNeverTried(t *testing.T) {

@@ -84,7 +84,7 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 	case rotation.Survey:
 		return r.survey(ctx, a)
 	case rotation.Quiet:
-		return r.quiet(ctx, a)
+		return r.unseen(ctx, a, r.quiet(ctx, a))
 	case rotation.Pause:
 		return rotation.Outcome{Class: cred.Done}
 	case rotation.Delete:

@@ -190,9 +190,6 @@ func (c *clientSecrets) live(ctx context.Context) ([]clientSecret, error) {
 	return found, nil
 }
 
-// forever is the end of what has none.
-var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // List: there are no pages.
 func (c *clientSecrets) List(ctx context.Context) ([]cred.Handle, error) {
 	found, err := c.live(ctx)
@@ -202,17 +199,6 @@ func (c *clientSecrets) List(ctx context.Context) ([]cred.Handle, error) {
 	out := make([]cred.Handle, len(found))
 	for i, x := range found {
 		out[i] = x.handle()
-		if x.Uses == 0 {
-			continue
-		}
-		// Whoever logged in last may work with the access token of it and never show again.
-		conf, err := c.config(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if out[i].Unseen = out[i].LastSeen.Add(conf.longest()); conf.longest() == 0 {
-			out[i].Unseen = forever
-		}
 	}
 	return out, nil
 }

@@ -109,6 +109,15 @@ func (u universalAuth) longest() time.Duration {
 	return time.Duration(max(u.TTL, u.MaxTTL)) * time.Second
 }
 
+// Lasts is how long an access token may be used after the login that it came from.
+func (c *clientSecrets) Lasts(ctx context.Context) (time.Duration, error) {
+	conf, err := c.config(ctx)
+	if conf.longest() == 0 {
+		return -1, err
+	}
+	return conf.longest(), err
+}
+
 func (u universalAuth) lives() string {
 	if u.longest() == 0 {
 		return "(they may be renewed without end)"

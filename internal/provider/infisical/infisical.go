@@ -144,4 +144,5 @@ var (
 	_ provider.Adviser   = (*clientSecrets)(nil)
 	_ provider.Peers     = (*clientSecrets)(nil)
 	_ provider.Clocked   = (*clientSecrets)(nil)
+	_ provider.Lasting   = (*clientSecrets)(nil)
 )
