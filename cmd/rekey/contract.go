@@ -41,7 +41,7 @@ func contracts() map[string]contract {
 	const name = "CF_ACCESS_SVC_CONSOLE"
 	return map[string]contract{
 		"rekey":                {[]string{"rekey demo", "rekey run " + name}, nil},
-		"rekey init":           {[]string{"rekey init", "rekey init --yes"}, looks},
+		"rekey init":           {[]string{"rekey init", "rekey init --yes", "rekey init --simulate http://127.0.0.1:7777"}, looks},
 		"rekey lint":           {[]string{"rekey lint"}, looks},
 		"rekey doctor":         {[]string{"rekey doctor", "rekey doctor " + name}, looks},
 		"rekey check":          {[]string{"rekey check " + name}, looks},

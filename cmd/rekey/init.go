@@ -20,28 +20,34 @@ const schemaFile = "rekey.schema.json"
 
 func (a *app) initCommand() *cobra.Command {
 	var yes bool
+	var world string
 	c := &cobra.Command{
 		Use: "init", Short: "Write a first rekey.yaml for a Cloudflare Access service token", Args: cobra.NoArgs,
 		Long: `Write a first rekey.yaml for a Cloudflare Access service token, and beside it the
 schema by which editors check and complete it. On a terminal it asks for the names
 first, and checks each as it is given; elsewhere it writes an example.`,
-		RunE: func(c *cobra.Command, _ []string) error { return a.init(c.Context(), yes) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.init(c.Context(), yes, world) },
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "ask nothing, write the example")
+	c.Flags().StringVar(&world, "simulate", "", "write the example for a simulated world at this address (rekey sim), with short waits")
 	return c
 }
 
-func (a *app) init(ctx context.Context, yes bool) error {
+func (a *app) init(ctx context.Context, yes bool, world string) error {
 	path := a.path(a.file)
 	if _, err := os.Lstat(path); err == nil {
 		return usage("%s is there already and is never overwritten\n  next  rekey lint", path)
 	}
 	answers := sop.DefaultAnswers()
-	if terminal(a.in) && terminal(a.out) && !yes && !a.json {
+	answers.Simulate = world
+	if terminal(a.in) && terminal(a.out) && !yes && !a.json && world == "" {
 		var err error
 		if answers, err = a.interview(ctx); err != nil {
 			return exit{exitFailed, err}
 		}
+	}
+	if err := sop.Answered(answers); err != nil {
+		return exit{exitUsage, err}
 	}
 	text, err := sop.First(answers)
 	if err != nil {

@@ -39,7 +39,8 @@ GET /_env/<vendor> tells the environment in which the vendor's own tools work he
 
 GET /_world shows the state, GET /_env the credentials that are let in, and
 POST /_faults makes things go wrong: {"faults":[{"vendor":"heroku","endpoint":
-"PATCH","status":503,"applied":true}],"world":{"edge_delay":"3s"}}.`,
+"PATCH","status":503,"applied":true}],"world":{"edge_delay":"3s"}}. GET /_faults lists
+them, and DELETE /_faults takes all of them back.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.sim(c.Context(), f) },
 	}

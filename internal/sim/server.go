@@ -179,8 +179,18 @@ func (w *World) control(rw http.ResponseWriter, req *http.Request, what string) 
 		}
 		w.Inject(in.Faults...)
 		writeJSON(rw, http.StatusOK, map[string]int{"injected": len(in.Faults)})
+	case what == "_faults" && req.Method == http.MethodGet:
+		w.Look(func(s *State) {
+			writeJSON(rw, http.StatusOK, map[string]any{"faults": append([]*Fault{}, s.Faults...), "world": s.Knobs})
+		})
+	case what == "_faults" && req.Method == http.MethodDelete:
+		taken := 0
+		w.Turn(func(k *Knobs) {
+			taken, w.state.Faults, *k = len(w.state.Faults), nil, w.healthy
+		})
+		writeJSON(rw, http.StatusOK, map[string]int{"taken_back": taken})
 	default:
-		http.Error(rw, "GET /_world, GET /_env or POST /_faults", http.StatusMethodNotAllowed)
+		http.Error(rw, "GET /_world, GET /_env, or GET, POST, DELETE /_faults", http.StatusMethodNotAllowed)
 	}
 }
 

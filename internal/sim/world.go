@@ -23,6 +23,8 @@ type World struct {
 	now   func() time.Time
 	state State
 	mux   map[string]*http.ServeMux // by vendor
+	// healthy are the knobs as they were at first: DELETE /_faults turns them back.
+	healthy Knobs
 	// Sleep pauses a request (latency, delays); real time by default.
 	Sleep func(time.Duration)
 	// Saved is called with the state after every request that changed it; nil:
@@ -89,7 +91,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 // Open returns a world with this state.
 func Open(state State, now func() time.Time) *World {
-	w := &World{now: now, state: state, Sleep: time.Sleep}
+	w := &World{now: now, state: state, Sleep: time.Sleep, healthy: state.Knobs}
 	if w.state.Calls == nil {
 		w.state.Calls = map[string]map[string]int{}
 	}

@@ -17,6 +17,9 @@ type Answers struct {
 	Name, Former, Folder, Environment, App, Address string
 	// Works is an address whose answer shows that the app works; "": there is none.
 	Works string
+	// Simulate is the address of a simulated world, with whose short waits one can
+	// watch; "": the real vendors.
+	Simulate string
 }
 
 // Example reports whether that address is the example's.
