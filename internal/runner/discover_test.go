@@ -209,10 +209,10 @@ func TestEarlierValuesAreKnownByFingerprint(t *testing.T) {
 	old := liveToken(t, s, "raxx-console-svc-")
 	ended(t, play(t, s, console), rotation.Rotated)
 	s.World.Look(func(w *sim.State) {
-		stage.AddApp(w, "raxx-museum", map[string]string{"PAIR": pair(old), "ALONE": old.Secret, "ID": old.ClientID})
+		stage.AddApp(w, "raxx-museum", map[string]string{"PAIR": pair(old), "ALONE": old.Secret, "FILE": old.Secret + "\n", "ID": old.ClientID})
 	})
 	f := finding(t, discovered(t, s), discover.Earlier, "heroku:raxx-museum")
-	if strings.Join(f.Slots, ",") != "ALONE,PAIR" || !strings.Contains(f.What, old.Name+", which is dead") {
+	if strings.Join(f.Slots, ",") != "ALONE,FILE,PAIR" || !strings.Contains(f.What, old.Name+", which is dead") {
 		t.Errorf("%+v", f)
 	}
 }

@@ -110,7 +110,11 @@ func (k *Seeker) slot(name string, v secret.Value) (rotation.CopySlot, bool) {
 		s.How = rotation.HoldsInside
 		return s, true
 	}
-	if g, ok := k.past[s.Fingerprint]; ok && s.Fingerprint != "" {
+	g, ok := k.past[s.Fingerprint]
+	if !ok {
+		g, ok = k.past[k.keyer.Of(v.Trimmed())]
+	}
+	if ok && s.Fingerprint != "" {
 		s.How, s.Generation, s.Live, s.Template = rotation.HoldsFormer, g.Handle.Name, g.Ended.IsZero() && k.live[g.Handle.ID], ""
 		return s, true
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 )
 
 const redacted = "[redacted]"
@@ -38,6 +39,10 @@ func (v Value) Reveal() string {
 
 // Present reports whether v holds a value; an empty string is not one.
 func (v Value) Present() bool { return v.reveal != nil && v.reveal() != "" }
+
+// Trimmed is v without white space around it: a value that was kept as a file ends
+// with a newline.
+func (v Value) Trimmed() Value { return New(strings.TrimSpace(v.Reveal())) }
 
 // Equal compares in constant time for values of equal length.
 func (v Value) Equal(w Value) bool {
