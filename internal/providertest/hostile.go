@@ -31,6 +31,7 @@ type answer struct {
 	// unproven: given to what changes something, it does not prove that nothing was changed.
 	unproven bool
 	says     string // has to stand in the error
+	write    bool   // tried on what changes something only: of a look it may be true
 	shape    bool   // only the vendor's own error shape tells it from the vendor
 }
 
@@ -51,7 +52,7 @@ func status(code int, classes ...cred.Class) answer {
 		`"id":"` + canaryID + `","message":"` + Canary + `","error":"` + Canary + `","reqId":"` + Canary + `","statusCode":` + strconv.Itoa(code) + `}`
 	return answer{fmt.Sprint(code), func(req *http.Request) (*http.Response, error) {
 		return reply(req, code, "application/json", strings.NewReader(body)), nil
-	}, classes, code != http.StatusUnauthorized && code != http.StatusForbidden && code != http.StatusTooManyRequests, "", false}
+	}, classes, code != http.StatusUnauthorized && code != http.StatusForbidden && code != http.StatusTooManyRequests, "", false, false}
 }
 
 // redirect leads elsewhere, where no credential may go.
@@ -66,13 +67,20 @@ func redirect(code int) answer {
 func stranger(code int, what, mime, body string) answer {
 	return answer{fmt.Sprintf("%d with %s", code, what), func(req *http.Request) (*http.Response, error) {
 		return reply(req, code, mime, strings.NewReader(body)), nil
-	}, []cred.Class{cred.Unknown}, true, "between here and", what == gateway}
+	}, []cred.Class{cred.Unknown}, true, "between here and", false, what == gateway}
 }
 
 func content(name, mime, body string) answer {
 	return answer{name, func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusOK, mime, strings.NewReader(body)), nil
-	}, []cred.Class{cred.Unknown}, true, "", false}
+	}, []cred.Class{cred.Unknown}, true, "", false, false}
+}
+
+// nothing says that all went well, and not with what.
+func nothing(name, body string) answer {
+	a := content(name, "application/json", body)
+	a.write = true
+	return a
 }
 
 // answers are all bad ones. What a 200 says that cannot be understood may have
@@ -93,21 +101,22 @@ var answers = []answer{
 	content("an empty object", "application/json", `{}`),
 	content("null", "application/json", `null`),
 	content("an empty part", "application/json", `{"secrets":{},"clientSecrets":{},"workspace":{}}`),
+	nothing("an envelope with nothing in it", `{"success":true,"errors":[],"messages":[],"result":{}}`),
 	content("a list of nothing in particular", "application/json", `[{}]`),
 	content("a text", "application/json", `"`+Canary+`"`),
 	content("numbers for texts", "application/json", `[[1,2,{"`+Canary+`":3}]]`),
 	{"an answer cut off", func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusOK, "application/json", io.MultiReader(strings.NewReader(`{"success":true,"x":"`+Canary), broken{})), nil
-	}, []cred.Class{cred.Unknown}, true, "cut off", false},
+	}, []cred.Class{cred.Unknown}, true, "cut off", false, false},
 	{"an endless answer", func(req *http.Request) (*http.Response, error) {
 		return reply(req, http.StatusOK, "application/json", endless{}), nil
-	}, []cred.Class{cred.Unknown}, true, "larger than", false},
+	}, []cred.Class{cred.Unknown}, true, "larger than", false, false},
 	{"a cut connection", func(*http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("read tcp: %s: %w", Canary, io.ErrUnexpectedEOF)
-	}, []cred.Class{cred.Unknown}, true, "was cut before the answer", false},
+	}, []cred.Class{cred.Unknown}, true, "was cut before the answer", false, false},
 	{"a library's error with an address", func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
-	}, []cred.Class{cred.Unknown}, true, "", false},
+	}, []cred.Class{cred.Unknown}, true, "", false, false},
 }
 
 type broken struct{}

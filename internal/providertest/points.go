@@ -175,7 +175,7 @@ func (h Harness) hostile(t *testing.T, when func(*http.Request) bool, effectsOnl
 			continue
 		}
 		for _, a := range answers {
-			if a.shape && h.AnyJSON {
+			if a.shape && h.AnyJSON || a.write && !effectsOnly {
 				continue
 			}
 			t.Run(o.name+"/"+a.name, func(t *testing.T) {

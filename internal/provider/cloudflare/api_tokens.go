@@ -221,6 +221,5 @@ func (a *apiTokens) Revoke(ctx context.Context, h cred.Handle) error {
 	if h.ID == "" {
 		return &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
 	}
-	_, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodDelete, Path: a.root + "/" + url.PathEscape(h.ID)}, nil)
-	return err
+	return ended(ctx, a.client(), op, a.root+"/"+url.PathEscape(h.ID), h.ID)
 }

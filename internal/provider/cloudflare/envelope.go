@@ -147,3 +147,18 @@ func call(ctx context.Context, c *vendorhttp.Client, r vendorhttp.Request, resul
 	}
 	return e, nil
 }
+
+// ended deletes one thing. The answer names what was deleted; one that does not was
+// given by something else, and what it stands for is not known.
+func ended(ctx context.Context, c *vendorhttp.Client, op, path, id string) error {
+	var gone struct {
+		ID string `json:"id"`
+	}
+	if _, err := call(ctx, c, vendorhttp.Request{Op: op, Method: http.MethodDelete, Path: path}, &gone); err != nil {
+		return err
+	}
+	if gone.ID != id {
+		return &cred.Error{Vendor: c.Vendor, Op: op, Status: http.StatusOK, Class: cred.Unknown, Why: "the answer does not name what was to be deleted"}
+	}
+	return nil
+}

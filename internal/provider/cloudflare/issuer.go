@@ -125,8 +125,7 @@ func (t *tokens) Revoke(ctx context.Context, h cred.Handle) error {
 	if h.ID == "" {
 		return &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "no token id"}
 	}
-	_, err := call(ctx, t.api, vendorhttp.Request{Op: op, Method: http.MethodDelete, Path: t.path("service_tokens", h.ID)}, nil)
-	return t.withUsers(ctx, h, err)
+	return t.withUsers(ctx, h, ended(ctx, t.api, op, t.path("service_tokens", h.ID), h.ID))
 }
 
 // withUsers adds to a refused delete who still names the token: the answer does
