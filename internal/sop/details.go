@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"rekey/internal/cred"
+	"rekey/internal/visible"
 )
 
 // slotsOf reads slots: one with <name> in it stands for the name and for every
@@ -28,6 +29,10 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 				return // not made from the name: it stands once
 			}
 			at := under + ".slots." + k.Value
+			if len(slot) > unknownNameMax || strings.ContainsAny(slot, " \t\r\n=") || visible.Text(slot) != slot {
+				c.wrong(k, at, fmt.Sprintf("this is no name of a slot: want letters, digits and _, and at most %d of them", unknownNameMax), "")
+				return
+			}
 			t, err := cred.ParseTemplate(v.Value)
 			if err != nil {
 				c.wrong(v, at, err.Error(), "")

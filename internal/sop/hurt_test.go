@@ -77,6 +77,7 @@ func TestNoFileHurts(t *testing.T) {
 		"mistakes without number":     {Example() + strings.Repeat("k: 1\n", 100_000), "in all were found; the first 200 are told"},
 		"words of a million letters":  {Example() + strings.Repeat("x", 1_000_000) + ": 1\n", "this key is not known here"},
 		"a header that is none":       {strings.Replace(Example(), "          Cookie:", "          'Coo kie':", 1), "verify.0.headers: this is no name of a header"},
+		"a slot that is none":         {strings.Replace(Example(), "        <name>__CLIENT_ID:", "        \"<name> X\\n\":", 1), "this is no name of a slot"},
 		"merge keys":                  {"a: &a {b: 1}\nc: {<<: *a}\n" + Example(), "merge keys"},
 		"a null byte in a string":     {Example() + "\nx: \"a\\0b\"\n", "this key is not known here"},
 		"nothing but a byte order":    {"\ufeff", "the key rekey is missing"},
