@@ -91,7 +91,7 @@ func TestRequestIsWaitedFor(t *testing.T) {
 }
 
 // TestServersOwn500IsLookedAt: Infisical's own 500 after the transaction is no
-// failure (infisical.md §1.7): what is there is looked at, and not written again.
+// failure (docs/vendors/infisical.md): what is there is looked at, and not written again.
 func TestServersOwn500IsLookedAt(t *testing.T) {
 	for _, older := range []bool{false, true} {
 		s, method := stage.New(1, stage.Knobs), "PATCH"

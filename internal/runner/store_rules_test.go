@@ -55,7 +55,7 @@ func TestRulesThatCannotBeReadAreTold(t *testing.T) {
 	}
 }
 
-// TestSyncOfTheFolderIsTold: two writers at one app (infisical.md §6).
+// TestSyncOfTheFolderIsTold: two writers at one app (docs/vendors/infisical.md).
 func TestSyncOfTheFolderIsTold(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
 	s.World.Look(func(w *sim.State) {

@@ -11,7 +11,7 @@ import (
 const Server2024 = "2024"
 
 // Server2025 is one of the servers between: v3 alone as well, but it gives back
-// the version that is asked for ([I 3263], fixed by 3371 in April 2025). Nothing
+// the version that is asked for (Infisical issue 3263, fixed by pull request 3371 in April 2025). Nothing
 // of it was recorded; all else is as of Server2024.
 const Server2025 = "2025"
 
@@ -131,7 +131,7 @@ const (
 
 func (i *Infisical) shown(s *StoredSecret, version, for_ int) map[string]any {
 	v := s.Versions[version-1]
-	if s.Hidden && !i.old() { // masked, and it says so (infisical.md §2.4)
+	if s.Hidden && !i.old() { // masked, and it says so (docs/vendors/infisical.md)
 		v.Value = "<hidden-by-infisical>"
 	}
 	out := map[string]any{

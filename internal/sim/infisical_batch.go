@@ -69,7 +69,7 @@ func (i *Infisical) there(at place, entries []entry) (exist, missing []string) {
 }
 
 // createSecrets makes all or, where one exists, none. A name twice makes two
-// (recorded: 20-batch.json; the newer source checks no better, infisical.md §1.8).
+// (recorded: 20-batch.json; the newer source checks no better, docs/vendors/infisical.md).
 func (a *asked) createSecrets() {
 	entries, at, ok := a.batch("create", "CreateManySecret", false)
 	if !ok {
@@ -87,7 +87,7 @@ func (a *asked) createSecrets() {
 		a.fail(http.StatusBadRequest, "BadRequest", "Secret already exist: "+strings.Join(exist, ","))
 		return
 	case len(exist) > 0:
-		// [U TestSecret_Batch], infisical.md §2.2
+		// upstream's own tests (TestSecret_Batch); docs/vendors/infisical.md
 		a.fail(http.StatusBadRequest, "BadRequest", fmt.Sprintf("Secret already exists: '%s' in path '%s' of environment '%s'", exist[0], at.path, at.environment))
 		return
 	case a.clear(entries), a.ruled(at, entries), a.requested(at, entries):
@@ -108,7 +108,7 @@ func (a *asked) createSecrets() {
 }
 
 // patchSecrets: one transaction for all names. With mode upsert those that do not
-// exist are made (infisical.md §1.1); without, and on a server of 2024 which does
+// exist are made (docs/vendors/infisical.md); without, and on a server of 2024 which does
 // not know mode, one missing name refuses everything (recorded: 20-batch.json).
 func (a *asked) patchSecrets() {
 	i := a.server()
@@ -134,7 +134,7 @@ func (a *asked) patchSecrets() {
 	case a.clear(entries), a.ruled(at, entries), a.requested(at, entries):
 		return
 	}
-	// Updated ones come first, then created ones (infisical.md §2.2).
+	// Updated ones come first, then created ones (docs/vendors/infisical.md).
 	slices.SortStableFunc(entries, func(x, y entry) int {
 		return boolOrder(i.find(at.environment, at.path, y.Key) != nil, i.find(at.environment, at.path, x.Key) != nil)
 	})

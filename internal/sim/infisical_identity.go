@@ -75,7 +75,7 @@ func (i *Infisical) identity(id string) *Identity {
 	return nil
 }
 
-// The lock of today's servers [D universal-auth/attach], infisical.md §1.9.
+// The lock of today's servers (api-reference, universal-auth/attach), docs/vendors/infisical.md.
 const (
 	lockAfter  = 3
 	lockFor    = 5 * time.Minute

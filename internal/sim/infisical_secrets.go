@@ -232,7 +232,7 @@ func (a *asked) deleteSecret() {
 }
 
 // requested answers 200 although nothing is written, where a change policy makes
-// a request of it (infisical.md §1.2).
+// a request of it (docs/vendors/infisical.md).
 func (a *asked) requested(at place, entries []entry) bool {
 	i := a.server()
 	if !i.Approval {

@@ -30,7 +30,7 @@ func (a *asked) query(name string) string { return a.req.URL.Query().Get(name) }
 func (a *asked) answer(v any) { writeJSON(a.rw, http.StatusOK, v) }
 
 // fail answers in the server's shape; today there is a request id, and details
-// where something is not allowed (infisical.md §4).
+// where something is not allowed (docs/vendors/infisical.md).
 func (a *asked) fail(status int, name string, message any) {
 	infisicalFailure(a.rw, status, name, message, a.server().old())
 }
@@ -59,7 +59,7 @@ func (a *asked) somethingWentWrong() {
 	a.fail(http.StatusInternalServerError, "InternalServerError", "Something went wrong")
 }
 
-// infisicalRoutes: infisical.md §2 and §3. Both servers have the v3 routes, which
+// infisicalRoutes: docs/vendors/infisical.md. Both servers have the v3 routes, which
 // are called deprecated today; only that of 2026 has v4.
 func (w *World) infisicalRoutes(mux *http.ServeMux) {
 	on := func(pattern, bucket string, open bool, f func(*asked)) {

@@ -53,7 +53,7 @@ func (is *issues) object(body any) map[string]any {
 }
 
 // valid answers with what is wrong, if anything is: 401 in 2024 (recorded), 422
-// today (infisical.md §1.11).
+// today (docs/vendors/infisical.md).
 func (a *asked) valid(is issues) bool {
 	if len(is) == 0 {
 		return true

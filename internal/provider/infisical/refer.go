@@ -9,7 +9,7 @@ import (
 )
 
 // reference is ${NAME} or ${environment.folder.NAME} inside a value: readers that
-// ask for expansion get the other secret in its place (infisical.md §2.6).
+// ask for expansion get the other secret in its place (docs/vendors/infisical.md).
 var reference = regexp.MustCompile(`\$\{([^{}]+)\}`)
 
 // refer notes at each slot which other secrets of the folder refer to it. What

@@ -18,8 +18,8 @@ import (
 
 // rule is a secret validation rule as listed. Its shape has changed twice within
 // 2026: constraints in one list under inputs, beside the id of an environment
-// ([I 6123], April); then by target, with the environment itself, reuse first
-// below reusePrevention ([I 8094], September) and then flat (api-reference/
+// (Infisical pull request 6123, April); then by target, with the environment itself, reuse first
+// below reusePrevention (Infisical pull request 8094, September) and then flat (api-reference/
 // endpoints/secret-validation-rules/static-secrets/create).
 type rule struct {
 	Name        string  `json:"name"`
@@ -141,7 +141,7 @@ func (r rule) covers(folder string) bool {
 // Foresee reads the project's rules (GET /api/v1/projects/{projectId}/secret-
 // validation-rules): a value that was held before, or that another name holds, may
 // be refused, and then neither a rollback nor a former name is possible
-// (infisical.md §1.3).
+// (docs/vendors/infisical.md).
 func (f *folder) Foresee(ctx context.Context, writes []provider.Intended) (out provider.Foreseen, err error) {
 	const op = "read the rules about values"
 	var said struct {

@@ -39,7 +39,7 @@ type session struct {
 	adopted secret.Bundle // a run that replaces our own client secret goes on with the new one
 
 	// A login with a wrong secret is not sent again for a while: every request needs
-	// one, and three failed ones lock the identity for everybody (infisical.md §1.9).
+	// one, and three failed ones lock the identity for everybody (docs/vendors/infisical.md).
 	// Only 401 is such a failure; what else refuses may be asked again.
 	refusedKey secret.Value
 	refusedAt  time.Time
@@ -220,7 +220,7 @@ func (s *session) expired(err error) bool {
 	if !ok || e.Class != cred.Denied {
 		return false
 	}
-	// 401 that is no validation failure, or 403 TokenError (infisical.md §1.11).
+	// 401 that is no validation failure, or 403 TokenError (docs/vendors/infisical.md).
 	if e.Status != http.StatusUnauthorized && e.Code != "TokenError" {
 		return false
 	}

@@ -16,7 +16,7 @@ import (
 // Advise tells of secret syncs that carry this folder elsewhere: what is written
 // here is then written there by Infisical itself, later and apart from what a run
 // proves, and where the place is a consumer of this credential two writers are at
-// it (infisical.md §6). GET /api/v1/secret-syncs?projectId= [api-reference/
+// it (docs/vendors/infisical.md). GET /api/v1/secret-syncs?projectId= [api-reference/
 // endpoints/secret-syncs/list].
 func (f *folder) Advise(ctx context.Context, _ cred.Handle) ([]string, error) {
 	syncs, err := f.syncs(ctx)

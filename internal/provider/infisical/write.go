@@ -24,7 +24,7 @@ type entry struct {
 }
 
 // Write puts all names in one transaction: PATCH batch with mode upsert
-// (infisical.md §1.1). The names go in one fixed order, since two batches in
+// (docs/vendors/infisical.md). The names go in one fixed order, since two batches in
 // opposite orders deadlock (§1.6).
 func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[string]provider.Held, error) {
 	const op = "write secrets"
