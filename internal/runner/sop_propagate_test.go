@@ -387,7 +387,7 @@ func TestT30NameOfAnotherApp(t *testing.T) {
 		change func(w *sim.State)
 		told   []string
 	}{
-		"renamed": {func(w *sim.State) { w.Heroku.Apps[0].Name = "raxx-console-2" }, []string{"there is no such app"}},
+		"renamed": {func(w *sim.State) { w.Heroku.Apps[0].Name = "raxx-console-2" }, []string{"there is no app raxx-console-prod that the token may see; did you mean raxx-console-2?"}},
 		"taken over by another app": {func(w *sim.State) {
 			w.Heroku.Apps[0].Name = "raxx-console-2"
 			secondApp(w, app, "PORT", "80")
