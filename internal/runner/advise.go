@@ -11,6 +11,32 @@ import (
 	"rekey/internal/sop"
 )
 
+// Advise adds what is worth knowing besides: for people before a run, not for
+// the run itself. What cannot be read is told as well. It also asks the gates with
+// the credential in use: whom they turn away from here, although the vendor knows it,
+// they turn away for something else, and a new one would be, too.
+func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Observation) {
+	r.tryGates(ctx, spec, seen)
+	r.limits(spec, seen)
+	ask := func(role any, h cred.Handle) {
+		adviser, ok := role.(provider.Adviser)
+		if !ok {
+			return
+		}
+		advice, err := adviser.Advise(ctx, h)
+		if err != nil {
+			advice = append(advice, "not everything worth knowing could be read: "+Problems(err)[0])
+		}
+		seen.Advice = append(seen.Advice, advice...)
+	}
+	ask(r.Roles.Store, cred.Handle{})
+	for _, h := range seen.Issuer.Live {
+		if h.ID == seen.Issuer.Owner {
+			ask(r.Roles.Issuer, h)
+		}
+	}
+}
+
 // tryGates asks each protected place with the credential in use, once.
 func (r *Runner) tryGates(ctx context.Context, spec sop.Spec, seen *rotation.Observation) {
 	r.mu.Lock()
