@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,8 @@ type app struct {
 	fromEnv bool           // dir is REKEY_DIR's
 	command *cobra.Command // the one that is being carried out
 	args    []string
-	told    bool // that it is a simulation
+	told    bool         // that it is a simulation
+	drawn   *atomic.Bool // the live view has the terminal's second screen; nil: nobody wants to know
 
 	tty    func() (io.ReadWriteCloser, error) // where a person is asked whose standard input is a pipe; nil: the process's terminal
 	values *bufio.Reader                      // that pipe, once it was read from

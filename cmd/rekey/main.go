@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+
+	"rekey/internal/screen"
 )
 
 func main() { os.Exit(Main()) }
@@ -16,9 +19,14 @@ func main() { os.Exit(Main()) }
 // Main is the program with its real surroundings; it returns the exit code.
 func Main() int {
 	noCore()
-	ctx, interrupt, stop := signals()
+	var drawn atomic.Bool
+	ctx, interrupt, stop := signals(func() {
+		if drawn.Load() {
+			_, _ = io.WriteString(os.Stderr, screen.Leave)
+		}
+	})
 	defer stop()
-	a := &app{interrupt: interrupt, streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
+	a := &app{drawn: &drawn, interrupt: interrupt, streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
 	return a.execute(ctx, os.Args[1:])
 }
 
@@ -86,7 +94,8 @@ func (a *app) execute(ctx context.Context, args []string) int {
 // away interrupts too, and never ends anything at once: it says so twice, through
 // the system and through the shell. Nor does a pipe that nobody reads: whoever
 // writes into it notices.
-func signals() (ctx context.Context, interrupt, stop func()) {
+// atOnce is what is done before the program ends so.
+func signals(atOnce func()) (ctx context.Context, interrupt, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c, gone, pipe := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
@@ -103,6 +112,7 @@ func signals() (ctx context.Context, interrupt, stop func()) {
 		<-c
 		cancel()
 		<-c
+		atOnce()
 		os.Exit(exitKilled)
 	}()
 	return ctx, cancel, func() { signal.Stop(c); signal.Stop(gone); cancel() }

@@ -296,6 +296,9 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *hi
 	}
 	result, err := r.Run(ctx, state)
 	s.End()
+	if a.drawn != nil {
+		a.drawn.Store(false)
+	}
 	if err != nil {
 		return w.stopped(ctx, err, state)
 	}
@@ -312,6 +315,9 @@ func (a *app) screen() (screen.Screen, *screen.JSON) {
 	}
 	if f, ok := file(a.err); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
 		if columns, rows := sizeOf(f)(); columns >= 40 && rows >= 10 {
+			if a.drawn != nil {
+				a.drawn.Store(true)
+			}
 			return screen.NewLive(drawing(a.err), a.style(a.err), sizeOf(f), a.now), nil
 		}
 	}

@@ -25,8 +25,11 @@ var spinner = [maxFrames]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦",
 // scroll-back. The first screen gets the last picture, once, when the run is over.
 const (
 	enterSecond = "\x1b[?1049h"
-	leaveSecond = "\x1b[?1049l"
+	leaveSecond = Leave
 )
+
+// Leave brings a terminal's first screen back, for a program that must end at once.
+const Leave = "\x1b[?1049l"
 
 // Size tells how many columns and rows the terminal has now.
 type Size func() (columns, rows int)
