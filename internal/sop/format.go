@@ -56,7 +56,7 @@ func register(c *jsonschema.Compiler, simulated bool) {
 func CheckAddress(s string, simulated bool) error {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil, u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http", strings.ContainsAny(s, " \t\r\n"):
+	case err != nil, u.Hostname() == "", len(u.Port()) > 5 || u.Port() > "65535" && len(u.Port()) == 5, u.Scheme != "https" && u.Scheme != "http", strings.ContainsAny(s, " \t\r\n"):
 		return fmt.Errorf("this is not an address: want https://host/path")
 	case u.User != nil:
 		return fmt.Errorf("an address must not carry a user or password")

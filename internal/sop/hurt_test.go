@@ -78,6 +78,9 @@ func TestNoFileHurts(t *testing.T) {
 		"words of a million letters":  {Example() + strings.Repeat("x", 1_000_000) + ": 1\n", "this key is not known here"},
 		"a header that is none":       {strings.Replace(Example(), "          Cookie:", "          'Coo kie':", 1), "verify.0.headers: this is no name of a header"},
 		"a slot that is none":         {strings.Replace(Example(), "        <name>__CLIENT_ID:", "        \"<name> X\\n\":", 1), "this is no name of a slot"},
+		"a hidden escape":             {strings.Replace(Example(), "role: superadmin", `role: "x\e[2J"`, 1), "this text holds U+001B, which cannot be seen"},
+		"a hidden direction":          {strings.Replace(Example(), "role: superadmin", "role: x\u202ey", 1), "this text holds U+202E"},
+		"a hidden null":               {`journal: "a\0b"` + "\n" + Example(), "rekey.yaml:1:10: this text holds U+0000"},
 		"merge keys":                  {"a: &a {b: 1}\nc: {<<: *a}\n" + Example(), "merge keys"},
 		"a null byte in a string":     {Example() + "\nx: \"a\\0b\"\n", "this key is not known here"},
 		"nothing but a byte order":    {"\ufeff", "the key rekey is missing"},
@@ -194,7 +197,7 @@ func TestOneRuleForEveryAddress(t *testing.T) {
 		"identity.oidc.issuer": func(a string) string { return Example() + "\nidentity:\n  oidc: [{issuer: '" + a + "'}]\n" },
 	}
 	for place, with := range places {
-		for _, bad := range []string{"http://api.example.com", "api.example.com", "api.example.com:443/x", "//api.example.com", "ftp://api.example.com", "https://", "https://:443", "https:api.example.com", "HTTP://127.0.0.1.example.com", "https://user:pw@api.example.com", "https://api.example.com/ x", "http://localhost.example.com", "http://10.0.0.1"} {
+		for _, bad := range []string{"http://api.example.com", "api.example.com", "api.example.com:443/x", "//api.example.com", "ftp://api.example.com", "https://", "https://:443", "https://api.example.com:99999", "https://api.example.com:123456", "https:api.example.com", "HTTP://127.0.0.1.example.com", "https://user:pw@api.example.com", "https://api.example.com/ x", "http://localhost.example.com", "http://10.0.0.1"} {
 			if told := wrongIn(t, with(bad)); !strings.Contains(told, place+":") {
 				t.Errorf("%s: %s: %s", place, bad, told)
 			} else if strings.Contains(told, "user:pw") {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -155,6 +156,10 @@ func (u *unfolder) unfold(n *yaml.Node) extent {
 	if e, done := u.done[n]; done {
 		return e
 	}
+	if i := strings.IndexFunc(n.Value, hidden); n.Kind == yaml.ScalarNode && i >= 0 {
+		r, _ := utf8.DecodeRuneInString(n.Value[i:])
+		u.d.at(n, "", fmt.Sprintf("this text holds %U, which cannot be seen and which no text needs", r), "")
+	}
 	u.open[n] = true
 	all := extent{parts: 1, depth: 1}
 	for i, c := range n.Content {
@@ -178,6 +183,13 @@ func (u *unfolder) unfold(n *yaml.Node) extent {
 	delete(u.open, n)
 	u.done[n] = all
 	return all
+}
+
+// hidden are characters that a reviewer does not see and that change what is read:
+// control characters, which YAML lets be written as escapes, marks of direction,
+// and blanks without width. Those that letters and pictures are joined with stay.
+func hidden(r rune) bool {
+	return r != '\n' && r != '\t' && r != '\r' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || strings.ContainsRune("\u200b\u2028\u2029\ufeff", r)
 }
 
 // refuse tells a mistake and leaves nothing in its place.
