@@ -16,6 +16,7 @@ import (
 
 	"rekey/internal/refs"
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 	"rekey/internal/screen"
 	"rekey/internal/sop"
 )
@@ -141,6 +142,11 @@ func (a *app) laid(stream any, text string) string {
 
 // printJSON writes one object; indented, for it is not part of a stream.
 func (a *app) printJSON(v any) error {
+	switch v.(type) {
+	case rotation.Plan, *rotation.Plan: // as it is in a file, which may be run
+	default:
+		v = withDurations(v)
+	}
 	e := json.NewEncoder(a.out)
 	e.SetIndent("", "  ")
 	return e.Encode(v)

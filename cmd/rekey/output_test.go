@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// TestJSONIsWhatTheSchemaSays: the output of every command, and every line of a run's
+// stream, fits docs/output.schema.json; a run's are events of known kinds, the version
+// first and the result last.
+func TestJSONIsWhatTheSchemaSays(t *testing.T) {
+	t.Parallel()
+	compiler := jsonschema.NewCompiler()
+	file, err := filepath.Abs(filepath.Join(top, "docs/output.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits := func(name, what string, text []byte) {
+		t.Helper()
+		pointer := strings.NewReplacer("~", "~0", "/", "~1", " ", "%20").Replace(name)
+		s, err := compiler.Compile("file://" + filepath.ToSlash(file) + "#/$defs/" + pointer)
+		if err != nil {
+			t.Fatalf("%s has no schema: %v", name, err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err == nil {
+			err = s.Validate(v)
+		}
+		if err != nil {
+			t.Errorf("%s: %v\n%s", what, err, text)
+		}
+	}
+	dir := t.TempDir()
+	run := func(args ...string) []byte {
+		var out bytes.Buffer
+		a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}}
+		a.execute(context.Background(), append([]string{"-C", dir, "--json"}, args...))
+		return out.Bytes()
+	}
+	fits("init", "init", run("init"))
+	stream := run("demo", "--latency", "0s")
+	dir = filepath.Join(dir, "rekey-demo")
+	stream = append(stream, run("rehearse", "CF_ACCESS_SVC_VAULT")...)
+	var kinds []string
+	for line := range bytes.Lines(stream) {
+		var o struct{ Type string }
+		if err := json.Unmarshal(line, &o); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		kinds = append(kinds, o.Type)
+		fits("stream_"+o.Type, "a line of the stream", line)
+	}
+	if kinds[0] != "version" || kinds[len(kinds)-1] != "result" && kinds[len(kinds)-1] != "error" {
+		t.Errorf("the stream begins with %s and ends with %s", kinds[0], kinds[len(kinds)-1])
+	}
+	fits("stream_error", "an error", run("run", "CF_ACCESS_SVC_VAULT"))
+	fits("stream_error", "an error", run("run", "nobody"))
+	for _, command := range []string{
+		"status", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "names", "log", "verify", "checkpoint", "checkpoint key",
+		"whoami", "version", "explain stuck", "sop", "revoke CF_ACCESS_SVC_VAULT --plan",
+	} {
+		words := strings.Fields(command)
+		name := words[0]
+		switch {
+		case command == "checkpoint key":
+			name = command
+		case words[0] == "revoke":
+			name = "revoke --plan"
+		}
+		fits(name, command, run(words...))
+	}
+	var runs struct{ Runs []struct{ Run string } }
+	if err := json.Unmarshal(run("log"), &runs); err != nil {
+		t.Fatal(err)
+	}
+	fits("log RUN", "log RUN", run("log", runs.Runs[0].Run))
+
+	// A length of time is said in words and in seconds too.
+	var status struct {
+		Credentials []struct {
+			Validated *struct {
+				Took        int64   `json:"took"`
+				TookText    string  `json:"took_text"`
+				TookSeconds float64 `json:"took_seconds"`
+			} `json:"validated"`
+		} `json:"credentials"`
+	}
+	if err := json.Unmarshal(run("status"), &status); err != nil {
+		t.Fatal(err)
+	}
+	dated := 0
+	for _, c := range status.Credentials {
+		if v := c.Validated; v != nil {
+			dated++
+			if v.Took <= 0 || v.TookText == "" || v.TookSeconds != float64(v.Took)/1e9 {
+				t.Errorf("%+v", v)
+			}
+		}
+	}
+	if dated == 0 {
+		t.Error("no credential tells how long its run took")
+	}
+}
