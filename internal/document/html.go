@@ -1,7 +1,9 @@
 package document
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html"
 	"regexp"
@@ -11,15 +13,22 @@ import (
 //go:embed page.css
 var css string
 
+// script adds a button to each block, which copies it. The page allows this script
+// alone, by its hash: nothing that came from a name or a vendor can run.
+//
+//go:embed page.js
+var script string
+
 func escapeHTML(s string) string { return html.EscapeString(s) }
 
-// HTML writes the page as one file: no script, nothing from elsewhere, light and
-// dark by what the reader's system says, and fit to be printed.
+// HTML writes the page as one file: nothing from elsewhere, light and dark by what
+// the reader's system says, and fit to be printed. Without scripts it is whole.
 func (d Document) HTML() []byte {
 	var b strings.Builder
+	hash := sha256.Sum256([]byte(script))
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"+
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"+
-		"<title>%s</title>\n<style>\n%s</style>\n", escapeHTML(visible(d.Title)), css)
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'\">\n"+
+		"<title>%s</title>\n<style>\n%s</style>\n", base64.StdEncoding.EncodeToString(hash[:]), escapeHTML(visible(d.Title)), css)
 	b.WriteString("<nav aria-label=\"On this page\">\n")
 	for _, x := range d.Blocks {
 		if x.kind == heading && (x.level == 2 || x.level == 3) {
@@ -30,7 +39,7 @@ func (d Document) HTML() []byte {
 	for _, x := range d.Blocks {
 		htmlBlock(&b, x)
 	}
-	b.WriteString("</main>\n</html>\n")
+	b.WriteString("</main>\n<script>" + script + "</script>\n</html>\n")
 	return []byte(b.String())
 }
 
@@ -72,7 +81,7 @@ func htmlBlock(b *strings.Builder, x block) {
 }
 
 func htmlTable(b *strings.Builder, x block) {
-	b.WriteString("<table>\n")
+	b.WriteString("<div class=\"wide\"><table>\n")
 	if textOf(x.head[0])+textOf(x.head[len(x.head)-1]) != "" {
 		b.WriteString("<thead><tr>")
 		for _, h := range x.head {
@@ -91,7 +100,7 @@ func htmlTable(b *strings.Builder, x block) {
 		}
 		b.WriteString("</tr>" + mark + "\n")
 	}
-	b.WriteString("</table>\n")
+	b.WriteString("</table></div>\n")
 }
 
 func htmlText(t Text) string {
