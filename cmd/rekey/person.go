@@ -33,23 +33,35 @@ func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, er
 	style := w.app.style(desk.out)
 	lines := wordsOf(t, style)
 	if w.screen != nil {
-		defer w.screen.Hold(len(lines) + max(1, len(t.Fields)))()
+		defer w.screen.Hold(len(lines) + len(t.Fields) + 1)()
 	}
 	_, _ = fmt.Fprintln(desk.out, strings.Join(lines, "\n"))
 	switch t.Want {
 	case provider.WantMake:
-		b := secret.Bundle{}
-		for _, f := range t.Fields {
-			v, err := desk.hidden(ctx, "  "+f+" (hidden; nothing: give up): ")
+		for {
+			b := secret.Bundle{}
+			for _, f := range t.Fields {
+				v, err := desk.hidden(ctx, "  "+f+" (hidden; nothing: give up): ")
+				if err != nil {
+					return provider.Answer{}, err
+				}
+				if !v.Present() {
+					return provider.Answer{}, nil
+				}
+				b[f] = v
+			}
+			if desk.values != nil { // a pipe says it once
+				return provider.Answer{Bundle: b}, nil
+			}
+			// It was typed unseen: somebody may know that it was the wrong one.
+			word, err := desk.line(ctx, "  Enter: use it; again: enter it once more: ")
 			if err != nil {
 				return provider.Answer{}, err
 			}
-			if !v.Present() {
-				return provider.Answer{}, nil
+			if strings.TrimSpace(word) == "" {
+				return provider.Answer{Bundle: b}, nil
 			}
-			b[f] = v
 		}
-		return provider.Answer{Bundle: b}, nil
 	case provider.WantLook:
 		line, err := desk.line(ctx, "  The names of those that are live, separated by commas (nothing: none): ")
 		return provider.Answer{Names: names(line)}, err
