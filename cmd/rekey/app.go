@@ -82,6 +82,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.versionCommand(),
 	)
 	a.wants(root)
+	a.flagValues(root)
 	root.Version = version
 	root.SetVersionTemplate("rekey {{.Version}}\n")
 	root.SetFlagErrorFunc(a.flagError)

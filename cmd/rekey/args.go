@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -39,6 +40,48 @@ func (a *app) wants(root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// flagValues lets a shell complete what flags take.
+func (a *app) flagValues(root *cobra.Command) {
+	fixed := func(words ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	}
+	named := func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return a.completeNames(c, nil, word)
+	}
+	places := func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		a.begin(c, args)
+		config, err := a.load()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var out []string
+		for _, s := range config.Specs {
+			for _, p := range s.Consumers {
+				if !slices.Contains(out, p.Key) {
+					out = append(out, p.Key)
+				}
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+	known := map[string]cobra.CompletionFunc{
+		"strategy": fixed("replace", "roll"), "fail-if": fixed("due", "drift", "due,drift"), "reason": fixed("scheduled", "compromise", "offboarding"),
+		"confirm": named, "credential": named, "from": places,
+	}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for name, f := range known {
+			if c.LocalNonPersistentFlags().Lookup(name) != nil && (name != "from" || c.Name() == "repair") {
+				_ = c.RegisterFlagCompletionFunc(name, f) // fails only where it is registered twice
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
 }
 
 // one wants exactly one of what rekey.yaml names.

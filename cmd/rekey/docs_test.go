@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"rekey/internal/report"
 	"rekey/internal/sop"
 )
 
@@ -200,4 +202,49 @@ func TestTheNewcomersPath(t *testing.T) {
 		t.Error(text)
 	}
 	step(exitDone, "status", "--fail-if", "due")
+}
+
+// TestEveryWordOfTheGlossaryIsExplained by rekey explain.
+func TestEveryWordOfTheGlossaryIsExplained(t *testing.T) {
+	page := pages(t)["docs/glossary.md"]
+	words := 0
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z ,]+) \| `).FindAllStringSubmatch(page, -1) {
+		for _, word := range strings.Split(m[1], ", ") {
+			if word == "word" {
+				continue
+			}
+			words++
+			if text, ok := report.Explain(word); !ok || len(text) < 40 {
+				t.Errorf("rekey explain %s: %s", word, text)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`\*([a-z]+)\* \(`).FindAllStringSubmatch(page, -1) {
+		if _, ok := report.Explain(m[1]); !ok {
+			t.Errorf("rekey explain %s knows nothing", m[1])
+		}
+		words++
+	}
+	if words < 25 {
+		t.Errorf("only %d words", words)
+	}
+}
+
+// TestCompletionKnowsTheValuesOfFlags, and the names of credentials.
+func TestCompletionKnowsTheValuesOfFlags(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(sop.Example()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"run X --strategy ": "replace\nroll\n", "status --fail-if ": "due\ndrift\n", "run ": "CF_ACCESS_SVC_CONSOLE\n", "run X --confirm ": "CF_ACCESS_SVC_CONSOLE\n",
+		"evidence --credential ": "CF_ACCESS_SVC_CONSOLE\n", "repair X --from ": "heroku:raxx-console-prod\n", "revoke ": "CF_ACCESS_SVC_VAULT\n",
+	} {
+		var out bytes.Buffer
+		a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: io.Discard}}
+		a.execute(context.Background(), append([]string{"__complete", "-C", dir}, strings.Split(line, " ")...))
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("rekey %s<tab> gives\n%s\nand not\n%s", line, out.String(), want)
+		}
+	}
 }
