@@ -63,11 +63,27 @@ func (a *app) prepare(config *sop.Config, spec sop.Spec) (*work, error) {
 		return nil, err
 	}
 	if w.crew, err = wire.Open(spec, config.Vendors, w.env); err != nil {
+		err = w.allMissing(err)
 		w.close()
 		return nil, exit{exitUsage, err}
 	}
 	w.closes = append(w.closes, func() { w.crew.Close(context.Background()) })
 	return w, nil
+}
+
+// allMissing tells, with one reference that is not set, all others of this
+// credential: they are set in one go.
+func (w *work) allMissing(err error) error {
+	var missing []string
+	for _, f := range variables(w.config, []sop.Spec{w.spec}, w.finder) {
+		if !f.OK {
+			missing = append(missing, "\n  missing  "+f.What)
+		}
+	}
+	if len(missing) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w%s\n  next  set them, and look at everything else that is missing: rekey doctor %s", err, strings.Join(missing, ""), w.spec.Name)
 }
 
 // keep writes notes, all or none.
