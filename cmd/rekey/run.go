@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -13,12 +12,8 @@ import (
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
-	"rekey/internal/report"
 	"rekey/internal/rotation"
-	"rekey/internal/runner"
-	"rekey/internal/screen"
 	"rekey/internal/sop"
-	"rekey/internal/visible"
 )
 
 // version is set by the linker; releases only.
@@ -248,17 +243,6 @@ func writesConsumers(p sop.Purpose) bool {
 	return p != sop.ToRevoke && p != sop.ToDelete && p != sop.ToRehearse
 }
 
-// canConfirm refuses early what could not be finished.
-func (a *app) canConfirm(name, confirm string) error {
-	switch {
-	case confirm != "" && confirm != name:
-		return usage("--confirm says %s, but this is %s", confirm, name)
-	case confirm == "" && !terminal(a.in):
-		return usage("nobody can be asked here, and it does what cannot be undone\n  next  %s", a.again("--confirm", name))
-	}
-	return nil
-}
-
 // lock makes sure that only one process works on the credential.
 func (w *work) lock() (func(), error) {
 	unlock, err := w.book.J.Lock(w.spec.Name)
@@ -305,173 +289,6 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *hi
 	others := w.meanwhile(ctx, r, result.State)
 	w.attest(ctx, asJSON)
 	return w.tell(result, others, asJSON)
-}
-
-// screen picks the view: live on a terminal, calm elsewhere, or JSON.
-func (a *app) screen() (screen.Screen, *screen.JSON) {
-	if a.json {
-		j := screen.NewJSON(a.out, version)
-		return j, j
-	}
-	if f, ok := file(a.err); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
-		if columns, rows := sizeOf(f)(); columns >= 40 && rows >= 10 {
-			if a.drawn != nil {
-				a.drawn.Store(true)
-			}
-			return screen.NewLive(drawing(a.err), a.style(a.err), sizeOf(f), a.now), nil
-		}
-	}
-	return screen.NewCalm(a.err, a.style(a.err), a.now), nil
-}
-
-// tell says how the run came out, and turns that into the exit code.
-func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) error {
-	a, st := w.app, result.State
-	code := exitDone
-	switch {
-	case st.Stuck != nil:
-		code = exitStuck
-	case st.Closed == nil:
-		code = exitWaiting
-	case st.Closed.Ending == rotation.RefusedRun:
-		code = exitFailed
-	case st.Closed.Ending == rotation.RolledBack:
-		code = exitRolledBack
-	}
-	if asJSON != nil {
-		out := w.resultJSON(result, code)
-		if len(others) > 0 {
-			out["others"] = others
-		}
-		asJSON.Write(out)
-	} else {
-		a.print("\n%s", report.Ending(st, a.style(a.out), a.now()))
-		if st.Closed == nil && st.Stuck == nil {
-			why := result.Waiting
-			if result.Detached {
-				why = "interrupted; everything that had begun was finished and written down"
-			}
-			a.print("  why    %s\n  or     rekey rollback %s\n", why, st.Run)
-		}
-		for i, o := range others {
-			head := "  also   "
-			if i > 0 {
-				head = "         "
-			}
-			a.print("%s%s\n", head, o)
-		}
-		if len(others) > 0 {
-			a.print("  next   rekey drift %s\n  or     rekey discover %[1]s\n", w.spec.Name)
-		}
-		a.print("%s", w.counted(st))
-	}
-	if code == exitDone {
-		return nil
-	}
-	return exit{code, nil}
-}
-
-func (w *work) resultJSON(result runner.Result, code int) map[string]any {
-	st := result.State
-	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls, "simulated": st.Opened.Simulated}
-	switch {
-	case st.Stuck != nil:
-		told := *st.Stuck
-		told.Next = w.app.pasteable(told.Next)
-		out["ending"], out["stuck"] = "stuck", told
-	case st.Closed != nil:
-		out["ending"], out["closed"] = st.Closed.Ending, st.Closed
-	default:
-		out["ending"], out["waiting"], out["detached"] = "waiting", result.Waiting, result.Detached
-		out["next"] = w.app.pasteable("rekey resume " + st.Run)
-	}
-	return out
-}
-
-// counted tells the calls of this process.
-func (w *work) counted(st *rotation.State) string {
-	return "  run " + st.Run + ", " + strings.TrimLeft(w.countedCalls(), " ")
-}
-
-func (w *work) countedCalls() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	vendors, sites, parts := 0, 0, []string{}
-	for _, name := range sortedKeys(w.calls) {
-		n := w.calls[name]
-		if _, vendor := w.config.Vendors[name]; vendor {
-			vendors += n
-			parts = append(parts, fmt.Sprintf("%s %d", name, n))
-		} else {
-			sites += n
-		}
-	}
-	return fmt.Sprintf("  %s to vendors (%s), %s of protected sites\n", count(vendors, "call"), strings.Join(parts, ", "), count(sites, "probe"))
-}
-
-// confirm asks a person, or takes the name given for scripts.
-func (w *work) confirm(s screen.Screen, given string) func(context.Context, rotation.Ask) (string, error) {
-	a := w.app
-	return func(ctx context.Context, ask rotation.Ask) (string, error) {
-		if given == ask.Name {
-			return "--confirm", nil
-		}
-		if !terminal(a.in) || a.json {
-			return "", runner.ErrNotConfirmed
-		}
-		out, done := a.questions()
-		defer done()
-		style, ask, wrong := a.style(out), visible.Copy(ask), ""
-		for range 3 {
-			question, otherwise := wording(ask, style)
-			if wrong != "" {
-				question = append(question, "", "  "+style.Bad(fmt.Sprintf("%q is not its name.", wrong)))
-			}
-			text := report.Fold(fmt.Sprintf("%s\n  Type %s to go on (nothing: %s): ", strings.Join(question, "\n"), style.Bold(ask.Name), otherwise), style.Width)
-			release := s.Hold(strings.Count(text, "\n") + 1)
-			_, _ = io.WriteString(out, text)
-			answer, err := readLine(ctx, a.in)
-			release()
-			switch {
-			case err != nil || strings.TrimSpace(answer) == "":
-				return "", runner.ErrNotConfirmed
-			case strings.TrimSpace(answer) == ask.Name:
-				return "typed", nil
-			}
-			wrong = strings.TrimSpace(answer)
-		}
-		_, _ = fmt.Fprintf(out, "  %s\n", style.Bad("Its name was not typed in three times, so it stops here."))
-		return "", runner.ErrNotConfirmed
-	}
-}
-
-// wording of the question: after proof, or in an emergency, where it says first
-// who goes dark.
-func wording(ask rotation.Ask, style report.Style) (question []string, otherwise string) {
-	otherwise = "stop here, both stay live"
-	if !ask.Proven {
-		otherwise = "stop here, nothing is taken away"
-	}
-	if len(ask.Mind) > 0 {
-		question, otherwise = append(question, "", "  "+style.Bad("This takes a credential away from whoever uses it:")), "stop here, it stays live"
-		for _, m := range ask.Mind {
-			question = append(question, "    "+m)
-		}
-	} else if ask.Proven {
-		question = append(question, "", "  Every consumer is shown to run on the new one.")
-	}
-	for _, part := range []struct {
-		head  string
-		steps []string
-	}{{"What will be done, and can be undone until the next:", ask.For}, {style.Mind("What cannot be undone:"), ask.Final}} {
-		if len(part.steps) > 0 {
-			question = append(question, "", "  "+part.head)
-		}
-		for _, f := range part.steps {
-			question = append(question, "    "+f)
-		}
-	}
-	return question, otherwise
 }
 
 // maxPlan bounds a plan's file. A plan of a thousand consumers has some megabytes.

@@ -11,11 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"rekey/internal/byhand"
 	"rekey/internal/document"
 	"rekey/internal/history"
 	"rekey/internal/journal"
-	"rekey/internal/refs"
 	"rekey/internal/sop"
 	"rekey/internal/wire"
 )
@@ -177,75 +175,6 @@ func (w *sopWriter) last(name string, into *document.Now) (err error) {
 		return exit{exitFailed, err}
 	}
 	return nil
-}
-
-// references tells of every reference that these credentials need whether it is set
-// here: by name, and never its value.
-func (a *app) references(config *sop.Config, specs []sop.Spec) map[string]string {
-	w := &work{app: a, config: config}
-	defer w.close()
-	_, lookup, err := w.surroundings()
-	where := "in this environment"
-	if config.Simulate != "" {
-		where = "in the simulated world"
-	}
-	finder := &refs.Finder{Dir: config.Dir, Env: lookup}
-	return finderStates(config, specs, finder, where, err == nil)
-}
-
-func finderStates(config *sop.Config, specs []sop.Spec, f *refs.Finder, where string, reachable bool) map[string]string {
-	out := map[string]string{}
-	for _, spec := range specs {
-		hands, err := wire.ByHand(spec, config.Vendors)
-		if err != nil {
-			continue // told when its page is made
-		}
-		var all []string
-		recipes := []byhand.Recipe{hands.Issuer, hands.Store}
-		for _, r := range hands.Consumers {
-			recipes = append(recipes, r)
-		}
-		for _, r := range recipes {
-			for _, in := range r.Inputs {
-				all = append(all, in.Refs...)
-			}
-		}
-		for _, c := range spec.Verify {
-			for _, rs := range c.Headers {
-				all = append(all, byhand.Texts(rs)...)
-			}
-		}
-		for _, r := range all {
-			if _, known := out[r]; !known {
-				if state := refState(f, sop.Ref(r), where, reachable); state != "" {
-					out[r] = state
-				}
-			}
-		}
-	}
-	return out
-}
-
-func refState(f *refs.Finder, r sop.Ref, where string, reachable bool) string {
-	switch scheme, _ := r.Split(); scheme {
-	case "env", "file":
-		switch {
-		case !reachable:
-			return "not known: the simulated world does not answer"
-		case f.IsSet(r) && scheme == "env":
-			return "is set " + where
-		case f.IsSet(r):
-			return "is there"
-		case scheme == "env":
-			return "is not set " + where
-		}
-		return "is not there"
-	case "cmd":
-		return "is run when it is needed; not tried"
-	case "infisical":
-		return "is read when it is needed; not tried"
-	}
-	return ""
 }
 
 // page renders one page.

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/screen"
+)
+
+// screen picks the view: live on a terminal, calm elsewhere, or JSON.
+func (a *app) screen() (screen.Screen, *screen.JSON) {
+	if a.json {
+		j := screen.NewJSON(a.out, version)
+		return j, j
+	}
+	if f, ok := file(a.err); ok && terminal(f) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
+		if columns, rows := sizeOf(f)(); columns >= 40 && rows >= 10 {
+			if a.drawn != nil {
+				a.drawn.Store(true)
+			}
+			return screen.NewLive(drawing(a.err), a.style(a.err), sizeOf(f), a.now), nil
+		}
+	}
+	return screen.NewCalm(a.err, a.style(a.err), a.now), nil
+}
+
+// tell says how the run came out, and turns that into the exit code.
+func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) error {
+	a, st := w.app, result.State
+	code := exitDone
+	switch {
+	case st.Stuck != nil:
+		code = exitStuck
+	case st.Closed == nil:
+		code = exitWaiting
+	case st.Closed.Ending == rotation.RefusedRun:
+		code = exitFailed
+	case st.Closed.Ending == rotation.RolledBack:
+		code = exitRolledBack
+	}
+	if asJSON != nil {
+		out := w.resultJSON(result, code)
+		if len(others) > 0 {
+			out["others"] = others
+		}
+		asJSON.Write(out)
+	} else {
+		a.print("\n%s", report.Ending(st, a.style(a.out), a.now()))
+		if st.Closed == nil && st.Stuck == nil {
+			why := result.Waiting
+			if result.Detached {
+				why = "interrupted; everything that had begun was finished and written down"
+			}
+			a.print("  why    %s\n  or     rekey rollback %s\n", why, st.Run)
+		}
+		for i, o := range others {
+			head := "  also   "
+			if i > 0 {
+				head = "         "
+			}
+			a.print("%s%s\n", head, o)
+		}
+		if len(others) > 0 {
+			a.print("  next   rekey drift %s\n  or     rekey discover %[1]s\n", w.spec.Name)
+		}
+		a.print("%s", w.counted(st))
+	}
+	if code == exitDone {
+		return nil
+	}
+	return exit{code, nil}
+}
+
+func (w *work) resultJSON(result runner.Result, code int) map[string]any {
+	st := result.State
+	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls, "simulated": st.Opened.Simulated}
+	switch {
+	case st.Stuck != nil:
+		told := *st.Stuck
+		told.Next = w.app.pasteable(told.Next)
+		out["ending"], out["stuck"] = "stuck", told
+	case st.Closed != nil:
+		out["ending"], out["closed"] = st.Closed.Ending, st.Closed
+	default:
+		out["ending"], out["waiting"], out["detached"] = "waiting", result.Waiting, result.Detached
+		out["next"] = w.app.pasteable("rekey resume " + st.Run)
+	}
+	return out
+}
+
+// counted tells the calls of this process.
+func (w *work) counted(st *rotation.State) string {
+	return "  run " + st.Run + ", " + strings.TrimLeft(w.countedCalls(), " ")
+}
+
+func (w *work) countedCalls() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	vendors, sites, parts := 0, 0, []string{}
+	for _, name := range sortedKeys(w.calls) {
+		n := w.calls[name]
+		if _, vendor := w.config.Vendors[name]; vendor {
+			vendors += n
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		} else {
+			sites += n
+		}
+	}
+	return fmt.Sprintf("  %s to vendors (%s), %s of protected sites\n", count(vendors, "call"), strings.Join(parts, ", "), count(sites, "probe"))
+}
