@@ -27,7 +27,7 @@ func (a *app) revokeCommand() *cobra.Command {
 		Use: "revoke NAME", Short: "Emergency: take a credential away now",
 		Long: `Take a credential away now, whoever uses it: switch it off (or, with --delete and
 where it cannot be switched off, take it out of every rule and delete it), and ask
-the gate until it turns it away. Who goes dark is listed before you are asked.
+the gate until it turns it away. Who is left without one is listed before you are asked.
 
 What cannot be seen stops nothing, as long as it is clear which one is meant.
 

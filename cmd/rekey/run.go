@@ -100,7 +100,7 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 	f.add(c, true)
 	f.when(c)
 	despiteFlag(c, &f.despite)
-	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers are dark: do not demand that they work before")
+	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers have none that works: do not demand that they work before")
 	return c
 }
 

@@ -177,7 +177,7 @@ func (d *discovery) held(spec sop.Spec, c rotation.Copy, held []rotation.CopySlo
 	switch {
 	case !c.Consumer:
 		f.Kind, risk = StoredCopy, 10
-		f.What = fmt.Sprintf("%s holds it in %s: whoever reads it there goes dark with the next rotation", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it in %s: whoever reads it there is left with a dead one by the next rotation", c.Key, list(held))
 		f.Next = "let its readers read " + spec.Store.Key + ", then take it out"
 		if c.Registered {
 			f.Next = "let its readers read the slots that rekey.yaml names, then take it out"
@@ -187,11 +187,11 @@ func (d *discovery) held(spec sop.Spec, c rotation.Copy, held []rotation.CopySlo
 		f.What = fmt.Sprintf("%s holds it in %s, and rekey.yaml says that it keeps it, dead, after the next rotation", c.Key, list(held))
 		f.Next = "make that app anew after the rotation"
 	case c.Registered:
-		f.What = fmt.Sprintf("%s holds it also in %s, which rekey.yaml does not name: that goes dark with the next rotation", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it also in %s, which rekey.yaml does not name: that is left with a dead one by the next rotation", c.Key, list(held))
 		f.Next = "add the slots to its entry, or take them out there"
 		f.YAML, f.Under = slotLines(spec, held, ""), "its entry under "+under(spec)
 	default:
-		f.What = fmt.Sprintf("%s holds it in %s and is not registered: it goes dark with the next rotation", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it in %s and is not registered: it is left with a dead one by the next rotation", c.Key, list(held))
 		f.Next = "add it to rekey.yaml, or take it out there"
 		f.YAML, f.Under = Entry(spec, c), under(spec)
 	}
