@@ -259,7 +259,7 @@ func TestMessages(t *testing.T) {
 		{"nothing", `{"vendor":"heroku","cut":true,"times":-1}`, exitFailed,
 			[]string{"the connection to api.heroku.com was cut before the answer"}},
 		{"create refused", `{"vendor":"cloudflare","endpoint":"POST","status":403,"times":-1}`, exitRolledBack,
-			[]string{"rolled back", "create service token: denied", "is in use everywhere", "rekey run"}},
+			[]string{"rolled back", "create service token: denied", "was in use when the run looked", "rekey run"}},
 		{"delete refused for ever", `{"vendor":"cloudflare","endpoint":"DELETE","status":403,"times":-1}`, exitStuck,
 			[]string{"stuck", "needs you", "delete service token: denied", "is live, but switched off: the vendor refused to delete it", "holds the new one", "rekey resume"}},
 		{"rate limit once", `{"vendor":"heroku","endpoint":"PATCH","status":429,"retry_after":1}`, exitDone,

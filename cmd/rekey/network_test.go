@@ -70,7 +70,7 @@ func TestBehindAProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.NewReplacer("simulate: world.json", "", "  cloudflare:\n", "  cloudflare:\n    base_url: https://example.com\n", "  heroku:\n    token", "  heroku:\n    base_url: https://example.com\n    token",
+	text := strings.NewReplacer("simulate: world.json", "", "journal: .rekey ", "journal: .rekey-real ", "  cloudflare:\n", "  cloudflare:\n    base_url: https://example.com\n", "  heroku:\n    token", "  heroku:\n    base_url: https://example.com\n    token",
 		"  infisical:\n", "  infisical:\n    base_url: https://example.com\n", "https://console.raxx.app", "https://example.com").Replace(string(b))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -259,6 +259,7 @@ func (w *work) lock() (func(), error) {
 // in this process, showing it.
 func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *history.Recorder, first []rotation.Event, confirm string, reviewed *rotation.Plan) error {
 	a := w.app
+	w.recorder = recorder
 	s, asJSON := a.screen()
 	if asJSON != nil && w.behind != nil {
 		asJSON.Write(map[string]any{"type": "warning", "code": "journal-set-back", "text": w.behind.Error()})

@@ -39,9 +39,10 @@ type work struct {
 	keyer      secret.Keyer
 	book       history.Book
 	screen     screen.Screen
-	by         rotation.Who // who does this; set before anything is changed
-	behind     error        // why the journal is not what has left the machine; nil: nothing says so
-	unattended bool         // nobody is asked to do anything by hand
+	recorder   *history.Recorder // of the run that is carried out; nil: none
+	by         rotation.Who      // who does this; set before anything is changed
+	behind     error             // why the journal is not what has left the machine; nil: nothing says so
+	unattended bool              // nobody is asked to do anything by hand
 	closes     []func()
 
 	verbose bool // show again what earlier processes of the run did
@@ -86,6 +87,14 @@ func (w *work) allMissing(err error) error {
 	return fmt.Errorf("%w%s\n  next  set them, and look at everything else that is missing: rekey doctor %s", err, strings.Join(missing, ""), w.spec.Name)
 }
 
+// ours returns why the run that is carried out is not this process's any more.
+func (w *work) ours(ctx context.Context) error {
+	if w.recorder == nil {
+		return nil // nothing is carried out
+	}
+	return w.recorder.Ours(ctx)
+}
+
 // keep writes notes, all or none.
 func (w *work) keep(ctx context.Context, notes ...history.Note) error {
 	if err := w.book.Add(context.WithoutCancel(ctx), notes...); err != nil {
@@ -113,7 +122,7 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 	}
 	w.finder = &refs.Finder{Dir: config.Dir, Env: lookup, Asked: &a.asked}
 	w.env = provider.Env{
-		Transport: transport, Now: a.now, Together: wire.Together,
+		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: a.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}

@@ -166,7 +166,7 @@ func (b *builder) overview() {
 			what = "change"
 		}
 		line := say(b.stepTitle(st))
-		if st.After > 0 {
+		if st.After > 0 && st.Long == 0 {
 			line = append(line, say(" ("+report.Span(st.After)+" after the step before, at least)")...)
 		}
 		if st.Final {

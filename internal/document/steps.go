@@ -33,6 +33,7 @@ var partOf = map[rotation.Verb]part{
 	rotation.Propagate: propagate, rotation.Settle: propagate,
 	rotation.Check: verify, rotation.Quiet: verify, rotation.Pause: verify,
 	rotation.Disable: revoke, rotation.Dismiss: revoke, rotation.Delete: revoke, rotation.Expire: revoke, rotation.Confirm: revoke,
+	rotation.Denied: revoke, rotation.Running: revoke,
 }
 
 func (b *builder) partTitle(p part) string {
@@ -276,12 +277,18 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		n, when, _ := strings.Cut(st.Target, " ")
 		return byhand.Step{}, []string{"wait_until " + b.seconds(st.Within.Seconds()) + " check_" + n, "echo " + byhand.Quote("ok: check "+n+" is true "+when)}
 	case rotation.Pause:
-		text := map[string]string{
-			"to watch":          "If anything breaks now, go back at once: the first block of [Rollback](#rollback) switches the old one on again.",
-			"for old processes": "Processes that were started before hold the old one until they end.",
-			"to soak":           "Both live on for " + report.Span(st.After) + "; come back then.",
-		}[st.Target]
-		return byhand.Step{Text: text}, []string{"sleep " + b.seconds(st.After.Seconds()), `echo "ok: waited"`}
+		return byhand.Step{Text: "Processes that were started before hold the old one until they end."}, []string{"sleep " + b.seconds(st.After.Seconds()), `echo "ok: waited"`}
+	case rotation.Watch:
+		text := "If anything breaks now, go back at once: the first block of [Rollback](#rollback) switches the old one on again."
+		if st.Target == "to soak" {
+			text = "Both live on for " + report.Span(st.Long) + "; come back then."
+		}
+		return byhand.Step{Text: text}, append([]string{"sleep " + b.seconds(st.Long.Seconds())}, append(b.holders("new"), `echo "ok: waited, and everybody holds the new one"`)...)
+	case rotation.Denied:
+		return byhand.Step{Text: "The gate may learn of it late. Only from now on is the old one really off."},
+			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " gate_says denied was " + b.probeArgs(b.probe(st.Target)), `echo "ok: the old one is turned away"`}
+	case rotation.Running:
+		return byhand.Step{Text: "Once more, at the end: who holds what."}, append(b.holders("new"), `echo "ok: store and consumers hold the new one"`)
 	case rotation.Confirm:
 		a := b.probeArgs(b.probe(st.Target))
 		wait := "wait_until " + b.seconds(st.Within.Seconds())
@@ -294,6 +301,16 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		lines = []string{`[ ! -e asked ] || stop "it was asked for already: look what became of that first, by the name $(<new-name)"`, "touch asked", issuer.Shell}
 	}
 	return issuer, lines
+}
+
+// holders read every place again and compare it with what it should hold.
+func (b *builder) holders(which string) []string {
+	lines := []string{b.Store.Steps["read"].Shell, "same store now.json " + which + `.json || stop "the store holds something else"`}
+	for i, c := range b.Spec.Consumers {
+		dir := byhand.ConsumerDir(i)
+		lines = append(lines, b.Consumers[c.Key].Steps["read"].Shell, "same "+dir+" now.json "+which+".json || stop "+byhand.Quote(c.Key+" holds something else"))
+	}
+	return lines
 }
 
 func (b *builder) probe(url string) int {

@@ -205,8 +205,8 @@ func (y *year) edited(lines []byte) []export {
 	edit("no ticket", "run", `"ticket":"OPS-17",`, ``)
 	edit("an override is not told", "run", `"overrides":["--alongside","--outside-window"]`, `"overrides":["--alongside"]`)
 	edit("another purpose", "run", `"purpose":"rotate"`, `"purpose":"rehearse"`)
-	edit("fewer entries", "run", `"entries":29`, `"entries":28`)
-	edit("it begins later", "run", `"first":30`, `"first":31`)
+	edit("fewer entries", "run", `"entries":33`, `"entries":32`)
+	edit("it begins later", "run", `"first":34`, `"first":35`)
 	edit("opened on another day", "run", `"opened":"2026-11-23`, `"opened":"2026-11-22`)
 	edit("closed at another hour", "run", `"closed":"2026-11-23T09`, `"closed":"2026-11-23T08`)
 	edit("somebody else confirmed", "run", `"confirmed":[{"actor":"stage"`, `"confirmed":[{"actor":"eve"`)
@@ -218,7 +218,7 @@ func (y *year) edited(lines []byte) []export {
 	edit("a comparison that found nothing", "drift", `"findings":[{`, `"findings":[],"was":[{`)
 	edit("a comparison of another credential", "drift", vault, console)
 	edit("a comparison at another entry", "drift", `"entry":`, `"entry":1`)
-	edit("a narrower period", "header", `"first":30`, `"first":33`)
+	edit("a narrower period", "header", `"first":34`, `"first":37`)
 	edit("a wider period", "header", `"from":"2026-11-23`, `"from":"2026-01-23`)
 	edit("whole, and about one", "header", `"file":`, `"credential":"CF_ACCESS_SVC_CONSOLE","file":`)
 	edit("a name twice", "run", `"actor":"ada@laptop"`, `"actor":"ada@laptop","actor":"ada@laptop"`)
@@ -307,7 +307,7 @@ func (y *year) elsewhere(lines []byte) []export {
 		{name: "several in one file", data: lines, others: []string{at(40, false) + "\n" + at(41, false) + "\n" + at(n, false)}, ok: true},
 		{name: "several, one forked", data: lines, others: []string{at(40, false) + "\n" + at(41, true)}},
 	}
-	for size := 30; size < 60; size += 3 {
+	for size := 34; size < 64; size += 3 {
 		out = append(out, export{name: fmt.Sprintf("a checkpoint over %d", size), data: lines, others: []string{at(size, false)}, ok: true},
 			export{name: fmt.Sprintf("a fork over %d", size), data: lines, others: []string{at(size, true)}})
 	}

@@ -84,6 +84,21 @@ func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) e
 	return nil
 }
 
+// Ours returns an *Overtaken if somebody else has written to the run since this
+// recorder has; nil before it has begun one.
+func (r *Recorder) Ours(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last.Seq == 0 {
+		return nil
+	}
+	newest, err := r.Book.read().LastOf(ctx, r.last.Run)
+	if err == nil && (newest.Seq != r.last.Seq || newest.Hash != r.last.Hash) {
+		err = &Overtaken{Run: r.last.Run, Seen: r.last.Seq, By: newest}
+	}
+	return err
+}
+
 // Take reads a run in order to go on with it: what it returns is what the recorder
 // has seen.
 func (b Book) Take(ctx context.Context, credential, run string) ([]rotation.Event, *Recorder, error) {

@@ -227,6 +227,13 @@ type Consumer interface {
 	Progress(ctx context.Context, w Followed, slots []string) (Progress, error)
 }
 
+// Holder is a consumer that can be asked what it holds without everything else that
+// a Snapshot tells.
+type Holder interface {
+	// Held returns what the slots hold now. Read-only.
+	Held(ctx context.Context, slots []string) (map[string]Held, error)
+}
+
 // Snapshot is a consumer as it is now.
 type Snapshot struct {
 	Slots    map[string]Held
@@ -244,6 +251,9 @@ type Followed struct {
 	// Same is the mark up to which processes hold the same values as this write
 	// gives, as after giving the old ones back; "" if none do.
 	Same string
+	// Own is the mark of the write itself, once it is known: how it came out need not
+	// be asked again. "": it is looked for above Since.
+	Own string
 }
 
 // Progress is how far a consumer has come.

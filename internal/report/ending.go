@@ -53,6 +53,10 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 		{s.Dim("old"), p.Old.Name, s.Dim(p.Old.ID), s.Mind("deleted")},
 		{s.Dim("new"), s.Name(st.Made.Handle.Name), s.Dim(st.Made.Handle.ID), s.Good("in use")},
 	}
+	changed := heldOtherwise(st)
+	if len(changed) > 0 {
+		generations[1][3] = s.Mind("live")
+	}
 	if p.Strategy != rotation.Replace {
 		generations = [][]string{{s.Dim("same"), s.Name(p.Old.Name), s.Dim(p.Old.ID), s.Good("with a new secret; the old one is dead")}}
 	}
@@ -74,11 +78,39 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	for _, e := range proofs(st) {
 		out = append(out, "  "+s.Good("✓")+" "+e)
 	}
+	for _, l := range atTheEnd(st) {
+		out = append(out, "  "+s.Bad("✗")+" "+l)
+	}
+	if len(changed) > 0 {
+		out = append(out, "", "  next  rekey drift "+st.Opened.Credential)
+	}
 	if p.Spec.Cadence > 0 {
 		due := st.ClosedAt.Add(p.Spec.Cadence)
 		out = append(out, "", fmt.Sprintf("  next due %s (%s)", due.Format(time.DateOnly), Ago(due, now)))
 	}
 	return strings.Join(out, "\n") + "\n"
+}
+
+// heldOtherwise are the places that did not hold the new one when the run looked last.
+func heldOtherwise(st *rotation.State) []string {
+	var out []string
+	for _, step := range st.Plan.Steps {
+		if p := st.Steps[step.ID]; step.Verb == rotation.Running && p != nil && p.Last != nil {
+			out = append(out, p.Last.Held...)
+		}
+	}
+	return out
+}
+
+// atTheEnd says how they did not.
+func atTheEnd(st *rotation.State) []string {
+	var out []string
+	for _, step := range st.Plan.Steps {
+		if p := st.Steps[step.ID]; step.Verb == rotation.Running && p != nil && p.Last != nil && len(p.Last.Held) > 0 {
+			out = append(out, "at the end: "+p.Last.Why)
+		}
+	}
+	return out
 }
 
 // proofs collects what was seen, in the order of the plan.
@@ -90,7 +122,7 @@ func proofs(st *rotation.State) []string {
 			continue
 		}
 		switch step.Verb {
-		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Survey, rotation.Disable, rotation.Confirm, rotation.Delete, rotation.Expire:
+		case rotation.Settle, rotation.Check, rotation.Quiet, rotation.Survey, rotation.Disable, rotation.Confirm, rotation.Delete, rotation.Expire, rotation.Denied, rotation.Watch, rotation.Running:
 			for _, e := range p.Last.Evidence {
 				if step.Verb == rotation.Check {
 					e = step.Title + ": " + e
@@ -108,11 +140,18 @@ func rolledBackText(st *rotation.State, s Style) string {
 	if text, other := wentBack(st, s); other {
 		return text
 	}
-	out := []string{
-		fmt.Sprintf("%s  %s is as it was before", s.Mind("rolled back"), s.Bold(st.Opened.Credential)),
-		"",
-		"  why     " + st.Closed.Why,
-		"  now     " + nowAfterBack(st),
+	seen, whole := lastLook(st)
+	head := "what was seen then is below"
+	if whole {
+		head = "everybody has the one from before"
+	}
+	out := []string{fmt.Sprintf("%s  %s: %s", s.Mind("rolled back"), s.Bold(st.Opened.Credential), head), "", "  why     " + st.Closed.Why}
+	for i, l := range seen {
+		label := "  now     "
+		if i > 0 {
+			label = "          "
+		}
+		out = append(out, label+l)
 	}
 	for _, l := range leftAlone(st) {
 		out = append(out, "  mind    "+l)
@@ -121,15 +160,24 @@ func rolledBackText(st *rotation.State, s Style) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-func nowAfterBack(st *rotation.State) string {
+// lastLook is what was seen after going back, and whether all of it is as it was
+// before the run. What was not looked at is said.
+func lastLook(st *rotation.State) (lines []string, whole bool) {
 	p := st.Plan
-	if p.Strategy == rotation.Replace {
-		return fmt.Sprintf("%s (%s) is in use everywhere; the new one is gone", p.Old.Name, p.Old.ID)
+	look := st.Steps[string(rotation.Look)]
+	if look == nil || look.Last == nil || look.Status != rotation.Ended {
+		return []string{fmt.Sprintf("nothing was written; %s (%s) was in use when the run looked, at %s", p.Old.Name, p.Old.ID, p.Seen.At.UTC().Format(time.TimeOnly))}, true
 	}
-	if st.Keep.IsZero() {
-		return fmt.Sprintf("%s (%s) is in use everywhere, with the secret that it had", p.Old.Name, p.Old.ID)
+	o := look.Last
+	lines = append(lines, o.Evidence...)
+	for _, u := range o.Unseen {
+		lines = append(lines, "not seen: "+u)
 	}
-	return fmt.Sprintf("everybody has the old secret of %s, which works until %s; rotate again before", p.Old.Name, st.Keep.UTC().Format(time.RFC3339))
+	lines = append(lines, "as seen at "+look.Done.UTC().Format(time.TimeOnly)+" UTC")
+	if !st.Keep.IsZero() {
+		lines = append(lines, fmt.Sprintf("the secret from before works until %s: rotate again before", st.Keep.UTC().Format(time.RFC3339)))
+	}
+	return lines, len(o.Held)+len(o.Missing)+len(o.Unseen) == 0
 }
 
 // leftAlone is what somebody else had changed and a rollback did not touch.

@@ -73,6 +73,7 @@ var topics = map[string]string{
 	rotation.ConsumerUnwell:       "A consumer is unwell before the run, so its health after the run would prove nothing.",
 	rotation.OpenDoor:             "The place lets somebody in without a credential, or with a made-up one. A new credential that gets in there proves nothing.",
 	rotation.GateUnclear:          "The place refuses, but not in the way the gate does: a firewall, an error page, a redirect elsewhere. It cannot tell a good credential from a bad one.",
+	rotation.RunTaken:             "What a run makes bears its label (run and attempt), by which it is found again if an answer was lost. The issuer lists something with this label that the journal does not know, so the journal was set back to an earlier moment, or somebody else uses the same label. Look what is in use with rekey check; what nobody uses can be deleted at the issuer.",
 	rotation.GateElsewhere:        "The place is guarded, but by an application on which the rules that name this credential do not decide. That it lets a token in or turns it away says nothing about those rules.",
 	rotation.GateDenies:           "The place turns away, from here, even the credential in use, although the issuer knows it. Its rules demand something besides (an address, a device), or name it no more. A new one could not be proven there, so the run would go back.",
 	rotation.CheckFalse:           "A check of the procedure is not true before anything was changed. An expired cookie or a renamed site looks like this.",

@@ -111,7 +111,7 @@ func stepLines(p *rotation.Plan, s Style) []string {
 			mark = s.Name("change")
 		}
 		title := st.Title
-		if st.After > 0 {
+		if st.After > 0 && st.Long == 0 {
 			title += s.Dim(fmt.Sprintf("  (%s after the step before)", Span(st.After)))
 		}
 		out = append(out, fmt.Sprintf("  %s  %s  %s", s.Dim(fmt.Sprintf("%2d", n)), mark, title))
@@ -166,7 +166,7 @@ func overlap(p *rotation.Plan) string {
 			continue
 		}
 		n++
-		waits = max(waits, st.After)
+		waits = max(waits, st.After, st.Long)
 		if st.Final {
 			last = n
 		}

@@ -16,6 +16,9 @@ func (s *State) Apply(e Event) {
 		s.Generation = 1
 	case KindPlanned:
 		s.Plan = e.Planned
+		if lost := e.Planned.Seen.Lost; lost > 0 {
+			s.Generation, s.Uncertain = lost+1, true
+		}
 	case KindIntent:
 		s.intend(e.Intent, e.At)
 	case KindOutcome:
@@ -51,26 +54,38 @@ func (s *State) intend(in *Intent, at time.Time) {
 	}
 }
 
-// ObserveStep is the pseudo step under which a failed observation is noted.
-const ObserveStep = "observe"
+// Pseudo steps, under which looks are noted that are no steps of a plan.
+const (
+	ObserveStep = "observe"    // before there is a plan
+	ResumeStep  = "look again" // of a process that takes a run up
+)
 
 func (s *State) outcome(o *Outcome, at time.Time) {
 	s.Calls += o.Calls
 	p := s.Step(o.Step)
-	if o.Step == ObserveStep {
+	switch o.Step {
+	case ObserveStep:
 		p = &s.Observing
+	case ResumeStep:
+		p = &s.Sight
 	}
 	if p.First.IsZero() {
 		p.First = at
 	}
 	p.Last = o
-	p.Maybe = p.Maybe || o.Partly
+	p.Maybe = p.Maybe || o.Partly || o.Maybe
 	st, _ := s.planStep(o.Step)
 	switch {
+	case len(o.Redo) > 0:
+		p.Status, p.Next = Retry, at.Add(s.pause(p.Tries))
+		p.Tries++
+		for _, id := range o.Redo {
+			s.redo(id, at)
+		}
 	case o.Class == cred.Done:
 		p.Status, p.Done, p.Tries, p.Limits, p.Polls = Ended, at, 0, 0, 0
 	case o.Class == cred.Waiting:
-		p.Status, p.Next = Poll, at.Add(s.pause(p.Polls))
+		p.Status, p.Next = Poll, at.Add(max(o.RetryAfter, s.pause(p.Polls)))
 		p.Polls++
 		p.Maybe = true
 	case o.Class == cred.Limited:
@@ -91,6 +106,9 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	if o.Keep != nil {
 		s.Keep = *o.Keep
 	}
+	if o.Step == ResumeStep && o.Class == cred.Done {
+		s.saw(o, at)
+	}
 	switch st.Verb {
 	case Create, Roll, Take:
 		s.created(o, at)
@@ -101,6 +119,15 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 			// The write that gave the old values back did not take: write again.
 			s.again(stepID(Return, st.Target), p.Next)
 		}
+	}
+}
+
+// redo makes a step be done again whose effect was seen not to be there. What it
+// undoes was done, then, whatever the journal knows of it.
+func (s *State) redo(id string, at time.Time) {
+	s.again(id, at)
+	if st, ok := s.planStep(id); ok && st.Undoes != "" {
+		s.Step(st.Undoes).Maybe = true
 	}
 }
 
@@ -116,7 +143,7 @@ func (s *State) created(o *Outcome, at time.Time) {
 		s.Made = o
 	case o.Class == cred.Limited:
 		s.CreateAt = at.Add(max(o.RetryAfter, s.pause(0)))
-	case !o.Class.NotApplied():
+	case !o.Class.NotApplied() || o.Maybe:
 		s.Uncertain = true
 	}
 }
@@ -146,6 +173,9 @@ func (s *State) turn(t *Turned) {
 	if t.Mode == Forward {
 		// Once more from the start: the steps begin anew, with a new label.
 		s.Steps = map[string]*Progress{}
+		if s.Made != nil {
+			s.Earlier = append(s.Earlier, s.Made)
+		}
 		s.Made = nil
 		s.Generation = t.Generation
 	}
@@ -156,6 +186,8 @@ func (s *State) turn(t *Turned) {
 // process died may have happened.
 func (s *State) resume() {
 	s.Stuck = nil
+	s.Resumed = true
+	s.Seeing, s.Sight = s.mustSee(), Progress{}
 	s.forget()
 	s.Observing = Progress{}
 	for id, p := range s.Steps {
@@ -180,6 +212,7 @@ func (s *State) forget() {
 	if s.Plan == nil || s.Mode != Forward {
 		return
 	}
+	s.forgetProofs()
 	for _, st := range s.Plan.Steps {
 		if st.Verb != Survey || !s.done(st.ID) {
 			continue
@@ -189,6 +222,20 @@ func (s *State) forget() {
 			late = late || slices.Contains(next.Needs, st.ID) && (s.done(next.ID) || next.Final && s.tried(next.ID))
 		}
 		if !late {
+			delete(s.Steps, st.ID)
+		}
+	}
+}
+
+// forgetProofs makes the gate be asked again for the new one before a consumer is
+// given it: somebody may have ended it meanwhile.
+func (s *State) forgetProofs() {
+	given := true
+	for _, st := range s.Plan.Steps {
+		given = given && (st.Verb != Propagate || s.done(st.ID))
+	}
+	for _, st := range s.Plan.Steps {
+		if st.Verb == Validate && s.done(st.ID) && !given {
 			delete(s.Steps, st.ID)
 		}
 	}

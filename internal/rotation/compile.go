@@ -39,7 +39,7 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 	}
 	old, _ := seen.handle(seen.Issuer.Owner)
 	strategy, refusals := choose(spec, can, old, seen.Issuer.Self != "" && seen.Issuer.Self == old.ID, seen.Theirs())
-	if refusals = append(refuse(spec, &seen, can, strategy), refusals...); len(refusals) > 0 {
+	if refusals = append(refuse(spec, &seen, can, strategy, run), refusals...); len(refusals) > 0 {
 		return Plan{}, refusals
 	}
 	p := Plan{
@@ -153,3 +153,6 @@ func count(n int, what string) string {
 func (s Step) IsCheck(i int) bool {
 	return s.Verb == Check && strings.HasPrefix(s.Target, fmt.Sprintf("%d ", i+1))
 }
+
+// first is the attempt that a plan begins with.
+func (p *Plan) first() int { return p.Seen.Lost + 1 }

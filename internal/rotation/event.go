@@ -95,6 +95,7 @@ type Outcome struct {
 	RetryAfter time.Duration `json:"retry,omitempty"`    // as the vendor asked
 	Already    bool          `json:"already,omitempty"`  // it was so; nothing was written
 	Partly     bool          `json:"partly,omitempty"`   // a part of it was done before it failed
+	Maybe      bool          `json:"maybe,omitempty"`    // it was refused, and may have been applied all the same
 	Lost       bool          `json:"lost,omitempty"`     // the secret died with the process that made it
 	Evidence   []string      `json:"evidence,omitempty"` // what was seen, for the record
 	Problems   []string      `json:"problems,omitempty"` // observe: everything that could not be seen
@@ -108,8 +109,22 @@ type Outcome struct {
 	Mark  string                                 `json:"mark,omitempty"`  // the consumer's write that was followed
 	Place *cred.Place                            `json:"place,omitempty"` // as it is now
 	Seen  *time.Time                             `json:"seen,omitempty"`  // when the old generation was last used
+	Since *time.Time                             `json:"since,omitempty"` // when that same last use was first told
 	Keep  *time.Time                             `json:"keep,omitempty"`  // until when the old secret works, after a roll
 	Gone  []string                               `json:"gone,omitempty"`  // ids that were ended
+
+	// Held are the places because of which nothing was taken away: they hold it, or
+	// do not hold what they should hold instead.
+	Held []string `json:"held,omitempty"`
+	// Redo are steps whose effect is not there any more and has to be made again.
+	Redo []string `json:"redo,omitempty"`
+	// Missing are ids of the run's generations that the issuer has no more, although
+	// the journal does not know that they were ended.
+	Missing []string `json:"missing,omitempty"`
+	// Stray: something bears this run's label that the journal does not know.
+	Stray bool `json:"stray,omitempty"`
+	// Unseen is what could not be looked at.
+	Unseen []string `json:"unseen,omitempty"`
 
 	Copies []Copy  `json:"copies,omitempty"` // survey: who holds the old generation without being registered
 	Blind  []Blind `json:"blind,omitempty"`  // survey: what could not be looked at

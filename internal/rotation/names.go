@@ -25,7 +25,7 @@ const (
 // program reads a variable, so it is taken away where that can be undone at once,
 // the checks are watched, and only then the store forgets it.
 func compileRetireName(spec sop.Spec, seen Observation, can Capabilities, run string) (Plan, []Refusal) {
-	refusals := refuse(spec, &seen, can, RetireName)
+	refusals := refuse(spec, &seen, can, RetireName, "")
 	add := func(code, then, what string, args ...any) {
 		refusals = append(refusals, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}

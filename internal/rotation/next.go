@@ -11,6 +11,7 @@ import (
 // Decision is what to do now; exactly one field is set.
 type Decision struct {
 	Observe bool     // look at everything, read-only, and make the plan
+	See     bool     // a resumed process: look at what is live before anything else
 	Do      []Action // these, side by side
 	Wait    *Wait    // until a time
 	Ask     *Ask     // a person
@@ -70,6 +71,8 @@ func Next(s *State, now time.Time, holds bool) Decision {
 		return Decision{Stuck: s.Stuck}
 	case s.Plan == nil:
 		return s.observe(now)
+	case s.Seeing:
+		return s.see(now)
 	case s.Asked != nil && s.Mode != Back && !s.Final:
 		return s.turnBack("a person asked to go back")
 	case s.Mode == Forward:
@@ -127,8 +130,15 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 			return d
 		}
 	}
+	if s.ended() {
+		return s.newIsGone()
+	}
 	r := s.round(now)
 	switch {
+	case r.failed != nil && !s.Final && s.Plan.Strategy != Revoke && len(s.Step(r.failed.ID).Last.Held) > 0:
+		// Somebody holds the old one again, or lost the new one: everybody is given
+		// the old one, which nobody has lost yet.
+		return s.turnBack(r.failure())
 	case r.failed != nil && (s.Final || r.failed.Ask || s.Plan.Strategy == Revoke):
 		// Everything runs on the new one, and that is proven: going back would
 		// restart every consumer for the sake of what a person has to mend anyway.
@@ -306,7 +316,7 @@ func (s *State) round(now time.Time) round {
 		default:
 			r.ready = append(r.ready, Action{
 				Step: *st, Generation: s.Generation,
-				Look: p.Maybe || p.Tries > 0, LookOnly: p.Status == Poll && p.Last != nil && p.Last.Class == cred.Waiting,
+				Look: p.Maybe || p.Tries > 0 || s.Resumed, LookOnly: p.Status == Poll && p.Last != nil && p.Last.Class == cred.Waiting,
 			})
 		}
 	}
@@ -348,8 +358,11 @@ func (s *State) readyAt(st Step, active map[string]bool) (time.Time, bool) {
 // giveUp says why a step is not to be tried any more; "" if it may be.
 func (s *State) giveUp(st *Step, p *Progress, now time.Time) string {
 	unanswered, refused := triesForward, 1
-	if s.Mode != Forward || s.Final || st.Ask || s.Plan.Strategy == Revoke {
+	if s.Mode != Forward || s.Final || st.Ask || s.Plan.Strategy == Revoke || st.Verb == Watch {
 		unanswered, refused = triesPatient, triesRefused
+	}
+	if p.Last != nil && p.Last.Class == cred.Conflict && st.Verb != Create && st.Verb != Roll {
+		refused = max(refused, 2) // after another look, which tells whether it was ours
 	}
 	if held := s.found(st.ID); len(held) > 0 {
 		return words(p.Last) // looking again finds it again

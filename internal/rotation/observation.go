@@ -25,6 +25,7 @@ type Observation struct {
 	Copies    []Copy         `json:"copies,omitempty"`    // who holds it without being registered
 	Blind     []Blind        `json:"blind,omitempty"`     // where that could not be seen
 	Unseen    []string       `json:"unseen,omitempty"`    // what could not be seen and does not stop an emergency
+	Lost      int            `json:"lost,omitempty"`      // attempts of this run that the journal has lost, and that are to be cleaned up
 }
 
 // IssuerSeen is what the issuer lists.

@@ -37,6 +37,8 @@ const (
 	Confirm   Verb = "confirm"   // the gate turns the old one away and lets the new one in
 	Sweep     Verb = "sweep"     // nothing else that this run has made is left
 	Pause     Verb = "pause"     // let time pass, with both generations live
+	Watch     Verb = "watch"     // let time pass, and look whether every consumer stays well on the new one
+	Running   Verb = "running"   // store and consumers hold the new one at the end, and the consumers run
 	Denied    Verb = "denied"    // the gate turns away the one that was taken away
 	Take      Verb = "take"      // take what the source of a repair holds
 	Gone      Verb = "gone"      // the issuer lists it no more, or as switched off
@@ -45,20 +47,23 @@ const (
 
 // Steps on the way back.
 const (
-	Enable   Verb = "enable"   // switch the old generation on again
-	Readmit  Verb = "readmit"  // name the old generation again
-	Return   Verb = "return"   // give a consumer its old values back
-	Resettle Verb = "resettle" // everything the consumer runs has taken them up
-	Restore  Verb = "restore"  // give the store its old values back
-	Withdraw Verb = "withdraw" // name the new generation no more
-	Discard  Verb = "discard"  // end the new generation
-	Prolong  Verb = "prolong"  // let the old secret live on for as long as allowed
+	Enable  Verb = "enable"  // switch the old generation on again
+	Readmit Verb = "readmit" // name the old generation again
+	// Revalidate: the gate lets the old generation in, before anybody is given it again.
+	Revalidate Verb = "revalidate"
+	Return     Verb = "return"   // give a consumer its old values back
+	Resettle   Verb = "resettle" // everything the consumer runs has taken them up
+	Restore    Verb = "restore"  // give the store its old values back
+	Withdraw   Verb = "withdraw" // name the new generation no more
+	Discard    Verb = "discard"  // end the new generation
+	Prolong    Verb = "prolong"  // let the old secret live on for as long as allowed
+	Look       Verb = "look"     // what is live and who holds what, after going back
 )
 
 // Effect reports whether the verb changes something outside.
 func (v Verb) Effect() bool {
 	switch v {
-	case Validate, Settle, Check, Survey, Quiet, Pause, Confirm, Resettle, Denied, Gone, Take:
+	case Validate, Settle, Check, Survey, Quiet, Pause, Watch, Running, Confirm, Resettle, Denied, Gone, Take, Revalidate, Look:
 		return false
 	}
 	return true
@@ -76,11 +81,16 @@ type Step struct {
 
 	// After is how long to wait once the needs are done.
 	After time.Duration `json:"after,omitempty"`
+	// Long is how long a watch lasts; its first look is After its needs.
+	Long time.Duration `json:"long,omitempty"`
 	// Within is how long the step may keep saying "not yet".
 	Within time.Duration `json:"within,omitempty"`
 	// Undoes is the forward step whose trying makes this step necessary; only
 	// on the way back.
 	Undoes string `json:"undoes,omitempty"`
+	// UndoesAny is Undoes for a step that any of several forward steps makes
+	// necessary.
+	UndoesAny []string `json:"undoes_any,omitempty"`
 	// Ask: a person confirms with the credential's name before this step.
 	Ask bool `json:"ask,omitempty"`
 	// Recurs: the step is tried whenever the old secret's time runs low, and is

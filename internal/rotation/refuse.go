@@ -38,6 +38,7 @@ const (
 	GateDenies      = "gate-denies"
 	CheckFalse      = "check-false"
 	NotSeen         = "not-seen"
+	RunTaken        = "run-taken"
 
 	// UnregisteredConsumer holds the old one and would be left with a dead one.
 	UnregisteredConsumer = "unregistered-consumer"
@@ -47,14 +48,14 @@ const (
 )
 
 // refuse collects everything that stands against a run.
-func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy string) []Refusal {
+func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run string) []Refusal {
 	var out []Refusal
 	add := func(code, then, what string, args ...any) {
 		out = append(out, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}
 	storeRefusals(spec, seen, add)
 	consumerRefusals(spec, seen, add)
-	issuerRefusals(spec, seen, can, strategy, add)
+	issuerRefusals(spec, seen, can, strategy, run, add)
 
 	for _, g := range seen.Gates {
 		if strategy == Replace && g.Gate != "" && can.Admits && !guarded(seen, g.Gate) {
@@ -101,6 +102,26 @@ func guarded(seen *Observation, gate string) bool {
 		}
 	}
 	return false
+}
+
+// attemptOf is the attempt of the run whose label a generation bears; 0 if none.
+func attemptOf(h cred.Handle, run string) int {
+	for g := 1; g <= MaxAttempts && run != ""; g++ {
+		if cred.Bears(h.Name, cred.Label(run, g)) {
+			return g
+		}
+	}
+	return 0
+}
+
+// LostAttempts is the last attempt of a run of which the issuer lists something: a
+// process that takes the run up before its plan knows of none.
+func LostAttempts(listed []cred.Handle, run string) int {
+	last := 0
+	for _, h := range listed {
+		last = max(last, attemptOf(h, run))
+	}
+	return last
 }
 
 type adder func(code, then, what string, args ...any)
@@ -183,7 +204,14 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 	}
 }
 
-func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy string, add adder) {
+func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy, run string, add adder) {
+	for _, h := range seen.Issuer.Live {
+		// Whatever bears the label is taken for what this run has made, so it must have
+		// made it, and nobody may work with it.
+		if g := attemptOf(h, run); g > 0 && (g > seen.Lost || h.ID == seen.Issuer.Owner) {
+			add(RunTaken, "look what is in use: rekey check "+spec.Name, "%s lists %q, which bears the label of this run, and the journal does not know it: somebody else made it, or the journal was set back to an earlier moment", spec.Issuer.Vendor, h.Name)
+		}
+	}
 	if seen.Issuer.Owner == "" {
 		add(NotIssued, "find out which credential is really in use, and put it into the store",
 			"%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)

@@ -27,6 +27,11 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 		refuse(NoStrategy, "rehearse by hand", "%s %s cannot make a second generation, so there is nothing to throw away", spec.Issuer.Vendor, spec.Issuer.Kind)
 	}
 	gates(seen, refuse)
+	for _, h := range seen.Issuer.Live {
+		if g := attemptOf(h, run); g > 0 && (g > seen.Lost || len(refusals) > 0) {
+			refuse(RunTaken, "delete it at the issuer", "%s lists %q, which bears the label of this rehearsal, and the journal does not know it", spec.Issuer.Vendor, h.Name)
+		}
+	}
 	if len(refusals) > 0 {
 		return Plan{}, refusals
 	}
@@ -45,7 +50,7 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 func (p *Plan) rehearse(can Capabilities) {
 	var b, back builder
 	create := b.add(Step{Verb: Create, Title: "create a throwaway", Call: can.Calls["create"],
-		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(1))})
+		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(p.first()))})
 	ready := p.validate(&b, []string{create})
 	store := b.add(Step{Verb: Store, Needs: ready, Within: p.Spec.Timing.Settle,
 		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],

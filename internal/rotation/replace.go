@@ -11,7 +11,7 @@ import (
 func (p *Plan) replace(can Capabilities) {
 	var b builder
 	create := b.add(Step{Verb: Create, Title: "create the new generation", Call: can.Calls["create"],
-		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(1))})
+		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(p.first()))})
 	ready := []string{create}
 	for _, pl := range p.Seen.Admission.Places {
 		if pl.Admits {
@@ -59,6 +59,7 @@ func (p *Plan) replace(can Capabilities) {
 		Title: "discard the new generation"})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true,
 		Title: "sweep: nothing that this run made is left"})
+	p.lookBack(&back, stepID(Create, ""))
 	p.Back = back.steps
 }
 
@@ -78,13 +79,29 @@ func (p *Plan) ladder(b *builder, can Capabilities, proven []string) []string {
 	off := b.add(Step{Verb: Disable, Needs: proven, Ask: true,
 		Title: "switch the old generation off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s is switched off, and on again if anything breaks", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name)})
+	// The gate may learn of it late: only from then on is the old one really off, and
+	// a watch worth something.
 	watched := []string{off}
-	if w := p.Spec.Timing.Watch; w > 0 {
-		watched = append(watched, b.add(Step{Verb: Pause, Target: "to watch", Needs: []string{off}, After: w,
-			Title: "watch for " + brief(w) + " whether anything breaks"}))
+	for _, probe := range p.Spec.Validate {
+		watched = append(watched, b.add(Step{Verb: Denied, Target: probe.URL, Needs: []string{off}, Within: p.Spec.Timing.Confirm,
+			Title: "denied: " + probe.Title() + " turns the old one away"}))
 	}
+	watched = p.watch(b, watched, "to watch", p.Spec.Timing.Watch, "watch for "+brief(p.Spec.Timing.Watch)+" whether anything breaks")
 	return append(watched, p.checks(b, watched, "while the old one is off")...)
 }
+
+// watch lets time pass and looks, now and then and at the end, whether every
+// consumer stays well on the new one.
+func (p *Plan) watch(b *builder, needs []string, target string, long time.Duration, title string) []string {
+	if long == 0 {
+		return needs
+	}
+	return append(slices.Clone(needs), b.add(Step{Verb: Watch, Target: target, Needs: needs, After: LookEvery(long), Long: long, Within: long + p.Spec.Timing.Settle, Title: title}))
+}
+
+// LookEvery is how often consumers are looked at during a watch of this length: ten
+// times, but not more often than every ten seconds.
+func LookEvery(long time.Duration) time.Duration { return min(long, max(long/10, 10*time.Second)) }
 
 // validate adds the gate's word on the new generation.
 func (p *Plan) validate(b *builder, ready []string) []string {
@@ -127,8 +144,7 @@ func (p *Plan) prove(b *builder, can Capabilities, settled []string) []string {
 	if w.Soak == 0 {
 		return proven
 	}
-	soak := []string{b.add(Step{Verb: Pause, Target: "to soak", Needs: proven, After: w.Soak,
-		Title: "soak: both live for " + brief(w.Soak)})}
+	soak := p.watch(b, proven, "to soak", w.Soak, "soak: both live for "+brief(w.Soak))
 	return append(soak, p.checks(b, soak, "after the soak")...)
 }
 
@@ -148,13 +164,20 @@ func (p *Plan) confirm(b *builder, after string) {
 		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: []string{after}, Within: p.Spec.Timing.Confirm,
 			Title: "confirm: " + probe.Title() + " turns the old one away and lets the new one in"})
 	}
-	p.checks(b, []string{after}, "at the end")
+	p.running(b, append([]string{after}, p.checks(b, []string{after}, "at the end")...))
+}
+
+// running adds the last look: what the ending says was seen then.
+func (p *Plan) running(b *builder, needs []string) {
+	b.add(Step{Verb: Running, Target: "at the end", Needs: needs, Within: p.Spec.Timing.Verify,
+		Title: "look at the end: store and consumers hold the new one, and everything runs"})
 }
 
 // giveBack adds the way back of consumers and store. Nothing of the new
 // generation is taken away before every consumer runs on the old one.
 func (p *Plan) giveBack(b *builder, again []string) (returned []string, grace time.Duration) {
 	w := p.Spec.Timing
+	again = append(slices.Clone(again), p.revalidate(b, again)...)
 	for _, c := range p.Spec.Consumers {
 		undoes := stepID(Propagate, c.Key)
 		ret := b.add(Step{Verb: Return, Target: c.Key, Undoes: undoes, Needs: again, Within: w.Settle,
@@ -164,6 +187,36 @@ func (p *Plan) giveBack(b *builder, again []string) (returned []string, grace ti
 	}
 	return append(returned, b.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Needs: slices.Clone(returned), Within: w.Settle,
 		Title: "give " + p.Spec.Store.Key + " its old values back"})), p.grace()
+}
+
+// revalidate adds the gate's word on the old generation, before anybody is given it
+// again: what was switched on or named again may reach the gate late.
+func (p *Plan) revalidate(b *builder, needs []string) []string {
+	if p.Old.Disabled || !p.Old.Expires.IsZero() && !p.Old.Expires.After(p.Seen.At) {
+		return nil // the gate did not let it in before the run either
+	}
+	undoes := []string{stepID(Disable, ""), stepID(Roll, "")}
+	for _, pl := range p.Seen.Admission.Places {
+		undoes = append(undoes, stepID(Dismiss, pl.Key()))
+	}
+	for _, c := range p.Spec.Consumers {
+		undoes = append(undoes, stepID(Propagate, c.Key))
+	}
+	var out []string
+	for _, probe := range p.Spec.Validate {
+		out = append(out, b.add(Step{Verb: Revalidate, Target: probe.URL, UndoesAny: undoes, Needs: needs, Within: p.Spec.Timing.Settle,
+			Title: "validate: " + probe.Title() + " lets the old one in"}))
+	}
+	return out
+}
+
+// lookBack adds the last look of the way back: what the ending says was seen then.
+func (p *Plan) lookBack(back *builder, undoes string) {
+	var all []string
+	for _, st := range back.steps {
+		all = append(all, st.ID)
+	}
+	back.add(Step{Verb: Look, UndoesAny: []string{undoes}, Needs: all, Title: "look at the end: who holds what, and what is live"})
 }
 
 // grace is how long old processes of any consumer may live on.

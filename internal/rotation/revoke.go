@@ -82,7 +82,13 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 		first = append(first, b.add(Step{Verb: Disable, Ask: true,
 			Title: "switch " + p.Old.Name + " off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
 			Change: fmt.Sprintf("%s: %s %s (%s) is switched off", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)}))
-		back.add(Step{Verb: Enable, Undoes: first[0], Title: "switch it on again"})
+		on := back.add(Step{Verb: Enable, Undoes: first[0], Title: "switch it on again"})
+		if p.Old.ID == p.Seen.Issuer.Owner && !p.Old.Disabled {
+			for _, probe := range p.Spec.Validate {
+				back.add(Step{Verb: Revalidate, Target: probe.URL, Undoes: first[0], Needs: []string{on}, Within: p.Spec.Timing.Settle,
+					Title: "validate: " + probe.Title() + " lets it in again"})
+			}
+		}
 	}
 	end := slices.Clone(first)
 	if forGood {

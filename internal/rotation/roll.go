@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,6 +34,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 		Title: "let the old secret live on for as long as it may"})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{prolong}, Strays: true,
 		Title: "look again whether the roll happened after all"})
+	p.lookBack(&back, stepID(Roll, ""))
 	p.Back = back.steps
 }
 
@@ -49,6 +51,6 @@ func (p *Plan) rollAtOnce(can Capabilities) {
 		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: settled, Within: p.Spec.Timing.Confirm,
 			Title: "confirm: " + probe.Title() + " turns the old one away and lets the new one in"})
 	}
-	p.checks(&b, settled, "after the switch")
+	p.running(&b, append(slices.Clone(settled), p.checks(&b, settled, "after the switch")...))
 	p.Steps = b.steps
 }

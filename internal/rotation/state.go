@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
@@ -37,11 +38,16 @@ type State struct {
 	Stuck      *Stuck
 	Closed     *Closed
 	ClosedAt   time.Time
-	CreateAt   time.Time // not before: the issuer's rate limit
-	Keep       time.Time // until when the old secret works, after a roll with grace
-	Calls      int       // requests made so far, as told by outcomes
-	Observing  Progress  // attempts to observe
-	Past       []Event   // what a resumed process read, to be shown; not folded
+	CreateAt   time.Time  // not before: the issuer's rate limit
+	Keep       time.Time  // until when the old secret works, after a roll with grace
+	Calls      int        // requests made so far, as told by outcomes
+	Observing  Progress   // attempts to observe
+	Resumed    bool       // an earlier process may have done more than the journal says
+	Seeing     bool       // a resumed process has to look before it acts
+	Sight      Progress   // attempts to do that
+	Missing    []string   // ids of generations that somebody else has ended
+	Earlier    []*Outcome // creations of earlier attempts of this run that succeeded
+	Past       []Event    // what a resumed process read, to be shown; not folded
 }
 
 // Status of a step.
@@ -128,14 +134,26 @@ func (s *State) Active() []Step {
 		switch {
 		case st.Recurs && s.Final:
 		case st.Strays && !s.Uncertain:
+		case st.Verb == Look && s.Mode == Again:
 		case st.Strays && s.Mode == Again:
 			// The sweep at the end of the run finds what shows up late.
 		case st.Undoes != "" && !s.tried(st.Undoes):
+		case len(st.UndoesAny) > 0 && !slices.ContainsFunc(st.UndoesAny, s.tried):
 		default:
 			out = append(out, st)
 		}
 	}
 	return out
+}
+
+// Ours reports whether a value of a slot was made from a generation of this run.
+func (s *State) Ours(place, slot string, fp cred.Fingerprint) bool {
+	for _, made := range append(s.Earlier, s.Made) {
+		if made != nil && fp != "" && made.Makes[place][slot] == fp {
+			return true
+		}
+	}
+	return false
 }
 
 // tried reports whether the step's effect may have happened. Every step that

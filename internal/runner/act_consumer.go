@@ -53,7 +53,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		}
 		for _, was := range seen.Slots {
 			h := now.Slots[was.Slot]
-			if fp := r.Keyer.Of(h.Value); fp != was.Fingerprint && fp != r.state.Expected(place.Key, was.Slot) {
+			if fp := r.Keyer.Of(h.Value); fp != was.Fingerprint && !r.state.Ours(place.Key, was.Slot, fp) {
 				return failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", place.Key, was.Slot)
 			}
 		}
@@ -70,6 +70,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		// A name is being retired: what stays is not written again.
 		vs = slices.DeleteFunc(vs, func(v provider.SlotValue) bool { return !slices.Contains(dropped, v.Slot) })
 	}
+	r.forgetSlots(place.Key)
 	if err := c.Write(ctx, vs); err != nil {
 		return fromError(err)
 	}
@@ -119,6 +120,7 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 		}
 	}
 	o.Why, o.Evidence, o.Slots = "", p.Evidence, r.states(place.SlotNames(), p.Slots)
+	r.noteSlots(place.Key, o.Slots, true)
 	return o
 }
 
@@ -146,6 +148,7 @@ func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outco
 		o.Already = true
 		return o
 	}
+	r.forgetSlots(place.Key)
 	if err := c.Write(ctx, back); err != nil {
 		return fromError(err)
 	}

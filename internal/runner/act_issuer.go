@@ -2,9 +2,9 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -48,8 +48,12 @@ func (r *Runner) edit(ctx context.Context, a rotation.Action) rotation.Outcome {
 	if r.state.Made != nil {
 		fresh = r.state.Made.Handle.ID
 	}
+	release, err := r.hold(ctx, place.Key())
+	if err != nil {
+		return fromError(err)
+	}
+	defer release()
 	var e provider.Edit
-	var err error
 	switch a.Step.Verb {
 	case rotation.Admit:
 		e, err = r.Roles.Admitter.Admit(ctx, place, fresh)
@@ -62,43 +66,111 @@ func (r *Runner) edit(ctx context.Context, a rotation.Action) rotation.Outcome {
 	}
 	if err != nil {
 		if cred.ClassOf(err) == cred.Absent && (a.Step.Verb == rotation.Withdraw || a.Step.Verb == rotation.Dismiss) {
-			return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the place is gone, so it names nobody"}}
+			return r.placeGone(ctx, place, err)
 		}
 		return fromError(err)
 	}
 	o := rotation.Outcome{Class: cred.Done, Already: e.Already, Place: &e.Place}
+	if a.Step.Verb == rotation.Dismiss && place.Admits && r.state.Made != nil && guarded(plan.Strategy) {
+		if !e.Place.NamesAny(*r.state.Made.Handle) {
+			o = failed(cred.Foreign, "the new one is no longer named in %s %q: somebody else wrote it at the same time", place.Kind, place.Name)
+			o.Partly, o.Place, o.Redo = true, &e.Place, []string{string(rotation.Admit) + " " + place.Key()}
+			return o
+		}
+	}
+	r.notePlace(e.Place, e.Already || a.Step.Verb == rotation.Dismiss) // read right before it was written
 	if e.Rebased && a.Step.Verb == rotation.Admit {
 		o.Evidence = append(o.Evidence, "somebody edited it since it was observed; their edit was kept")
 	}
 	return o
 }
 
+// hold makes this process the only writer of a rule.
+func (r *Runner) hold(ctx context.Context, key string) (func(), error) {
+	if r.Hold == nil {
+		return func() {}, nil
+	}
+	return r.Hold(ctx, key)
+}
+
+// placeGone: a rule that is not there names nobody. The vendor's list has to agree,
+// for an answer "not there" may be wrong.
+func (r *Runner) placeGone(ctx context.Context, place cred.Place, said error) rotation.Outcome {
+	all, err := r.Roles.Admitter.Places(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	for _, p := range slices.Concat(all.Places, all.Everyone) {
+		if p.Key() == place.Key() {
+			return failed(cred.Unknown, "the vendor says that %s %q is not there, and lists it", place.Kind, place.Name)
+		}
+	}
+	if e, ok := errors.AsType[*cred.Error](said); ok && e.Maybe && r.state.Step(string(rotation.Dismiss)+" "+place.Key()).Tries == 0 {
+		// The list shows rules that name somebody; one that names nobody any more is not
+		// in it either. Asked twice, it is gone.
+		return failed(cred.Unknown, "the vendor says that %s %q is not there", place.Kind, place.Name)
+	}
+	return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the place is gone, so it names nobody"}}
+}
+
 // delete ends the old generation. That it is not there any more counts only
-// once the list says so too (T38).
+// once the list says so too (T38). A rule that still names it, although it was taken
+// out of all, was written by somebody else at the same time: it is taken out again.
 func (r *Runner) delete(ctx context.Context) rotation.Outcome {
 	old := r.state.Plan.Old
 	err := r.Roles.Issuer.Revoke(ctx, old)
-	switch {
-	case err == nil:
+	switch cred.ClassOf(err) {
+	case cred.Done:
 		return rotation.Outcome{Class: cred.Done, Gone: []string{old.ID}, Evidence: []string{"deleted " + old.Name + " (" + old.ID + ")"}}
-	case cred.ClassOf(err) != cred.Absent:
+	case cred.Refused:
+		return r.stillNamed(ctx, old, rotation.Dismiss, err)
+	case cred.Absent:
+	default:
 		return fromError(err)
 	}
-	listed, err := r.Roles.Issuer.List(ctx)
-	if err != nil {
+	gone, err := r.isGone(ctx, old)
+	switch {
+	case err != nil:
 		return failed(cred.Unknown, "the vendor has no such thing, but could not be asked for its list: %v", err)
-	}
-	if slices.ContainsFunc(listed, func(h cred.Handle) bool { return h.ID == old.ID }) {
+	case !gone:
 		return failed(cred.Unknown, "the vendor says that it is not there, and lists it")
 	}
 	return rotation.Outcome{Class: cred.Done, Already: true, Gone: []string{old.ID}, Evidence: []string{old.ID + " is no longer listed"}}
+}
+
+// stillNamed looks, after a delete was refused, whether rules of the plan name the
+// generation again; they are edited again.
+func (r *Runner) stillNamed(ctx context.Context, h cred.Handle, undo rotation.Verb, refused error) rotation.Outcome {
+	o := fromError(refused)
+	if _, err := r.find(ctx, h); err == nil {
+		o.Maybe = false // it was seen to be there after the refusal
+	}
+	if r.Roles.Admitter == nil {
+		return o
+	}
+	all, err := r.Roles.Admitter.Places(ctx)
+	if err != nil {
+		return o
+	}
+	for _, p := range slices.Concat(all.Places, all.Everyone) {
+		if id := string(undo) + " " + p.Key(); p.NamesAny(h) {
+			if _, known := r.state.Plan.Step(id); known {
+				o.Redo = append(o.Redo, id)
+			}
+		}
+	}
+	return o
 }
 
 // discard ends the new generation: the one whose handle is known, or whatever
 // bears the label of the creation whose answer was lost. Never anything else.
 func (r *Runner) discard(ctx context.Context) rotation.Outcome {
 	if made := r.state.Made; made != nil {
-		return r.revokeAll(ctx, []cred.Handle{*made.Handle})
+		o := r.revokeAll(ctx, []cred.Handle{*made.Handle})
+		if o.Class == cred.Refused {
+			return r.stillNamed(ctx, *made.Handle, rotation.Withdraw, &cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "delete the new one", Class: cred.Refused, Why: o.Why})
+		}
+		return o
 	}
 	listed, err := r.Roles.Issuer.List(ctx)
 	if err != nil {
@@ -133,19 +205,105 @@ func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
 	return r.revokeAll(ctx, strays)
 }
 
+// revokeAll ends what this run has made and nobody is seen to hold. That one is not
+// there any more counts only once list and look by id agree.
 func (r *Runner) revokeAll(ctx context.Context, hs []cred.Handle) rotation.Outcome {
 	o := rotation.Outcome{Class: cred.Done}
+	fail := func(err error) rotation.Outcome {
+		if len(o.Gone) > 0 {
+			return afterEffect(err)
+		}
+		return fromError(err)
+	}
+	hs, held, err := r.unheld(ctx, hs)
+	if err != nil {
+		return fromError(err)
+	}
 	for _, h := range hs {
-		if err := r.Roles.Issuer.Revoke(ctx, h); err != nil && cred.ClassOf(err) != cred.Absent {
-			if len(o.Gone) > 0 {
-				return afterEffect(err)
+		err := r.Roles.Issuer.Revoke(ctx, h)
+		if cred.ClassOf(err) == cred.Absent {
+			gone, lookErr := r.isGone(ctx, h)
+			switch {
+			case lookErr != nil:
+				return fail(lookErr)
+			case !gone:
+				return fail(&cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "end " + h.Name, Class: cred.Unknown, Why: "the vendor says that it is not there, and lists it"})
 			}
-			return fromError(err)
+			err = nil
+		}
+		if cred.ClassOf(err) == cred.Refused && (r.state.Made == nil || r.state.Made.Handle.ID != h.ID) {
+			// A rule may name it by an edit that the journal does not know.
+			if named, editErr := r.unname(ctx, h); editErr != nil {
+				return fail(editErr)
+			} else if named {
+				err = r.Roles.Issuer.Revoke(ctx, h)
+			}
+		}
+		if err != nil {
+			return fail(err)
 		}
 		o.Gone = append(o.Gone, h.ID)
 		o.Evidence = append(o.Evidence, "discarded "+h.Name+" ("+h.ID+")")
 	}
+	if held != "" {
+		return fail(&cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "discard", Class: cred.Foreign, Why: held})
+	}
 	return o
+}
+
+// unname takes a generation that this run has made out of every rule that names it.
+func (r *Runner) unname(ctx context.Context, h cred.Handle) (named bool, err error) {
+	if r.Roles.Admitter == nil {
+		return false, nil
+	}
+	all, err := r.Roles.Admitter.Places(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range all.Places {
+		if !p.NamesAny(h) {
+			continue
+		}
+		release, err := r.hold(ctx, p.Key())
+		if err != nil {
+			return named, err
+		}
+		_, err = r.Roles.Admitter.Dismiss(ctx, p, h.ID)
+		release()
+		if err != nil {
+			return named, err
+		}
+		named = true
+	}
+	return named, nil
+}
+
+// unheld leaves out what store or consumers hold and this run does not know to be
+// its own: a journal that was set back does not know what it gave to whom.
+func (r *Runner) unheld(ctx context.Context, hs []cred.Handle) (free []cred.Handle, held string, err error) {
+	var unsure []cred.Handle
+	for _, h := range hs {
+		if made := r.state.Made; made != nil && made.Handle.ID == h.ID || r.state.Plan.Strategy == rotation.Rehearse {
+			free = append(free, h) // the guard has looked by fingerprint
+		} else {
+			unsure = append(unsure, h)
+		}
+	}
+	if len(unsure) == 0 {
+		return free, "", nil
+	}
+	found, err := r.heldAnywhere(ctx, unsure)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, h := range unsure {
+		if found != nil && found.handle.ID == h.ID {
+			held = fmt.Sprintf("%s holds %s, so it was not ended", found.key, h.Name)
+			continue
+		}
+		free = append(free, h)
+	}
+	return free, held, nil
 }
 
 func bearing(listed []cred.Handle, label string) []cred.Handle {
@@ -156,39 +314,4 @@ func bearing(listed []cred.Handle, label string) []cred.Handle {
 		}
 	}
 	return out
-}
-
-// quiet asks the issuer when the old generation was last used. It is quiet when
-// that is longer ago than the plan wants.
-func (r *Runner) quiet(ctx context.Context, _ rotation.Action) rotation.Outcome {
-	plan := r.state.Plan
-	listed, err := r.Roles.Issuer.List(ctx)
-	if err != nil {
-		return fromError(err)
-	}
-	find := func(id string) (cred.Handle, bool) {
-		for _, h := range listed {
-			if h.ID == id {
-				return h, true
-			}
-		}
-		return cred.Handle{}, false
-	}
-	if _, ok := find(r.state.Made.Handle.ID); !ok {
-		return failed(cred.Waiting, "the issuer does not list the new one yet")
-	}
-	old, ok := find(plan.Old.ID)
-	if !ok {
-		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one is no longer listed; somebody else ended it"}}
-	}
-	if old.LastSeen.IsZero() {
-		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer has never seen the old one in use"}}
-	}
-	ago := r.Clock.Now().Sub(old.LastSeen)
-	if ago < plan.Spec.Timing.Quiet {
-		return rotation.Outcome{Class: cred.Waiting, Seen: &old.LastSeen,
-			Why: fmt.Sprintf("the old one was used %s ago: something that is not registered still holds it", ago.Round(time.Second))}
-	}
-	return rotation.Outcome{Class: cred.Done, Seen: &old.LastSeen,
-		Evidence: []string{fmt.Sprintf("the old one was last used %s ago", ago.Round(time.Second))}}
 }

@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -36,13 +38,57 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 		return fromError(err)
 	}
 	if verdict != cred.Accepted {
-		return failed(cred.Waiting, "%s (%s)", verdict, detail)
+		return r.notLetIn(ctx, a, fmt.Sprintf("%s (%s)", verdict, detail))
 	}
 	which := "the new one: "
 	if r.state.Plan.Strategy == rotation.Repair {
 		which = "the gate lets it in: "
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + detail}}
+}
+
+// notLetIn is "not yet", unless a rule does not name the new one any more: then it is
+// named again.
+func (r *Runner) notLetIn(ctx context.Context, a rotation.Action, why string) rotation.Outcome {
+	o := failed(cred.Waiting, "%s", why)
+	if r.state.Made == nil {
+		return o
+	}
+	redo, names, err := r.unadmitted(ctx, a)
+	if err == nil && len(redo) > 0 {
+		o = failed(cred.Foreign, "%s: the new one is no longer named in %s: somebody else wrote it at the same time", why, strings.Join(names, ", "))
+		o.Redo = redo
+	}
+	return o
+}
+
+// revalidate asks the gate with the old credential, before anybody is given it
+// again. A gate may learn late that it was switched on or named again.
+func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Outcome {
+	p, ok := r.probe(a.Step.Target)
+	if !ok {
+		return failed(cred.Refused, "the plan knows no probe %s", a.Step.Target)
+	}
+	b, err := r.oldBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
+	if err != nil {
+		return fromError(err)
+	}
+	if verdict == cred.Unclear {
+		// The place behind the gate may be down because of the new one. What the gate
+		// turns away it turns away itself, and this it did not.
+		wrong, how, err := r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
+		if err == nil && wrong == cred.Rejected {
+			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the gate does not turn the old one away (%s), and a made-up one it does (%s)", detail, how)}}
+		}
+	}
+	if verdict != cred.Accepted {
+		return failed(cred.Waiting, "the old one is not let in yet: %s (%s)", verdict, detail)
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + detail}}
 }
 
 // confirmGone asks the gate with the old and with the new credential: a gate

@@ -30,7 +30,11 @@ func (r *Runner) denied(ctx context.Context, a rotation.Action) rotation.Outcome
 	if verdict != cred.Rejected {
 		return failed(cred.Waiting, "it is still not turned away (%s)", detail)
 	}
-	return rotation.Outcome{Class: cred.Done, Evidence: []string{p.Title() + ": " + detail}}
+	which := p.Title()
+	if r.state.Plan.Strategy == rotation.Replace {
+		which = "the old one, switched off"
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + ": " + detail}}
 }
 
 // gone asks the issuer, whose word counts where no gate can be asked.

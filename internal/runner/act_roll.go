@@ -90,6 +90,17 @@ func (r *Runner) flip(ctx context.Context, a rotation.Action) rotation.Outcome {
 		target = *r.state.Made.Handle
 	}
 	h, err := r.Roles.Switcher.Switch(ctx, target, on)
+	if cred.ClassOf(err) == cred.Absent {
+		gone, lookErr := r.isGone(ctx, target)
+		switch {
+		case lookErr != nil:
+			return fromError(lookErr)
+		case !gone:
+			return failed(cred.Unknown, "the vendor says that %s is not there, and lists it", target.Name)
+		case !on:
+			return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{target.Name + " was ended by somebody else"}}
+		}
+	}
 	if err != nil {
 		return fromError(err)
 	}

@@ -46,6 +46,7 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 		return failed(cred.Refused, "%v", err)
 	}
 	r.stamp(vs, r.state.Label())
+	r.forgetSlots(place.Key)
 	written, err := r.Roles.Store.Write(ctx, vs)
 	if err != nil {
 		return fromError(err)
@@ -56,7 +57,9 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 	if o, bad := r.interleaved(ctx, place, written); bad {
 		return o
 	}
-	return rotation.Outcome{Class: cred.Done, Slots: r.states(place.SlotNames(), written),
+	slots := r.states(place.SlotNames(), written)
+	r.noteSlots(place.Key, slots, false)
+	return rotation.Outcome{Class: cred.Done, Slots: slots,
 		Evidence: []string{"written in one batch; every slot holds it" + r.oneUp(written)}}
 }
 
@@ -171,6 +174,7 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 		return fromError(err)
 	}
 	evidence = append(evidence, theirs...)
+	r.forgetSlots(place.Key)
 	var write []provider.SlotValue
 	var remove []string
 	for _, v := range back {

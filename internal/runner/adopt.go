@@ -28,7 +28,7 @@ func (r *Runner) adopt(ctx context.Context, v rotation.Verb) error {
 		}
 		self.Adopt(b)
 		return nil
-	case rotation.Create, rotation.Discard:
+	case rotation.Create, rotation.Discard, rotation.Look:
 	default:
 		return nil // asks nobody, or with a credential of its own
 	}

@@ -14,6 +14,10 @@ import (
 // do tries steps side by side: one append for all intents, one for each outcome
 // as it arrives.
 func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
+	actions, err := r.allowed(ctx, actions)
+	if err != nil || len(actions) == 0 {
+		return err
+	}
 	var effects []string
 	for _, a := range actions {
 		if a.Step.Verb.Effect() {
@@ -45,6 +49,25 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 		}
 	}
 	return r.Together(calls...)
+}
+
+// allowed leaves out what must not be done now, because of what was seen right
+// before it, and notes why. There is no intent yet, so nothing has happened.
+func (r *Runner) allowed(ctx context.Context, actions []rotation.Action) ([]rotation.Action, error) {
+	var out []rotation.Action
+	for _, a := range actions {
+		before := r.calls()
+		o := r.guard(context.WithoutCancel(ctx), a)
+		if o == nil {
+			out = append(out, a)
+			continue
+		}
+		o.Step, o.Generation, o.Calls = a.Step.ID, a.Generation, r.calls()-before
+		if err := r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: o}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // act tries one step once.
@@ -87,6 +110,14 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return r.unseen(ctx, a, r.quiet(ctx, a))
 	case rotation.Pause:
 		return rotation.Outcome{Class: cred.Done}
+	case rotation.Watch:
+		return r.watch(ctx, a)
+	case rotation.Running:
+		return r.running(ctx)
+	case rotation.Revalidate:
+		return r.revalidate(ctx, a)
+	case rotation.Look:
+		return r.lookBack(ctx, a)
 	case rotation.Delete:
 		return r.delete(ctx)
 	case rotation.Discard:
@@ -118,6 +149,9 @@ func outcomeOf(step string, err error) rotation.Outcome {
 			o.Class = cred.ClassOf(e)
 		}
 		o.RetryAfter = max(o.RetryAfter, cred.RetryAfter(e))
+		if ce, ok := errors.AsType[*cred.Error](e); ok {
+			o.Maybe = o.Maybe || ce.Maybe
+		}
 	}
 	return o
 }

@@ -122,7 +122,7 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 				continue
 			}
 			for call := 1; call <= clean.Calls; call++ {
-				for i, k := range stage.Kinds {
+				for i, k := range slices.Concat(stage.Kinds, stage.Rude) {
 					if raceEnabled && (call+i)%4 != 0 {
 						continue
 					}

@@ -100,7 +100,7 @@ func TestRemovalUnderAChangePolicy(t *testing.T) {
 		return send()
 	}
 	st := play(t, s, console)
-	if st.Stuck == nil || !strings.Contains(st.Stuck.Why, "does a change policy wait for an approval?") {
+	if st.Stuck == nil || !strings.Contains(st.Stuck.Why, "a change policy made a request of it") {
 		t.Fatalf("%+v %+v", st.Stuck, st.Closed)
 	}
 	live := strings.Join(st.Stuck.Live, "\n")

@@ -122,8 +122,8 @@ func judgeSees(t *testing.T, sc stage.Scenario, cases map[string]broken) {
 	t.Helper()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			sc := sc
-			sc.Faults, sc.Damage = c.faults, c.damage
+			sc, polite := sc, stage.Knobs
+			sc.Faults, sc.Damage, sc.Knobs = c.faults, c.damage, &polite
 			v := sc.Run(1)
 			if !strings.Contains(strings.Join(v.Broken, "\n"), c.promise) {
 				t.Errorf("ended %q, and the judge found only %v (%v)", v.Ending, v.Broken, v.Err)

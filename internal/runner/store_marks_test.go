@@ -69,7 +69,7 @@ func TestRequestIsWaitedFor(t *testing.T) {
 			if len(w.Infisical.Requests) > 0 {
 				looks++
 			}
-			if looks == 5 {
+			if looks == 5 && len(w.Infisical.Requests) > 0 {
 				if n := len(w.Heroku.Apps[0].Releases); n != 1 {
 					t.Errorf("propagated before it was merged: %d releases", n)
 				}

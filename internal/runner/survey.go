@@ -200,9 +200,27 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 		o.Why = errors.Join(why...).Error()
 		return o
 	}
-	o.Evidence = []string{fmt.Sprintf("nobody else in the account holds the old one (%d of %d places read)", len(found.read), len(found.read)+len(found.blind)), k.Manner()}
+	o.Evidence = []string{nobodyElse(len(found.read), len(found.blind), len(found.copies))}
+	if len(found.read) > 0 {
+		o.Evidence = append(o.Evidence, k.Manner())
+	}
 	for _, c := range found.copies {
 		o.Evidence = append(o.Evidence, "but "+c.Key+", which is left without, as told")
 	}
 	return o
+}
+
+// nobodyElse says what a survey has shown: no more than it has read.
+func nobodyElse(read, blind, holders int) string {
+	others := "nobody else holds the old one"
+	if holders > 0 {
+		others = "nobody else but those named below holds the old one"
+	}
+	switch {
+	case read == 0:
+		return fmt.Sprintf("who else holds the old one is not known: none of %d places could be read", blind)
+	case blind > 0:
+		return fmt.Sprintf("%s in the %d of %d places that could be read; of the others that is not known", others, read, read+blind)
+	}
+	return fmt.Sprintf("%s in the account (%d of %d places read)", others, read, read)
 }

@@ -89,6 +89,7 @@ func (w *World) serve(rw http.ResponseWriter, req *http.Request, vendor string, 
 		w.Trace(vendor, pattern)
 	}
 	w.mu.Lock()
+	skew := w.state.Knobs.Skew[vendor].std()
 	delay := w.state.Knobs.Latency.std()
 	fault := w.state.fault(vendor, pattern)
 	if fault != nil {
@@ -99,8 +100,13 @@ func (w *World) serve(rw http.ResponseWriter, req *http.Request, vendor string, 
 		w.Sleep(delay)
 	}
 
+	req = skewedRequest(req, skew)
 	real := newReply()
 	err := w.handle(real, req, vendor, pattern, mux, fault)
+	w.mu.Lock()
+	rw.Header().Set("Date", w.state.At.Add(skew).Format(http.TimeFormat))
+	w.mu.Unlock()
+	real.skew(skew)
 	switch {
 	case err != nil:
 		http.Error(rw, "the simulated world cannot be saved: "+err.Error(), http.StatusInsufficientStorage)

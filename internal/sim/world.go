@@ -74,6 +74,8 @@ type Knobs struct {
 	Release      string   `json:"release,omitempty"`       // "", "pending", "failed": what a release command does
 	ReleaseDelay Duration `json:"release_delay,omitempty"` // how long it takes
 	Crash        bool     `json:"crash,omitempty"`         // new dynos crash
+	// Skew is how far a vendor's clock is ahead of the world's; negative: behind.
+	Skew map[string]Duration `json:"skew,omitempty"`
 }
 
 // Duration is written as 1s in JSON.
@@ -100,8 +102,18 @@ func Open(state State, now func() time.Time) *World {
 	}
 	w.state.settle()
 	w.routes()
-	w.publish()
+	w.begin()
 	return w
+}
+
+// begin lets the edge know what there is; a change takes its time from then on.
+func (w *World) begin() {
+	k := w.state.Knobs
+	if w.state.Edge.Known.At.IsZero() {
+		w.state.Knobs.EdgeDelay = 0
+	}
+	w.publish()
+	w.state.Knobs = k
 }
 
 // Turn changes knobs of the world.

@@ -23,6 +23,9 @@ func (s *Stage) Judge(result runner.Result) []string {
 
 	s.World.Look(func(w *sim.State) {
 		if p := st.Opened.Spec.Purpose; p != "" && p != sop.AfterRevoke {
+			if s.lostTail && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun {
+				return // it began anew in a world that it had changed, and touched nothing more
+			}
 			if st.Opened.Spec.Issuer.Kind == infisical.KindClientSecret {
 				if s.purposeOfClientSecret(w, st, bad); p != sop.ToRehearse {
 					return
@@ -62,6 +65,10 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		if len(st.Stuck.Live) < 3 && st.Plan.Strategy == rotation.Replace || len(st.Stuck.Live) < 2 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
 			bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
 		}
+		return
+	}
+	if st.Closed.Ending == rotation.RefusedRun && s.lostTail {
+		s.endingAnew(w, st, bad)
 		return
 	}
 	if st.Opened.Spec.Issuer.Kind == infisical.KindClientSecret {
@@ -114,6 +121,31 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 	}
 	if got := stored(w, "UNRELATED"); got != "not ours" {
 		bad("what is not ours was changed: UNRELATED is %q", got)
+	}
+}
+
+// endingAnew judges a run that began anew in a world that it had changed, because its
+// journal was set back: what it had made is named, at least, to whoever has to decide.
+func (s *Stage) endingAnew(w *sim.State, st *rotation.State, bad func(string, ...any)) {
+	var live []string
+	for _, t := range w.Cloudflare.Tokens {
+		live = append(live, t.Name)
+	}
+	for _, a := range w.Heroku.Authorizations {
+		live = append(live, a.Description)
+	}
+	for _, who := range w.Infisical.Identities {
+		for _, c := range who.Secrets {
+			if !c.Revoked {
+				live = append(live, c.Description)
+			}
+		}
+	}
+	told := fmt.Sprint(st.Closed.Refusals)
+	for _, name := range live {
+		if strings.Contains(name, st.Run) && !strings.Contains(told, name) {
+			bad("promise 3: the journal was set back, and %s, which lives, is not told", name)
+		}
 	}
 }
 

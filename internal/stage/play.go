@@ -26,7 +26,7 @@ type Verdict struct {
 
 // Run plays a scenario to its end and judges it.
 func (sc Scenario) Run(seed int64) Verdict {
-	knobs := Knobs
+	knobs := Rough(sc.turn())
 	if sc.Knobs != nil {
 		knobs = *sc.Knobs
 	}
@@ -72,6 +72,15 @@ func (sc Scenario) Run(seed int64) Verdict {
 		}
 	}
 	return v
+}
+
+// turn makes scenarios that differ in their faults play in worlds that differ.
+func (sc Scenario) turn() int {
+	n := 0
+	for _, f := range sc.Faults {
+		n += f.Call + len(f.Kind)
+	}
+	return n
 }
 
 // openToEveryone replaces every rule that names a token of the SOP by one that

@@ -15,6 +15,7 @@ import (
 	"rekey/internal/secret"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
 	"rekey/internal/wire"
 )
 
@@ -46,6 +47,10 @@ type Stage struct {
 	// Resuming are such places as named by whoever resumes it.
 	Resuming []string
 
+	lostTail       bool            // it has lost it once
+	setBack        bool            // the journal loses its tail before the next process
+	procs          []*process      // that are alive, the newest last
+	twinned        *runner.Result  // how a run came out that another process ended
 	late, lateMade bool            // a late fault happened; it met a creation
 	refused        map[string]bool // kinds of calls that are refused for ever
 	damage         func(*rotation.Plan)
@@ -161,6 +166,10 @@ func (s *Stage) env() provider.Env {
 }
 
 func (s *Stage) network() http.RoundTripper {
+	return vendorhttp.Fence{Next: s.around(), Ours: func(context.Context) error { return s.overtaken() }}
+}
+
+func (s *Stage) around() http.RoundTripper {
 	if s.Around != nil {
 		return s.Around(s)
 	}
@@ -218,17 +227,24 @@ func (s *Stage) Open(name, run string) error {
 // Process plays one process from its start to its end, which may be a crash.
 // Each process but the first resumes. It knows nothing but the journal.
 func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
+	if s.setBack {
+		s.setBack, s.lostTail = false, true
+		s.Log.cut(1 + s.Calls%9)
+	}
 	events, err := s.Log.Events()
 	if err != nil {
 		return result, false, err
 	}
+	me := &process{log: s.Log, seen: len(s.Log.Lines)}
+	s.procs = append(s.procs, me)
+	defer func() { s.procs = s.procs[:len(s.procs)-1] }()
 	state := rotation.Fold(events)
 	if s.damage != nil {
 		s.Log.Damage = s.damage
 	}
 	if len(events) > 1 {
 		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test", Despite: s.Resuming}}
-		if err := s.Log.Append(context.Background(), e); err != nil {
+		if err := me.Append(context.Background(), e); err != nil {
 			return result, false, err
 		}
 		state.Apply(e)
@@ -238,8 +254,8 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 		return result, false, err
 	}
 	r := &runner.Runner{
-		Journal: s.Log, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
-		Calls: func() int { return s.Calls }, Confirm: s.Confirm,
+		Journal: me, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
+		Calls: func() int { return s.Calls }, Confirm: s.Confirm, Unguarded: s.damage != nil,
 		Past: func(context.Context) ([]rotation.Generation, error) { return s.past(state.Opened.Credential) },
 	}
 	if r.Confirm == nil {
@@ -270,6 +286,9 @@ func (s *Stage) Play(name string) (runner.Result, error) {
 func (s *Stage) Resume() (runner.Result, error) {
 	for range 50 {
 		result, crashed, err := s.Process()
+		if errors.Is(err, errOvertaken) && s.twinned != nil {
+			return *s.twinned, nil
+		}
 		if err != nil || !crashed {
 			return result, err
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 
 	"rekey/internal/cred"
@@ -23,7 +22,7 @@ func (t *tokens) Look(ctx context.Context, p cred.Place) (cred.Place, error) {
 
 // Admit adds the token to the place's include rules.
 func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
-	return t.edit(ctx, p, "admit token in ", true, func(r rules) bool {
+	return t.edit(ctx, p, "admit token in ", func(r rules) bool {
 		include := r.array("include")
 		for _, raw := range include {
 			if named, _ := tokenOf(raw); named == id {
@@ -40,7 +39,7 @@ func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.E
 // touched: such a place was refused when the plan was made. That it is still gone
 // from there is looked at by Cloudflare itself, which deletes no token that a rule names.
 func (t *tokens) Dismiss(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
-	return t.edit(ctx, p, "take token out of ", false, func(r rules) bool {
+	return t.edit(ctx, p, "take token out of ", func(r rules) bool {
 		include := r.array("include")
 		kept := make([]json.RawMessage, 0, len(include))
 		for _, raw := range include {
@@ -65,10 +64,9 @@ func (r rules) set(field string, value any) {
 // what the vendor answers with what was meant. There is no PATCH, no ETag and no
 // version at the vendor, so the read stands right before the write: edits made by
 // others until then are kept. Whoever read before our write and writes after it
-// overwrites it: with again the place is read once more. That it then says something
-// else is no refusal: what was written is gone, and is to be looked at and written
-// again. Later still the looks before anything is taken away find it.
-func (t *tokens) edit(ctx context.Context, p cred.Place, op string, again bool, change func(rules) bool) (provider.Edit, error) {
+// overwrites it; a look right behind the write would seldom see that, so the runner
+// looks before anything is taken away (Look), and has it done again.
+func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(rules) bool) (provider.Edit, error) {
 	r, at, err := t.read(ctx, p)
 	if err != nil {
 		return provider.Edit{}, err
@@ -90,14 +88,6 @@ func (t *tokens) edit(ctx context.Context, p cred.Place, op string, again bool, 
 	for _, array := range ruleArrays {
 		if !sameRules(r.array(array), now.array(array)) {
 			return provider.Edit{}, unknown("the vendor kept other rules than were sent; somebody may have edited it at the same moment")
-		}
-	}
-	if again {
-		switch now, _, err = t.read(ctx, p); {
-		case err != nil:
-			return provider.Edit{}, unknown("it was written, and could not be read again: " + err.Error())
-		case change(maps.Clone(now)):
-			return provider.Edit{}, unknown("somebody else wrote it at the same moment, and this edit is not in it any more")
 		}
 	}
 	out.Place = now.place(p.Kind, p.Scope, p.Parent)

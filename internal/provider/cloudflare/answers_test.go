@@ -323,8 +323,11 @@ func TestAnEditThatIsOverwrittenIsSeen(t *testing.T) {
 		n.Look(func(s *sim.State) { s.Cloudflare.Policies[0]["include"] = before })
 		return resp, err
 	}
-	if _, err := a.Admit(t.Context(), place, made.ID); cred.ClassOf(err) != cred.Unknown {
-		t.Fatalf("the admission was overwritten at once: %v", err)
+	if _, err := a.Admit(t.Context(), place, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := a.Look(t.Context(), place); err != nil || now.NamesAny(made) {
+		t.Fatalf("the admission was overwritten, and a look says %+v, %v", now, err)
 	}
 	e, err := a.Admit(t.Context(), place, made.ID)
 	if err != nil || e.Already || !e.Place.NamesAny(made) {

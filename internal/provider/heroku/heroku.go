@@ -104,7 +104,8 @@ type Platform struct {
 	// account asks with the credential of a probe, never with our own.
 	account *vendorhttp.Client
 	// token is the one by which we ourselves work.
-	token func(context.Context) (secret.Value, provider.Source, error)
+	token  func(context.Context) (secret.Value, provider.Source, error)
+	recall recall
 	// apps are those opened as consumers; all are, before any is asked.
 	apps []string
 	// telling are the stages opened whose apps keep what they hold.

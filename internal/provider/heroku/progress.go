@@ -16,17 +16,12 @@ import (
 // while a release command runs, they still show the old values
 // (heroku-and-consumers.md §0.2).
 func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string) (provider.Progress, error) {
-	noted, _ := strconv.Atoi(w.Since)
-	newest, err := a.releases(ctx)
+	ours, newest, err := a.followed(ctx, w, slots)
 	if err != nil {
 		return provider.Progress{}, a.named(ctx, err)
 	}
-	ours, found := follow(newest, noted, slots)
-	if w.Since == "" {
-		ours, found = underway(newest)
-	}
-	if !found {
-		return provider.Progress{Class: cred.Waiting, Detail: fmt.Sprintf("no release after v%d yet", noted)}, nil
+	if ours.Version == 0 {
+		return provider.Progress{Class: cred.Waiting, Detail: "no release after v" + w.Since + " yet"}, nil
 	}
 	p := provider.Progress{Mark: strconv.Itoa(ours.Version)}
 	switch ours.Status {
@@ -40,12 +35,13 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 	}
 
 	var running dynos
-	err = a.env.Together(
-		func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err },
-		func() (err error) { running, err = a.dynos(ctx); return err },
-	)
-	if err == nil {
-		err = a.confirmed(ctx, p.Slots, newest)
+	if w.Own != "" { // everything ran on it before: both in one look
+		err = a.env.Together(
+			func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err },
+			func() (err error) { running, err = a.dynos(ctx); return err },
+		)
+	} else {
+		running, err = a.dynos(ctx)
 	}
 	if err == nil {
 		running, err = a.told(ctx, running, ours.Version)
@@ -53,13 +49,48 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 	if err != nil {
 		return provider.Progress{}, err
 	}
-	p.Evidence = append(p.Evidence, fmt.Sprintf("release v%d succeeded", ours.Version))
+	if p.Slots == nil {
+		if p.Class, p.Detail = a.readiness(running, ours.Version, w.Same); p.Class != cred.Done {
+			p.Unwell = p.Class == cred.Failed
+			return p, nil // what it holds is compared once everything runs
+		}
+		if p.Slots, err = a.configVars(ctx, slots); err != nil {
+			return provider.Progress{}, err
+		}
+	}
+	if err := a.confirmed(ctx, p.Slots, newest); err != nil {
+		return provider.Progress{}, err
+	}
+	if w.Own == "" {
+		p.Evidence = append(p.Evidence, fmt.Sprintf("release v%d succeeded", ours.Version))
+	}
 	p.Class, p.Detail = a.readiness(running, ours.Version, w.Same)
 	p.Unwell = p.Class == cred.Failed
 	if p.Class == cred.Done {
 		p.Evidence = append(p.Evidence, p.Detail)
 	}
 	return p, nil
+}
+
+// followed is the release of the write that is followed, among the newest; the zero
+// release if there is none yet. One that has succeeded stays so and is not asked for
+// again.
+func (a *app) followed(ctx context.Context, w provider.Followed, slots []string) (release, []release, error) {
+	if own, err := strconv.Atoi(w.Own); err == nil {
+		ours := release{Version: own, Status: "succeeded"}
+		return ours, []release{ours}, nil
+	}
+	newest, err := a.releases(ctx)
+	if err != nil {
+		return release{}, nil, err
+	}
+	if w.Since == "" {
+		ours, _ := underway(newest)
+		return ours, newest, nil
+	}
+	noted, _ := strconv.Atoi(w.Since)
+	ours, _ := follow(newest, noted, slots)
+	return ours, newest, nil
 }
 
 // follow picks the release to follow among the newest ones, newest first.

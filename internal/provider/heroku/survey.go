@@ -58,7 +58,11 @@ func (p *Platform) Survey(ctx context.Context, living bool) ([]provider.Surveyed
 
 func (p *Platform) surveyApp(a listed, kept bool) provider.Surveyed {
 	settings, _ := json.Marshal(Settings{App: a.Name})
-	o := unread{Platform: p, op: "read config vars of an app", path: "/apps/" + url.PathEscape(a.ID), spot: provider.Spot{
+	path := p.opened(a)
+	if path == "" {
+		path = "/apps/" + url.PathEscape(a.ID)
+	}
+	o := unread{Platform: p, op: "read config vars of an app", path: path, spot: provider.Spot{
 		Key: p.api.Vendor + ":" + a.Name, Settings: settings, Consumer: true, Kept: kept,
 		Is: means(func(o Settings) bool { return o.App != "" && (o.App == a.Name || o.App == a.ID) }),
 	}}
@@ -84,7 +88,7 @@ type unread struct {
 
 // readOut reads all config vars of the place: there is no other way.
 func (o unread) readOut(ctx context.Context) ([]provider.Spot, error) {
-	vars, err := o.vars(ctx, o.op, o.path, o.header)
+	vars, err := o.lately(ctx, o.op, o.path, o.header)
 	if err != nil {
 		return nil, err
 	}

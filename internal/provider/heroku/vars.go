@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"rekey/internal/cred"
@@ -18,6 +19,23 @@ func (a *app) configVars(ctx context.Context, slots []string) (map[string]provid
 	return a.Platform.configVars(ctx, "read config vars", a.path, nil, slots)
 }
 
+// Held reads the config vars and nothing else; that one is not there is confirmed.
+func (a *app) Held(ctx context.Context, slots []string) (map[string]provider.Held, error) {
+	all, err := a.lately(ctx, "read config vars", a.path, nil)
+	if err != nil {
+		return nil, err
+	}
+	held := named(all, slots)
+	if len(absent(held)) == 0 {
+		return held, nil
+	}
+	newest, err := a.releases(ctx)
+	if err == nil {
+		err = a.confirmed(ctx, held, newest)
+	}
+	return held, err
+}
+
 // configVars returns the named values of an app, a release or a stage only: the
 // answer holds every secret there is, so the rest is dropped at once.
 func (p *Platform) configVars(ctx context.Context, op, path string, header map[string]string, slots []string) (map[string]provider.Held, error) {
@@ -25,12 +43,17 @@ func (p *Platform) configVars(ctx context.Context, op, path string, header map[s
 	if err != nil {
 		return nil, err
 	}
+	return named(all, slots), nil
+}
+
+// named are some of the config vars.
+func named(all map[string]secret.Value, slots []string) map[string]provider.Held {
 	held := make(map[string]provider.Held, len(slots))
 	for _, name := range slots {
 		v, present := all[name]
 		held[name] = provider.Held{Present: present, Value: v}
 	}
-	return held, nil
+	return held
 }
 
 // vars reads the config vars of something. Any JSON object of texts is of their
@@ -53,6 +76,9 @@ func (p *Platform) vars(ctx context.Context, op, path string, header map[string]
 	}
 	if odd && resp.Header.Get("Request-Id") == "" {
 		return nil, resp.Nonsense("it holds no config vars, and does not bear the id that Heroku gives to every answer")
+	}
+	if header == nil && len(all) > 0 && slices.ContainsFunc(p.apps, func(app string) bool { return path == "/apps/"+url.PathEscape(app) }) {
+		p.recall.keep(path, all, p.env.Now())
 	}
 	return all, nil
 }
@@ -120,6 +146,7 @@ func (p *Platform) patch(ctx context.Context, op, path string, header map[string
 			body[v.Slot] = &s
 		}
 	}
+	p.recall.drop(path)
 	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: path + "/config-vars", Header: header, Body: body})
 	if err != nil {
 		return err

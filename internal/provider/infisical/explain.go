@@ -42,7 +42,7 @@ func notApplied(r *vendorhttp.Response) bool {
 	text := a.text()
 	starts := func(what string) bool { return strings.HasPrefix(text, what) }
 	switch r.Status {
-	case http.StatusUnauthorized, http.StatusUnprocessableEntity:
+	case http.StatusUnauthorized:
 		return a.Name == "ValidationFailure"
 	case http.StatusBadRequest:
 		return starts("Encrypted secret metadata is enforced") || starts("The identity does not have universal auth") ||

@@ -1,0 +1,93 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+)
+
+// quiet asks the issuer when the old generation was last used. It is quiet when
+// that is longer ago than the plan wants, by the issuer's own clock. An issuer whose
+// clock is not known is believed only while the time that it tells stands still.
+func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome {
+	plan := r.state.Plan
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	find := func(h cred.Handle) (cred.Handle, bool, error) {
+		for _, x := range listed {
+			if x.ID == h.ID {
+				return x, true, nil
+			}
+		}
+		gone, err := r.unlisted(ctx, h, listed)
+		if err != nil || gone {
+			return cred.Handle{}, false, err
+		}
+		x, err := r.find(ctx, h)
+		return x, err == nil, err
+	}
+	if _, ok, err := find(*r.state.Made.Handle); err != nil {
+		return fromError(err)
+	} else if !ok {
+		return failed(cred.Waiting, "the issuer does not list the new one yet")
+	}
+	old, ok, err := find(plan.Old)
+	switch {
+	case err != nil:
+		return fromError(err)
+	case !ok:
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer has the old one no more, in its list and by its id: somebody else ended it"}}
+	case old.LastSeen.IsZero():
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer tells no last use of the old one, so that nobody uses it is not known from there"}}
+	}
+	now, exact := r.issuerNow()
+	ago := now.Sub(old.LastSeen)
+	o := rotation.Outcome{Class: cred.Waiting, Seen: &old.LastSeen}
+	if !exact {
+		ago = r.stoodStill(a, old.LastSeen, &o)
+	}
+	if ago < plan.Spec.Timing.Quiet {
+		o.Why = fmt.Sprintf("the old one was used %s ago: something that is not registered still holds it", max(ago, 0).Round(time.Second))
+		if !exact {
+			o.Why = fmt.Sprintf("the issuer's clock is not known, and its last use of the old one, %s, has stood still for %s only", old.LastSeen.UTC().Format(time.TimeOnly), ago.Round(time.Second))
+		}
+		return o
+	}
+	o.Class = cred.Done
+	o.Evidence = []string{fmt.Sprintf("the old one was last used %s ago", ago.Round(time.Second))}
+	if !exact {
+		o.Evidence = []string{fmt.Sprintf("the issuer's last use of the old one has stood still for %s", ago.Round(time.Second))}
+	}
+	return o
+}
+
+// issuerNow is the time by the issuer's clock; false if that is not known.
+func (r *Runner) issuerNow() (time.Time, bool) {
+	now := r.Clock.Now()
+	c, ok := r.Roles.Issuer.(provider.Clocked)
+	if !ok {
+		return now, false
+	}
+	ahead, known := c.Ahead()
+	if !known {
+		return now, false
+	}
+	// A Date is cut to the second: what was used this very second is not quiet.
+	return now.Add(ahead - time.Second), true
+}
+
+// stoodStill is for how long, by our clock, the issuer has told this same last use.
+func (r *Runner) stoodStill(a rotation.Action, seen time.Time, o *rotation.Outcome) time.Duration {
+	now := r.Clock.Now().UTC()
+	o.Since = &now
+	if last := r.state.Step(a.Step.ID).Last; last != nil && last.Seen != nil && last.Since != nil && last.Seen.Equal(seen) {
+		o.Since = last.Since
+	}
+	return now.Sub(*o.Since)
+}

@@ -1,0 +1,234 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// watch lets time pass and looks, now and then and at its end, whether every
+// consumer stays well on the new one and everybody still holds it.
+func (r *Runner) watch(ctx context.Context, a rotation.Action) rotation.Outcome {
+	long := a.Step.Long
+	var began time.Time
+	for _, id := range a.Step.Needs {
+		if p := r.state.Step(id); p.Done.After(began) {
+			began = p.Done
+		}
+	}
+	left := began.Add(long).Sub(r.Clock.Now())
+	next := func(why string) rotation.Outcome {
+		return rotation.Outcome{Class: cred.Waiting, Why: why, RetryAfter: min(left, rotation.LookEvery(long))}
+	}
+	seen, o := r.consumersRun(ctx)
+	switch {
+	case o != nil && o.Class != cred.Failed && o.Class != cred.Foreign && left > 0:
+		return next("not everything could be looked at just now: " + o.Why) // the look at the end counts
+	case o != nil:
+		return *o
+	case left > 0:
+		return next("everything runs so far")
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: seen}
+}
+
+// consumersRun looks whether store and consumers hold the new one and everything
+// runs; an outcome says why not.
+func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome) {
+	plan := r.state.Plan
+	var seen, why, keys []string
+	var errs []error
+	unwell := false
+	for _, c := range plan.Spec.Consumers {
+		p, err := r.progress(ctx, c)
+		if err == nil && p.Class == cred.Done {
+			r.noteRan(c.Key, p)
+		}
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case p.Class == cred.Failed:
+			why, unwell = append(why, c.Key+": "+p.Detail), true
+		case p.Class != cred.Done:
+			errs = append(errs, &cred.Error{Vendor: c.Key, Op: "look whether it runs", Class: cred.Waiting, Why: p.Detail})
+		default:
+			seen = append(seen, p.Evidence...)
+		}
+	}
+	for _, p := range r.places() {
+		held, err := r.held(ctx, p, true)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if w := r.astray(p, held); w != "" && !r.Unguarded {
+			why, keys = append(why, w), append(keys, p.Key)
+		}
+	}
+	switch {
+	case len(keys) > 0:
+		o := failed(cred.Foreign, "%s", strings.Join(why, "; "))
+		o.Held = keys
+		return seen, &o
+	case unwell:
+		o := failed(cred.Failed, "%s", strings.Join(why, "; "))
+		return seen, &o
+	case len(errs) > 0:
+		o := fromError(errors.Join(errs...))
+		return seen, &o
+	}
+	return seen, nil
+}
+
+// ran is how a consumer was when it was last looked at, and when.
+type ran struct {
+	at time.Time
+	p  provider.Progress
+}
+
+func (r *Runner) noteRan(key string, p provider.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.alive == nil {
+		r.alive = map[string]ran{}
+	}
+	p.Slots = nil
+	if seen, ok := r.alive[key]; !ok || r.Clock.Now().Sub(seen.at) > justNow {
+		r.alive[key] = ran{r.Clock.Now(), p}
+	}
+}
+
+// progress looks how a consumer is on the write that it was given.
+func (r *Runner) progress(ctx context.Context, c sop.Place) (provider.Progress, error) {
+	_, consumer, seen := r.consumer(c.Key)
+	if consumer == nil {
+		return provider.Progress{}, &cred.Error{Vendor: c.Vendor, Op: "look at " + c.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+	}
+	r.mu.Lock()
+	lately, ok := r.alive[c.Key]
+	r.mu.Unlock()
+	if ok && r.Clock.Now().Sub(lately.at) <= justNow {
+		return lately.p, nil
+	}
+	follow := provider.Followed{Since: seen.Mark}
+	if settled := r.state.Step(string(rotation.Settle) + " " + c.Key).Last; settled != nil {
+		follow.Own = settled.Mark
+	}
+	p, err := consumer.Progress(ctx, follow, c.SlotNames())
+	if err == nil && p.Slots != nil {
+		r.noteSlots(c.Key, r.states(c.SlotNames(), p.Slots), true)
+	}
+	return p, err
+}
+
+// running is the last look of a rotation. What it sees is what the ending says; a
+// consumer that does not run keeps the run from being called done.
+func (r *Runner) running(ctx context.Context) rotation.Outcome {
+	seen, o := r.consumersRun(ctx)
+	at := r.Clock.Now().UTC().Format(time.TimeOnly)
+	switch {
+	case o == nil:
+	case len(o.Held) > 0:
+		// The old one has ended: waiting mends nothing, and the next command does.
+		return rotation.Outcome{Class: cred.Done, Held: o.Held, Evidence: seen, Why: o.Why + " (seen at " + at + " UTC)"}
+	default:
+		return *o
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: append(seen,
+		fmt.Sprintf("at %s UTC store and consumers held the new one, and everything ran", at))}
+}
+
+// blindTries is how often the last look of the way back is tried before the ending
+// says what was not seen.
+const blindTries = 4
+
+// lookBack is the last look of the way back: who holds what, and what is live. What
+// cannot be seen is said; it keeps no run from ending.
+func (r *Runner) lookBack(ctx context.Context, a rotation.Action) rotation.Outcome {
+	o := rotation.Outcome{Class: cred.Done}
+	var errs []error
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err == nil {
+		err = r.liveAfterBack(ctx, listed, &o)
+	}
+	errs = append(errs, err)
+	for _, p := range r.places() {
+		held, err := r.held(ctx, p, false)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if w := r.notOld(p, held); w != "" {
+			o.Held = append(o.Held, p.Key)
+			o.Evidence = append(o.Evidence, w)
+		} else {
+			o.Evidence = append(o.Evidence, p.Key+" holds the old one")
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		if r.state.Step(a.Step.ID).Tries < blindTries {
+			return fromError(err)
+		}
+		o.Unseen = Problems(err)
+	}
+	return o
+}
+
+// liveAfterBack notes what the issuer says of both generations.
+func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rotation.Outcome) error {
+	plan := r.state.Plan
+	tell := func(h cred.Handle) (live bool, err error) {
+		gone, err := r.unlisted(ctx, h, listed)
+		return !gone, err
+	}
+	live, err := tell(plan.Old)
+	if err != nil {
+		return err
+	}
+	if live {
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is live", plan.Old.Name, plan.Old.ID))
+	} else {
+		o.Missing = append(o.Missing, plan.Old.ID)
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is not live any more", plan.Old.Name, plan.Old.ID))
+	}
+	if made := r.state.Made; made != nil && plan.Strategy == rotation.Replace {
+		switch live, err := tell(*made.Handle); {
+		case err != nil:
+			return err
+		case live && !r.Unguarded:
+			o.Redo = append(o.Redo, string(rotation.Discard))
+			o.Evidence = append(o.Evidence, fmt.Sprintf("the new one, %s (%s), is still live", made.Handle.Name, made.Handle.ID))
+		default:
+			o.Evidence = append(o.Evidence, fmt.Sprintf("the new one, %s (%s), is gone", made.Handle.Name, made.Handle.ID))
+		}
+	}
+	return nil
+}
+
+// notOld says how a place does not hold what was observed before the run.
+func (r *Runner) notOld(p sop.Place, held map[string]cred.Fingerprint) string {
+	plan := r.state.Plan
+	var seen []rotation.SlotSeen
+	if p.Key == plan.Spec.Store.Key {
+		seen = plan.Seen.Store.Slots
+	}
+	for _, c := range plan.Seen.Consumers {
+		if c.Key == p.Key {
+			seen = c.Slots
+		}
+	}
+	for _, s := range seen {
+		if held[s.Slot] != s.Fingerprint {
+			return fmt.Sprintf("slot %s of %s holds %s, and before the run it held %s", s.Slot, p.Key, held[s.Slot].Short(), s.Fingerprint.Short())
+		}
+	}
+	return ""
+}

@@ -1,0 +1,313 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+const (
+	// justNow is how old a look may be that still counts as made right before. Several
+	// steps that take something away follow each other within it and share one look.
+	justNow = 2 * time.Second
+	// lately is the same before switching off, which is undone at once if it was wrong:
+	// there the answer to a write of ours counts, too.
+	lately = 3 * time.Second
+)
+
+// sight is what a place was seen to hold, by fingerprint, and when.
+type sight struct {
+	at    time.Time
+	slots map[string]cred.Fingerprint
+	read  bool // by a read of its own, not from the answer to a write
+}
+
+// noteSlots remembers what a place was seen to hold.
+func (r *Runner) noteSlots(key string, slots []cred.SlotState, read bool) {
+	s := sight{at: r.Clock.Now(), slots: map[string]cred.Fingerprint{}, read: read}
+	for _, x := range slots {
+		s.slots[x.Slot] = x.Fingerprint
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sights == nil {
+		r.sights = map[string]sight{}
+	}
+	r.sights[key] = s
+}
+
+// forgetSlots: a place is about to be written.
+func (r *Runner) forgetSlots(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sights, key)
+}
+
+// notePlace remembers how a rule was seen.
+func (r *Runner) notePlace(p cred.Place, read bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules == nil {
+		r.rules = map[string]ruleSight{}
+	}
+	r.rules[p.Key()] = ruleSight{r.Clock.Now(), p, read}
+}
+
+type ruleSight struct {
+	at    time.Time
+	place cred.Place
+	read  bool // by a read of its own, not from the answer to a write
+}
+
+// held looks at what a place of the plan holds: again, unless that was just seen.
+// sure: only a read counts.
+func (r *Runner) held(ctx context.Context, p sop.Place, sure bool) (map[string]cred.Fingerprint, error) {
+	r.mu.Lock()
+	s, ok := r.sights[p.Key]
+	r.mu.Unlock()
+	if age := r.Clock.Now().Sub(s.at); ok && (age <= justNow && s.read || age <= lately && !sure) {
+		return s.slots, nil
+	}
+	var held map[string]provider.Held
+	var err error
+	switch c := r.Roles.Consumers[p.Key]; {
+	case p.Key == r.state.Plan.Spec.Store.Key:
+		held, err = r.Roles.Store.Read(ctx, p.SlotNames())
+	case c == nil:
+		err = &cred.Error{Vendor: p.Vendor, Op: "look at " + p.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+	default:
+		held, err = heldByConsumer(ctx, c, p.SlotNames())
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.noteSlots(p.Key, r.states(p.SlotNames(), held), true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sights[p.Key].slots, nil
+}
+
+func heldByConsumer(ctx context.Context, c provider.Consumer, slots []string) (map[string]provider.Held, error) {
+	if h, ok := c.(provider.Holder); ok {
+		return h.Held(ctx, slots)
+	}
+	s, err := c.Snapshot(ctx, slots)
+	return s.Slots, err
+}
+
+// places are store and consumers of the plan.
+func (r *Runner) places() []sop.Place {
+	spec := r.state.Plan.Spec
+	return append([]sop.Place{spec.Store}, spec.Consumers...)
+}
+
+// oldPrint is what a slot holds that holds the old generation; "" if that cannot be
+// told from the new one.
+func (r *Runner) oldPrint(place, slot string) cred.Fingerprint {
+	find := func(slots []rotation.SlotSeen) cred.Fingerprint {
+		for _, s := range slots {
+			if s.Slot == slot && s.Expected != r.state.Expected(place, slot) {
+				return s.Expected
+			}
+		}
+		return ""
+	}
+	if place == r.state.Plan.Spec.Store.Key {
+		return find(r.state.Plan.Seen.Store.Slots)
+	}
+	for _, c := range r.state.Plan.Seen.Consumers {
+		if c.Key == place {
+			return find(c.Slots)
+		}
+	}
+	return ""
+}
+
+// newPrint is what a slot holds that holds the new generation; "" if that cannot be
+// told from the old one.
+func (r *Runner) newPrint(place, slot string) cred.Fingerprint {
+	fp := r.state.Expected(place, slot)
+	if fp == r.seenExpected(place, slot) {
+		return ""
+	}
+	return fp
+}
+
+func (r *Runner) seenExpected(place, slot string) cred.Fingerprint {
+	plan := r.state.Plan
+	for _, s := range plan.Seen.Store.Slots {
+		if place == plan.Spec.Store.Key && s.Slot == slot {
+			return s.Expected
+		}
+	}
+	for _, c := range plan.Seen.Consumers {
+		for _, s := range c.Slots {
+			if c.Key == place && s.Slot == slot {
+				return s.Expected
+			}
+		}
+	}
+	return ""
+}
+
+// guard looks, right before something is taken away from a generation, whether
+// store and consumers hold it, and whether the rules name the one that they should
+// hold instead. Nothing was touched when it returns an outcome; nil: go on.
+func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome {
+	plan := r.state.Plan
+	if plan == nil || r.Unguarded || !guarded(plan.Strategy) {
+		return nil
+	}
+	switch a.Step.Verb {
+	case rotation.Disable, rotation.Dismiss, rotation.Delete, rotation.Expire:
+		return r.guardOld(ctx, a)
+	case rotation.Withdraw, rotation.Discard:
+		if r.state.Made != nil {
+			return r.guardNew(ctx)
+		}
+	}
+	return nil
+}
+
+// guarded: in an emergency a person has typed the name after reading who is left
+// without; a rehearsal ends what nobody else ever got.
+func guarded(strategy string) bool {
+	return strategy == rotation.Replace || strategy == rotation.RollWithGrace
+}
+
+// guardOld: nobody holds the old one, everybody holds the new one, and the rules
+// name the new one.
+func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outcome {
+	if r.state.Made == nil {
+		o := failed(cred.Foreign, "there is no new one")
+		return &o
+	}
+	sure := a.Step.Verb != rotation.Disable
+	var keys, why []string
+	var errs []error
+	for _, p := range r.places() {
+		held, err := r.held(ctx, p, sure)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if w := r.astray(p, held); w != "" {
+			keys, why = append(keys, p.Key), append(why, w)
+		}
+	}
+	redo, missing, err := r.unadmitted(ctx, a)
+	if errs = append(errs, err); errors.Join(errs...) != nil {
+		o := fromError(errors.Join(errs...))
+		o.Why = "before anything is taken away: " + o.Why
+		return &o
+	}
+	switch {
+	case len(keys) > 0:
+		o := failed(cred.Foreign, "nothing was taken away: %s", strings.Join(why, "; "))
+		o.Held = keys
+		return &o
+	case len(redo) > 0:
+		o := failed(cred.Foreign, "the new one is no longer named in %s: somebody else wrote it at the same time", strings.Join(missing, ", "))
+		o.Redo = redo
+		return &o
+	}
+	return nil
+}
+
+// astray says how a place does not hold what the new generation makes; "" if it does.
+func (r *Runner) astray(p sop.Place, held map[string]cred.Fingerprint) string {
+	for _, slot := range p.SlotNames() {
+		want, now := r.state.Expected(p.Key, slot), held[slot]
+		switch {
+		case now == want:
+		case now != "" && now == r.oldPrint(p.Key, slot):
+			return fmt.Sprintf("%s holds the old one in slot %s", p.Key, slot)
+		default:
+			return fmt.Sprintf("slot %s of %s was changed by somebody else: it holds %s instead of %s", slot, p.Key, now.Short(), want.Short())
+		}
+	}
+	return ""
+}
+
+// unadmitted returns the admissions that are not there any more.
+func (r *Runner) unadmitted(ctx context.Context, a rotation.Action) (redo, names []string, err error) {
+	plan := r.state.Plan
+	if plan.Strategy != rotation.Replace || r.Roles.Admitter == nil {
+		return nil, nil, nil
+	}
+	var errs []error
+	for _, pl := range plan.Seen.Admission.Places {
+		if !pl.Admits || a.Step.Verb == rotation.Dismiss && a.Step.Target == pl.Key() {
+			continue // the edit itself reads it right before it writes, and tells
+		}
+		now, err := r.look(ctx, pl, a.Step.Verb != rotation.Disable)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !now.NamesAny(*r.state.Made.Handle) {
+			redo = append(redo, string(rotation.Admit)+" "+pl.Key())
+			names = append(names, fmt.Sprintf("%s %q", pl.Kind, pl.Name))
+		}
+	}
+	return redo, names, errors.Join(errs...)
+}
+
+// look returns a rule as it is now, or as it was just seen.
+func (r *Runner) look(ctx context.Context, pl cred.Place, sure bool) (cred.Place, error) {
+	r.mu.Lock()
+	s, ok := r.rules[pl.Key()]
+	r.mu.Unlock()
+	if age := r.Clock.Now().Sub(s.at); ok && (age <= justNow && s.read || age <= lately && !sure) {
+		return s.place, nil
+	}
+	now, err := r.Roles.Admitter.Look(ctx, pl)
+	if err == nil {
+		r.notePlace(now, true)
+	}
+	return now, err
+}
+
+// guardNew: nobody holds the new one. Who does is given the old one once more.
+func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
+	var redo, why []string
+	var errs []error
+	for _, p := range r.places() {
+		held, err := r.held(ctx, p, true)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, slot := range p.SlotNames() {
+			if now := held[slot]; now == "" || now != r.newPrint(p.Key, slot) {
+				continue
+			}
+			why = append(why, p.Key+" holds the new one in slot "+slot)
+			if p.Key == r.state.Plan.Spec.Store.Key {
+				redo = append(redo, string(rotation.Restore))
+			} else {
+				redo = append(redo, string(rotation.Return)+" "+p.Key, string(rotation.Resettle)+" "+p.Key)
+			}
+			break
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		o := fromError(err)
+		o.Why = "before anything is taken away: " + o.Why
+		return &o
+	}
+	if len(redo) == 0 {
+		return nil
+	}
+	o := failed(cred.Foreign, "nothing was taken away: %s", strings.Join(why, "; "))
+	o.Redo = slices.DeleteFunc(redo, func(id string) bool { _, known := r.state.Plan.Step(id); return !known })
+	return &o
+}

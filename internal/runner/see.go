@@ -1,0 +1,288 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// see is what a process looks at that takes a run up: the journal may have lost its
+// tail (a restored backup, a snapshot), or another process may have gone on. Whatever
+// bears a label of this run and is not known is found, and taken up if store or
+// consumer hold it; that a generation is not there any more is found too.
+func (r *Runner) see(ctx context.Context) error {
+	before := r.calls()
+	o := r.sighted(context.WithoutCancel(ctx))
+	o.Step, o.Calls = rotation.ResumeStep, r.calls()-before
+	return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
+}
+
+func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
+	plan, state := r.state.Plan, r.state
+	if err := r.adopt(ctx, r.seenAs()); err != nil && !errors.Is(err, errLost) {
+		return fromError(err)
+	}
+	listed, err := r.Roles.Issuer.List(ctx)
+	if cred.ClassOf(err) == cred.Denied && r.byStored(ctx) {
+		listed, err = r.Roles.Issuer.List(ctx)
+	}
+	if err != nil {
+		return fromError(err)
+	}
+	o := rotation.Outcome{Class: cred.Done}
+	oldEnded := state.Final && state.Step(string(rotation.Delete)).Status != rotation.Idle
+	for _, h := range []*cred.Handle{&plan.Old, r.madeHandle()} {
+		if h == nil || h.ID == "" || h == &plan.Old && oldEnded || r.discarded(h) {
+			continue
+		}
+		gone, err := r.unlisted(ctx, *h, listed)
+		if err != nil {
+			return fromError(err)
+		}
+		if gone {
+			o.Missing = append(o.Missing, h.ID)
+			o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is not there any more", h.Name, h.ID))
+		}
+	}
+	if err := r.written(ctx, &o); err != nil {
+		return fromError(err)
+	}
+	if plan.Maker() == string(rotation.Roll) {
+		return r.rolledUnknown(ctx, listed, o)
+	}
+	unknown, generation := r.unknown(listed)
+	if len(unknown) == 0 {
+		return o
+	}
+	o.Stray = true
+	o.Why = "the issuer lists " + names(unknown) + ", which this run made and the journal does not know: the journal was set back, or an answer was lost"
+	b, err := r.heldAnywhere(ctx, unknown)
+	if err != nil {
+		return fromError(err)
+	}
+	if b == nil {
+		return o
+	}
+	makes, err := r.fingerprints(plan.Spec, b.bundle)
+	if err != nil {
+		return failed(cred.Unknown, "%v", err)
+	}
+	o.Held = append(o.Held, b.key)
+	o.Handle, o.Makes, o.Generation = &b.handle, makes, generation[b.handle.ID]
+	o.Evidence = append(o.Evidence, fmt.Sprintf("%s holds %s (%s): it is the one under way", b.key, b.handle.Name, b.handle.ID))
+	r.mu.Lock()
+	r.fresh[o.Generation] = b.bundle
+	r.mu.Unlock()
+	return o
+}
+
+// written notes which places hold the new one although the journal knows no write.
+func (r *Runner) written(ctx context.Context, o *rotation.Outcome) error {
+	if r.state.Made == nil {
+		return nil
+	}
+	for _, p := range r.state.Unwritten() {
+		if r.state.Plan.Strategy == rotation.Rehearse && p.Key != r.state.Plan.Spec.Store.Key {
+			continue // a rehearsal writes no consumer
+		}
+		held, err := r.held(ctx, p, true)
+		if err != nil {
+			return err
+		}
+		for _, slot := range p.SlotNames() {
+			if now := held[slot]; now != "" && now == r.newPrint(p.Key, slot) {
+				o.Held = append(o.Held, p.Key)
+				o.Evidence = append(o.Evidence, p.Key+" holds the new one, by a write that the journal does not know")
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// seenAs is a step that reaches the issuer by the credential that still works there,
+// where the one that is replaced is the issuer's own.
+func (r *Runner) seenAs() rotation.Verb {
+	for _, v := range []rotation.Verb{rotation.Disable, rotation.Delete} {
+		if r.state.Step(string(v)).Status != rotation.Idle && r.state.Step(string(rotation.Enable)).Status != rotation.Ended {
+			return rotation.Delete
+		}
+	}
+	return rotation.Create
+}
+
+// byStored reaches the issuer by what the store holds, where the credential that is
+// replaced is the issuer's own and has ended without the journal knowing it.
+func (r *Runner) byStored(ctx context.Context) bool {
+	self, ok := r.Roles.Issuer.(provider.Self)
+	spec := r.state.Plan.Spec
+	if !ok || !r.state.Plan.OfOurs() || r.state.Plan.Strategy != rotation.Replace {
+		return false
+	}
+	stored, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+	if err != nil {
+		return false
+	}
+	b := r.inUse(spec, stored)
+	if b != nil {
+		self.Adopt(b)
+	}
+	return b != nil
+}
+
+func (r *Runner) madeHandle() *cred.Handle {
+	if r.state.Made == nil {
+		return nil
+	}
+	return r.state.Made.Handle
+}
+
+// discarded: this run itself has ended it, or may have.
+func (r *Runner) discarded(h *cred.Handle) bool {
+	made := r.madeHandle()
+	p := r.state.Step(string(rotation.Discard))
+	return made != nil && h.ID == made.ID && p.Status != rotation.Idle
+}
+
+// rolledUnknown: a handle has had more secrets than the journal knows. If store or
+// consumer hold another one than was observed, that is the one under way; the gate
+// is asked with it before anything else.
+func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rotation.Outcome) rotation.Outcome {
+	known := r.state.Plan.Old.Version
+	if r.state.Made != nil {
+		known = r.state.Made.Handle.Version
+	}
+	for _, h := range listed {
+		if h.ID != r.state.Plan.Old.ID || h.Version <= known {
+			continue
+		}
+		o.Stray = true
+		o.Why = "the issuer has given " + h.Name + " a new secret that the journal does not know"
+		key, b, makes, err := r.heldSince(ctx)
+		if err != nil {
+			return fromError(err)
+		}
+		if b != nil {
+			o.Handle, o.Makes, o.Generation, o.Keep = &h, makes, r.state.Generation, &h.Previous
+			o.Held = append(o.Held, key)
+			o.Evidence = append(o.Evidence, key+" holds another secret than before the run: it is taken for the new one")
+			r.mu.Lock()
+			r.fresh[o.Generation] = b
+			r.mu.Unlock()
+		}
+	}
+	return o
+}
+
+// heldSince returns what store or consumer hold if it is not what was observed.
+func (r *Runner) heldSince(ctx context.Context) (string, secret.Bundle, map[string]map[string]cred.Fingerprint, error) {
+	spec := r.state.Plan.Spec
+	other := func(p sop.Place, b secret.Bundle) (map[string]map[string]cred.Fingerprint, error) {
+		if b == nil {
+			return nil, nil
+		}
+		makes, err := r.fingerprints(spec, b)
+		for _, slot := range p.SlotNames() {
+			if makes[p.Key][slot] != r.seenExpected(p.Key, slot) {
+				return makes, err
+			}
+		}
+		return nil, err
+	}
+	stored, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+	if err != nil {
+		return "", nil, nil, err
+	}
+	b := r.inUse(spec, stored)
+	if makes, err := other(spec.Store, b); makes != nil || err != nil {
+		return spec.Store.Key, b, makes, err
+	}
+	for _, c := range spec.Consumers {
+		held, err := heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames())
+		if err != nil {
+			return "", nil, nil, err
+		}
+		b := r.heldBy(spec, c, held)
+		if makes, err := other(c, b); makes != nil || err != nil {
+			return c.Key, b, makes, err
+		}
+	}
+	return "", nil, nil, nil
+}
+
+// unknown are the generations that bear a label of this run and are neither the one
+// under way nor one that this run has made and not yet ended.
+func (r *Runner) unknown(listed []cred.Handle) (out []cred.Handle, generation map[string]int) {
+	known := map[string]bool{}
+	for _, made := range append(r.state.Earlier, r.state.Made) {
+		if made != nil {
+			known[made.Handle.ID] = true
+		}
+	}
+	generation = map[string]int{}
+	for g := 1; g <= rotation.MaxAttempts; g++ {
+		for _, h := range bearing(listed, cred.Label(r.state.Run, g)) {
+			if !known[h.ID] {
+				out, generation[h.ID] = append(out, h), g
+			}
+		}
+	}
+	return out, generation
+}
+
+// holder is a generation that a place holds.
+type holder struct {
+	key    string
+	handle cred.Handle
+	bundle secret.Bundle
+}
+
+// heldAnywhere returns that of the generations which the store holds, or else a
+// consumer; nil if nobody holds one.
+func (r *Runner) heldAnywhere(ctx context.Context, among []cred.Handle) (*holder, error) {
+	spec := r.state.Plan.Spec
+	owned := func(where string, b secret.Bundle) (*holder, error) {
+		if b == nil {
+			return nil, nil
+		}
+		id, err := r.Roles.Issuer.Owner(ctx, b, among)
+		for _, h := range among {
+			if h.ID == id && id != "" && err == nil {
+				return &holder{where, h, b}, nil
+			}
+		}
+		return nil, err
+	}
+	stored, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+	if err != nil {
+		return nil, err
+	}
+	if found, err := owned(spec.Store.Key, r.inUse(spec, stored)); found != nil || err != nil {
+		return found, err
+	}
+	for _, c := range spec.Consumers {
+		var held map[string]provider.Held
+		if held, err = heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames()); err != nil {
+			return nil, err
+		}
+		if found, err := owned(c.Key, r.heldBy(spec, c, held)); found != nil || err != nil {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+func names(hs []cred.Handle) string {
+	var out []string
+	for _, h := range hs {
+		out = append(out, h.Name)
+	}
+	return strings.Join(out, ", ")
+}
