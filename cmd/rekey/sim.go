@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/sim"
+	"rekey/internal/sop"
 )
 
 type simFlags struct {
@@ -59,7 +60,7 @@ them, and DELETE /_faults takes all of them back.`,
 // anybody who asks.
 func loopback(flag, address string) error {
 	host, _, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if err != nil || !sop.Loopback(host) {
 		return usage("--%s wants a loopback address such as 127.0.0.1:7777: the world gives its credentials to anybody who asks", flag)
 	}
 	if flag == "heroku" && host != "127.0.0.1" {

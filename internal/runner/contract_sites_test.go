@@ -71,21 +71,25 @@ func parsedFolder(t *testing.T, dir string) ([]*ast.File, *token.FileSet) {
 	return files, fset
 }
 
-// sendersOf are the names of the functions that send a request, directly or
-// through another of the package.
+// sendersOf are the functions and methods that send a request, directly or through
+// another of the package, as calleeOf calls them.
 func sendersOf(files []*ast.File) map[string]bool {
-	senders := map[string]bool{"Do": true, "Raw": true}
+	senders := map[string]bool{".Do": true, ".Raw": true}
 	for grew := true; grew; {
 		grew = false
 		for _, f := range files {
 			for _, d := range f.Decls {
 				fn, ok := d.(*ast.FuncDecl)
-				if !ok || fn.Body == nil || senders[fn.Name.Name] {
+				if !ok || fn.Body == nil {
 					continue
 				}
+				name := fn.Name.Name
+				if fn.Recv != nil {
+					name = "." + name
+				}
 				ast.Inspect(fn.Body, func(node ast.Node) bool {
-					if call, ok := node.(*ast.CallExpr); ok && senders[calleeOf(call)] && !senders[fn.Name.Name] {
-						senders[fn.Name.Name], grew = true, true
+					if call, ok := node.(*ast.CallExpr); ok && senders[calleeOf(call)] && !senders[name] {
+						senders[name], grew = true, true
 					}
 					return true
 				})
@@ -95,6 +99,8 @@ func sendersOf(files []*ast.File) map[string]bool {
 	return senders
 }
 
+// calleeOf is the name of what is called; that of a method begins with a dot, since a
+// function may be called the same.
 func calleeOf(call *ast.CallExpr) string {
 	fun := call.Fun
 	if i, ok := fun.(*ast.IndexExpr); ok {
@@ -104,7 +110,7 @@ func calleeOf(call *ast.CallExpr) string {
 	case *ast.Ident:
 		return f.Name
 	case *ast.SelectorExpr:
-		return f.Sel.Name
+		return "." + f.Sel.Name
 	}
 	return ""
 }

@@ -62,7 +62,7 @@ func CheckAddress(s string, simulated bool) error {
 		return fmt.Errorf("an address must not carry a user or password")
 	case strings.ContainsAny(u.Host+u.Path, "<>"):
 		return fmt.Errorf("the placeholder in this address has nothing to be filled with")
-	case u.Scheme == "http" && !loopback(u.Hostname()) && !simulated:
+	case u.Scheme == "http" && !Loopback(u.Hostname()) && !simulated:
 		return fmt.Errorf("a credential is sent there, so it must be https")
 	}
 	return nil
@@ -80,7 +80,8 @@ func (p *parser) headers(n *yaml.Node, at string) {
 	})
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host's name or address stays on this machine.
+func Loopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

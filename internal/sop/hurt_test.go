@@ -197,14 +197,14 @@ func TestOneRuleForEveryAddress(t *testing.T) {
 		"identity.oidc.issuer": func(a string) string { return Example() + "\nidentity:\n  oidc: [{issuer: '" + a + "'}]\n" },
 	}
 	for place, with := range places {
-		for _, bad := range []string{"http://api.example.com", "api.example.com", "api.example.com:443/x", "//api.example.com", "ftp://api.example.com", "https://", "https://:443", "https://api.example.com:99999", "https://api.example.com:123456", "https:api.example.com", "HTTP://127.0.0.1.example.com", "https://user:pw@api.example.com", "https://api.example.com/ x", "http://localhost.example.com", "http://10.0.0.1"} {
+		for _, bad := range []string{"http://api.example.com", "api.example.com", "api.example.com:443/x", "//api.example.com", "ftp://api.example.com", "https://", "https://:443", "https://api.example.com:99999", "https://api.example.com:123456", "https:api.example.com", "HTTP://127.0.0.1.example.com", "https://user:pw@api.example.com", "https://api.example.com/ x", "http://localhost.example.com", "http://10.0.0.1", "http://[2001:db8::1]"} {
 			if told := wrongIn(t, with(bad)); !strings.Contains(told, place+":") {
 				t.Errorf("%s: %s: %s", place, bad, told)
 			} else if strings.Contains(told, "user:pw") {
 				t.Errorf("%s: the password is told: %s", place, told)
 			}
 		}
-		for _, good := range []string{"https://api.example.com/v1", "HTTPS://api.example.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:80/x"} {
+		for _, good := range []string{"https://api.example.com/v1", "HTTPS://api.example.com", "http://127.0.0.1:8080", "http://localhost", "http://LOCALHOST:8080", "http://[::1]:80/x"} {
 			if _, err := Parse("rekey.yaml", []byte(with(good))); err != nil {
 				t.Errorf("%s: %s: %v", place, good, err)
 			}

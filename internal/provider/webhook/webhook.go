@@ -10,6 +10,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
+	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
 
@@ -28,7 +29,7 @@ func Post(ctx context.Context, env provider.Env, name, contentType string, to se
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return refuse("what the reference gives is no address: want https://host/path")
-	case u.Scheme == "http" && !vendorhttp.Loopback(u.Hostname()):
+	case u.Scheme == "http" && !sop.Loopback(u.Hostname()):
 		return refuse("the address must be https: whoever listens would learn it")
 	}
 	h := map[string]string{}
