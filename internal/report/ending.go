@@ -223,10 +223,16 @@ func stuckText(st *rotation.State, s Style) string {
 }
 
 func refusedText(st *rotation.State, s Style) string {
-	out := []string{fmt.Sprintf("%s  %s was not touched", s.Bad("refused"), s.Bold(st.Opened.Credential)), "", "  why     " + st.Closed.Why}
+	touched, now := "was not touched", "the credential in use is as it was"
+	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.RunTaken }) {
+		// The journal knows of nothing, and something was seen that bears this run's label.
+		touched = "was not touched since this look; what was done before it, the journal does not know"
+		now = "not known: see what store, consumers and issuer hold with: rekey drift " + st.Opened.Credential
+	}
+	out := []string{fmt.Sprintf("%s  %s %s", s.Bad("refused"), s.Bold(st.Opened.Credential), touched), "", "  why     " + st.Closed.Why}
 	for _, r := range st.Closed.Refusals {
 		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
 	}
-	out = append(out, "", "  now     the credential in use is as it was", "  next    mend what failed, then: rekey check "+st.Opened.Credential)
+	out = append(out, "", "  now     "+now, "  next    mend what failed, then: rekey check "+st.Opened.Credential)
 	return strings.Join(out, "\n") + "\n"
 }

@@ -111,7 +111,7 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	}
 	switch st.Verb {
 	case Create, Roll, Take:
-		s.created(o, at)
+		s.created(st.Verb, o, at)
 	case Sweep:
 		s.swept(p, o)
 	case Resettle:
@@ -137,13 +137,16 @@ func (s *State) again(id string, at time.Time) {
 	p.Status, p.Next = Retry, at
 }
 
-func (s *State) created(o *Outcome, at time.Time) {
+func (s *State) created(by Verb, o *Outcome, at time.Time) {
 	switch {
 	case o.Class == cred.Done:
 		s.Made = o
 	case o.Class == cred.Limited:
 		s.CreateAt = at.Add(max(o.RetryAfter, s.pause(0)))
-	case !o.Class.NotApplied() || o.Maybe:
+		s.Uncertain = s.Uncertain || by == Create
+	case by == Create, !o.Class.NotApplied(), o.Maybe:
+		// However clear a refusal is: a gateway may have sent a creation twice and pass on
+		// how the second one was refused. To look for what bears our label costs little.
 		s.Uncertain = true
 	}
 }

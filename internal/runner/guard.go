@@ -173,6 +173,35 @@ func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome
 		if r.state.Made != nil {
 			return r.guardNew(ctx)
 		}
+	case rotation.Enable, rotation.Readmit:
+		return r.guardAgain(ctx, a)
+	}
+	return nil
+}
+
+// guardAgain waits, before the old one is switched on or named again, until the gate
+// was seen to turn it away. A gate that has not learned yet that the old one was taken
+// away lets it in for that reason alone: its word on the old one would prove nothing,
+// and whoever is given it then is left without as soon as the gate catches up. It is
+// waited for as long as the plan gives a gate to learn of such a change.
+func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Outcome {
+	since := r.state.Step(a.Step.ID).First // the first look, since the last resume
+	late := !since.IsZero() && r.Clock.Now().Sub(since) >= r.state.Plan.Spec.Timing.Confirm
+	if late || r.state.Plan.Strategy != rotation.Replace {
+		return nil
+	}
+	for _, p := range r.state.Plan.Spec.Validate {
+		if r.state.Step(string(rotation.Denied)+" "+p.URL).Status == rotation.Ended {
+			continue
+		}
+		b, err := r.oldBundle(ctx)
+		if err != nil {
+			return nil // it cannot be asked, and is asked again before anybody is given the old one
+		}
+		if verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b); err == nil && verdict == cred.Accepted {
+			o := failed(cred.Waiting, "%s has not learned yet that the old one was taken away (%s); what it says of it proves nothing until then", p.Title(), detail)
+			return &o
+		}
 	}
 	return nil
 }

@@ -1,0 +1,58 @@
+package runner_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/stage"
+)
+
+// A gate that has not heard yet that the old one was switched off lets it in, and
+// turns everybody away who was given it again as soon as it hears. So nobody is given
+// it before the gate has been seen to turn it away, and to let it in again after that.
+func TestNobodyIsGivenTheOldOneBackWhileTheGateHasYetToLearnThatItWasSwitchedOff(t *testing.T) {
+	for _, late := range []time.Duration{500 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
+		s := stage.New(1, stage.Knobs)
+		lateEdge(s, late)
+		after(s, switches, 1, func(*sim.State) {
+			e := rotation.Event{At: s.Clock.Now(), Run: "test01", Kind: rotation.KindAsked, Asked: &rotation.Asked{Actor: "somebody", Reason: "an incident"}}
+			if err := s.Log.Append(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+			panic(stage.Crash{})
+		})
+		st := play(t, s, console)
+		ended(t, st, rotation.RolledBack, "a person asked to go back")
+		if err := s.Clock.Sleep(t.Context(), time.Minute); err != nil { // the gate learns of everything
+			t.Fatal(err)
+		}
+		judged(t, s, st)
+	}
+}
+
+// A creation that was carried out and is answered as if the token might not create is
+// found by its label, whatever the answer says.
+func TestACreationThatWasRefusedInTheVendorsOwnWordsIsLookedForAllTheSame(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests} {
+		s := stage.New(1, stage.Knobs)
+		done := false
+		s.Before = func(_ int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if !done && req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/access/service_tokens") {
+				done = true
+				_, _ = send()
+				code := map[int]string{401: "10000", 403: "10000", 429: "971"}[status]
+				return says(req, status, "application/json", `{"success":false,"errors":[{"code":`+code+`,"message":"no"}],"messages":[],"result":null}`)
+			}
+			return send()
+		}
+		st := play(t, s, console)
+		if !done || st.Closed == nil {
+			t.Fatalf("%d: the creation was answered so: %v; the run has not ended: %s", status, done, s.Log.Text())
+		}
+		judged(t, s, st)
+	}
+}
