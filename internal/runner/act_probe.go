@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rekey/internal/cred"
@@ -73,6 +75,9 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 	if err != nil {
 		return fromError(err)
 	}
+	if o := r.takenAway(ctx); o != nil {
+		return *o
+	}
 	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
 	if err != nil {
 		return fromError(err)
@@ -89,6 +94,46 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 		return failed(cred.Waiting, "the old one is not let in yet: %s (%s)", verdict, detail)
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + detail}}
+}
+
+// takenAway looks, before the old one is given back to anybody, whether the issuer has
+// it switched off or its rules do not name it, whatever the journal knows of that (it
+// may have lost its tail, and a person may have done it): the gate may not have learned
+// of it yet. What is missing is done again first.
+func (r *Runner) takenAway(ctx context.Context) *rotation.Outcome {
+	plan := r.state.Plan
+	if plan.Strategy != rotation.Replace || r.Unguarded {
+		return nil
+	}
+	var redo, why []string
+	h, err := r.find(ctx, plan.Old)
+	switch {
+	case err == nil && h.Disabled && !plan.Old.Disabled:
+		redo, why = append(redo, string(rotation.Enable)), append(why, plan.Old.Name+" is switched off")
+	case err != nil && !errors.Is(err, errNoFinder) && cred.ClassOf(err) != cred.Absent:
+		o := fromError(err)
+		return &o
+	}
+	for _, pl := range plan.Seen.Admission.Places {
+		if !pl.Admits || !pl.NamesAny(plan.Old) || r.Roles.Admitter == nil {
+			continue
+		}
+		now, err := r.look(ctx, pl, true)
+		if err != nil {
+			o := fromError(err)
+			return &o
+		}
+		if !now.NamesAny(plan.Old) {
+			redo = append(redo, string(rotation.Readmit)+" "+pl.Key())
+			why = append(why, fmt.Sprintf("%s %q does not name it", pl.Kind, pl.Name))
+		}
+	}
+	if redo = slices.DeleteFunc(redo, func(id string) bool { _, known := plan.Step(id); return !known }); len(redo) == 0 {
+		return nil
+	}
+	o := failed(cred.Foreign, "before the old one is given to anybody: %s", strings.Join(why, "; "))
+	o.Redo = redo
+	return &o
 }
 
 // confirmGone asks the gate with the old and with the new credential: a gate

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,7 +194,13 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 	if err != nil {
 		return err
 	}
-	if live {
+	off := !plan.Old.Disabled && plan.Strategy == rotation.Replace && slices.ContainsFunc(listed, func(h cred.Handle) bool { return h.ID == plan.Old.ID && h.Disabled })
+	if _, known := plan.Step(string(rotation.Enable)); off && known && !r.Unguarded {
+		o.Redo = append(o.Redo, string(rotation.Enable))
+	}
+	if off {
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is switched off", plan.Old.Name, plan.Old.ID))
+	} else if live {
 		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is live", plan.Old.Name, plan.Old.ID))
 	} else {
 		o.Missing = append(o.Missing, plan.Old.ID)

@@ -56,3 +56,31 @@ func TestACreationThatWasRefusedInTheVendorsOwnWordsIsLookedForAllTheSame(t *tes
 		judged(t, s, st)
 	}
 }
+
+// A journal that was set back knows nothing of the switch-off, and a gate that learns
+// late says nothing of it either: the issuer is asked before anybody is given the old
+// one back, and what was taken away from it is given back first.
+func TestOnTheWayBackTheOldOneIsSwitchedOnThatTheJournalDoesNotKnowToBeOff(t *testing.T) {
+	for _, late := range []time.Duration{0, 3 * time.Second} {
+		s := stage.New(1, stage.Knobs)
+		lateEdge(s, late)
+		after(s, switches, 1, func(*sim.State) {
+			last := len(s.Log.Lines) - 1
+			if !strings.Contains(string(s.Log.Lines[last].Body), `"disable"`) {
+				t.Errorf("the last entry is not the intent to switch off: %s", s.Log.Lines[last].Body)
+			}
+			s.Log.Lines = s.Log.Lines[:last]
+			e := rotation.Event{At: s.Clock.Now(), Run: "test01", Kind: rotation.KindAsked, Asked: &rotation.Asked{Actor: "somebody", Reason: "an incident"}}
+			if err := s.Log.Append(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+			panic(stage.Crash{})
+		})
+		st := play(t, s, console)
+		ended(t, st, rotation.RolledBack, "a person asked to go back")
+		if err := s.Clock.Sleep(t.Context(), time.Minute); err != nil { // the gate learns of everything
+			t.Fatal(err)
+		}
+		judged(t, s, st)
+	}
+}
