@@ -359,7 +359,7 @@ func TestByHandInAPortal(t *testing.T) {
 			t.Fatalf("%v\n%s", err, h.said.String())
 		}
 	}
-	part("console-2026-08-23\n", "\n## Steps\n", "\n#### Create the new generation\n")
+	part("console-2026-08-23\n", "\n## Steps\n", "\n#### Create the new credential\n")
 	name, err := os.ReadFile(filepath.Join(h.desk(), "new-name"))
 	if err != nil {
 		t.Fatal(err)
@@ -373,7 +373,7 @@ func TestByHandInAPortal(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&made); err != nil || made.Value == "" {
 		t.Fatal(err)
 	}
-	part(made.Value+"\n", "\n#### Create the new generation\n", "\n#### Delete the old generation\n")
+	part(made.Value+"\n", "\n#### Create the new credential\n", "\n#### Delete the old credential\n")
 	req, err := http.NewRequest(http.MethodDelete, h.base+"/portal/keys/console-2026-08-23", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -383,7 +383,7 @@ func TestByHandInAPortal(t *testing.T) {
 		t.Fatal(err, ended.Status)
 	}
 	_ = ended.Body.Close()
-	part("console-2026-08-23\n", "\n#### Delete the old generation\n", "\n## Rollback\n")
+	part("console-2026-08-23\n", "\n#### Delete the old credential\n", "\n## Rollback\n")
 	w := h.world()
 	if vars := w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars; len(w.Portal.Keys) != 1 || vars["PORTAL_KEY"] != made.Value {
 		t.Errorf("%d keys; the app does not hold the live one\n%s", len(w.Portal.Keys), h.said.String())

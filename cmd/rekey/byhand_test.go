@@ -320,7 +320,7 @@ func TestByHandThereIsAWayBack(t *testing.T) {
 				t.Fatalf("%v, and it does not say %q:\n%s", err, c.says, h.said.String())
 			}
 			// Whoever pastes these once more by mistake makes no second one, and forgets nothing.
-			for _, title := range []string{"\n#### Observe\n", "\n#### Create the new generation\n"} {
+			for _, title := range []string{"\n#### Observe\n", "\n#### Create the new credential\n"} {
 				if !c.twice {
 					break
 				}

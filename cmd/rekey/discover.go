@@ -18,8 +18,8 @@ func (a *app) discoverCommand() *cobra.Command {
 		Use: "discover [NAME...]", Short: "Find who holds a credential without being registered, changing nothing",
 		Long: `Find what nobody registered: consumers, folders and environments that hold a
 credential (by keyed fingerprint; values never leave memory), live ones at the
-issuer that are no credential's, what a run left behind, and which rules let each
-credential in. A consumer that is found is printed as lines for rekey.yaml.
+issuer that no credential of rekey.yaml claims, what a run left behind, and which rules accept each
+credential. A consumer that is found is printed as lines for rekey.yaml.
 
 One list for each account, one read of each app, stage and environment, however
 many credentials. What was found is noted in the journal.

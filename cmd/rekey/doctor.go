@@ -196,7 +196,7 @@ func tools(config *sop.Config, specs []sop.Spec) (out []finding) {
 			if path, err := exec.LookPath(program); err == nil {
 				out = append(out, finding{"tools", program + " is " + path, true, ""})
 			} else {
-				out = append(out, finding{"tools", program + ", which " + x + " runs, is not there", false, "install it, or mend PATH"})
+				out = append(out, finding{"tools", program + ", which " + x + " runs, is not there", false, "install it, or fix PATH"})
 			}
 		}
 	}
@@ -291,7 +291,7 @@ func (a *app) knockAt(ctx context.Context, base string, transport http.RoundTrip
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base+"/", nil)
 	if err != nil {
-		return []finding{{"network", base + ": " + err.Error(), false, "mend the address"}}
+		return []finding{{"network", base + ": " + err.Error(), false, "fix the address"}}
 	}
 	began := a.now()
 	res, err := transport.RoundTrip(req)

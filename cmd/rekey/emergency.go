@@ -27,7 +27,7 @@ func (a *app) revokeCommand() *cobra.Command {
 		Use: "revoke NAME", Short: "Emergency: take a credential away now",
 		Long: `Take a credential away now, whoever uses it: switch it off (or, with --delete and
 where it cannot be switched off, take it out of every rule and delete it), and ask
-the gate until it turns it away. Who is left without one is listed before you are asked.
+the protected address until it denies it. Who is left without one is listed before you are asked.
 
 What cannot be seen stops nothing, as long as it is clear which one is meant.
 
@@ -79,7 +79,7 @@ func (a *app) rehearseCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rehearse NAME", Short: "Practise the procedure on a throwaway credential",
 		Long: `Practise the whole procedure at the real vendors on a throwaway credential: look at
-everything that a run would need, create, let in, store in a folder of its own,
+everything that a run would need, create, prove, store in a folder of its own,
 switch off, delete, and clean up. Rules and consumers are asked and not written.
 
 It needs rehearse: in rekey.yaml. If it is killed, rekey resume cleans up.`,
@@ -102,7 +102,7 @@ func (a *app) rehearse(ctx context.Context, name string, f runFlags, only bool) 
 		return exit{exitUsage, err}
 	}
 	if spec.Rehearse == nil {
-		return usage("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules let any valid credential in\n        - url: https://sandbox.example.com/health\n", name)
+		return usage("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules accept any valid credential\n        - url: https://sandbox.example.com/health\n", name)
 	}
 	inUse, err := a.wouldRun(ctx, config, spec)
 	if err != nil {

@@ -69,7 +69,7 @@ func (a *app) driftCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "drift [NAME...]", Short: "Compare issuer, store and every consumer, changing nothing",
 		Long: `Compare what the issuer lists, what the store holds and what every consumer holds,
-by keyed fingerprint, and name the command that mends each disagreement. What was
+by keyed fingerprint, and name the command that fixes each disagreement. What was
 found is noted in the journal, for rekey status.
 
 Exit codes: 0 all agree, 6 something has drifted, 1 something could not be seen.`,

@@ -22,10 +22,10 @@ func (a *app) repairCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "repair NAME", Short: "Give every place that has drifted what the store holds",
 		Long: `Give every place that has drifted what the store holds, or what the place named by
---from holds. It looks first, proves at the gate that what it is about to spread is
-let in, and asks for the credential's name before it writes.
+--from holds. It looks first, proves at the protected address that what it is about to
+write is accepted, and asks for the credential's name before it writes.
 
-rekey drift tells what disagrees, and which repair mends it.`,
+rekey drift tells what disagrees, and which repair fixes it.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error { return a.repair(c.Context(), args[0], from, only, f) },
 	}

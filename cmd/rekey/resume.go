@@ -45,8 +45,8 @@ func (a *app) rollbackCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rollback RUN", Short: "Undo everything that an open run has done",
 		Long: `Undo everything that an open run has done: consumers and store get their old
-values back, then the new generation is taken away. Possible until the point of
-no return, which is the intent to delete the old generation.`,
+values back, then the new credential is taken away. Possible until the point of
+no return, which is the intent to delete the old credential.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeOpenRuns,
 		RunE: func(c *cobra.Command, args []string) error {
 			if only {
@@ -107,7 +107,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 	case state.Closed != nil:
 		return usage("run %s is over: %s\n  next  rekey log %s", run.Run, state.Closed.Ending, run.Run)
 	case asked != nil && state.Final:
-		return exit{exitFailed, fmt.Errorf("run %s is past the point of no return: the old generation may be deleted, so there is nothing to go back to\n  next  rekey resume %s", run.Run, run.Run)}
+		return exit{exitFailed, fmt.Errorf("run %s is past the point of no return: the old credential may be deleted, so there is nothing to go back to\n  next  rekey resume %s", run.Run, run.Run)}
 	case f.confirm != "" && f.confirm != spec.Name:
 		return usage("--confirm says %s, but this is %s", f.confirm, spec.Name)
 	}

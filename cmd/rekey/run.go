@@ -87,8 +87,8 @@ func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use: "run NAME|PLANFILE", Short: "Rotate a credential",
-		Long: `Rotate a credential: observe, create, admit, validate, store, propagate, settle,
-check, retire. Before what cannot be undone it asks for the credential's name.
+		Long: `Rotate a credential: look, create, add to policies, validate,
+store, deploy, check, revoke the old one. Before what cannot be undone it asks for the credential's name.
 
 A plan file (rekey plan NAME --out FILE) is carried out exactly, or refused if
 anything has changed since.

@@ -38,7 +38,7 @@ GET /_env/<vendor> tells the environment in which the vendor's own tools work he
   eval "$(curl -s http://127.0.0.1:7777/_env/heroku)"
   heroku releases -a raxx-console-prod
 
-GET /_world shows the state, GET /_env the credentials that are let in, and
+GET /_world shows the state, GET /_env the credentials that are accepted, and
 POST /_faults makes things go wrong: {"faults":[{"vendor":"heroku","endpoint":
 "PATCH","status":503,"applied":true}],"world":{"edge_delay":"3s"}}. GET /_faults lists
 them, and DELETE /_faults takes all of them back.`,

@@ -131,8 +131,8 @@ func TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo(t *testing.T) {
 	}
 	before, after, found := strings.Cut(written, "What cannot be undone:")
 	question, _, _ := strings.Cut(after, "Type ")
-	if !found || !strings.Contains(before, "What will be done, and can be undone until the next:") || !strings.Contains(question, "delete the old generation") ||
-		strings.Contains(question, "switch the old generation off") || strings.Contains(question, "watch") {
+	if !found || !strings.Contains(before, "What will be done, and can be undone until the next:") || !strings.Contains(question, "delete the old credential") ||
+		strings.Contains(question, "switch the old credential off") || strings.Contains(question, "watch") {
 		t.Errorf("what cannot be undone is said to be: %s", question)
 	}
 	if code, written = (typist{columns: 80, rows: 40, says: []string{"no", "nope", "never"}}).at(t, world, "run", "CF_ACCESS_SVC_CONSOLE"); code != exitWaiting || !strings.Contains(written, "not typed in three times") {

@@ -25,7 +25,7 @@ func (a *app) who(ctx context.Context, config *sop.Config) (rotation.Who, error)
 		Resolve: finder.Secret, IsSet: func(r sop.Refs) bool { return slices.ContainsFunc(r, finder.IsSet) }, Text: finder.Text,
 	})
 	if err != nil {
-		return who, exit{exitFailed, fmt.Errorf("%w\n  live  nothing was touched\n  next  mend the token, or run without it as yourself", err)}
+		return who, exit{exitFailed, fmt.Errorf("%w\n  live  nothing was touched\n  next  fix the token, or run without it as yourself", err)}
 	}
 	return who, nil
 }

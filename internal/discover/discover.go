@@ -154,12 +154,12 @@ func (d *discovery) copies(s *Seen) {
 		}
 		if old := by["live"]; len(old) > 0 {
 			d.add(Finding{Kind: Earlier, Credential: s.Spec.Name, Where: c.Key, Slots: names(old),
-				What: fmt.Sprintf("%s holds an earlier generation in %s: %s, which is still live", c.Key, list(old), old[0].Generation),
+				What: fmt.Sprintf("%s holds an earlier credential in %s: %s, which is still live", c.Key, list(old), old[0].Generation),
 				Next: "give it what the store holds, then end that one"}, 20)
 		}
 		if old := by[rotation.HoldsFormer]; len(old) > 0 {
 			d.add(Finding{Kind: Earlier, Credential: s.Spec.Name, Where: c.Key, Slots: names(old),
-				What: fmt.Sprintf("%s holds an earlier generation in %s: %s, which is dead", c.Key, list(old), old[0].Generation),
+				What: fmt.Sprintf("%s holds an earlier credential in %s: %s, which is dead", c.Key, list(old), old[0].Generation),
 				Next: "take it out there, or register the place"}, 50)
 		}
 		if only := by[rotation.OnlyNames]; len(only) > 0 && len(by[rotation.HoldsWhole]) == 0 {

@@ -50,7 +50,7 @@ func (d *discovery) generation(s *Seen, h cred.Handle) {
 		if !labelled {
 			f.Credential, of, reason = s.Spec.Name, "a rehearsal that this journal does not know", "orphan of a rehearsal"
 		}
-		f.What = fmt.Sprintf("%s was made by %s and is nobody's", d.says(f, h), of)
+		f.What = fmt.Sprintf("%s was made by %s and is unclaimed", d.says(f, h), of)
 		f.Next = fmt.Sprintf("rekey revoke %s --generation %s --delete --reason %q", f.Credential, h.ID, reason)
 		d.add(f, 30)
 	default:

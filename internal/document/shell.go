@@ -106,7 +106,7 @@ func (b *builder) checks() string {
 			fmt.Sprintf(`  status=$(curl -qsSg --max-time 15 -H @check-%d.header -o check.json -w '%%{http_code}' --url "$CHECK_%d") || return 1`, n, n),
 			`  case $status in`,
 			fmt.Sprintf(`    %d) ;;`, status),
-			`    3?? | 401 | 403) stop "the check itself was turned away ($status): is its header still valid?" ;;`,
+			`    3?? | 401 | 403) stop "the check itself was denied ($status): is its header still valid?" ;;`,
 			`    *) return 1 ;;`,
 			`  esac`,
 		}

@@ -96,13 +96,13 @@ func (b *builder) steps() {
 func (b *builder) stepTitle(st rotation.Step) string {
 	switch st.Verb {
 	case rotation.Admit:
-		return "Admit it in every rule that names the old one"
+		return "Add it to every rule that names the old one"
 	case rotation.Dismiss:
-		return "Dismiss the old one from every rule"
+		return "Remove the old one from every rule"
 	case rotation.Readmit:
-		return "Name the old one again in every rule"
+		return "Add the old one again to every rule"
 	case rotation.Withdraw:
-		return "Name the new one no more in any rule"
+		return "Remove the new one from every rule"
 	}
 	return upper(st.Title)
 }
@@ -157,7 +157,7 @@ func (b *builder) observe() {
 	for _, f := range b.Spec.Issuer.Fields {
 		lines = append(lines, `[ -s was/`+f+` ] || stop "the store holds no `+f+`"`)
 	}
-	lines = append(lines, made(b.Spec.Store.Slots, "was", "store/expected.json"), `agrees store || stop "the names in the store do not hold the same credential: mend that first"`, `echo "ok: the store holds one credential, under every name"`)
+	lines = append(lines, made(b.Spec.Store.Slots, "was", "store/expected.json"), `agrees store || stop "the names in the store do not hold the same credential: fix that first"`, `echo "ok: the store holds one credential, under every name"`)
 	b.add(paragraph(append(say("The store, ", mono(b.Spec.Store.Key), ". "), markdown(sr.Text)...)), on(lines...))
 
 	ir := b.Issuer.Steps["observe"]
@@ -168,20 +168,20 @@ func (b *builder) observe() {
 		cr, dir := b.Consumers[c.Key].Steps["observe"], byhand.ConsumerDir(i)
 		b.add(paragraph(append(say("The consumer ", mono(c.Key), ". "), markdown(cr.Text)...)),
 			on(cr.Shell, "cp "+dir+"/now.json "+dir+"/was.json", made(c.Slots, "was", dir+"/expected.json"),
-				"agrees "+dir+` || stop "it does not hold what the store holds: mend that first"`, `echo "ok: it holds what the store holds"`))
+				"agrees "+dir+` || stop "it does not hold what the store holds: fix that first"`, `echo "ok: it holds what the store holds"`))
 	}
 	var gates []string
 	for i := range b.Spec.Validate {
-		gates = append(gates, "gate_says denied - "+b.probeArgs(i)+` || stop "nobody without a credential may get in here: an open door proves nothing"`,
-			"gate_says denied wrong "+b.probeArgs(i)+` || stop "a made-up credential is not turned away by the gate itself"`)
+		gates = append(gates, "gate_says denied - "+b.probeArgs(i)+` || stop "nobody may get in here without a credential: an open address proves nothing"`,
+			"gate_says denied wrong "+b.probeArgs(i)+` || stop "a made-up credential is not denied by what protects the address"`)
 	}
 	if b.Issuer.ByPerson {
 		for i := range gates { // some places answer a missing credential with another status
 			gates[i] = strings.Replace(gates[i], "by the gate itself", "by the place", 1)
 		}
 	}
-	b.add(paragraph("The gate, asked without a credential and with a made-up one: it must turn both away by itself. A redirect to a login page is no 200."),
-		on(append(gates, `echo "ok: the gate turns both away"`)...))
+	b.add(paragraph("The protected address, asked without a credential and with a made-up one: both must be denied by what protects it. A redirect to a login page is no 200."),
+		on(append(gates, `echo "ok: both are denied"`)...))
 	if len(b.Spec.Verify) > 0 {
 		b.add(paragraph("What the consumers say of themselves, before anything is changed."), on(b.checkLines("before")...))
 	}
@@ -264,7 +264,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		c, dir := b.Spec.Consumers[i], byhand.ConsumerDir(i)
 		r := b.Consumers[c.Key]
 		return r.Steps["propagate"], []string{made(c.Slots, "new", dir+"/new.json"), r.Steps["read"].Shell,
-			"same " + dir + ` now.json was.json || stop "somebody else has written there since it was observed"`, r.Steps["propagate"].Shell, `echo "ok: written; that is not yet propagated"`}
+			"same " + dir + ` now.json was.json || stop "somebody else has written there since it was observed"`, r.Steps["propagate"].Shell, `echo "ok: written; that is not yet deployed"`}
 	case rotation.Settle:
 		c, dir := b.Spec.Consumers[i], byhand.ConsumerDir(i)
 		r := b.Consumers[c.Key]
@@ -272,7 +272,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 			"jq -nr 'now + 1 | floor | todate' > settled"}
 	case rotation.Validate:
 		return byhand.Step{Text: "A fresh credential may take a while until every edge knows it; so it is asked for a while, and not once."},
-			[]string{"wait_until " + b.seconds(b.Spec.Timing.Validate.Seconds()) + " gate_says accepted new " + b.probeArgs(b.probe(st.Target)), `echo "ok: the new one is let in"`}
+			[]string{"wait_until " + b.seconds(b.Spec.Timing.Validate.Seconds()) + " gate_says accepted new " + b.probeArgs(b.probe(st.Target)), `echo "ok: the new one is accepted"`}
 	case rotation.Check:
 		n, when, _ := strings.Cut(st.Target, " ")
 		return byhand.Step{}, []string{"wait_until " + b.seconds(st.Within.Seconds()) + " check_" + n, "echo " + byhand.Quote("ok: check "+n+" is true "+when)}
@@ -285,15 +285,15 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		}
 		return byhand.Step{Text: text}, append([]string{"sleep " + b.seconds(st.Long.Seconds())}, append(b.holders("new"), `echo "ok: waited, and everybody holds the new one"`)...)
 	case rotation.Denied:
-		return byhand.Step{Text: "The gate may learn of it late. Only from now on is the old one really off."},
-			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " gate_says denied was " + b.probeArgs(b.probe(st.Target)), `echo "ok: the old one is turned away"`}
+		return byhand.Step{Text: "The protected address may learn of it late. Only from now on is the old one really off."},
+			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " gate_says denied was " + b.probeArgs(b.probe(st.Target)), `echo "ok: the old one is denied"`}
 	case rotation.Running:
 		return byhand.Step{Text: "Once more, at the end: who holds what."}, append(b.holders("new"), `echo "ok: store and consumers hold the new one"`)
 	case rotation.Confirm:
 		a := b.probeArgs(b.probe(st.Target))
 		wait := "wait_until " + b.seconds(st.Within.Seconds())
-		return byhand.Step{Text: "Both ways: the old one is turned away by the gate itself, and the new one is let in."},
-			[]string{wait + " gate_says denied was " + a, wait + " gate_says accepted new " + a, `echo "ok: the old one is denied, the new one is let in"`}
+		return byhand.Step{Text: "Both ways: the old one is denied by what protects the address, and the new one is accepted."},
+			[]string{wait + " gate_says denied was " + a, wait + " gate_says accepted new " + a, `echo "ok: the old one is denied, the new one is accepted"`}
 	}
 	lines := []string{issuer.Shell}
 	switch st.Verb {

@@ -135,7 +135,7 @@ func TestAProofThatDoesNotHoldIsNone(t *testing.T) {
 	if r.Ending != "stuck" || r.Denied || r.Consumers || !r.Closed.Equal(time.Time{}) {
 		t.Errorf("%+v", r)
 	}
-	if strings.Contains(text, "✓ delete the old generation") {
+	if strings.Contains(text, "✓ delete the old credential") {
 		t.Errorf("it claims a deletion:\n%s", text)
 	}
 	for _, p := range r.Places {

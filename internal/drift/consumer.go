@@ -36,13 +36,13 @@ func (c *comparison) consumer(k *rotation.ConsumerSeen) {
 		return
 	}
 	if c.oneName(k.Key, slots) && len(slots) < len(k.Slots)-len(missing) {
-		c.add(Names, k.Key, slots, c.repair(), "%s holds different generations under its names: %s does not agree with the rest", k.Key, list)
+		c.add(Names, k.Key, slots, c.repair(), "%s holds different credentials under its names: %s does not agree with the rest", k.Key, list)
 		return
 	}
 	c.add(Changed, k.Key, slots, c.repair(), "%s holds something in %s that neither the store nor the journal knows", k.Key, list)
 }
 
-// ahead: the consumer holds a live generation of its own.
+// ahead: the consumer holds a live credential of its own.
 func (c *comparison) ahead(k *rotation.ConsumerSeen, h cred.Handle, slots []string) {
 	if g := c.latest(); g != nil && g.Handle.ID == h.ID {
 		c.add(Ahead, k.Key, slots, c.repair(), "the store was given another one, and %s still holds %s, which is live", k.Key, h.Name)

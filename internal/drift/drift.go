@@ -16,12 +16,12 @@ type Kind string
 
 // The kinds, the worst first.
 const (
-	NotIssued   Kind = "not-issued"       // what the store holds belongs to no live generation
+	NotIssued   Kind = "not-issued"       // what the store holds belongs to no live credential
 	SwitchedOff Kind = "switched-off"     // it belongs to one that is switched off
 	Expired     Kind = "expired"          // it belongs to one whose time is over
 	Revived     Kind = "revived"          // a consumer holds a generation that was replaced before
 	Ahead       Kind = "store-ahead"      // the store was given another one, and consumers have what they had
-	Behind      Kind = "consumer-ahead"   // a consumer holds a live generation, and the store holds another
+	Behind      Kind = "consumer-ahead"   // a consumer holds a live credential, and the store holds another
 	Changed     Kind = "consumer-changed" // a consumer holds something that nobody knows
 	Names       Kind = "names-differ"     // the name and a former name hold different generations
 	Missing     Kind = "slot-missing"     // a slot is not there

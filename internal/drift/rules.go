@@ -18,11 +18,11 @@ func (c *comparison) rules() {
 	if h, ok := c.live(c.seen.Issuer.Owner); ok {
 		lost, shut := rotation.Lost(c.seen.Admission.Places, h, c.past)
 		for _, p := range lost {
-			c.add(RuleLost, p.Key(), nil, c.repair(), "%s names %s no more, and let it in before", rule(p), h.Name)
+			c.add(RuleLost, p.Key(), nil, c.repair(), "%s no longer names %s, and did before", rule(p), h.Name)
 		}
 		if shut {
 			c.add(RuleShut, "", nil, "name it in a rule again by hand, then: rekey check "+c.spec.Name,
-				"no rule of %s is left that lets %s in: those that did are gone", c.spec.Issuer.Vendor, h.Name)
+				"no rule of %s is left that accepts %s: those that did are gone", c.spec.Issuer.Vendor, h.Name)
 		}
 	}
 	strays := rotation.Strays(c.seen.Admission.Places, c.seen.Issuer.Live, c.past)
@@ -32,7 +32,7 @@ func (c *comparison) rules() {
 			ended = append(ended, name(g))
 		}
 		if sort.Strings(ended); len(ended) > 0 {
-			c.add(RuleStray, p.Key(), nil, "take it out there by hand: it lets nobody in", "%s names %s", rule(p), strings.Join(ended, "; "))
+			c.add(RuleStray, p.Key(), nil, "remove it there by hand: it has no effect any more", "%s names %s", rule(p), strings.Join(ended, "; "))
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // Issuer makes and revokes generations of one kind of credential.
 type Issuer interface {
-	// List returns every live generation in our scope, all pages. Read-only.
+	// List returns every live credential in our scope, all pages. Read-only.
 	List(ctx context.Context) ([]cred.Handle, error)
 
 	// Owner tells to which of the listed generations a stored bundle belongs,

@@ -61,7 +61,7 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 // foundAllTheSame is what was seen although something else was not.
 func foundAllTheSame(spec sop.Spec, seen rotation.Observation, good func(string, ...any)) {
 	if n := len(seen.Issuer.Live); n > 0 {
-		good("%s lists %s; which is in use was not looked at", spec.Issuer.Vendor, countOf(n, "live generation"))
+		good("%s lists %s; which is in use was not looked at", spec.Issuer.Vendor, countOf(n, "live credential"))
 	}
 	if n := len(seen.Store.Slots); n > 0 {
 		present := 0
@@ -91,7 +91,7 @@ func consumerSeen(c rotation.ConsumerSeen, good func(string, ...any)) {
 func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), now time.Time) {
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
-			good("%s lists the generation in use: %s, made %s, %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), lastUse(h, now))
+			good("%s lists the credential in use: %s, made %s, %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), lastUse(h, now))
 			for _, p := range seen.Admission.Places {
 				if p.NamesAny(h) {
 					good("%s %q names it", p.Kind, p.Name)
@@ -100,7 +100,7 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 		}
 	}
 	if len(seen.Admission.Everyone) > 0 {
-		good("%q lets any valid generation in", seen.Admission.Everyone[0].Name)
+		good("%q accepts any valid token", seen.Admission.Everyone[0].Name)
 	}
 	present := 0
 	for _, x := range seen.Store.Slots {
@@ -123,9 +123,9 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 func placesSeen(seen rotation.Observation, good func(string, ...any)) {
 	for _, g := range seen.Gates {
 		if g.Without == cred.Rejected && g.Wrong == cred.Rejected {
-			good("%s refuses nobody's and a made-up credential", g.Title())
+			good("%s denies a request without a credential, and one with a made-up credential", g.Title())
 			if g.InUse == cred.Accepted {
-				good("%s lets the credential in use in", g.Title())
+				good("%s accepts the credential in use", g.Title())
 			}
 		}
 	}

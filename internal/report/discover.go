@@ -81,9 +81,9 @@ func told(f discover.Finding, s Style, width int) []string {
 }
 
 var how = map[string]string{
-	discover.Admits:  "lets it in",
-	discover.Mention: "names it, and does not let it in",
-	discover.Anyone:  "lets any valid one in",
+	discover.Admits:  "accepts it",
+	discover.Mention: "names it, and does not accept it",
+	discover.Anyone:  "accepts any valid one",
 }
 
 // rules of every credential; those that let anyone in are said once for all.
@@ -149,7 +149,7 @@ func discoverSum(all int, findings []discover.Finding) string {
 		}
 	}
 	if len(parts) == 0 {
-		return countOf(all, "credential") + ": nobody holds one who is not registered; nothing was touched."
+		return countOf(all, "credential") + ": nobody unregistered holds one; nothing was touched."
 	}
 	return countOf(all, "credential") + ": " + strings.Join(parts, ", ") + "; nothing was touched."
 }

@@ -156,7 +156,7 @@ func rolledBackText(st *rotation.State, s Style) string {
 	for _, l := range leftAlone(st) {
 		out = append(out, "  mind    "+l)
 	}
-	out = append(out, "  next    mend what failed, then: "+Again(st.Opened))
+	out = append(out, "  next    fix what failed, then: "+Again(st.Opened))
 	return strings.Join(out, "\n") + "\n"
 }
 
@@ -233,6 +233,6 @@ func refusedText(st *rotation.State, s Style) string {
 	for _, r := range st.Closed.Refusals {
 		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
 	}
-	out = append(out, "", "  now     "+now, "  next    mend what failed, then: rekey check "+st.Opened.Credential)
+	out = append(out, "", "  now     "+now, "  next    fix what failed, then: rekey check "+st.Opened.Credential)
 	return strings.Join(out, "\n") + "\n"
 }

@@ -22,7 +22,7 @@ func TestACommandThatIsFoldedIsTheSameToAShell(t *testing.T) {
 		"rekey run CF_ACCESS_SVC_CONSOLE --reason 'the laptop of somebody was stolen on a train' --ticket OPS-4711 --despite heroku:raxx-other-app --outside-window",
 		"go run ./cmd/rekey -C rekey-demo rollback 35sp4b --reason 'it broke'",
 	} {
-		for _, lead := range []string{"  next  ", "  next    mend what failed, then: ", "  or      ", "      next  once no program reads it any more: "} {
+		for _, lead := range []string{"  next  ", "  next    fix what failed, then: ", "  or      ", "      next  once no program reads it any more: "} {
 			for width := 40; width < 200; width += 7 {
 				text := report.Fold(lead+command, width)
 				for _, line := range strings.Split(text, "\n") {

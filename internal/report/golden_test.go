@@ -90,7 +90,7 @@ func TestDiscover(t *testing.T) {
 		}
 	}
 	none := report.Discover(all[:1], nil, report.Style{Width: 80})
-	if !strings.Contains(none, "1 credential: nobody holds one who is not registered; nothing was touched.") {
+	if !strings.Contains(none, "1 credential: nobody unregistered holds one; nothing was touched.") {
 		t.Error(none)
 	}
 }
@@ -130,7 +130,7 @@ func TestStatus(t *testing.T) {
 	running := func(s *history.Summary) { s.Ending = "" }
 	rows := report.Rows(specs, report.Known{Runs: []history.Summary{
 		ago("FRESH", 3, nil), ago("OVERDUE", 100, nil), ago("SOON", 85, nil), ago("OPEN", 0, running),
-		ago("STUCK", 0, func(s *history.Summary) { s.Ending, s.Stuck = "", "delete the old generation: denied" }),
+		ago("STUCK", 0, func(s *history.Summary) { s.Ending, s.Stuck = "", "delete the old credential: denied" }),
 		ago("DRIFTED", 20, nil), ago("REPAIRED", 20, nil),
 		ago("REPAIRED", 1, func(s *history.Summary) { s.Ending = rotation.Repaired }),
 		ago("REVOKED", 20, nil), ago("REVOKED", 1, func(s *history.Summary) { s.Ending = rotation.Revoked }),

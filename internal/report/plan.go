@@ -171,7 +171,7 @@ func overlap(p *rotation.Plan) string {
 			last = n
 		}
 	}
-	text := fmt.Sprintf("both generations are valid from step 1 to step %d", last)
+	text := fmt.Sprintf("both credentials are valid from step 1 to step %d", last)
 	if waits > 0 {
 		text += fmt.Sprintf(", at least %s of it waiting for old processes to end", Span(waits))
 	}

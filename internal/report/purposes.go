@@ -86,7 +86,7 @@ func wentBack(st *rotation.State, s Style) (string, bool) {
 			fmt.Sprintf("%s  the rehearsal of %s failed; everything is cleaned up", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
 			"  why     " + st.Closed.Why,
 			"  now     the one in use is as it was",
-			"  next    mend what failed, then: rekey rehearse " + st.Opened.Credential,
+			"  next    fix what failed, then: rekey rehearse " + st.Opened.Credential,
 		}, "\n") + "\n", true
 	case sop.ToRepair:
 		return strings.Join([]string{

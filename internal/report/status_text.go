@@ -33,7 +33,7 @@ func Status(rows []Row, s Style, now time.Time) string {
 		case "stuck":
 			lines = append(lines, "", s.Bad("stuck")+" "+r.Credential+": "+r.Open.Stuck)
 		case "unready":
-			lines = append(lines, "", fmt.Sprintf("%s %s: the check %s found %s that a run would be refused for", s.Bad("mending"), r.Credential, Ago(r.Checked.At, now), countOf(r.Checked.Against, "thing")))
+			lines = append(lines, "", fmt.Sprintf("%s %s: the check %s found %s that a run would be refused for", s.Bad("fix"), r.Credential, Ago(r.Checked.At, now), countOf(r.Checked.Against, "thing")))
 		case "undated":
 			lines = append(lines, "", s.Mind("undated")+" "+r.Credential+": the issuer does not tell when it was made; a rotation by Rekey dates it")
 		case "lost":
@@ -125,7 +125,7 @@ func grid(rows []Row, columns []column, s Style) []string {
 func columns(s Style, now time.Time) []column {
 	needs := map[string]string{
 		"stuck": s.Bad("you"), "revoked": s.Bad("a new one"), "lost": s.Bad("you"), "open": s.Mind("resuming"), "drift": s.Bad("repair"),
-		"overdue": s.Bad("rotation"), "due": s.Mind("rotation soon"), "unready": s.Bad("mending"), "unknown": s.Mind("a check"), "undated": s.Mind("a rotation"), "": s.Good("nothing"),
+		"overdue": s.Bad("rotation"), "due": s.Mind("rotation soon"), "unready": s.Bad("a fix"), "unknown": s.Mind("a check"), "undated": s.Mind("a rotation"), "": s.Good("nothing"),
 	}
 	ago := func(t time.Time, never string) string {
 		if t.IsZero() {

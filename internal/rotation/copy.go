@@ -129,7 +129,7 @@ func (p *Plan) survey(b *builder, when string, needs []string) []string {
 		return needs
 	}
 	return append(slices.Clone(needs), b.add(Step{Verb: Survey, Target: when, Needs: needs, Ask: true,
-		Title: "survey " + when + ": nobody else holds the old one"}))
+		Title: "look who else holds the old one " + when}))
 }
 
 // Despite are the places that a person has named, for this run or for going on

@@ -97,10 +97,10 @@ func (p *Plan) retireName(can Capabilities) {
 			Title:  "take " + strings.Join(gone, ", ") + " from " + c.Key,
 			Change: c.Key + ": one write without " + strings.Join(gone, ", ")})
 		settled = append(settled, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
-			Title: "settle: everything in " + c.Key + " runs without it"}))
+			Title: "wait until all of " + c.Key + " runs without it"}))
 		ret := back.add(Step{Verb: Return, Target: c.Key, Undoes: propagate, Within: w.Settle, Title: "give it back to " + c.Key})
 		back.add(Step{Verb: Resettle, Target: c.Key, Undoes: propagate, Needs: []string{ret}, Within: w.Settle,
-			Title: "settle: everything in " + c.Key + " has it again"})
+			Title: "wait until all of " + c.Key + " has it again"})
 		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))
 		for _, n := range p.Seen.Consumers[i].Notes {
 			p.Notes = append(p.Notes, c.Key+": "+n)

@@ -89,7 +89,7 @@ func (s *State) observe(now time.Time) Decision {
 		c := &Closed{Ending: RefusedRun, Why: why}
 		if p.Last != nil {
 			for _, problem := range p.Last.Problems {
-				c.Refusals = append(c.Refusals, Refusal{Code: NotSeen, What: problem, Then: "mend it, then look again with: rekey check " + s.Opened.Credential})
+				c.Refusals = append(c.Refusals, Refusal{Code: NotSeen, What: problem, Then: "fix it, then look again with: rekey check " + s.Opened.Credential})
 			}
 		}
 		return Decision{Close: c}

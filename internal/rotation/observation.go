@@ -78,7 +78,7 @@ type ConsumerSeen struct {
 	Units    int           `json:"units"`
 	Notes    []string      `json:"notes,omitempty"`
 	Problems []string      `json:"problems,omitempty"`
-	Holds    string        `json:"holds,omitempty"` // id of the live generation that it holds itself, where that is not what the store holds
+	Holds    string        `json:"holds,omitempty"` // id of the live credential that it holds itself, where that is not what the store holds
 }
 
 // GateSeen is a protected place, asked without and with a wrong credential.
@@ -101,7 +101,7 @@ type CheckSeen struct {
 	Detail string     `json:"detail,omitempty"`
 }
 
-// handle returns the live generation with this id.
+// handle returns the live credential with this id.
 func (o *Observation) handle(id string) (cred.Handle, bool) {
 	for _, h := range o.Issuer.Live {
 		if h.ID == id {

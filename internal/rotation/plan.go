@@ -30,11 +30,11 @@ const (
 	Check     Verb = "check"     // a check of the procedure comes out true
 	Survey    Verb = "survey"    // nobody but the registered consumers holds the old generation
 	Quiet     Verb = "quiet"     // nobody uses the old generation any more
-	Disable   Verb = "disable"   // switch the old generation off, which can be undone
+	Disable   Verb = "disable"   // switch the old credential off, which can be undone
 	Dismiss   Verb = "dismiss"   // name the old generation no more
 	Delete    Verb = "delete"    // end the old generation for good
 	Expire    Verb = "expire"    // end the secret before the present one
-	Confirm   Verb = "confirm"   // the gate turns the old one away and lets the new one in
+	Confirm   Verb = "confirm"   // the gate denies the old one and accepts the new one
 	Sweep     Verb = "sweep"     // nothing else that this run has made is left
 	Pause     Verb = "pause"     // let time pass, with both generations live
 	Watch     Verb = "watch"     // let time pass, and look whether every consumer stays well on the new one

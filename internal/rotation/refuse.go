@@ -59,7 +59,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run st
 
 	for _, g := range seen.Gates {
 		if strategy == Replace && g.Gate != "" && can.Admits && !guarded(seen, g.Gate) {
-			add(GateElsewhere, "validate against a place that the rules of this credential guard", "%s is guarded by another application than those that the rules of this credential decide on", g.Title())
+			add(GateElsewhere, "validate against an address that the rules of this credential protect", "%s is protected by another application than those that the rules of this credential decide on", g.Title())
 		}
 	}
 	unregistered(spec, seen, add)
@@ -69,7 +69,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run st
 	}
 	for _, c := range seen.Checks {
 		if c.Class != cred.Done {
-			add(CheckFalse, "mend it first: a check that is false before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
+			add(CheckFalse, "fix it first: a check that is false before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
 		}
 	}
 	return out
@@ -80,14 +80,14 @@ func gates(seen Observation, add adder) {
 	for _, g := range seen.Gates {
 		switch {
 		case g.Without == cred.Open || g.Without == cred.Accepted:
-			add(OpenDoor, "validate against a place that the credential really guards", "%s answers without any credential: nothing guards it, so it proves nothing", g.Title())
+			add(OpenDoor, "validate against an address that the credential really protects", "%s answers without any credential: nothing protects it, so it proves nothing", g.Title())
 		case g.Wrong == cred.Accepted:
-			add(OpenDoor, "validate against a place that the credential really guards", "%s lets a made-up credential in", g.Title())
+			add(OpenDoor, "validate against an address that the credential really protects", "%s accepts a made-up credential", g.Title())
 		case g.InUse == cred.Rejected:
-			add(GateDenies, "look what the place's rules demand besides: an address, a device. Validate against a place that lets it in from here, or run Rekey where it gets in; does a rule name it no more? rekey drift tells",
-				"%s turns the credential in use away as well: a new one could not be proven there", g.Title())
+			add(GateDenies, "look what else the rules of that address demand: a network, a device. Validate against an address that accepts it from here, or run Rekey where it is accepted. If no rule names it any more, rekey drift says so",
+				"%s denies the credential in use as well: a new one could not be proven there", g.Title())
 		case g.Without != cred.Rejected || g.Wrong != cred.Rejected:
-			add(GateUnclear, "look at the address with curl; something other than the gate may answer there", "%s does not refuse clearly (%s)", g.Title(), g.Detail)
+			add(GateUnclear, "look at the address with curl; something other than what protects it may answer there", "%s does not refuse clearly (%s)", g.Title(), g.Detail)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
 	present := 0
 	for _, s := range seen.Store.Slots {
 		if s.Problem != "" {
-			add(StoreUnwritable, "mend it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
+			add(StoreUnwritable, "fix it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
 		}
 		if s.Present {
 			present++
@@ -146,7 +146,7 @@ func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
 	for _, s := range seen.Store.Slots {
 		if s.Present && s.Expected != "" && s.Fingerprint != s.Expected {
 			add(StoreTorn, "set slot "+s.Slot+" to the value of the others, then run again",
-				"%s is torn: slot %s holds %s, but by the other slots it should hold %s", spec.Store.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
+				"%s is inconsistent: slot %s holds %s, but by the other slots it should hold %s", spec.Store.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
 		}
 	}
 	if seen.Store.History != "" && spec.Purpose != sop.ToForget {
@@ -178,7 +178,7 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 		for _, s := range c.Slots {
 			switch {
 			case s.Problem != "":
-				add(ConsumerUnwell, "mend it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
+				add(ConsumerUnwell, "fix it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
 			case !s.Present:
 			case s.Expected != "" && s.Fingerprint != s.Expected:
 				held++
@@ -187,7 +187,7 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 					how = s.From + " brought back an earlier value: slot " + s.Slot
 				}
 				add(ConsumerDrift, "find out who changed it; set it to what the store holds, then run again",
-					"%s has drifted: %s holds %s, but from the store it should hold %s", c.Key, how, s.Fingerprint.Short(), s.Expected.Short())
+					"%s has drifted: %s holds %s, but by the store it should hold %s", c.Key, how, s.Fingerprint.Short(), s.Expected.Short())
 			default:
 				held++
 			}
@@ -199,7 +199,7 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 			continue // it is unwell because it has no credential
 		}
 		for _, p := range c.Problems {
-			add(ConsumerUnwell, "mend it first: a consumer that is unwell before the run proves nothing after it", "%s: %s", c.Key, p)
+			add(ConsumerUnwell, "fix it first: a consumer that is unwell before the run proves nothing after it", "%s: %s", c.Key, p)
 		}
 	}
 }
@@ -219,14 +219,14 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy
 	}
 	old, ok := seen.handle(seen.Issuer.Owner)
 	if !ok {
-		add(NotIssued, "run again", "%s no longer lists the generation in use", spec.Issuer.Vendor)
+		add(NotIssued, "run again", "%s no longer lists the credential in use", spec.Issuer.Vendor)
 		return
 	}
 	if old.Disabled && spec.Purpose != sop.AfterRevoke {
-		add(SwitchedOff, "was it revoked? rekey run "+spec.Name+" --after-revoke gives its consumers a new one; otherwise switch it on again", "the generation in use, %s, is switched off", old.Name)
+		add(SwitchedOff, "was it revoked? rekey run "+spec.Name+" --after-revoke gives its consumers a new one; otherwise switch it on again", "the credential in use, %s, is switched off", old.Name)
 	}
 	if old.Expired(seen.Theirs()) && spec.Purpose != sop.AfterRevoke {
-		add(Expired, "rekey run "+spec.Name+" --after-revoke gives its consumers a new one", "the generation in use, %s, expired on %s: nobody gets in with it", old.Name, old.Expires.UTC().Format(time.DateOnly))
+		add(Expired, "rekey run "+spec.Name+" --after-revoke gives its consumers a new one", "the credential in use, %s, expired on %s: it is denied everywhere", old.Name, old.Expires.UTC().Format(time.DateOnly))
 	}
 	if strategy != Replace {
 		return // the rules go on naming the same handle

@@ -24,7 +24,7 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 		}
 	}
 	if !can.Create {
-		refuse(NoStrategy, "rehearse by hand", "%s %s cannot make a second generation, so there is nothing to throw away", spec.Issuer.Vendor, spec.Issuer.Kind)
+		refuse(NoStrategy, "rehearse by hand", "%s %s cannot make a second credential, so there is nothing to throw away", spec.Issuer.Vendor, spec.Issuer.Kind)
 	}
 	gates(seen, refuse)
 	for _, h := range seen.Issuer.Live {
@@ -39,7 +39,7 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 	p.Seen.Issuer.Live, p.Seen.Admission = nil, AdmissionSeen{}
 	p.rehearse(can)
 	if len(spec.Validate) == 0 {
-		p.Notes = append(p.Notes, "the gate is not rehearsed: name a sandbox under rehearse.validate whose rules let any valid credential in")
+		p.Notes = append(p.Notes, "no protected address is rehearsed: name a sandbox under rehearse.validate whose rules accept any valid credential")
 	}
 	p.Notes = append(p.Notes, "no rule, no consumer and no real slot is written")
 	return p, nil
@@ -60,7 +60,7 @@ func (p *Plan) rehearse(can Capabilities) {
 		var out []string
 		for _, probe := range p.Spec.Validate {
 			out = append(out, b.add(Step{Verb: Denied, Target: probe.URL + " " + when, Needs: last, Within: p.Spec.Timing.Confirm,
-				Title: "denied " + when + ": " + probe.Title() + " turns it away"}))
+				Title: "confirm " + when + ": " + probe.Title() + " denies it"}))
 		}
 		last = append(slices.Clone(last), out...)
 	}
@@ -71,11 +71,11 @@ func (p *Plan) rehearse(can Capabilities) {
 	last = []string{b.add(Step{Verb: Discard, Target: "at the end", Needs: last, Title: "delete it", Call: can.Calls["delete"]})}
 	turnedAway("after its end")
 	b.add(Step{Verb: Restore, Target: "at the end", Needs: last, Within: p.Spec.Timing.Settle, Title: "empty " + p.Spec.Store.Key + " again"})
-	b.add(Step{Verb: Sweep, Needs: last, Strays: true, Title: "sweep: nothing that this rehearsal made is left"})
+	b.add(Step{Verb: Sweep, Needs: last, Strays: true, Title: "clean up: nothing that this rehearsal made is left"})
 	p.Steps = b.steps
 
 	emptied := back.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Within: p.Spec.Timing.Settle, Title: "empty " + p.Spec.Store.Key + " again"})
 	discard := back.add(Step{Verb: Discard, Undoes: create, Needs: []string{emptied}, Title: "delete the throwaway"})
-	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true, Title: "sweep: nothing that this rehearsal made is left"})
+	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true, Title: "clean up: nothing that this rehearsal made is left"})
 	p.Back = back.steps
 }

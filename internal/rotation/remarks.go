@@ -18,7 +18,7 @@ func (p *Plan) remarks(can Capabilities) {
 		note("the old secret ends %s after the roll, whether or not anybody was switched; Rekey moves that later as long as it runs, so do not leave this run open for longer", brief(p.Spec.Issuer.Grace))
 		note("going back is possible while the old secret lives, but cannot make it the present one again")
 	case p.Strategy == RollAtOnce:
-		note("there is no overlap and no way back: every consumer is down from the roll until it has settled")
+		note("there is no overlap and no way back: every consumer is down from the roll until it runs on the new one")
 	}
 
 	if p.OfOurs() {
@@ -28,9 +28,9 @@ func (p *Plan) remarks(can Capabilities) {
 	if len(p.Seen.Admission.Places) == 0 && p.Strategy == Replace && can.Admits {
 		switch {
 		case len(p.Seen.Admission.Everyone) > 0:
-			note("no rule names the old one; %q lets any valid generation in, so no rule is edited", p.Seen.Admission.Everyone[0].Name)
+			note("no rule names the old one; %q accepts any valid token, so no rule is edited", p.Seen.Admission.Everyone[0].Name)
 		default:
-			note("no rule names the old one, so no rule is edited; whether the new one gets in will show when it is validated")
+			note("no rule names the old one, so no rule is edited; whether the new one is accepted will show when it is validated")
 		}
 	}
 	for _, s := range p.Seen.Store.Slots {

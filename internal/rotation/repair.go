@@ -38,19 +38,19 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 	case !ok:
 		refuse(NotIssued, "look for a place that holds a live one: rekey drift "+spec.Name, "%s lists no live %s to which what %s holds belongs: it would be given a dead one", spec.Issuer.Vendor, spec.Issuer.Kind, source)
 	case old.Expired(seen.Theirs()):
-		refuse(Expired, "rekey run "+spec.Name+" --after-revoke", "the generation that %s holds, %s, expired on %s", source, old.Name, old.Expires.UTC().Format(time.DateOnly))
+		refuse(Expired, "rekey run "+spec.Name+" --after-revoke", "the credential that %s holds, %s, expired on %s", source, old.Name, old.Expires.UTC().Format(time.DateOnly))
 	case old.Disabled:
-		refuse(SwitchedOff, "switch it on again, or: rekey run "+spec.Name+" --after-revoke", "the generation that %s holds, %s, is switched off", source, old.Name)
+		refuse(SwitchedOff, "switch it on again, or: rekey run "+spec.Name+" --after-revoke", "the credential that %s holds, %s, is switched off", source, old.Name)
 	}
 	for _, s := range seen.Store.Slots {
 		if s.Problem != "" && wrong(s) {
-			refuse(StoreUnwritable, "mend it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
+			refuse(StoreUnwritable, "fix it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
 		}
 	}
 	for _, c := range seen.Consumers {
 		for _, s := range c.Slots {
 			if s.Problem != "" && wrong(s) {
-				refuse(ConsumerUnwell, "mend it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
+				refuse(ConsumerUnwell, "fix it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 	let := []string{take}
 	for _, pl := range p.Seen.Admission.Places {
 		admit := b.add(Step{Verb: Admit, Target: pl.Key(), Needs: []string{take}, Ask: true, Final: true,
-			Title: fmt.Sprintf("admit it again in %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+			Title: fmt.Sprintf("add it again to %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
 			Change: fmt.Sprintf("%s: %s %q names %s again", p.Spec.Issuer.Vendor, pl.Kind, pl.Name, p.Old.Name)})
 		let, written = append(let, admit), append(written, admit)
 	}
@@ -98,10 +98,10 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 			continue
 		}
 		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: stored, Ask: true, Final: true,
-			Title: fmt.Sprintf("propagate to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
+			Title: fmt.Sprintf("deploy to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
 			Change: fmt.Sprintf("%s: one write; %s changes", c.Key, strings.Join(bad, ", "))})
 		written = append(written, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
-			Title: "settle: everything in " + c.Key + " runs on it"}))
+			Title: "wait until all of " + c.Key + " runs on it"}))
 		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))
 		for _, s := range p.Seen.Consumers[i].Slots {
 			if s.Present && wrong(s) {

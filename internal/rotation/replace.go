@@ -10,13 +10,13 @@ import (
 // replace lays out: create beside, swap, retire by the ladder, confirm.
 func (p *Plan) replace(can Capabilities) {
 	var b builder
-	create := b.add(Step{Verb: Create, Title: "create the new generation", Call: can.Calls["create"],
+	create := b.add(Step{Verb: Create, Title: "create the new credential", Call: can.Calls["create"],
 		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(p.first()))})
 	ready := []string{create}
 	for _, pl := range p.Seen.Admission.Places {
 		if pl.Admits {
 			ready = append(ready, b.add(Step{Verb: Admit, Target: pl.Key(), Needs: []string{create},
-				Title: fmt.Sprintf("admit it in %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+				Title: fmt.Sprintf("add it to %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
 				Change: fmt.Sprintf("%s: %s %q also names the new one", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
 		}
 	}
@@ -28,14 +28,14 @@ func (p *Plan) replace(can Capabilities) {
 	gone := slices.Clone(proven)
 	for _, pl := range p.Seen.Admission.Places {
 		gone = append(gone, b.add(Step{Verb: Dismiss, Target: pl.Key(), Needs: proven, Ask: true,
-			Title: fmt.Sprintf("dismiss the old one from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
-			Change: fmt.Sprintf("%s: %s %q names the old one no more", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
+			Title: fmt.Sprintf("remove the old one from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+			Change: fmt.Sprintf("%s: %s %q no longer names the old one", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
 	}
 	del := b.add(Step{Verb: Delete, Needs: gone, Ask: true, Final: true,
-		Title: "delete the old generation", Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
+		Title: "delete the old credential", Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})
 	p.confirm(&b, del)
-	b.add(Step{Verb: Sweep, Needs: []string{del}, Strays: true, Title: "sweep: nothing else that this run made is left"})
+	b.add(Step{Verb: Sweep, Needs: []string{del}, Strays: true, Title: "clean up: nothing else that this run made is left"})
 	p.Steps = b.steps
 
 	var back builder
@@ -45,20 +45,20 @@ func (p *Plan) replace(can Capabilities) {
 	}
 	for _, pl := range p.Seen.Admission.Places {
 		again = append(again, back.add(Step{Verb: Readmit, Target: pl.Key(), Undoes: stepID(Dismiss, pl.Key()),
-			Title: fmt.Sprintf("name the old one again in %s %q", pl.Kind, pl.Name)}))
+			Title: fmt.Sprintf("add the old one again to %s %q", pl.Kind, pl.Name)}))
 	}
 	returned, grace := p.giveBack(&back, again)
 	var out []string
 	for _, pl := range p.Seen.Admission.Places {
 		if pl.Admits {
 			out = append(out, back.add(Step{Verb: Withdraw, Target: pl.Key(), Undoes: stepID(Admit, pl.Key()), Needs: returned, After: grace,
-				Title: fmt.Sprintf("name the new one no more in %s %q", pl.Kind, pl.Name)}))
+				Title: fmt.Sprintf("remove the new one from %s %q", pl.Kind, pl.Name)}))
 		}
 	}
 	discard := back.add(Step{Verb: Discard, Undoes: stepID(Create, ""), Needs: slices.Concat(out, returned), After: grace,
-		Title: "discard the new generation"})
+		Title: "delete the new credential"})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true,
-		Title: "sweep: nothing that this run made is left"})
+		Title: "clean up: nothing that this run made is left"})
 	p.lookBack(&back, stepID(Create, ""))
 	p.Back = back.steps
 }
@@ -77,14 +77,14 @@ func (p *Plan) ladder(b *builder, can Capabilities, proven []string) []string {
 	}
 	proven = p.survey(b, "before it is switched off", proven)
 	off := b.add(Step{Verb: Disable, Needs: proven, Ask: true,
-		Title: "switch the old generation off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
+		Title: "switch the old credential off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s is switched off, and on again if anything breaks", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name)})
 	// The gate may learn of it late: only from then on is the old one really off, and
 	// a watch worth something.
 	watched := []string{off}
 	for _, probe := range p.Spec.Validate {
 		watched = append(watched, b.add(Step{Verb: Denied, Target: probe.URL, Needs: []string{off}, Within: p.Spec.Timing.Confirm,
-			Title: "denied: " + probe.Title() + " turns the old one away"}))
+			Title: "confirm: " + probe.Title() + " denies the old one"}))
 	}
 	watched = p.watch(b, watched, "to watch", p.Spec.Timing.Watch, "watch for "+brief(p.Spec.Timing.Watch)+" whether anything breaks")
 	return append(watched, p.checks(b, watched, "while the old one is off")...)
@@ -108,7 +108,7 @@ func (p *Plan) validate(b *builder, ready []string) []string {
 	valid := slices.Clone(ready)
 	for _, probe := range p.Spec.Validate {
 		valid = append(valid, b.add(Step{Verb: Validate, Target: probe.URL, Needs: ready, Within: p.Spec.Timing.Validate,
-			Title: "validate: " + probe.Title() + " lets it in"}))
+			Title: "validate: " + probe.Title() + " accepts it"}))
 	}
 	return valid
 }
@@ -121,10 +121,10 @@ func (p *Plan) spread(b *builder, can Capabilities, valid []string) (settled []s
 		Change: fmt.Sprintf("%s: one batch of %s", p.Spec.Store.Key, strings.Join(p.Spec.Store.SlotNames(), ", "))})
 	for _, c := range p.Spec.Consumers {
 		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: []string{store},
-			Title: fmt.Sprintf("propagate to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
+			Title: fmt.Sprintf("deploy to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
 			Change: fmt.Sprintf("%s: one write of %s", c.Key, strings.Join(c.SlotNames(), ", "))})
 		settled = append(settled, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
-			Title: "settle: everything in " + c.Key + " runs on it"}))
+			Title: "wait until all of " + c.Key + " runs on it"}))
 	}
 	return settled
 }
@@ -136,10 +136,10 @@ func (p *Plan) prove(b *builder, can Capabilities, settled []string) []string {
 	proven := slices.Concat(settled, p.checks(b, settled, "after the switch"))
 	if can.LastSeen && p.Strategy == Replace {
 		proven = append(proven, b.add(Step{Verb: Quiet, Needs: settled, After: p.grace() + w.Quiet, Within: w.Verify,
-			Title: "quiet: nobody uses the old one any more"}))
+			Title: "wait until the old one is unused"}))
 	} else {
 		proven = append(proven, b.add(Step{Verb: Pause, Target: "for old processes", Needs: settled, After: p.grace() + w.Quiet,
-			Title: "pause until old processes have ended"}))
+			Title: "wait until old processes have ended"}))
 	}
 	if w.Soak == 0 {
 		return proven
@@ -162,7 +162,7 @@ func (p *Plan) checks(b *builder, needs []string, when string) []string {
 func (p *Plan) confirm(b *builder, after string) {
 	for _, probe := range p.Spec.Validate {
 		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: []string{after}, Within: p.Spec.Timing.Confirm,
-			Title: "confirm: " + probe.Title() + " turns the old one away and lets the new one in"})
+			Title: "confirm: " + probe.Title() + " denies the old one and accepts the new one"})
 	}
 	p.running(b, append([]string{after}, p.checks(b, []string{after}, "at the end")...))
 }
@@ -183,7 +183,7 @@ func (p *Plan) giveBack(b *builder, again []string) (returned []string, grace ti
 		ret := b.add(Step{Verb: Return, Target: c.Key, Undoes: undoes, Needs: again, Within: w.Settle,
 			Title: "give " + c.Key + " its old values back"})
 		returned = append(returned, b.add(Step{Verb: Resettle, Target: c.Key, Undoes: undoes, Needs: []string{ret}, Within: w.Settle,
-			Title: "settle: everything in " + c.Key + " runs on the old one"}))
+			Title: "wait until all of " + c.Key + " runs on the old one"}))
 	}
 	return append(returned, b.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Needs: slices.Clone(returned), Within: w.Settle,
 		Title: "give " + p.Spec.Store.Key + " its old values back"})), p.grace()
@@ -205,7 +205,7 @@ func (p *Plan) revalidate(b *builder, needs []string) []string {
 	var out []string
 	for _, probe := range p.Spec.Validate {
 		out = append(out, b.add(Step{Verb: Revalidate, Target: probe.URL, UndoesAny: undoes, Needs: needs, Within: p.Spec.Timing.Settle,
-			Title: "validate: " + probe.Title() + " lets the old one in"}))
+			Title: "validate: " + probe.Title() + " accepts the old one"}))
 	}
 	return out
 }

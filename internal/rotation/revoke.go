@@ -86,7 +86,7 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 		if p.Old.ID == p.Seen.Issuer.Owner && !p.Old.Disabled {
 			for _, probe := range p.Spec.Validate {
 				back.add(Step{Verb: Revalidate, Target: probe.URL, Undoes: first[0], Needs: []string{on}, Within: p.Spec.Timing.Settle,
-					Title: "validate: " + probe.Title() + " lets it in again"})
+					Title: "validate: " + probe.Title() + " accepts it again"})
 			}
 		}
 	}
@@ -94,8 +94,8 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 	if forGood {
 		for _, pl := range p.Seen.Admission.Places {
 			end = append(end, b.add(Step{Verb: Dismiss, Target: pl.Key(), Needs: first, Ask: true,
-				Title: fmt.Sprintf("dismiss it from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
-				Change: fmt.Sprintf("%s: %s %q names it no more", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
+				Title: fmt.Sprintf("remove it from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
+				Change: fmt.Sprintf("%s: %s %q no longer names it", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
 			back.add(Step{Verb: Readmit, Target: pl.Key(), Undoes: stepID(Dismiss, pl.Key()),
 				Title: fmt.Sprintf("name it again in %s %q", pl.Kind, pl.Name)})
 		}
@@ -106,7 +106,7 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 	if p.Old.ID == p.Seen.Issuer.Owner {
 		for _, probe := range p.Spec.Validate {
 			proofs = append(proofs, b.add(Step{Verb: Denied, Target: probe.URL, Needs: end, Within: p.Spec.Timing.Confirm,
-				Title: "denied: " + probe.Title() + " turns it away"}))
+				Title: "confirm: " + probe.Title() + " denies it"}))
 		}
 	}
 	if p.OfOurs() {
@@ -126,7 +126,7 @@ func (p *Plan) dark() []string {
 	}
 	switch p.Seen.Issuer.Owner {
 	case "":
-		out = append(out, "which one the store holds is not known, so nobody can say who goes dark")
+		out = append(out, "which one the store holds is not known, so nobody can say who loses access")
 	case p.Old.ID:
 		for _, c := range p.Seen.Consumers {
 			held := 0
@@ -137,13 +137,13 @@ func (p *Plan) dark() []string {
 			}
 			switch {
 			case held > 0:
-				out = append(out, fmt.Sprintf("%s goes dark: %s hold it in %s", c.Key, count(c.Units, "process"), count(held, "slot")))
+				out = append(out, fmt.Sprintf("%s loses access: %s hold it in %s", c.Key, count(c.Units, "process"), count(held, "slot")))
 			case len(c.Slots) == 0:
-				out = append(out, c.Key+" may go dark: it could not be asked")
+				out = append(out, c.Key+" may lose access: it could not be asked")
 			}
 		}
 		for _, o := range p.Spec.Others {
-			out = append(out, "may go dark too, and is not registered: "+o)
+			out = append(out, "may lose access too, and is not registered: "+o)
 		}
 	default:
 		out = append(out, "it is not the one that the store holds: no registered consumer should notice")

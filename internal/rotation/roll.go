@@ -45,11 +45,11 @@ func (p *Plan) rollAtOnce(can Capabilities) {
 	var b builder
 	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one is dead at once", Needs: p.survey(&b, "before it is rolled", nil), Ask: true, Final: true,
 		Call:   strings.ReplaceAll(can.Calls["roll"], "{id}", p.Old.ID),
-		Change: fmt.Sprintf("%s: %s (%s) gets a new secret; every consumer is down until it has settled", p.Spec.Issuer.Vendor, p.Old.Name, p.Old.ID)})
+		Change: fmt.Sprintf("%s: %s (%s) gets a new secret; every consumer is down until it runs on the new one", p.Spec.Issuer.Vendor, p.Old.Name, p.Old.ID)})
 	settled := p.spread(&b, can, p.validate(&b, []string{roll}))
 	for _, probe := range p.Spec.Validate {
 		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: settled, Within: p.Spec.Timing.Confirm,
-			Title: "confirm: " + probe.Title() + " turns the old one away and lets the new one in"})
+			Title: "confirm: " + probe.Title() + " denies the old one and accepts the new one"})
 	}
 	p.running(&b, append(slices.Clone(settled), p.checks(&b, settled, "after the switch")...))
 	p.Steps = b.steps

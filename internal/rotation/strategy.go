@@ -37,7 +37,7 @@ func choose(spec sop.Spec, can Capabilities, old cred.Handle, self bool, now tim
 	switch spec.Issuer.Strategy {
 	case "replace":
 		if !can.Create {
-			return refuse(NoStrategy, "leave strategy out, or say roll", "%s cannot make a second generation beside the first", issuer)
+			return refuse(NoStrategy, "leave strategy out, or say roll", "%s cannot make a second credential beside the first", issuer)
 		}
 		return Replace, nil
 	case "roll":

@@ -111,7 +111,7 @@ func (s *State) newIs() string {
 	name := s.Plan.Named(s.Generation)
 	switch {
 	case s.done(string(Discard)), s.done(stepID(Discard, "at the end")):
-		return fmt.Sprintf("the new one, %s, is discarded", name)
+		return fmt.Sprintf("the new one, %s, is deleted", name)
 	case s.Made != nil && s.tried(string(Discard)):
 		return fmt.Sprintf("the new one, %s (%s), may still be live", name, s.Made.Handle.ID)
 	case s.Made != nil:

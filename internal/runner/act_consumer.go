@@ -116,7 +116,7 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 			// Nothing to follow but what it holds: a write may show a little later.
 			return failed(cred.Waiting, "%s does not show it yet: slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
 		default:
-			return failed(cred.Failed, "%s has settled, but slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
+			return failed(cred.Failed, "%s is rolled out, but slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
 		}
 	}
 	o.Why, o.Evidence, o.Slots = "", p.Evidence, r.states(place.SlotNames(), p.Slots)

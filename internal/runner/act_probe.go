@@ -44,7 +44,7 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 	}
 	which := "the new one: "
 	if r.state.Plan.Strategy == rotation.Repair {
-		which = "the gate lets it in: "
+		which = "the protected address accepts it: "
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + detail}}
 }
@@ -87,11 +87,11 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 		// turns away it turns away itself, and this it did not.
 		wrong, how, err := r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
 		if err == nil && wrong == cred.Rejected {
-			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the gate does not turn the old one away (%s), and a made-up one it does (%s)", detail, how)}}
+			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the protected address still accepts the old one (%s), and denies a made-up one (%s)", detail, how)}}
 		}
 	}
 	if verdict != cred.Accepted {
-		return failed(cred.Waiting, "the old one is not let in yet: %s (%s)", verdict, detail)
+		return failed(cred.Waiting, "the old one is not accepted yet: %s (%s)", verdict, detail)
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + detail}}
 }
@@ -161,9 +161,9 @@ func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Ou
 	case err != nil:
 		return fromError(err)
 	case was != cred.Rejected:
-		return failed(cred.Waiting, "the old one is still not turned away (%s)", wasDetail)
+		return failed(cred.Waiting, "the old one is still not denied (%s)", wasDetail)
 	case is != cred.Accepted:
-		return failed(cred.Waiting, "the new one is not let in (%s)", isDetail)
+		return failed(cred.Waiting, "the new one is not accepted (%s)", isDetail)
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + wasDetail, "the new one: " + isDetail}}
 }

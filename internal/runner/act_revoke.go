@@ -28,7 +28,7 @@ func (r *Runner) denied(ctx context.Context, a rotation.Action) rotation.Outcome
 		return fromError(err)
 	}
 	if verdict != cred.Rejected {
-		return failed(cred.Waiting, "it is still not turned away (%s)", detail)
+		return failed(cred.Waiting, "it is still not denied (%s)", detail)
 	}
 	which := p.Title()
 	if r.state.Plan.Strategy == rotation.Replace {

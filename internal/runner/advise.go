@@ -53,7 +53,7 @@ func (r *Runner) tryGates(ctx context.Context, spec sop.Spec, seen *rotation.Obs
 			}
 			seen.Gates[i].InUse = verdict
 			if verdict == cred.Unclear {
-				seen.Advice = append(seen.Advice, fmt.Sprintf("whether %s lets the credential in use in from here could not be told: %s", seen.Gates[i].Title(), detail))
+				seen.Advice = append(seen.Advice, fmt.Sprintf("whether %s accepts the credential in use from here could not be told: %s", seen.Gates[i].Title(), detail))
 			}
 		}
 	}

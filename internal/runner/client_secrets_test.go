@@ -37,7 +37,7 @@ func TestClientSecretIsRotated(t *testing.T) {
 			used = "the issuer has never seen the old one in use" // known by its id, without a login
 		}
 		for _, want := range []string{used, "the new one: 200 by Infisical, an access token was given", "the old one: no live client secret is like it; that is by the list",
-			"/client-secrets", "the issuer itself lets it in"} {
+			"/client-secrets", "the issuer itself accepts it"} {
 			if !strings.Contains(log, want) {
 				t.Errorf("%s: the journal has no %q\n%s", sc.Credential, want, log)
 			}

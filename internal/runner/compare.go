@@ -118,7 +118,7 @@ func (r *Runner) heldBy(spec sop.Spec, c sop.Place, held map[string]provider.Hel
 	return nil
 }
 
-// InUse returns what the issuer lists, and the live generation of it that the store
+// InUse returns what the issuer lists, and the live credential of it that the store
 // holds; the zero Handle if the issuer lists none. Read-only.
 func (r *Runner) InUse(ctx context.Context, spec sop.Spec) (inUse cred.Handle, live []cred.Handle, err error) {
 	var stored map[string]provider.Held

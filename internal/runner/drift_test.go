@@ -55,7 +55,7 @@ func TestEveryKindOfDrift(t *testing.T) {
 				p.Env, p.Release = first.Vars, 43
 			}
 		}},
-		{drift.Names, "holds different generations under its names", repair, func(w *sim.State, _, _ *sim.Token) {
+		{drift.Names, "holds different credentials under its names", repair, func(w *sim.State, _, _ *sim.Token) {
 			stage.Release(w.Heroku.Apps[0], w.At, map[string]string{formerConsole: "x:y"})
 		}},
 		{drift.Names, "than its other slots say", repair, func(w *sim.State, old, _ *sim.Token) {
@@ -77,10 +77,10 @@ func TestEveryKindOfDrift(t *testing.T) {
 			_ = live
 		}},
 		{drift.SwitchedOff, "is switched off at cloudflare", "", func(_ *sim.State, _, live *sim.Token) { live.Enabled = false }},
-		{drift.RuleLost, `policy "console service auth" names raxx-console-svc-2026-11-23-test01-1 no more`, repair, func(w *sim.State, _, live *sim.Token) {
+		{drift.RuleLost, `policy "console service auth" no longer names raxx-console-svc-2026-11-23-test01-1`, repair, func(w *sim.State, _, live *sim.Token) {
 			stage.Dismissed(w, live.ID)
 		}},
-		{drift.RuleShut, "no rule of cloudflare is left that lets raxx-console-svc-2026-11-23-test01-1 in", "", func(w *sim.State, _, _ *sim.Token) {
+		{drift.RuleShut, "no rule of cloudflare is left that accepts raxx-console-svc-2026-11-23-test01-1: those that did are gone", "", func(w *sim.State, _, _ *sim.Token) {
 			w.Cloudflare.Policies, w.Cloudflare.Apps = w.Cloudflare.Policies[1:], w.Cloudflare.Apps[1:2]
 		}},
 		{drift.RuleStray, `policy "console service auth" names raxx-console-svc-2026-08-23, which ended on 2026-11-23`, "", func(w *sim.State, old, _ *sim.Token) {
@@ -121,7 +121,7 @@ func TestEveryKindOfDrift(t *testing.T) {
 				return
 			}
 			if !strings.HasPrefix(found[0].Repair, tt.command) {
-				t.Fatalf("mended by %q, want %q", found[0].Repair, tt.command)
+				t.Fatalf("fixed by %q, want %q", found[0].Repair, tt.command)
 			}
 			s.Purpose(sop.ToRepair)
 			if strings.Contains(tt.command, "--from") {

@@ -61,7 +61,7 @@ func TestRetireNameRefuses(t *testing.T) {
 		{"it refers from another folder's path", func(w *sim.State) { stage.Put(w, "UNRELATED", "${prod.MooseQuest.cloudflare."+formerConsole+"}") },
 			[]string{"is read by UNRELATED"}},
 		{"it holds something else", func(w *sim.State) { stage.Put(w, formerConsole, "used for something else") },
-			[]string{"is torn"}},
+			[]string{"is inconsistent"}},
 		{"the app has only the former name", func(w *sim.State) {
 			a := w.Heroku.Apps[0]
 			stage.Release(a, w.At, nil)

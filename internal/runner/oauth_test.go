@@ -26,7 +26,7 @@ func TestAuthorizationIsRotated(t *testing.T) {
 		ended(t, st, rotation.Rotated)
 		judged(t, s, st)
 		log := s.Log.Text()
-		for _, want := range []string{"the new one: 200 by Heroku", "the old one: 401 by Heroku", "POST /oauth/authorizations", "DELETE /oauth/authorizations/", "the issuer itself lets it in"} {
+		for _, want := range []string{"the new one: 200 by Heroku", "the old one: 401 by Heroku", "POST /oauth/authorizations", "DELETE /oauth/authorizations/", "the issuer itself accepts it"} {
 			if !strings.Contains(log, want) {
 				t.Errorf("%s: the journal has no %q", sc.Credential, want)
 			}

@@ -77,7 +77,7 @@ func TestDespite(t *testing.T) {
 		t.Errorf("the plan does not say it:\n%s", notes)
 	}
 	log := s.Log.Text()
-	if !strings.Contains(log, `"despite":["`+otherKey+`"]`) || !strings.Contains(log, "but "+otherKey+", which is left without, as told") {
+	if !strings.Contains(log, `"despite":["`+otherKey+`"]`) || !strings.Contains(log, "but "+otherKey+", which is left without a working one, as --despite says") {
 		t.Errorf("the journal does not say it")
 	}
 }
@@ -100,7 +100,7 @@ func TestCopiedWhileTheRunIsUnderWay(t *testing.T) {
 		switch {
 		case st.Stuck != nil:
 			held++
-			halted(t, st, "survey before it is switched off: nobody else holds the old one", otherKey+" holds it in "+console, "is live", "rekey resume")
+			halted(t, st, "look who else holds the old one before it is switched off", otherKey+" holds it in "+console, "is live", "rekey resume")
 			if len(st.Held()) != 1 {
 				t.Errorf("copied before call %d: held by %+v", n, st.Held())
 			}
@@ -195,7 +195,7 @@ func TestLongWatch(t *testing.T) {
 		return send()
 	}
 	st := play(t, s, console)
-	halted(t, st, "survey before it is deleted: nobody else holds the old one", otherKey, "is live, but switched off")
+	halted(t, st, "look who else holds the old one before it is deleted", otherKey, "is live, but switched off")
 	if n := count(s, "heroku", "GET /apps/{app}/config-vars"); n == 0 || len(liveToken(t, s, old.Name).ID) == 0 {
 		t.Error("the old one is gone")
 	}
@@ -239,7 +239,7 @@ func TestWhatCannotBeSeenIsNotNobody(t *testing.T) {
 			}
 			return send()
 		}
-		halted(t, play(t, s, console), "survey before it is switched off: nobody else holds the old one", "whether heroku holds it could not be seen", "is live")
+		halted(t, play(t, s, console), "look who else holds the old one before it is switched off", "whether heroku holds it could not be seen", "is live")
 		noOutage(t, s)
 	})
 	t.Run("no answer", func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestTheJudgeSeesWhoIsLeftDark(t *testing.T) {
 		polite := stage.Knobs
 		sc := stage.Scenario{Credential: console, On: stage.NewCopied(list), Strategy: strategy, Knobs: &polite, Damage: drop(rotation.Survey)}
 		v := sc.Run(1)
-		if !strings.Contains(strings.Join(v.Broken, "\n"), otherKey+" is not registered, nobody said --despite, and it went dark in "+console) {
+		if !strings.Contains(strings.Join(v.Broken, "\n"), otherKey+" is not registered, nobody said --despite, and it lost access in "+console) {
 			t.Errorf("%s: ended %q, and the judge found only %v (%v)", sc, v.Ending, v.Broken, v.Err)
 		}
 	}

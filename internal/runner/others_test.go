@@ -84,7 +84,7 @@ func TestRefusedDeleteNamesWhoStillUsesIt(t *testing.T) {
 		return pass()
 	})
 	st := play(t, s, console)
-	halted(t, st, "delete the old generation", `12139`, `group "night shift"`)
+	halted(t, st, "delete the old credential", `12139`, `group "night shift"`)
 }
 
 // TestLookingLeavesTheRestOfTheLimit: other programs have nearly used up the

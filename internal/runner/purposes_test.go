@@ -63,8 +63,8 @@ func TestRevokeInTheDark(t *testing.T) {
 	s.World.Inject(sim.Fault{Vendor: "heroku", Status: 503, Times: -1}, sim.Fault{Vendor: "edge", Status: 503, Times: -1})
 	s.Purpose(sop.ToRevoke)
 	st := play(t, s, console)
-	if st.Plan == nil || !strings.Contains(strings.Join(st.Plan.Notes, "\n"), "heroku:raxx-console-prod may go dark: it could not be asked") {
-		t.Errorf("who goes dark is not told: %+v", st.Plan)
+	if st.Plan == nil || !strings.Contains(strings.Join(st.Plan.Notes, "\n"), "heroku:raxx-console-prod may lose access: it could not be asked") {
+		t.Errorf("who loses access is not told: %+v", st.Plan)
 	}
 	if live := liveToken(t, s, "raxx-console-svc-"); live.Enabled {
 		t.Error("it still works")
@@ -86,12 +86,12 @@ func TestRevokeInTheDark(t *testing.T) {
 // that is not empty.
 func TestRehearsalWithoutASandbox(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
-	s.Config = config(t, "      validate:                           # a sandbox whose rules let any valid token in\n        - url: https://sandbox.raxx.app/health\n", "")
+	s.Config = config(t, "      validate:                           # a sandbox whose rules accept any valid token\n        - url: https://sandbox.raxx.app/health\n", "")
 	s.Purpose(sop.ToRehearse)
 	st := play(t, s, console)
 	ended(t, st, rotation.Rehearsed)
 	judged(t, s, st)
-	if !strings.Contains(strings.Join(st.Plan.Notes, "\n"), "the gate is not rehearsed") {
+	if !strings.Contains(strings.Join(st.Plan.Notes, "\n"), "no protected address is rehearsed") {
 		t.Errorf("it is not told: %v", st.Plan.Notes)
 	}
 	s = stage.New(1, stage.Knobs)

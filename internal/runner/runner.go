@@ -149,7 +149,7 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 		case len(d.Do) > 0:
 			err = r.do(ctx, d.Do)
 		default:
-			err = errors.New("the core gave no decision; this is a bug")
+			err = errors.New("no decision was made; this is a bug in Rekey")
 		}
 		if err != nil {
 			return Result{State: state}, err

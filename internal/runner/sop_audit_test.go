@@ -93,7 +93,7 @@ func TestT42RollbackTakesEverythingBack(t *testing.T) {
 		now := see(s)
 		sameValues(t, before, now)
 		if len(now.Deleted) != 1 || now.Releases[app] != before.Releases[app]+2 {
-			t.Errorf("%d tokens discarded, %d releases", len(now.Deleted), now.Releases[app]-before.Releases[app])
+			t.Errorf("%d tokens deleted, %d releases", len(now.Deleted), now.Releases[app]-before.Releases[app])
 		}
 	}
 }
@@ -165,7 +165,7 @@ func TestT45ForeignChangeIsLeftAlone(t *testing.T) {
 	after(s, appWrites, 1, func(w *sim.State) { set(w.Heroku.Apps[0], formerConsole, theirs) })
 	before := see(s)
 	st := play(t, s, console)
-	ended(t, st, rotation.RolledBack, "has settled, but slot "+formerConsole+" holds")
+	ended(t, st, rotation.RolledBack, "is rolled out, but slot "+formerConsole+" holds")
 	noOutageButTheirs(t, s)
 	now := see(s)
 	if now.Vars[app][formerConsole] != theirs {

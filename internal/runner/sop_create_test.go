@@ -299,7 +299,7 @@ func TestT10LifeOfAToken(t *testing.T) {
 	if strings.Contains(s.Config.Advice.Error(), "duration") {
 		t.Errorf("advice about a life that fits the cadence: %v", s.Config.Advice)
 	}
-	if told := config(t).Advice.Error(); !strings.Contains(told, "issuer.duration: a forgotten generation lives much longer than the cadence") {
+	if told := config(t).Advice.Error(); !strings.Contains(told, "issuer.duration: a forgotten credential lives much longer than the cadence") {
 		t.Errorf("8760h beside 90d is not told: %q", told)
 	}
 }

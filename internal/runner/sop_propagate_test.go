@@ -50,7 +50,7 @@ func TestT22WriteThatIsNeverTaken(t *testing.T) {
 		before := see(s)
 		s.World.Inject(sim.Fault{Vendor: "heroku", Endpoint: "PATCH", Status: status, Times: -1})
 		st := play(t, s, console)
-		ended(t, st, rotation.RolledBack, "propagate to heroku:raxx-console-prod (2 slots): heroku: set config vars")
+		ended(t, st, rotation.RolledBack, "deploy to heroku:raxx-console-prod (2 slots): heroku: set config vars")
 		judged(t, s, st)
 		bothNames(t, s)
 		sameValues(t, before, see(s))
@@ -292,7 +292,7 @@ func TestT27ForgottenConsumer(t *testing.T) {
 
 	s.Config = config(t, "    cadence: 90d\n", "    cadence: 90d\n    discover: off\n")
 	st = next(t, s, console, "test03")
-	ended(t, st, rotation.RolledBack, "quiet: nobody uses the old one any more", "something that is not registered still holds it")
+	ended(t, st, rotation.RolledBack, "wait until the old one is unused", "something that is not registered still holds it")
 	judged(t, s, st)
 	sameValues(t, before, see(s))
 

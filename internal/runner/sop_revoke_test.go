@@ -36,7 +36,7 @@ func TestT35DeleteNamesItsToken(t *testing.T) {
 		return says(req, 405, "application/json", `{"success":false,"errors":[{"code":10405,"message":"Method not allowed"}],"messages":[],"result":null}`)
 	})
 	st = play(t, s, console)
-	halted(t, st, "delete the old generation", "is live, but switched off: the vendor refused to delete it", "holds the new one", "rekey resume test01")
+	halted(t, st, "delete the old credential", "is live, but switched off: the vendor refused to delete it", "holds the new one", "rekey resume test01")
 	judged(t, s, st)
 }
 
@@ -104,7 +104,7 @@ func TestT37DeleteThatSaysNo(t *testing.T) {
 	s = stage.New(1, stage.Knobs)
 	whenever(s, deletes, func(_ int, req *http.Request, _ send) (*http.Response, error) { return no(req) })
 	st = play(t, s, console)
-	halted(t, st, "delete the old generation", "the old one, "+st.Plan.Old.Name, "may be deleted", "holds the new one")
+	halted(t, st, "delete the old credential", "the old one, "+st.Plan.Old.Name, "may be deleted", "holds the new one")
 	judged(t, s, st)
 	if see(s).Tokens[st.Plan.Old.ID] == "" {
 		t.Error("it is gone after all")
@@ -182,7 +182,7 @@ func TestT40HoldBeforeTheEnd(t *testing.T) {
 	if st.Closed != nil || st.Stuck != nil {
 		t.Fatalf("it did not wait: closed %+v, stuck %+v", st.Closed, st.Stuck)
 	}
-	if asked.Name != console || !strings.Contains(strings.Join(asked.Final, "\n"), "delete the old generation") {
+	if asked.Name != console || !strings.Contains(strings.Join(asked.Final, "\n"), "delete the old credential") {
 		t.Errorf("asked for %q: %v, and for good %v", asked.Name, asked.For, asked.Final)
 	}
 	held := see(s)

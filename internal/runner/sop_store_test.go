@@ -29,7 +29,7 @@ func wholePairs(t *testing.T, s *stage.Stage, names ...string) {
 				if !slices.ContainsFunc(append(slices.Clone(w.Cloudflare.Tokens), w.Cloudflare.Deleted...), func(x *sim.Token) bool {
 					return x.Secret == held[name] && x.ClientID == held[name+"__CLIENT_ID"]
 				}) {
-					t.Errorf("after request %d (%s %s) %s is torn", n, req.Method, req.URL.Path, name)
+					t.Errorf("after request %d (%s %s) %s is inconsistent", n, req.Method, req.URL.Path, name)
 				}
 			}
 		})

@@ -205,7 +205,7 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 		o.Evidence = append(o.Evidence, k.Manner())
 	}
 	for _, c := range found.copies {
-		o.Evidence = append(o.Evidence, "but "+c.Key+", which is left without, as told")
+		o.Evidence = append(o.Evidence, "but "+c.Key+", which is left without a working one, as --despite says")
 	}
 	return o
 }

@@ -132,7 +132,7 @@ func TestNoLineWrapsAndTheScrollBackHoldsTheRunOnce(t *testing.T) {
 						t.Errorf("a line was wrapped: %q", line)
 					}
 				}
-				for _, once := range []string{events[0].Run + "  CF_ACCESS_SVC_CONSOLE", "create the new generation", "observe everything"} {
+				for _, once := range []string{events[0].Run + "  CF_ACCESS_SVC_CONSOLE", "create the new credential", "observe everything"} {
 					if n := strings.Count(text, once); n != 1 {
 						t.Errorf("%q stands %d times in the scroll-back:\n%s", once, n, text)
 					}
@@ -184,7 +184,7 @@ func TestAResumedRunDoesNotShowThePastAgain(t *testing.T) {
 		view.End()
 	}
 	for what, text := range map[string]string{"live": strings.Join(term.kept(), "\n"), "calm": log.String()} {
-		if strings.Contains(text, "create the new generation") || !strings.Contains(text, "rekey log "+events[0].Run) || !strings.Contains(text, "delete the old") {
+		if strings.Contains(text, "create the new credential") || !strings.Contains(text, "rekey log "+events[0].Run) || !strings.Contains(text, "delete the old") {
 			t.Errorf("%s:\n%s", what, text)
 		}
 	}

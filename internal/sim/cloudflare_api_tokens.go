@@ -72,7 +72,7 @@ func (c *Cloudflare) apiToken(value string) *APIToken {
 // apiDenies says why an API token does not work; "" if it does.
 func (c *Cloudflare) apiDenies(value string, at time.Time) string {
 	if t := c.apiToken(value); t == nil || !t.works(at) {
-		return "Cloudflare's API turns it away"
+		return "Cloudflare's API denies it"
 	}
 	return ""
 }

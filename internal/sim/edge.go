@@ -190,7 +190,7 @@ func (e *Edge) denies(host, pair string, at time.Time) string {
 	case t == nil:
 		return "no live token has this id and secret"
 	case !e.Known.admits(a, t):
-		return "no policy admits " + t.Name
+		return "no policy accepts " + t.Name
 	}
 	return ""
 }

@@ -157,7 +157,7 @@ func (c *credential) advise() {
 		tell(nil, "", "neither cadence nor before_expiry: it will never be due")
 	}
 	if n := get(c.node, "issuer"); n != nil && c.spec.Issuer.Name != "" && !strings.Contains(c.spec.Issuer.Name, "<date>") && !strings.Contains(c.spec.Issuer.Name, "<run>") {
-		tell(get(n, "name"), "issuer.name", "without <date> people cannot tell by the name when a generation was made")
+		tell(get(n, "name"), "issuer.name", "without <date> people cannot tell by the name when a credential was made")
 	}
 	if n := get(get(c.node, "timing"), "watch"); n != nil && c.spec.Timing.Watch == 0 {
 		tell(n, "timing.watch", "without a watch nothing shows who still needed the old one before it is deleted")
@@ -174,9 +174,9 @@ func (c *credential) advise() {
 		switch {
 		case err != nil || c.spec.Cadence == 0:
 		case life > 2*c.spec.Cadence:
-			tell(n, "issuer."+key, "a forgotten generation lives much longer than the cadence; twice the cadence is enough")
+			tell(n, "issuer."+key, "a forgotten credential lives much longer than the cadence; twice the cadence is enough")
 		case life <= c.spec.Cadence && c.spec.BeforeExpiry == 0:
-			tell(n, "issuer."+key, "a generation ends before the cadence says to rotate it; say before_expiry")
+			tell(n, "issuer."+key, "a credential ends before the cadence says to rotate it; say before_expiry")
 		}
 	}
 }
@@ -194,7 +194,7 @@ func (c *credential) lengths() {
 	for _, key := range lives {
 		n := get(get(c.node, "issuer"), key)
 		if life, err := ParseDuration(value(n)); err == nil && life > 0 && s.BeforeExpiry >= life {
-			c.wrong(get(c.node, "before_expiry"), "before_expiry", fmt.Sprintf("a generation lives no longer than that (issuer.%s is %s): it would always be due", key, value(n)), "")
+			c.wrong(get(c.node, "before_expiry"), "before_expiry", fmt.Sprintf("a credential lives no longer than that (issuer.%s is %s): it would always be due", key, value(n)), "")
 		}
 	}
 }

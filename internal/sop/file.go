@@ -81,7 +81,7 @@ type Common struct {
 type Rehearsal struct {
 	// What differs from the store's own settings: a folder of its own, as path: /rekey-rehearsal/
 	Store *StoreBinding `json:"store" jsonschema:"required"`
-	// Protected places of a sandbox whose rules let any valid credential in. Without one, the gate is not rehearsed.
+	// Protected places of a sandbox whose rules accept any valid credential. Without one, the gate is not rehearsed.
 	Validate []Probe `json:"validate,omitempty"`
 }
 

@@ -67,7 +67,7 @@ func TestLengthsThatMakeNoSense(t *testing.T) {
 		"cadence: 90d, jitter: 90d":         "jitter: this is no shorter than the cadence (90d)",
 		"cadence: 90d, jitter: 100d":        "jitter: this is no shorter than the cadence (90d)",
 		"cadence: 90d, jitter: 89d":         "",
-		"cadence: 90d, before_expiry: 180d": "before_expiry: a generation lives no longer than that (issuer.expires_in is 180d)",
+		"cadence: 90d, before_expiry: 180d": "before_expiry: a credential lives no longer than that (issuer.expires_in is 180d)",
 		"cadence: 90d, before_expiry: 200d": "it would always be due",
 		"cadence: 90d, before_expiry: 30d":  "",
 	} {

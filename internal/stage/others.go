@@ -63,7 +63,7 @@ func leftDark(w *sim.State, st *rotation.State, bad func(string, ...any)) {
 	for _, o := range w.Outages {
 		key := "heroku:" + o.App
 		if !registered(st, key, o.Var) && !slices.Contains(st.Despite(), key) {
-			bad("promise 1: %s is not registered, nobody said --despite, and it went dark in %s at %s: %s", key, o.Var, o.From.Format(time.TimeOnly), o.Why)
+			bad("promise 1: %s is not registered, nobody said --despite, and it lost access in %s at %s: %s", key, o.Var, o.From.Format(time.TimeOnly), o.Why)
 		}
 	}
 }

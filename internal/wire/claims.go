@@ -25,7 +25,7 @@ func claims(vendor string, sheet provider.Sheet, issuer provider.Issuer) error {
 	says(sheet.Roll != "", rolls, "roll it in place")
 	says(sheet.Roll != "", slices.Contains([]string{"", rotation.RollWithGrace, rotation.RollAtOnce}, sheet.Roll), "roll it by way of "+sheet.Roll)
 	says(sheet.Disable, switches, "switch it off")
-	says(sheet.Admits, admits, "edit the rules that admit it")
+	says(sheet.Admits, admits, "edit the rules that name it")
 	says(sheet.Verifies, proves, "tell by itself whether it works")
 	says(true, sheet.Create || sheet.Roll != "", "renew it in any way")
 	says(true, len(sheet.Fields) > 0, "say what it consists of")

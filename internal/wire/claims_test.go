@@ -54,7 +54,7 @@ func TestASheetClaimsOnlyWhatTheCodeCanDo(t *testing.T) {
 		"roll it in place":                with(func(s *provider.Sheet) { s.Roll = rotation.RollAtOnce }),
 		"roll it by way of sideways":      with(func(s *provider.Sheet) { s.Roll = "sideways" }),
 		"switch it off":                   with(func(s *provider.Sheet) { s.Disable = true }),
-		"edit the rules that admit it":    with(func(s *provider.Sheet) { s.Admits = true }),
+		"edit the rules that name it":     with(func(s *provider.Sheet) { s.Admits = true }),
 		"tell by itself whether it works": with(func(s *provider.Sheet) { s.Verifies = true }),
 		"renew it in any way":             with(func(s *provider.Sheet) { s.Create = false }),
 		"say what it consists of":         with(func(s *provider.Sheet) { s.Fields = nil }),

@@ -43,7 +43,7 @@ func (t *tokens) Advise(ctx context.Context, inUse cred.Handle) ([]string, error
 	}
 	var out []string
 	if i := org.Inactivity; i != nil && i.Enabled {
-		out = append(out, fmt.Sprintf("the organisation %ss tokens that are unused for %d days and that no policy names directly; one admitted through a group can vanish on its own", i.Action, i.Days))
+		out = append(out, fmt.Sprintf("the organisation %ss tokens that are unused for %d days and that no policy names directly; one that only a group names can vanish on its own", i.Action, i.Days))
 	}
 	if !org.Strict {
 		out = append(out, "strict service token authentication is off: a bad token may be answered with a redirect to the login page, and sessions given to a token outlive it")

@@ -60,7 +60,7 @@ var codes = map[int]struct {
 	9106:  {cred.Denied, "no API token was sent"},
 	9109:  {cred.Denied, "the API token is not allowed from this address (condition.request_ip), or not allowed to do this, or dead: Cloudflare does not tell which, so it proves nothing"},
 	10000: {cred.Denied, "the API token is dead, or lacks the permission: Cloudflare does not tell which"},
-	10502: {cred.Denied, "too many failed authentications: this address is locked out for a while; do not try again before the token is mended"},
+	10502: {cred.Denied, "too many failed authentications: this address is locked out for a while; do not try again before the token is fixed"},
 	9999:  {cred.Refused, "the account has no Zero Trust organisation"},
 	7003:  {cred.Absent, "no such account or object: is the account id right?"},
 	7000:  {cred.Absent, "no such account or object: is the account id right?"},

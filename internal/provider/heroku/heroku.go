@@ -179,7 +179,7 @@ var errorIDs = map[string]struct {
 	"unauthorized":        {cred.Denied, "the token is dead or unknown; one of a login through single sign-on ends after 8 hours"},
 	"forbidden":           {cred.Denied, "the token may not do this: it lacks a scope, or its account the access"},
 	"suspended":           {cred.Denied, "the account or app is suspended"},
-	"two_factor":          {cred.Denied, "Heroku asks for a second factor, which only a person has; use the token of an account that is let in without one"},
+	"two_factor":          {cred.Denied, "Heroku asks for a second factor, which only a person has; use the token of an account that needs none"},
 	"delinquent":          {cred.Refused, "the account has unpaid bills"},
 	"not_found":           {cred.Absent, "there is no such app or pipeline, or the token may not see it"},
 	"conflict":            {cred.Conflict, "somebody else is changing it"},

@@ -52,7 +52,7 @@ func (c *Checker) Check(ctx context.Context, k sop.Check, since time.Time) (cred
 	switch {
 	case resp.Status == want:
 	case resp.Status >= 300 && resp.Status < 400, resp.Status == 401, resp.Status == 403:
-		return cred.Failed, fmt.Sprintf("%d: the check itself was turned away; is its header still valid?", resp.Status), nil
+		return cred.Failed, fmt.Sprintf("%d: the check itself was denied; is its header still valid?", resp.Status), nil
 	default:
 		return cred.Waiting, fmt.Sprintf("%d instead of %d", resp.Status, want), nil
 	}

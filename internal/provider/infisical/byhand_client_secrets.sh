@@ -73,7 +73,7 @@ ask() { # FOLDER|- ...: accepted, denied, open or unclear; the old one is never 
       fi
       said=$(@tool@_try new/client_secret)
       if [ "$said" = accepted ] && [ -n "$(@tool@_from login.token)" ] && [ "$(@tool@_from login.token)" != "$(<new-id)" ]; then
-        echo "  it lets in, but as another client secret than the list shows" >&2
+        echo "  it works, but as another client secret than the list shows" >&2
         said=unclear
       fi
       echo "$said" ;;

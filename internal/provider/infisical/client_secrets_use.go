@@ -107,7 +107,7 @@ func (c *clientSecrets) try(ctx context.Context, b secret.Bundle) (cred.Verdict,
 		c.lock.Unlock()
 	}
 	if v == cred.Accepted && from != "" && !slices.ContainsFunc(fits, func(x clientSecret) bool { return x.ID == from }) {
-		return cred.Unclear, "it lets in, but as another client secret than the list shows", "", nil
+		return cred.Unclear, "it works, but as another client secret than the list shows", "", nil
 	}
 	return v, detail, from, err
 }
@@ -212,7 +212,7 @@ func (c *clientSecrets) Owner(ctx context.Context, b secret.Bundle, listed []cre
 		case verdict != cred.Accepted:
 			return refuse("whether it works cannot be told: " + detail)
 		case from == "" && len(fits) > 1:
-			return refuse(fmt.Sprintf("%d client secrets begin like it, and the server does not tell which let in; store its id as well, in a slot with {id}", len(fits)))
+			return refuse(fmt.Sprintf("%d client secrets begin like it, and the server does not tell which of them work; store its id as well, in a slot with {id}", len(fits)))
 		case from != "":
 			owner = from
 		}
