@@ -169,7 +169,7 @@ func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
 	case made.Status == Retry || made.Status == Poll:
 		why = "the answer that carried the new secret was lost"
 	case s.Made != nil && !s.done(string(Store)) && !holds && !store.Maybe,
-		store.Last != nil && store.Last.Lost:
+		s.foundLost():
 		why = "the new secret died with the process that made it"
 	default:
 		return Decision{}, false
@@ -179,6 +179,17 @@ func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
 		return s.turnBack(why), true
 	}
 	return s.startOver(why), true
+}
+
+// foundLost reports whether a step that needs the new secret has found it nowhere.
+func (s *State) foundLost() bool {
+	for _, st := range s.Plan.Steps {
+		p := s.Steps[st.ID]
+		if (st.Verb == Store || st.Verb == Validate) && p != nil && p.Last != nil && p.Last.Lost && p.Status != Ended {
+			return true
+		}
+	}
+	return false
 }
 
 // ending is how a run closes that came through.

@@ -34,7 +34,7 @@ func TestClientSecretIsRotated(t *testing.T) {
 		log := s.Log.Text()
 		used := "the old one was last used"
 		if sc.Credential == stage.MetricsLogin {
-			used = "the issuer has never seen the old one in use" // known by its id, without a login
+			used = "the issuer tells no last use of the old one" // known by its id, without a login
 		}
 		for _, want := range []string{used, "the new one: 200 by Infisical, an access token was given", "the old one: no live client secret is like it; that is by the list",
 			"/client-secrets", "the issuer itself accepts it"} {

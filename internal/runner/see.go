@@ -160,17 +160,23 @@ func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rota
 		known = r.state.Made.Handle.Version
 	}
 	for _, h := range listed {
-		if h.ID != r.state.Plan.Old.ID || h.Version <= known {
+		uncounted := h.Version == 0 && r.state.Made == nil // an issuer that counts no secrets
+		if h.ID != r.state.Plan.Old.ID || h.Version <= known && !uncounted {
 			continue
 		}
-		o.Stray = true
-		o.Why = "the issuer has given " + h.Name + " a new secret that the journal does not know"
+		if !uncounted {
+			o.Stray = true
+			o.Why = "the issuer has given " + h.Name + " a new secret that the journal does not know"
+		}
 		key, b, makes, err := r.heldSince(ctx)
 		if err != nil {
 			return fromError(err)
 		}
 		if b != nil {
-			o.Handle, o.Makes, o.Generation, o.Keep = &h, makes, r.state.Generation, &h.Previous
+			o.Handle, o.Makes, o.Generation, o.Stray = &h, makes, r.state.Generation, true
+			if !h.Previous.IsZero() {
+				o.Keep = &h.Previous
+			}
 			o.Held = append(o.Held, key)
 			o.Evidence = append(o.Evidence, key+" holds another secret than before the run: it is taken for the new one")
 			r.mu.Lock()

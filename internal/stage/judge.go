@@ -40,6 +40,10 @@ func (s *Stage) Judge(result runner.Result) []string {
 				bad("promise 1: failed logins locked the identity %s for everybody", who.ClientID)
 			}
 		}
+		if s.lostTail && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun {
+			s.endingAnew(w, st, bad)
+			return
+		}
 		if strings.HasSuffix(st.Opened.Spec.Issuer.Kind, "-api-token") {
 			s.judgeAPIToken(w, st, bad)
 		} else {
@@ -65,10 +69,6 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 		if len(st.Stuck.Live) < 3 && st.Plan.Strategy == rotation.Replace || len(st.Stuck.Live) < 2 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
 			bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
 		}
-		return
-	}
-	if st.Closed.Ending == rotation.RefusedRun && s.lostTail {
-		s.endingAnew(w, st, bad)
 		return
 	}
 	if st.Opened.Spec.Issuer.Kind == infisical.KindClientSecret {
@@ -129,6 +129,9 @@ func (s *Stage) ending(w *sim.State, st *rotation.State, bad func(string, ...any
 func (s *Stage) endingAnew(w *sim.State, st *rotation.State, bad func(string, ...any)) {
 	var live []string
 	for _, t := range w.Cloudflare.Tokens {
+		live = append(live, t.Name)
+	}
+	for _, t := range w.Cloudflare.APITokens {
 		live = append(live, t.Name)
 	}
 	for _, a := range w.Heroku.Authorizations {
