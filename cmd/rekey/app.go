@@ -81,6 +81,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 		a.verifyCommand(), a.checkpointCommand(), a.evidenceCommand(), a.sopCommand(), a.explainCommand(), a.whoamiCommand(),
 		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.versionCommand(),
 	)
+	a.shells(root)
 	a.wants(root)
 	a.flagValues(root)
 	root.Version = version

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"rekey/internal/history"
+	"rekey/internal/journal"
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -38,6 +42,48 @@ func (a *app) wants(root *cobra.Command) {
 					return names
 				})
 			}
+		}
+	}
+	a.plainly(root)
+}
+
+// plainly has every other command say what it takes, and how to learn more.
+func (a *app) plainly(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		a.plainly(sub)
+		check := sub.Args
+		if check == nil {
+			continue
+		}
+		sub.Args = func(c *cobra.Command, args []string) error {
+			a.begin(c, args)
+			err := check(c, args)
+			if _, ours := errors.AsType[exit](err); err == nil || ours {
+				return err
+			}
+			takes := "takes nothing but flags"
+			if _, words, more := strings.Cut(c.Use, " "); more {
+				takes = "takes " + words
+			}
+			return usage("%s %s, and not %s\n  next  %s --help", c.CommandPath(), takes, report.Quote(strings.Join(args, " ")), c.CommandPath())
+		}
+	}
+}
+
+// shells has completion say for which there is one.
+func (a *app) shells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Use, c.Args = "completion SHELL", nil
+		c.RunE = func(c *cobra.Command, args []string) error {
+			var shells []string
+			for _, sub := range c.Commands() {
+				shells = append(shells, "\n  next  rekey completion "+sub.Name())
+			}
+			return usage("for which shell? %s", strings.Join(shells, ""))
 		}
 	}
 }
@@ -92,7 +138,8 @@ func (a *app) one(what string, known func(*sop.Config) []string) cobra.Positiona
 		case len(args) == 1:
 			return nil
 		case len(args) > 1:
-			return usage("one %s at a time, and not %s", what, strings.Join(args, ", "))
+			a.args = args[:1]
+			return usage("one %s at a time, and not %s\n  next  %s", what, strings.Join(args, ", "), a.again())
 		}
 		config, err := a.load()
 		if err != nil {
@@ -103,8 +150,13 @@ func (a *app) one(what string, known func(*sop.Config) []string) cobra.Positiona
 			return usage("%s names no %s", config.File, what)
 		}
 		sort.Strings(names)
-		return usage("which %s?\n  %s\n  next  %s %s", what, strings.Join(names, "\n  "), c.CommandPath(), report.Quote(names[0]))
+		return usage("which %s?\n  %s\n  next  %s", what, strings.Join(names, "\n  "), a.again(names[0]))
 	}
+}
+
+// notThere says where the names of rekey.yaml are listed.
+func notThere(err error) error {
+	return exit{exitUsage, fmt.Errorf("%w\n  next  which there are: rekey status", err)}
 }
 
 // oneRun wants a run; who names none is told those that are open.
@@ -114,7 +166,8 @@ func (a *app) oneRun(c *cobra.Command, args []string) error {
 	case len(args) == 1:
 		return nil
 	case len(args) > 1:
-		return usage("one run at a time, and not %s", strings.Join(args, ", "))
+		a.args = args[:1]
+		return usage("one run at a time, and not %s\n  next  %s", strings.Join(args, ", "), a.again())
 	}
 	config, err := a.load()
 	if err != nil {
@@ -124,16 +177,43 @@ func (a *app) oneRun(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	var open []string
-	for _, r := range runs {
-		if r.Open() {
-			open = append(open, fmt.Sprintf("\n  next  %s, opened %s: %s %s", r.Credential, report.Ago(r.Opened, a.now()), c.CommandPath(), r.Run))
+	var open, final []string
+	err = a.eachOpen(c.Context(), config, runs, func(r history.Summary, st *rotation.State) {
+		if st.Final {
+			final = append(final, fmt.Sprintf("run %s of %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", r.Run, r.Credential, r.Run))
+			return
 		}
+		open = append(open, fmt.Sprintf("\n  next  %s, opened %s: %s", r.Credential, report.Ago(r.Opened, a.now()), a.again(r.Run)))
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(open) > 0:
+		return usage("which run?%s", strings.Join(open, ""))
+	case len(final) > 0:
+		return usage("%s", strings.Join(final, "\n"))
 	}
-	if len(open) == 0 {
-		return usage("no run is open, so there is nothing to undo\n  next  rekey log")
+	return usage("no run is open, so there is nothing to undo\n  next  rekey log")
+}
+
+// eachOpen folds every open run.
+func (a *app) eachOpen(ctx context.Context, config *sop.Config, runs []history.Summary, f func(history.Summary, *rotation.State)) error {
+	if !slices.ContainsFunc(runs, history.Summary.Open) {
+		return nil
 	}
-	return usage("which run?%s", strings.Join(open, ""))
+	return a.withJournal(config, func(j *journal.Journal) error {
+		for _, r := range runs {
+			if !r.Open() {
+				continue
+			}
+			st, err := history.Book{J: j}.State(ctx, r.Run)
+			if err != nil {
+				return exit{exitFailed, err}
+			}
+			f(r, st)
+		}
+		return nil
+	})
 }
 
 // farthest is how many letters a flag may be away from what was meant.

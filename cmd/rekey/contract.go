@@ -67,9 +67,18 @@ func contracts() map[string]contract {
 		"rekey whoami":         {[]string{"rekey whoami"}, looks},
 		"rekey demo":           {[]string{"rekey demo"}, runs},
 		"rekey sim":            {[]string{"rekey sim --listen 127.0.0.1:7777"}, looks},
+		"rekey completion":     {[]string{"rekey completion bash"}, looks},
 		"rekey schema":         {[]string{"rekey schema > rekey.schema.json"}, looks},
 		"rekey version":        {[]string{"rekey version"}, looks},
 	}
 }
 
-func contractOf(c *cobra.Command) contract { return contracts()[c.CommandPath()] }
+// contractOf is the command's, or of the one whose part it is.
+func contractOf(c *cobra.Command) contract {
+	for ; c.HasParent(); c = c.Parent() {
+		if made, known := contracts()[c.CommandPath()]; known {
+			return made
+		}
+	}
+	return contracts()[c.CommandPath()]
+}

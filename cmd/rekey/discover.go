@@ -38,7 +38,7 @@ func (a *app) discover(ctx context.Context, only []string) error {
 	defer e.close()
 	for _, n := range only {
 		if _, err := e.config.Spec(n); err != nil {
-			return exit{exitUsage, err}
+			return notThere(err)
 		}
 	}
 	findings, all, err := e.discover(ctx)

@@ -63,7 +63,7 @@ func (a *app) doctor(ctx context.Context, names []string) error {
 		for _, n := range names {
 			spec, err := config.Spec(n)
 			if err != nil {
-				return exit{exitUsage, err}
+				return notThere(err)
 			}
 			specs = append(specs, spec)
 		}
@@ -73,7 +73,7 @@ func (a *app) doctor(ctx context.Context, names []string) error {
 	transport, lookup, worldErr := w.surroundings()
 	var all []finding
 	if worldErr != nil {
-		all = append(all, finding{"network", worldErr.Error(), false, "start it, and look again"})
+		all = append(all, finding{"network", strings.SplitN(worldErr.Error(), "\n", 2)[0], false, "start it, or mend simulate in rekey.yaml"})
 	} else {
 		all = append(all, variables(config, specs, &refs.Finder{Dir: config.Dir, Env: lookup})...)
 	}
@@ -82,10 +82,10 @@ func (a *app) doctor(ctx context.Context, names []string) error {
 	if worldErr == nil {
 		all = append(all, a.network(ctx, hosts(config, specs), transport)...)
 	}
-	return a.sayDoctor(all)
+	return a.sayDoctor(all, specs)
 }
 
-func (a *app) sayDoctor(all []finding) error {
+func (a *app) sayDoctor(all []finding, specs []sop.Spec) error {
 	missing := 0
 	for _, f := range all {
 		if !f.OK {
@@ -113,7 +113,10 @@ func (a *app) sayDoctor(all []finding) error {
 			}
 		}
 		if missing == 0 {
-			a.print("\nNothing is missing on this machine.\n  next  what the vendors allow: rekey check NAME\n")
+			a.print("\nNothing is missing on this machine.\n")
+			for i, spec := range specs[:min(len(specs), 3)] {
+				a.print("  %s  what the vendors allow: rekey check %s\n", []string{"next", "or  "}[min(i, 1)], report.Quote(spec.Name))
+			}
 		} else {
 			a.print("\n%s\n", s.Bad(count(missing, "thing")+" missing; nothing was asked of a vendor but whether it answers"))
 		}

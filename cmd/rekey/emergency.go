@@ -43,7 +43,7 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 			}
 			spec, err := config.Spec(args[0])
 			if err != nil {
-				return exit{exitUsage, err}
+				return notThere(err)
 			}
 			if !only {
 				if err := errors.Join(a.reasoned(f.without, f.reason), a.canConfirm(spec.Name, f.confirm)); err != nil {
@@ -99,7 +99,7 @@ func (a *app) rehearse(ctx context.Context, name string, f runFlags, only bool) 
 	}
 	spec, err := config.Spec(name)
 	if err != nil {
-		return exit{exitUsage, err}
+		return notThere(err)
 	}
 	if spec.Rehearse == nil {
 		return usage("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules accept any valid credential\n        - url: https://sandbox.example.com/health\n", name)

@@ -39,7 +39,7 @@ func (a *app) estate(names []string) (*estate, error) {
 		for _, n := range names {
 			spec, err := config.Spec(n)
 			if err != nil {
-				return nil, exit{exitUsage, err}
+				return nil, notThere(err)
 			}
 			specs = append(specs, spec)
 		}

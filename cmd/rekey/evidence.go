@@ -13,6 +13,7 @@ import (
 
 	"rekey/internal/dossier"
 	"rekey/internal/evidence"
+	"rekey/internal/report"
 	"rekey/internal/sop"
 )
 
@@ -133,8 +134,8 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 			return err
 		}
 	case f.out != "":
-		a.print("%s\n  %s  to be read and printed\n  %s  the evidence; next  rekey verify --export %s --key KEY\n", dossier.Line(d),
-			filepath.Join(f.out, "evidence.html"), filepath.Join(f.out, "evidence.jsonl"), filepath.Join(f.out, "evidence.jsonl"))
+		a.print("%s\n  %s  to be read and printed\n  %s  the evidence\n  next  rekey verify --export %s\n", dossier.Line(d),
+			filepath.Join(f.out, "evidence.html"), filepath.Join(f.out, "evidence.jsonl"), report.Quote(filepath.Join(f.out, "evidence.jsonl")))
 	default:
 		a.print("%s", dossier.Text(d, a.style(a.out)))
 		a.print("  next  with proofs, as a page and as JSON lines: rekey evidence --from %s%s --out evidence\n", f.from, optional(" --to ", f.to))
@@ -201,7 +202,7 @@ func (a *app) verifyExport(f verifyFlags) error {
 	case f.journal != "":
 		return usage("--export and --journal: which?")
 	case len(f.keys) == 0:
-		return usage("an export names a key itself, which proves nothing: give the public key that you have noted elsewhere\n  next  rekey verify --export %s --key KEY", f.export)
+		return usage("an export names a key itself, which proves nothing: give the public key that you have noted elsewhere with --key\n  next  where it was not noted, ask for it where the journal is: rekey checkpoint key")
 	}
 	keys, err := a.publicKeys(f.keys)
 	if err != nil {

@@ -13,10 +13,13 @@ import (
 func eachCommand(visit func(*cobra.Command)) {
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
-		if c.Name() == "completion" || c.Name() == "help" || c.Hidden {
+		if c.Name() == "help" || c.Hidden {
 			return // cobra's own
 		}
 		visit(c)
+		if c.Name() == "completion" {
+			return // what is below is cobra's
+		}
 		for _, sub := range c.Commands() {
 			walk(sub)
 		}

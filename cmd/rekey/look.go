@@ -59,8 +59,11 @@ func (a *app) checkCommand() *cobra.Command {
 			r, began := w.runner(screen.Quiet{}), a.now()
 			seen, problems := r.Observe(c.Context(), w.spec)
 			r.Advise(c.Context(), w.spec, &seen)
-			if seen.Strangers, err = w.strangers(c.Context(), w.spec, seen.Issuer); err != nil {
-				return exit{exitFailed, err}
+			// Where it was not seen which one is in use, that one would be called a stranger.
+			if problems == nil || seen.Issuer.Owner != "" {
+				if seen.Strangers, err = w.strangers(c.Context(), w.spec, seen.Issuer); err != nil {
+					return exit{exitFailed, err}
+				}
 			}
 			var refusals []rotation.Refusal
 			if problems == nil {
@@ -104,9 +107,9 @@ func (a *app) workOn(name, strategy string) (*work, error) {
 	}
 	spec, err := config.Spec(name)
 	if err != nil {
-		return nil, exit{exitUsage, err}
+		return nil, notThere(err)
 	}
-	if err := withStrategy(&spec, strategy); err != nil {
+	if err := a.withStrategy(&spec, strategy); err != nil {
 		return nil, err
 	}
 	return a.prepare(config, spec)
@@ -156,7 +159,7 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 	}
 	a.remark(ctx, w.config, &plan)
 	if out != "" {
-		if err := writePlan(a.path(out), &plan); err != nil {
+		if err := a.writePlan(out, &plan); err != nil {
 			return err
 		}
 	}
@@ -191,19 +194,20 @@ func (a *app) canWrite(out string) error {
 		return usage("a plan is written to a file ending in .json, by which `rekey run` knows it")
 	}
 	if _, err := os.Lstat(a.path(out)); err == nil {
-		return planThere(a.path(out))
+		return a.planThere(out)
 	}
 	return nil
 }
 
-func writePlan(path string, p *rotation.Plan) error {
+func (a *app) writePlan(name string, p *rotation.Plan) error {
+	path := a.path(name)
 	b, err := p.File()
 	if err != nil {
 		return exit{exitFailed, err}
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, os.ErrExist) {
-		return planThere(path)
+		return a.planThere(name)
 	}
 	if err != nil {
 		return exit{exitFailed, fmt.Errorf("write the plan: %w", err)}
@@ -217,6 +221,6 @@ func writePlan(path string, p *rotation.Plan) error {
 }
 
 // planThere: it may be the one that is reviewed just now.
-func planThere(path string) error {
-	return usage("%s is there already and is never overwritten\n  next  name another file, or move that one away", path)
+func (a *app) planThere(name string) error {
+	return usage("%s is there already and is never overwritten\n  next  %s\n  or    move it away", a.path(name), a.again("--out", a.another(name)))
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 
 	"rekey/internal/history"
@@ -76,14 +78,28 @@ func (a *app) explainCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			word := joinWords(args)
 			text, ok := report.Explain(word)
-			if a.json {
+			switch {
+			case !ok && word != "":
+				return notExplained(word)
+			case a.json:
 				return a.printJSON(map[string]any{"word": word, "known": ok, "text": text})
 			}
 			a.print("%s", text)
-			if !ok && word != "" {
-				return exit{exitUsage, nil}
-			}
 			return nil
 		},
 	}
+}
+
+// notExplained says which word was probably meant.
+func notExplained(word string) error {
+	best, distance := "", farthest+1
+	for _, t := range report.Topics() {
+		if d := levenshtein.ComputeDistance(strings.ToLower(word), t); d < distance && d < len(t) {
+			best, distance = t, d
+		}
+	}
+	if best == "" {
+		return usage("rekey explain knows nothing of %s\n  next  which words it knows: rekey explain", report.Quote(word))
+	}
+	return usage("rekey explain knows nothing of %s (did you mean %s?)\n  next  rekey explain %s\n  or    which words it knows: rekey explain", report.Quote(word), best, report.Quote(best))
 }

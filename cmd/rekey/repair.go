@@ -44,7 +44,7 @@ func (a *app) repair(ctx context.Context, name, from string, only bool, f runFla
 	}
 	spec, err := config.Spec(name)
 	if err != nil {
-		return exit{exitUsage, err}
+		return notThere(err)
 	}
 	keys := []string{}
 	for _, c := range spec.Consumers {

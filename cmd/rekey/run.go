@@ -12,6 +12,7 @@ import (
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -70,15 +71,15 @@ func strategyFlag(c *cobra.Command, strategy *string) {
 }
 
 // withStrategy applies the flag to a spec.
-func withStrategy(spec *sop.Spec, strategy string) error {
+func (a *app) withStrategy(spec *sop.Spec, strategy string) error {
 	switch strategy {
 	case "":
 	case "replace", "roll":
 		spec.Issuer.Strategy = strategy
 	case "refresh":
-		return usage("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  give --strategy replace, or --strategy roll")
+		return usage("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  %s\n  or    %s", a.again("--strategy", "replace"), a.again("--strategy", "roll"))
 	default:
-		return usage("--strategy wants replace or roll")
+		return usage("--strategy wants replace or roll, and not %s\n  next  %s\n  or    %s", report.Quote(strategy), a.again("--strategy", "replace"), a.again("--strategy", "roll"))
 	}
 	return nil
 }
@@ -111,25 +112,25 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	}
 	name, reviewed := what, (*rotation.Plan)(nil)
 	if strings.HasSuffix(what, ".json") {
-		if reviewed, err = readPlan(a.path(what)); err != nil {
+		if reviewed, err = a.readPlan(what); err != nil {
 			return err
 		}
 		name = reviewed.Spec.Name
 	}
 	spec, err := config.Spec(name)
 	if err != nil {
-		return exit{exitUsage, err}
+		return notThere(err)
 	}
 	if reviewed != nil {
 		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
 		spec.Despite = reviewed.Spec.Despite
 		if len(f.despite) > 0 {
-			return usage("a reviewed plan says already who is left without\n  next  rekey plan %s --out FILE --despite KEY", spec.Name)
+			return usage("a reviewed plan says already who is left without\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
 		}
 	} else {
 		spec.Despite = f.despite
 	}
-	if err := errors.Join(withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
+	if err := errors.Join(a.withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
 		return err
 	}
 	if f.afterRevoke {
@@ -201,7 +202,11 @@ func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alo
 	}
 	for _, r := range open {
 		if r.Credential == w.spec.Name {
-			return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s\n  or    rekey rollback %s", w.spec.Name, r.Run, r.Run)}
+			back := "\n  or    rekey rollback " + r.Run
+			if st, err := book.State(ctx, r.Run); err == nil && st.Final {
+				back = ""
+			}
+			return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s%s", w.spec.Name, r.Run, back)}
 		}
 	}
 	if plan != "" {
@@ -292,16 +297,36 @@ func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *hi
 	return w.tell(result, others, asJSON)
 }
 
+// another is a file like that one, and not there yet.
+func (a *app) another(name string) string {
+	base := strings.TrimSuffix(name, ".json")
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(a.path(name)); err != nil {
+			return name
+		}
+		name = fmt.Sprintf("%s-%d.json", base, n)
+	}
+}
+
+// flagged gives a flag once for each value.
+func flagged(flag string, values []string) (out string) {
+	for _, v := range values {
+		out += " " + flag + " " + report.Quote(v)
+	}
+	return out
+}
+
 // maxPlan bounds a plan's file. A plan of a thousand consumers has some megabytes.
 const maxPlan = 64 << 20
 
-func readPlan(path string) (*rotation.Plan, error) {
+func (a *app) readPlan(name string) (*rotation.Plan, error) {
+	path := a.path(name)
 	st, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, usage("read the plan: %v\n  next  rekey plan NAME --out FILE", err)
+		return nil, usage("read the plan: %v\n  next  rekey plan --out %s", err, report.Quote(a.another(name)))
 	case !st.Mode().IsRegular() || st.Size() > maxPlan:
-		return nil, usage("%s is no plan: it is no file, or too large for one\n  next  rekey plan NAME --out FILE", path)
+		return nil, usage("%s is no plan: it is no file, or too large for one\n  next  rekey plan --out %s", path, report.Quote(a.another(name)))
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

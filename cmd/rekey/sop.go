@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"rekey/internal/document"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/report"
 	"rekey/internal/sop"
 	"rekey/internal/wire"
 )
@@ -60,7 +62,7 @@ func (a *app) sop(ctx context.Context, args []string, f sopFlags) error {
 	if len(args) == 1 {
 		spec, err := config.Spec(args[0])
 		if err != nil {
-			return exit{exitUsage, err}
+			return notThere(err)
 		}
 		specs = []sop.Spec{spec}
 	}
@@ -208,15 +210,19 @@ func (w *sopWriter) page(spec sop.Spec) ([]byte, error) {
 }
 
 func (w *sopWriter) file(base string, spec sop.Spec, many bool) string {
-	path := w.path(base)
+	return w.path(w.named(base, spec, many))
+}
+
+// named is that file as it is given to a command, from the folder that -C names.
+func (w *sopWriter) named(base string, spec sop.Spec, many bool) string {
 	if !many {
-		return path
+		return base
 	}
 	ext := ".md"
 	if w.flags.html {
 		ext = ".html"
 	}
-	return filepath.Join(path, spec.Name+ext)
+	return filepath.Join(base, spec.Name+ext)
 }
 
 func (w *sopWriter) writeAll(specs []sop.Spec, many bool) error {
@@ -259,7 +265,7 @@ func (w *sopWriter) checkAll(specs []sop.Spec, many bool) error {
 		file := w.file(w.flags.check, s, many)
 		copied, err := os.ReadFile(file)
 		if err != nil {
-			return exit{exitFailed, fmt.Errorf("read the copy: %w\n  next  rekey sop %s --stable --out %s", err, s.Name, file)}
+			return exit{exitFailed, fmt.Errorf("read the copy: %w\n  next  rekey sop %s --stable --out %s", err, s.Name, report.Quote(w.named(w.flags.check, s, many)))}
 		}
 		one := *w
 		one.flags.html = w.flags.html || strings.EqualFold(filepath.Ext(file), ".html") || bytes.HasPrefix(copied, []byte("<!doctype"))
@@ -285,7 +291,10 @@ func (w *sopWriter) checkAll(specs []sop.Spec, many bool) error {
 		case r.Same:
 			w.print("%s %s says what runs\n", s.Good("✓"), r.File)
 		default:
-			w.print("%s %s does not say what runs (- the copy, + rekey.yaml)\n\n%s\n  next  rekey sop %s --stable --out %s\n", s.Bad("✗"), r.File, r.Diff, specs[i].Name, r.File)
+			w.print("%s %s does not say what runs (- the copy, + rekey.yaml)\n\n", s.Bad("✗"), r.File)
+			// As it stands in the files: commands of a page are not this machine's.
+			_, _ = io.WriteString(w.out, report.Fold(r.Diff, s.Width))
+			w.print("\n  next  rekey sop %s --stable --out %s\n", specs[i].Name, report.Quote(w.named(w.flags.check, specs[i], many)))
 		}
 	}
 	if differ > 0 {

@@ -55,7 +55,10 @@ func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) 
 			if result.Detached {
 				why = "interrupted; everything that had begun was finished and written down"
 			}
-			a.print("  why    %s\n  or     rekey rollback %s\n", why, st.Run)
+			a.print("  why    %s\n", why)
+			if !st.Final {
+				a.print("  or     rekey rollback %s\n", st.Run)
+			}
 		}
 		for i, o := range others {
 			head := "  also   "

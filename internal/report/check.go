@@ -25,9 +25,7 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	for _, p := range problems {
 		out = append(out, "  "+s.Bad("✗")+" "+p)
 	}
-	for _, r := range refusals {
-		out = append(out, "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
-	}
+	out = append(out, reasons(refusals, s)...)
 	for _, b := range seen.Blind {
 		out = append(out, "  "+s.Mind("?")+" whether "+b.Key+" holds it could not be seen: "+b.Why)
 	}
@@ -147,8 +145,18 @@ func processWord(n int) string {
 func Refusals(name string, refusals []rotation.Refusal, s Style) string {
 	name, refusals = legible(name), legible(refusals)
 	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was touched", s.Bad("refused"), s.Bold(name))}
-	for _, r := range refusals {
-		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
+	out = append(out, "")
+	return strings.Join(append(out, reasons(refusals, s)...), "\n") + "\n"
+}
+
+// reasons lists refusals; what is to be done about several is said once, after them.
+func reasons(refusals []rotation.Refusal, s Style) (out []string) {
+	for i, r := range refusals {
+		out = append(out, "  "+s.Bad("✗")+" "+r.What)
+		if i+1 < len(refusals) && refusals[i+1].Then == r.Then && refusals[i+1].Code == r.Code {
+			continue
+		}
+		out = append(out, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
 	}
-	return strings.Join(out, "\n") + "\n"
+	return out
 }

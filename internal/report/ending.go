@@ -230,8 +230,8 @@ func refusedText(st *rotation.State, s Style) string {
 		now = "not known: see what store, consumers and issuer hold with: rekey drift " + st.Opened.Credential
 	}
 	out := []string{fmt.Sprintf("%s  %s %s", s.Bad("refused"), s.Bold(st.Opened.Credential), touched), "", "  why     " + st.Closed.Why}
-	for _, r := range st.Closed.Refusals {
-		out = append(out, "", "  "+s.Bad("✗")+" "+r.What, s.Dim("    → ")+r.Then, s.Dim("      rekey explain "+r.Code))
+	if len(st.Closed.Refusals) > 0 {
+		out = append(append(out, ""), reasons(st.Closed.Refusals, s)...)
 	}
 	out = append(out, "", "  now     "+now, "  next    fix what failed, then: rekey check "+st.Opened.Credential)
 	return strings.Join(out, "\n") + "\n"

@@ -25,11 +25,11 @@ func revokedText(st *rotation.State, s Style) string {
 		out = append(out, head+n)
 	}
 	out = append(out, shown(st, s, false)...)
-	next := "rekey run " + st.Opened.Credential + " --after-revoke   gives its consumers a new one"
+	next := "give its consumers a new one: rekey run " + st.Opened.Credential + " --after-revoke"
 	if deleted(p) {
 		next = "make a new one by hand, name it in the rules that named this one, put it into the store and the consumers; then rekey check " + st.Opened.Credential
 		if len(p.Seen.Admission.Places) > 0 {
-			next = "rekey run " + st.Opened.Credential + " --after-revoke   makes a new one, and names it where this one was"
+			next = "make a new one, and name it where this one was: rekey run " + st.Opened.Credential + " --after-revoke"
 		}
 		for _, pl := range p.Seen.Admission.Places {
 			next += fmt.Sprintf("\n          it was named in %s %q", pl.Kind, pl.Name)
@@ -89,12 +89,16 @@ func wentBack(st *rotation.State, s Style) (string, bool) {
 			"  next    fix what failed, then: rekey rehearse " + st.Opened.Credential,
 		}, "\n") + "\n", true
 	case sop.ToRepair:
-		return strings.Join([]string{
+		out := []string{
 			fmt.Sprintf("%s  nothing of %s was repaired, and nothing was written", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
 			"  why     " + st.Closed.Why,
 			"  now     every place holds what it held",
-			"  next    rekey drift " + st.Opened.Credential + "   (is another place right? rekey repair " + st.Opened.Credential + " --from KEY)",
-		}, "\n") + "\n", true
+			"  next    rekey drift " + st.Opened.Credential,
+		}
+		for _, c := range st.Opened.Spec.Consumers {
+			out = append(out, "  or      if "+c.Key+" is right: rekey repair "+st.Opened.Credential+" --from "+Quote(c.Key))
+		}
+		return strings.Join(out, "\n") + "\n", true
 	case sop.ToForget:
 		return strings.Join([]string{
 			fmt.Sprintf("%s  %s has its former name %s again, everywhere", s.Mind("rolled back"), s.Bold(st.Opened.Credential), st.Opened.Spec.Target), "",

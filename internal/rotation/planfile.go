@@ -41,7 +41,7 @@ func ParsePlan(name string, b []byte) (*Plan, error) {
 		} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			offset = e.Offset
 		}
-		r.problem(offset, "", "this is no plan: "+strings.TrimPrefix(err.Error(), "json: "), "rekey plan NAME --out FILE writes one")
+		r.problem(offset, "", "this is no plan: "+strings.TrimPrefix(err.Error(), "json: "), "write one: rekey plan --out new-plan.json")
 		return nil, r.problems
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
@@ -73,7 +73,7 @@ func (r *planReader) problem(offset int64, path, msg, hint string) {
 func (r *planReader) check(f *planFile) {
 	wrong := func(path, msg, hint string) { r.problem(r.at[path], path, msg, hint) }
 	if f.Version != PlanVersion {
-		wrong("version", fmt.Sprintf("this version of Rekey writes and carries out plans of version %d", PlanVersion), "make it anew: rekey plan NAME --out FILE")
+		wrong("version", fmt.Sprintf("this version of Rekey writes and carries out plans of version %d", PlanVersion), "make it anew: rekey plan --out new-plan.json")
 		return
 	}
 	before := len(r.problems)
@@ -108,9 +108,9 @@ func (r *planReader) check(f *planFile) {
 	switch {
 	case len(r.problems) > before:
 	case f.Digest == "":
-		wrong("digest", "the plan's digest is missing", "make it anew: rekey plan NAME --out FILE")
+		wrong("digest", "the plan's digest is missing", "make it anew: rekey plan --out new-plan.json")
 	case f.Digest != f.Plan.Digest():
-		wrong("digest", "the plan was changed after it was made: what it says now has another digest", "make it anew: rekey plan NAME --out FILE")
+		wrong("digest", "the plan was changed after it was made: what it says now has another digest", "make it anew: rekey plan --out new-plan.json")
 	}
 }
 

@@ -222,7 +222,7 @@ func (r *Runner) refuse(ctx context.Context, why string, refusals []rotation.Ref
 
 // differences says what has changed since a reviewed plan.
 func differences(reviewed, now *rotation.Plan) []rotation.Refusal {
-	const then = "make a new plan and have it reviewed: rekey plan NAME --out FILE"
+	then := "make a new plan and have it reviewed: rekey plan " + now.Spec.Name + " --out " + now.Spec.Name + "-plan.json"
 	if reviewed == nil {
 		return []rotation.Refusal{{Code: rotation.PlanChanged, What: "the plan comes out differently now", Then: then}}
 	}
