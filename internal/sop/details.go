@@ -127,7 +127,7 @@ func (c *credential) address(n *yaml.Node, under string) {
 	if placeholder.MatchString(address) {
 		return // told with its word
 	}
-	if err := CheckAddress(address, get(c.root, "simulate") != nil); err != nil {
+	if err := CheckAddress(address, simulates(c.root)); err != nil {
 		c.wrong(n, under, err.Error(), "")
 	}
 }

@@ -167,7 +167,7 @@ func (p *parser) adviseEvidence(n *yaml.Node) {
 		p.advice = append(p.advice, a)
 	}
 	sinks := p.config.Evidence.Sinks
-	if len(sinks) == 0 && get(p.root, "simulate") == nil {
+	if len(sinks) == 0 && !simulates(p.root) {
 		tell(n, "evidence", "checkpoints never leave this machine: whoever can write here can rewrite the journal unseen; name under evidence.checkpoints where to send them")
 	}
 	journal := p.config.Journal

@@ -217,6 +217,9 @@ func TestUnknownWordsInPatterns(t *testing.T) {
 	for old, tt := range map[string]struct{ by, want string }{
 		"name: raxx-<scope>":             {"name: raxx-<scop>", "issuer.name: <scop> is not known here: want <name>, <scope>, <SCOPE>, or in issuer.name <date> and <run> (did you mean scope?)"},
 		"-svc-<date>":                    {"-svc-<Date>", "<Date> is not known here"},
+		"-<scope>-svc-":                  {"-< scope >-svc-", "issuer.name: < scope > is not known here"},
+		"name: raxx-<scope>-":            {"name: raxx-<scope-", "issuer.name: a placeholder is begun here and never closed"},
+		"raxx-<scope>-svc-<date>":        {"raxx-<>-svc-<date>", "issuer.name: <> is not known here"},
 		"        <name>: \"{client_id}:": {"        <name>_<date>: \"{client_id}:", "<date> is filled in in issuer.name only"},
 		"https://<scope>.":               {"https://<scpoe>.", "validate.0.url: <scpoe> is not known here"},
 	} {
@@ -284,4 +287,33 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestWhereTheSimulatedWorldIs: an empty word means the real vendors, for which the
+// rule of addresses holds, and nobody's credentials are sent about in clear text to
+// something that is called simulated.
+func TestWhereTheSimulatedWorldIs(t *testing.T) {
+	with := func(simulate string) string {
+		return strings.Replace(Example(), "rekey: 1\n", "rekey: 1\nsimulate: '"+simulate+"'\n", 1)
+	}
+	for simulate, want := range map[string]string{
+		"":                     "simulate: this is empty",
+		"http://10.0.0.1:7777": "simulate: a credential is sent there, so it must be https",
+		"https://user:pw@x":    "simulate: an address must not carry a user or password",
+		"ftp://127.0.0.1":      "simulate: this is not an address",
+		"127.0.0.1:7777":       "simulate: an address begins with http://",
+	} {
+		if told := wrongIn(t, with(simulate)); !strings.Contains(told, want) {
+			t.Errorf("%q: want %s\n got %s", simulate, want, told)
+		}
+	}
+	for _, good := range []string{"world.json", "/srv/world", `C:\world`, "http://127.0.0.1:7777", "https://sim.example.com"} {
+		if _, err := Parse("rekey.yaml", []byte(with(good))); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	empty := strings.Replace(with(""), "- url: https://<scope>.", "- url: http://<scope>.", 1)
+	if told := wrongIn(t, empty); !strings.Contains(told, "so it must be https") {
+		t.Errorf("an empty simulate lets credentials go in clear text: %s", told)
+	}
 }

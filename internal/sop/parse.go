@@ -70,7 +70,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	if root == nil {
 		return nil, problems
 	}
-	sch, err := newSchemas(get(root, "simulate") != nil)
+	sch, err := newSchemas(simulates(root))
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,7 @@ func Parse(file string, src []byte) (*Config, error) {
 
 	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
 		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}, Patterns: map[string]string{}}}
+	p.simulate()
 	p.vendors()
 	p.storedRefs()
 	p.identity()

@@ -14,8 +14,9 @@ import (
 	"rekey/internal/visible"
 )
 
-// placeholder is a word to be filled in: <scope>.
-var placeholder = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_-]*)>`)
+// placeholder is a word to be filled in: <scope>; also where it is none that could
+// ever be, < scope > for example, and where it is never closed.
+var placeholder = regexp.MustCompile(`<([^<>]*)(>?)`)
 
 // placeholders finds words that nothing fills in: they would stand in a name as
 // they are written. jq and headers have < of their own, and people's words are
@@ -41,6 +42,8 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 		}
 		for _, m := range placeholder.FindAllStringSubmatch(n.Value, -1) {
 			switch word := m[1]; {
+			case m[2] == "":
+				c.wrong(n, under, "a placeholder is begun here and never closed: want <name>, <scope>, <SCOPE>, or in issuer.name <date> and <run>", "")
 			case word == "name":
 			case (word == "date" || word == "run") && under == "issuer.name":
 			case word == "date" || word == "run":
@@ -48,7 +51,7 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 			case word == "scope" || word == "SCOPE":
 				c.wrong(n, under, "the placeholder <"+word+"> has nothing to be filled with", "give the credential a scope")
 			default:
-				c.wrong(n, under, "<"+word+"> is not known here: want <name>, <scope>, <SCOPE>, or in issuer.name <date> and <run>", didYouMean(word, []string{"name", "scope", "SCOPE", "date", "run"}))
+				c.wrong(n, under, "<"+word+"> is not known here: want <name>, <scope>, <SCOPE>, or in issuer.name <date> and <run>", didYouMean(strings.TrimSpace(word), []string{"name", "scope", "SCOPE", "date", "run"}))
 			}
 		}
 	}
