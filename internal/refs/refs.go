@@ -55,7 +55,21 @@ func (f *Finder) Secret(ctx context.Context, refs sop.Refs) (secret.Value, provi
 		f.note(src.String())
 		return v, src, nil
 	}
+	if len(refs) == 1 {
+		if scheme, rest := refs[0].Split(); scheme == "file" {
+			return secret.Value{}, provider.Source{}, fmt.Errorf("%s: there is no file %s", refs[0], visible.Text(f.absolute(rest)))
+		}
+	}
 	return secret.Value{}, provider.Source{}, fmt.Errorf("%s is not set", list(refs))
+}
+
+// absolute is where a file was looked for: at 3 in the morning nobody remembers to
+// which folder a path is relative.
+func (f *Finder) absolute(path string) string {
+	if whole, err := filepath.Abs(f.path(path)); err == nil {
+		return whole
+	}
+	return f.path(path)
 }
 
 func list(refs sop.Refs) string {

@@ -75,6 +75,9 @@ func TestNothingFallsThroughInSilence(t *testing.T) {
 			t.Errorf("what the command printed is told: %v", err)
 		}
 	}
+	if _, _, err := f.Secret(t.Context(), sop.Refs{"file:none"}); err == nil || err.Error() != "file:none: there is no file "+filepath.Join(f.Dir, "none") {
+		t.Errorf("a file that is not there: %v", err)
+	}
 	if _, _, err := f.Secret(t.Context(), sop.Refs{"env:A", "file:none"}); err == nil || err.Error() != "env:A, nor file:none is not set" {
 		t.Errorf("nothing set: %v", err)
 	}

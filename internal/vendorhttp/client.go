@@ -112,6 +112,11 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	if err := c.Pace.holds(c, r); err != nil {
 		return nil, err
 	}
+	// Finding the credential has a patience of its own: a person may be asked for it.
+	req, used, err := c.request(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout
@@ -119,11 +124,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ctx, way := noted(ctx)
-
-	req, used, err := c.request(ctx, r)
-	if err != nil {
-		return nil, err
-	}
+	req = req.WithContext(ctx)
 	start := c.Now()
 	hc := http.Client{
 		Transport:     c.Transport,

@@ -126,3 +126,20 @@ func TestClassOfStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestACredentialMayTakeLongerThanAnAnswer: who is asked for it by a password manager
+// is not held to the time that a server has.
+func TestACredentialMayTakeLongerThanAnAnswer(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(`{}`)) }))
+	defer srv.Close()
+	c := client(srv.URL)
+	c.Authorize = func(ctx context.Context, _ *http.Request) (string, error) {
+		if until, bounded := ctx.Deadline(); bounded {
+			t.Errorf("the question for the credential ends at %s", until)
+		}
+		return "", nil
+	}
+	if _, err := c.Do(t.Context(), Request{Op: "look", Method: http.MethodGet}); err != nil {
+		t.Error(err)
+	}
+}
