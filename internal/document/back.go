@@ -21,7 +21,7 @@ func (b *builder) rollback() {
 	default:
 		b.add(paragraph("Until the point of no return both are valid, so going back is: what was switched off is switched on, consumers get their old values first, then the store, and only then the new one is taken away. ",
 			"Each block does only what is still to be done, so they can all be run, from wherever you stopped, in this order. ",
-			"What somebody else has changed meanwhile is not overwritten: the block stops and says so. The old values come from the desk; if that is lost, from the history of ", mono(b.Spec.Store.Key), "."))
+			"What somebody else has changed meanwhile is not overwritten: the block stops and says so. The old values come from the working folder; if that is lost, from the history of ", mono(b.Spec.Store.Key), "."))
 	}
 	b.add(paragraph("Never by Heroku's or anybody's rollback of a release: it takes code and every other config var back too."))
 	if !b.rollsReleases() {
@@ -48,7 +48,7 @@ func (b *builder) rollback() {
 	} else {
 		after = append(after, say("rotate once more from step 1; the present secret stays valid for its own grace.")...)
 	}
-	b.add(block{kind: caution, text: after}, paragraph("When it is over, put the desk away: the last block of step 8."))
+	b.add(block{kind: caution, text: after}, paragraph("When it is over, remove the working folder: the last block of step 8."))
 }
 
 // rollsReleases: some consumer's vendor has a rollback of its own.
@@ -101,6 +101,6 @@ func (b *builder) auditStep() {
 			"  action: \"secret.rotate.completed\", actor: $actor, at: (now | floor | todate),",
 			"  context: {secret_name: "+byhand.JQ(b.Spec.Name)+", old_token_id: $old, new_token_id: $new, method: "+byhand.JQ(method)+"}",
 			"}'", `echo "ok: keep this record"`),
-		paragraph("Then put the desk away, and let Rekey look when it is back: ", mono("rekey drift "+b.Spec.Name), "."),
-		shell(`rm -rf -- "$DESK" && unset DESK && echo "ok: the desk is gone"`))
+		paragraph("Then remove the working folder, and let Rekey look when it is back: ", mono("rekey drift "+b.Spec.Name), "."),
+		shell(`rm -rf -- "$DESK" && unset DESK && echo "ok: the working folder is gone"`))
 }

@@ -4,11 +4,11 @@ for dir in "${XDG_RUNTIME_DIR:-}" /dev/shm "${TMPDIR:-/tmp}"; do
   if [ -d "$dir" ] && [ -w "$dir" ]; then break; fi
 done
 DESK=$(mktemp -d "$dir/rekey-by-hand.XXXXXX") && mkdir "$DESK/was" "$DESK/new" "$DESK/wrong" @dirs@
-echo "the desk is $DESK"
+echo "the working folder is $DESK"
 
 stop() { printf 'STOP: %s\n' "$*" >&2; exit 1; }
 
-put() { # FILE REFERENCE...: the first that is set, into a file of the desk; nothing is shown
+put() { # FILE REFERENCE...: the first that is set, into a file of the working folder; nothing is shown
   local file=$1 ref where value
   shift
   for ref in "$@"; do
@@ -52,5 +52,5 @@ wait_until() { # SECONDS COMMAND...: until it says yes, or the time is over
 gate_says() { # WORD FOLDER|- ADDRESS STATUS
   local said
   said=$(ask "$2" "$3" "$4")
-  [ "$said" = "$1" ] || { echo "  the gate says $said" >&2; return 1; }
+  [ "$said" = "$1" ] || { echo "  the address says $said" >&2; return 1; }
 }

@@ -71,7 +71,7 @@ func (b *builder) steps() {
 	b.overview()
 	b.add(paragraph("By hand, if Rekey is not to be had: open one ", mono("bash"), " in the folder of ", mono("rekey.yaml"),
 		", paste the blocks one by one, and go on only when a block ends with ", mono("ok"), " and without ", mono("STOP"),
-		". A block that stops leaves the terminal open and the desk as it is. Values go from file to file in a private folder and through standard input: none is an argument, none is shown."))
+		". A block that stops leaves the terminal open and the working folder as it is. Values go from file to file in a private folder and through standard input: none is an argument, none is shown."))
 	b.add(title(3, "1. "+b.partTitle(prepare)))
 	b.prepare()
 	at := prepare
@@ -108,12 +108,12 @@ func (b *builder) stepTitle(st rotation.Step) string {
 }
 
 func (b *builder) prepare() {
-	b.add(title(4, "Lay the desk"),
-		paragraph("A private folder, in memory where the system has one. If the terminal is lost, the desk is not: set ", mono("DESK"), " to it again and leave out the line that makes it."),
+	b.add(title(4, "Set up the working folder"),
+		paragraph("A private folder, in memory where the system has one. If the terminal is lost, the folder is not: set ", mono("DESK"), " to it again and leave out the line that makes it."),
 		fold0("the shared functions", shell(b.desk())),
 		fold0("addresses, and the functions of "+joined(b.titles(), ", "), shell(b.addresses()+"\n\n"+b.tools())),
 		paragraph("To practise first, let the addresses (", mono(b.Issuer.Tool+"_API"), " and so on) lead to ", mono("rekey sim"), " before this block."))
-	b.add(title(4, "Take what is needed to the desk"), b.credentials())
+	b.add(title(4, "Fetch what is needed into the working folder"), b.credentials())
 	b.add(title(4, "Observe"))
 	b.observe()
 }
@@ -140,7 +140,7 @@ func (b *builder) observe() {
 	}
 	// Run once more after a failure it keeps the new one's name, by which a creation
 	// whose answer was lost is found; after a creation it would take new values for old.
-	first = append(first, `[ ! -e asked ] || stop "a new one was asked for on this desk: to look anew would forget what was there before"`)
+	first = append(first, `[ ! -e asked ] || stop "a new one was asked for with this folder: to look anew would forget what was there before"`)
 	for _, f := range b.fields() {
 		first = append(first, ": > was/"+f+"; : > new/"+f+"; : > wrong/"+f)
 	}
@@ -174,11 +174,6 @@ func (b *builder) observe() {
 	for i := range b.Spec.Validate {
 		gates = append(gates, "gate_says denied - "+b.probeArgs(i)+` || stop "nobody may get in here without a credential: an open address proves nothing"`,
 			"gate_says denied wrong "+b.probeArgs(i)+` || stop "a made-up credential is not denied by what protects the address"`)
-	}
-	if b.Issuer.ByPerson {
-		for i := range gates { // some places answer a missing credential with another status
-			gates[i] = strings.Replace(gates[i], "by the gate itself", "by the place", 1)
-		}
 	}
 	b.add(paragraph("The protected address, asked without a credential and with a made-up one: both must be denied by what protects it. A redirect to a login page is no 200."),
 		on(append(gates, `echo "ok: both are denied"`)...))

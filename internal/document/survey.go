@@ -98,7 +98,7 @@ func (b *builder) sought() string {
 		}
 	}
 	return "jq -n " + strings.Join(args, " ") + " '{\n  whole: [" + strings.Join(whole, ", ") + "],\n  parts: [" + strings.Join(parts, ", ") + "]\n}' | seek > sought.json\n" +
-		`jq -e '.whole | length > 0' sought.json > /dev/null || stop "the old values are not on this desk"`
+		`jq -e '.whole | length > 0' sought.json > /dev/null || stop "the old values are not in this folder"`
 }
 
 // rendered is what a template makes of the bundle in a folder, in jq, with the

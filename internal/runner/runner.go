@@ -206,7 +206,7 @@ func (r *Runner) plan(ctx context.Context) error {
 		return r.refuse(ctx, "the run was not started", refusals)
 	}
 	if want := r.state.Opened.Expect; want != "" && plan.Digest() != want {
-		return r.refuse(ctx, "the world is not as it was when the plan was made", differences(r.Reviewed, &plan))
+		return r.refuse(ctx, "something has changed since the plan was made", differences(r.Reviewed, &plan))
 	}
 	done := rotation.Outcome{Step: rotation.ObserveStep, Class: cred.Done, Calls: r.calls() - before}
 	return r.append(ctx,

@@ -65,7 +65,7 @@ type Common struct {
 	Consumer *ConsumerBinding `json:"consumer,omitempty"`
 	// Everything that uses it and must be switched.
 	Consumers []ConsumerBinding `json:"consumers,omitempty"`
-	// Protected places that must let the new credential in and turn a wrong one away. May be left out where the issuer itself tells whether a credential works.
+	// Protected addresses that must accept the new credential and deny a wrong one. May be left out where the issuer itself tells whether a credential works.
 	Validate []Probe `json:"validate,omitempty"`
 	// Checks that the consumers work; run before, after the switch, and after the old one is gone.
 	Verify []Check `json:"verify,omitempty"`
@@ -81,7 +81,7 @@ type Common struct {
 type Rehearsal struct {
 	// What differs from the store's own settings: a folder of its own, as path: /rekey-rehearsal/
 	Store *StoreBinding `json:"store" jsonschema:"required"`
-	// Protected places of a sandbox whose rules accept any valid credential. Without one, the gate is not rehearsed.
+	// Protected addresses of a sandbox whose rules accept any valid credential. Without one, no protected address is rehearsed.
 	Validate []Probe `json:"validate,omitempty"`
 }
 
@@ -117,7 +117,7 @@ type ConsumerBinding struct {
 
 // Probe is a protected place. It is asked without a credential, with a wrong one and with the new one.
 type Probe struct {
-	// Address behind the gate that this credential opens.
+	// Address that this credential gives access to.
 	URL string `json:"url" jsonschema:"required"`
 	// Status that the place answers to a good credential. Default: 200
 	Status int `json:"status,omitempty" jsonschema:"minimum=200,maximum=599"`
@@ -141,7 +141,7 @@ type Check struct {
 type Timing struct {
 	// First pause between two looks; grows to ten times this. Default: 1s
 	Poll Duration `json:"poll,omitempty" jsonschema:"format=rekey-positive"`
-	// How long a new credential may take until the gate knows it. Default: 2m
+	// How long a new credential may take until the protected address accepts it. Default: 2m
 	Validate Duration `json:"validate,omitempty" jsonschema:"format=rekey-positive"`
 	// How long a consumer may take to run on the new value. Default: 20m
 	Settle Duration `json:"settle,omitempty" jsonschema:"format=rekey-positive"`
@@ -153,6 +153,6 @@ type Timing struct {
 	Watch Duration `json:"watch,omitempty"`
 	// How long to let both live after everything is proven, then check again. Default: 0s
 	Soak Duration `json:"soak,omitempty"`
-	// How long the gate may take to forget the old credential. Default: 2m
+	// How long the protected address may take to deny the old credential. Default: 2m
 	Confirm Duration `json:"confirm,omitempty" jsonschema:"format=rekey-positive"`
 }

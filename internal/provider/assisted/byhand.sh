@@ -24,7 +24,7 @@ printf %s "$name" > old-id
 printf 'The new one is to be named %s\n' "$(<new-name)"
 @take@
 cp new-name new-id
-echo "ok: it is on the desk, and nowhere on the screen"
+echo "ok: it is in the working folder, and nowhere on the screen"
 
 #= delete
 #. A person's word is no proof: the protected place is asked next.

@@ -22,7 +22,7 @@ func (t *tokens) Look(ctx context.Context, p cred.Place) (cred.Place, error) {
 
 // Admit adds the token to the place's include rules.
 func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
-	return t.edit(ctx, p, "admit token in ", func(r rules) bool {
+	return t.edit(ctx, p, "add token to ", func(r rules) bool {
 		include := r.array("include")
 		for _, raw := range include {
 			if named, _ := tokenOf(raw); named == id {
@@ -39,7 +39,7 @@ func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.E
 // touched: such a place was refused when the plan was made. That it is still gone
 // from there is looked at by Cloudflare itself, which deletes no token that a rule names.
 func (t *tokens) Dismiss(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {
-	return t.edit(ctx, p, "take token out of ", func(r rules) bool {
+	return t.edit(ctx, p, "remove token from ", func(r rules) bool {
 		include := r.array("include")
 		kept := make([]json.RawMessage, 0, len(include))
 		for _, raw := range include {

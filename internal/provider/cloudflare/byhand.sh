@@ -39,7 +39,7 @@
   echo "ok: $1 is edited, and everything else in it is as it was"
 }
 
-ask() { # FOLDER|- ADDRESS STATUS: what the gate says to a token: accepted, denied, open or unclear
+ask() { # FOLDER|- ADDRESS STATUS: what the address says to a token: accepted, denied, open or unclear
   local status
   : > gate.header; : > gate.answer
   [ "$1" = - ] || printf 'CF-Access-Client-Id: %s\nCF-Access-Client-Secret: %s\n' "$(<"$1/client_id")" "$(<"$1/client_secret")" > gate.header
@@ -91,13 +91,13 @@ jq -e --rawfile id old-id 'all(.[]; [.require[]?, .exclude[]?] | any(.service_to
 jq -r '.[] | "named in \(.at | split("/")[-2]) \"\(.name)\""' naming.json
 
 #= create
-#. `POST` once. If no answer comes, do **not** send it again: look for the name in the list, delete what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice. Names are not unique, so the run's label is all that tells two apart.
+#. `POST` once. If no answer comes, do **not** send it again: look for the name in the list, delete what bears it ([Rollback](#rollback)), and begin again with a new working folder: the block refuses to be run twice. Names are not unique, so the run's label is all that tells two apart.
 jq -n --rawfile name new-name '{name: $name, duration: @duration@}' > create.json
 @tool@_api POST "@access@/service_tokens" create.json
 jq -e '.result | .id and .client_id and .client_secret' @tool@.json > /dev/null || stop "made, but the answer lacks the secret: delete it by its name"
 jq -rj .result.id @tool@.json > new-id
 for field in client_id client_secret; do jq -rj ".result.$field" @tool@.json > "new/$field"; done
-echo "ok: made $(<new-name) as $(<new-id); its secret is shown once, and it is on the desk"
+echo "ok: made $(<new-name) as $(<new-id); its secret is shown once, and it is in the working folder"
 
 #= roll
 #. The same token gets another secret; its client id and every rule stay. Without `previous_client_secret_expires_at` the old secret would be dead **at once**, so it is always sent. If no answer comes, do not send it again: `GET` the token, see whether `client_secret_version` went up, and if it did, rotate once more after the grace.

@@ -38,7 +38,7 @@ jq -e '.status == "active"' old.json > /dev/null || stop "the token in use is no
 random 20 > wrong/token
 
 #= create
-#. What it may do is copied from the one in use; ids of policies and names of permission groups are the server's own. `POST` once: if no answer comes, look for the name in the list, delete what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice.
+#. What it may do is copied from the one in use; ids of policies and names of permission groups are the server's own. `POST` once: if no answer comes, look for the name in the list, delete what bears it ([Rollback](#rollback)), and begin again with a new working folder: the block refuses to be run twice.
 jq --rawfile name new-name '{name: $name, policies: (.policies | map(del(.id) | .permission_groups |= map(del(.name))))}
   + (if .condition then {condition} else {} end)
   + (@life@ as $life | if $life > 0 then {expires_on: (now + $life | floor | todate)} else {} end)' old.json > create.json
@@ -46,7 +46,7 @@ jq --rawfile name new-name '{name: $name, policies: (.policies | map(del(.id) | 
 jq -e '.result | .id and .value' @tool@.json > /dev/null || stop "made, but the answer lacks the value: delete it by its name"
 jq -rj .result.id @tool@.json > new-id
 jq -rj .result.value @tool@.json > new/token
-echo "ok: made $(<new-name) as $(<new-id); its value is shown once, and it is on the desk"
+echo "ok: made $(<new-name) as $(<new-id); its value is shown once, and it is in the working folder"
 
 #= roll
 #. **There is no overlap:** the old value is dead with the answer, and every consumer is out until it has the new one. The answer is the only copy. The very token that you work with must not be rolled: a lost answer would lock you out.

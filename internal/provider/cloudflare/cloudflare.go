@@ -44,7 +44,7 @@ const KindServiceToken = "access-service-token"
 type Connection struct {
 	// Address of the API. Default: https://api.cloudflare.com/client/v4
 	BaseURL string `json:"base_url,omitempty" jsonschema:"format=rekey-address"`
-	// API token with Access: Service Tokens Write and Access: Apps and Policies Write (and Access: Organizations, Identity Providers, and Groups Write where a group admits the token).
+	// API token with Access: Service Tokens Write and Access: Apps and Policies Write (and Access: Organizations, Identity Providers, and Groups Write where a group names the token).
 	Token sop.Refs `json:"token" jsonschema:"required"`
 	// Account id.
 	Account sop.Text `json:"account" jsonschema:"required"`

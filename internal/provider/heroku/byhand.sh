@@ -109,7 +109,7 @@ while read -r id app; do
     if jq -se --arg id "$id" 'any(.[]; .at == $id and .kept)' @tool@.known > /dev/null; then echo "  $app keeps the old value in $names until it is made anew"; else found "$app" "holds it in $names"; fi
   else
     case $(<@tool@.status) in
-      401 | 429) stop "Heroku lets nobody look now: paste this block once more later" ;;
+      401 | 429) stop "Heroku denies looking now: paste this block once more later" ;;
       4??) found "$app" "could not be seen, which is not the same as nobody" ;;
       *) stop "the look was cut off: paste this block once more" ;;
     esac

@@ -14,7 +14,7 @@ ask() { # FOLDER|- ...: what Heroku says of a token: accepted, denied, open or u
 }
 
 #= observe
-#. Lists show the two ends of a token at most; by these, or by a stored id, the one in use is found, on the desk. What fits more than one belongs to none: a guess here is a deletion later.
+#. Lists show the two ends of a token at most; by these, or by a stored id, the one in use is found, in the working folder. What fits more than one belongs to none: a guess here is a deletion later.
 ! cmp -s was/token @tool@.token || stop "this is the authorization that you work with: take another one for the work"
 @tool@_all /oauth/authorizations
 cp @tool@.json authorizations.json
@@ -32,14 +32,14 @@ jq -r '"in use: \(.description), made \(.created_at)"' old.json
 printf 'HRKU-%s' "$(random 24)" > wrong/token
 
 #= create
-#. `POST` once; the answer is the only one that shows the token. If none comes, look for the description in the list, delete what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice. `regenerate-tokens` is not used: the old token would be dead at once.
+#. `POST` once; the answer is the only one that shows the token. If none comes, look for the description in the list, delete what bears it ([Rollback](#rollback)), and begin again with a new working folder: the block refuses to be run twice. `regenerate-tokens` is not used: the old token would be dead at once.
 jq -n --rawfile name new-name '{description: $name, scope: @scope@@expires@}' > create.json
 @tool@_api POST /oauth/authorizations create.json
 jq -e '.id and .access_token.token and (.access_token.token | test("\\*{10}") | not)' @tool@.json > /dev/null || stop "made, but the answer lacks the token: delete it by its description"
 jq -rj .id @tool@.json > new-id
 jq -rj .id @tool@.json > new/id
 jq -rj .access_token.token @tool@.json > new/token
-echo "ok: made $(<new-name) as $(<new-id); its token is shown once, and it is on the desk"
+echo "ok: made $(<new-name) as $(<new-id); its token is shown once, and it is in the working folder"
 
 #= delete
 #. Heroku does not tell when one was last used: what is no registered consumer is found by what the apps hold, and elsewhere by its outage.

@@ -94,7 +94,7 @@ ask() { # FOLDER|- ...: accepted, denied, open or unclear; the old one is never 
 }
 
 #= observe
-#. The list shows the first four digits of each. By a stored id the one in use is known; without, one login with the stored secret tells, and only if the list shows one like it as live: **three failed logins within half a minute lock the client id for everybody who uses it.** The one that you work with is not rotated: a desk that is laid again could read nothing.
+#. The list shows the first four digits of each. By a stored id the one in use is known; without, one login with the stored secret tells, and only if the list shows one like it as live: **three failed logins within half a minute lock the client id for everybody who uses it.** The one that you work with is not rotated: a working folder that is set up again could read nothing.
 @tool@_secrets GET
 jq -e '.identityUniversalAuth.clientId' @tool@.json > /dev/null || stop "the answer lacks the client id"
 jq -rj .identityUniversalAuth.clientId @tool@.json > client-id
@@ -108,7 +108,7 @@ jq -e 'length > 0' fitting.json > /dev/null || stop "no live client secret is li
 if [ -s stored-id ]; then cp stored-id old-id
 else
   jq -e 'all(.[]; (.clientSecretNumUsesLimit // 0) == 0)' fitting.json > /dev/null || stop "its number of logins may be limited, so none is spent to tell which it is: store its id as well"
-  [ "$(@tool@_try was/client_secret)" = accepted ] || stop "the list shows one like it as live, and the stored one is not let in: do not try again, look first what is stored"
+  [ "$(@tool@_try was/client_secret)" = accepted ] || stop "the list shows one like it as live, and the stored one is not accepted: do not try again, look first what is stored"
   @tool@_from login.token > old-id
   if [ ! -s old-id ] && jq -e 'length == 1' fitting.json > /dev/null; then jq -rj '.[0].id' fitting.json > old-id; fi
 fi
@@ -122,7 +122,7 @@ printf '%s-%s-4000-8000-%s' "$(random 4)" "$(random 2)" "$(random 6)" > wrong/cl
 random 32 > wrong/client_secret
 
 #= create
-#. `POST` once; the answer is the only one that has the secret. If none comes, look for the description in the list, revoke what bears it ([Rollback](#rollback)), and begin again on a new desk: the block refuses to be run twice.
+#. `POST` once; the answer is the only one that has the secret. If none comes, look for the description in the list, revoke what bears it ([Rollback](#rollback)), and begin again with a new working folder: the block refuses to be run twice.
 jq -n --rawfile name new-name '{description: $name, ttl: @ttl@, numUsesLimit: 0}' > create.json
 @tool@_secrets POST /client-secrets create.json
 jq -e '.clientSecret as $s | .clientSecretData | .id and (.clientSecretPrefix // "") != "" and (.clientSecretPrefix as $p | $s | startswith($p))' @tool@.json > /dev/null ||
@@ -132,7 +132,7 @@ cp new-id new/id
 cp client-id new/client_id
 jq -rj .clientSecret @tool@.json > new/client_secret
 rm -f @tool@.json
-echo "ok: made $(<new-name) as $(<new-id); its secret is shown once, and it is on the desk"
+echo "ok: made $(<new-name) as $(<new-id); its secret is shown once, and it is in the working folder"
 
 #= quiet
 #. Both are valid now, so that everything works proves nothing: Infisical must say that nobody logs in with the old one any more. Whoever holds an access token needs no login for as long as that lives, so an unregistered user may not show at all, and is cut off when the old one is revoked.
@@ -143,7 +143,7 @@ echo "ok: $(jq -r --rawfile id old-id '.[] | select(.id == $id) | "\(.clientSecr
 #. It ends logins, and at once every access token that came from it. That it is dead is shown by the list, from which it vanishes: **do not log in with it to see.**
 [ -s old-id ] && [ "$(<old-id)" != "$(<new-id)" ] || stop "no old id, or the new one's"
 @tool@_revoke "$(<old-id)"
-echo "ok: $(jq -r .description old.json) lets nobody log in any more"
+echo "ok: $(jq -r .description old.json) cannot be used to log in any more"
 
 #= discard
 #. By its description, so that one whose answer was lost is found too.
