@@ -75,11 +75,26 @@ func (r *Runner) issuerNow() (time.Time, bool) {
 		return now, false
 	}
 	ahead, known := c.Ahead()
-	if !known {
+	if !known || !r.borneOut(ahead) {
 		return now, false
 	}
 	// A Date is cut to the second: what was used this very second is not quiet.
 	return now.Add(ahead - time.Second), true
+}
+
+// clockTolerance is how far a vendor's Date and the times that it stamps may lie apart.
+const clockTolerance = 5 * time.Second
+
+// borneOut reports whether the clock that an issuer's answers tell is the one that it
+// stamps times with: something between here and there may have set the Date. What it
+// stamped is the creation of the new one, which this run made.
+func (r *Runner) borneOut(ahead time.Duration) bool {
+	p := r.state.Step(r.state.Plan.Maker())
+	if r.state.Made == nil || r.state.Made.Handle == nil || r.state.Made.Handle.Created.IsZero() {
+		return true // it stamps nothing that could be compared
+	}
+	stamped := r.state.Made.Handle.Created.Add(-ahead) // by our clock
+	return stamped.After(p.First.Add(-clockTolerance)) && stamped.Before(p.Done.Add(clockTolerance))
 }
 
 // stoodStill is for how long, by our clock, the issuer has told this same last use.
