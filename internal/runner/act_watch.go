@@ -134,17 +134,37 @@ func (r *Runner) progress(ctx context.Context, c sop.Place) (provider.Progress, 
 // consumer that does not run keeps the run from being called done.
 func (r *Runner) running(ctx context.Context) rotation.Outcome {
 	seen, o := r.consumersRun(ctx)
-	at := r.Clock.Now().UTC().Format(time.TimeOnly)
+	at, before := r.seenSince(), ""
+	if del := r.state.Step(string(rotation.Delete)); del.Done.After(at) {
+		before = ", right before the old one was deleted,"
+	}
 	switch {
 	case o == nil:
 	case len(o.Held) > 0:
 		// The old one has ended: waiting mends nothing, and the next command does.
-		return rotation.Outcome{Class: cred.Done, Held: o.Held, Evidence: seen, Why: o.Why + " (seen at " + at + " UTC)"}
+		return rotation.Outcome{Class: cred.Done, Held: o.Held, Evidence: seen, Why: o.Why + " (seen at " + at.UTC().Format(time.TimeOnly) + " UTC)"}
 	default:
 		return *o
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: append(seen,
-		fmt.Sprintf("at %s UTC store and consumers held the new one, and everything ran", at))}
+		fmt.Sprintf("at %s UTC%s store and consumers held the new one, and everything ran", at.UTC().Format(time.TimeOnly), before))}
+}
+
+// seenSince is the time of the oldest look at a place or consumer that is still taken
+// for one of just now: what is said of all of them was seen from then on.
+func (r *Runner) seenSince() time.Time {
+	at := r.Clock.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.places() {
+		if s, ok := r.sights[p.Key]; ok && s.at.Before(at) {
+			at = s.at
+		}
+		if a, ok := r.alive[p.Key]; ok && a.at.Before(at) {
+			at = a.at
+		}
+	}
+	return at
 }
 
 // blindTries is how often the last look of the way back is tried before the ending
