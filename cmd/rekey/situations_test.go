@@ -12,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sop"
 )
 
 // bench is a folder with a rekey.yaml of the procedure's two credentials and a
@@ -344,5 +348,60 @@ func (b bench) paste(line string, deep int) {
 	}
 	for _, next := range more {
 		b.paste(next, deep-1)
+	}
+}
+
+// TestARunAtWorkIsInOrder for --fail-if, and one that was left or is stuck is not: a
+// check by the clock does not wake anybody during a rotation.
+func TestARunAtWorkIsInOrder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, sim.Fault{Vendor: "heroku", Endpoint: "PATCH", Status: 503, Times: -1})
+	for _, name := range []string{console, vault} {
+		if code, said := b.rekey("check", name); code != exitDone {
+			t.Fatal(said)
+		}
+	}
+	config, err := sop.Load(filepath.Join(b.dir, "rekey.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{dir: b.dir}
+	book, err := journal.Open(a.journalDir(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = book.Close() }()
+	open := func(run, name string, at time.Time) {
+		t.Helper()
+		spec, err := config.Spec(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &history.Recorder{Book: history.Book{J: book}, Credential: name}
+		opened := &rotation.Opened{Credential: name, Spec: spec, Actor: "somebody", Simulated: true}
+		if err := r.Append(t.Context(), rotation.Event{At: at, Run: run, Kind: rotation.KindOpened, Opened: opened}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open("aaaaaa", console, time.Now().UTC())
+	if code, said := b.rekey("status", "--fail-if", "due,drift"); code != exitNeeds || !strings.Contains(said, "run aaaaaa is not over, and no process is at it") {
+		t.Errorf("one that was left: exit %d: %s", code, said)
+	}
+	unlock, err := book.Lock(console)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if code, said := b.rekey("status", "--fail-if", "due,drift"); code != exitNeeds || strings.Contains(said, console+": ") {
+		t.Errorf("one at work: exit %d: %s", code, said)
+	}
+	open("bbbbbb", vault, time.Now().UTC().Add(-48*time.Hour))
+	unlockOld, err := book.Lock(vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlockOld()
+	if code, said := b.rekey("status", "--fail-if", "due"); code != exitNeeds || !strings.Contains(said, vault+": run bbbbbb has not come to an end since") {
+		t.Errorf("one that goes on for two days: exit %d: %s", code, said)
 	}
 }

@@ -32,7 +32,8 @@ It reads the journal and asks nobody. --live asks each issuer for one list and e
 store for one folder, and sets age and expiry right; rekey drift compares consumers.
 
 With --fail-if it ends with 6 where a credential is due, or has drifted, or where
-that is not known: never compared, not everything seen, stuck, revoked, lost.`,
+that is not known: never compared, not everything seen, stuck, revoked, lost, or a
+run that is open although no process is at it. One that is at work is in order.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), live, failIf) },
 	}
@@ -55,6 +56,9 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 		return err
 	}
 	known, err := a.known(ctx, config)
+	if err == nil && len(failIf) > 0 {
+		known.Working, err = a.working(config, known.Runs)
+	}
 	if err != nil {
 		return err
 	}
@@ -101,6 +105,32 @@ func (a *app) fails(rows []report.Row, failIf []string) error {
 		return exit{exitNeeds, nil} // the rows say it
 	}
 	return exit{exitNeeds, errors.New("not shown to be in order (--fail-if):\n" + strings.Join(why, "\n"))}
+}
+
+// working are the credentials whose open run a process on this machine is at: the
+// system frees a lock when its process dies, however it dies.
+func (a *app) working(config *sop.Config, runs []history.Summary) (map[string]bool, error) {
+	out := map[string]bool{}
+	if !slices.ContainsFunc(runs, history.Summary.Open) {
+		return out, nil
+	}
+	return out, a.withJournal(config, func(j *journal.Journal) error {
+		for _, r := range runs {
+			if !r.Open() {
+				continue
+			}
+			unlock, err := j.Lock(r.Credential)
+			switch {
+			case errors.Is(err, journal.ErrLocked):
+				out[r.Credential] = true
+			case err != nil:
+				return exit{exitFailed, err}
+			default:
+				unlock()
+			}
+		}
+		return nil
+	})
 }
 
 // newest reads the newest note of a kind about each credential; what says, with the

@@ -32,6 +32,7 @@ type Row struct {
 	Others     *Others          `json:"others,omitempty"`    // nil: never looked
 	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
 	Strangers  []string         `json:"strangers,omitempty"` // listed under its name, and unknown to the journal
+	Working    bool             `json:"working,omitempty"`   // a process is at its open run now; told only where that was asked
 	Next       string           `json:"next"`                // command
 	urgency    int
 }
@@ -87,6 +88,7 @@ type Known struct {
 	Evidence evidence.Standing   // how far the journal is signed and sent
 
 	Discovered map[string]Discovered // the last one of each credential
+	Working    map[string]bool       // credentials that a process is working on now
 }
 
 // Checked is the last rekey check of a credential.
@@ -226,6 +228,7 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 	if !p.revoked.IsZero() {
 		row.Due = rotation.Due{At: p.revoked, Why: "incident", Start: p.revoked}
 	}
+	row.Working = row.Open != nil && known.Working[sp.Name]
 	row.attend(now)
 	return row
 }
@@ -260,6 +263,9 @@ func (r *Row) attend(now time.Time) {
 	}
 }
 
+// longestRun is how long a run may be at work before somebody is to look.
+const longestRun = 24 * time.Hour
+
 // Against tells why a row is not shown to be in order, for those who asked whether
 // it is due or has drifted; "" where it is. What is not known is not in order.
 func (r Row) Against(due, drift bool, now time.Time) (why, next string) {
@@ -271,7 +277,14 @@ func (r Row) Against(due, drift bool, now time.Time) (why, next string) {
 	case "lost":
 		return r.Problem, r.Next
 	case "open":
-		return "run " + r.Open.Run + " is not over", r.Next
+		switch {
+		case !r.Working:
+			return "run " + r.Open.Run + " is not over, and no process is at it", r.Next
+		case now.Sub(r.Open.Opened) > longestRun:
+			return "run " + r.Open.Run + " has not come to an end since " + r.Open.Opened.UTC().Format(time.DateOnly), "rekey log " + r.Open.Run
+		case r.Open.Purpose == "" || r.Open.Purpose == sop.AfterRevoke:
+			return "", "" // it is being rotated right now
+		}
 	}
 	compare := "rekey drift " + r.Credential
 	switch {
