@@ -113,7 +113,7 @@ func (a *app) retireName(ctx context.Context, former string, only bool, f runFla
 		if a.json {
 			return a.printJSON(plan)
 		}
-		a.print("%s\n  next  rekey names retire %s\n", report.Plan(plan, a.style(a.out), a.now()), former)
+		a.print("%s\n  next  %s\n", report.Plan(plan, a.style(a.out), a.now()), a.instead("plan"))
 		return nil
 	}
 	if f.confirm != "" && f.confirm != spec.Name {

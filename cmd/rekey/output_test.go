@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"rekey/internal/sim"
 )
 
 // TestJSONIsWhatTheSchemaSays: the output of every command, and every line of a run's
@@ -28,7 +30,8 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 		pointer := strings.NewReplacer("~", "~0", "/", "~1", " ", "%20").Replace(name)
 		s, err := compiler.Compile("file://" + filepath.ToSlash(file) + "#/$defs/" + pointer)
 		if err != nil {
-			t.Fatalf("%s has no schema: %v", name, err)
+			t.Errorf("%s has no schema: %v", name, err)
+			return
 		}
 		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err == nil {
@@ -76,6 +79,65 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 			name = "revoke --plan"
 		}
 		fits(name, command, run(words...))
+	}
+	// What a flag makes of a command has a description of its own.
+	before := dir
+	for _, command := range []string{
+		"rehearse CF_ACCESS_SVC_VAULT --plan", "names retire CF_ACCESS_SERVICE_TOKEN_CONSOLE --plan", "sop CF_ACCESS_SVC_VAULT", "sop --out pages", "sop --check pages",
+		"verify --export evidence/evidence.jsonl --key KEY", "repair CF_ACCESS_SVC_CONSOLE", "repair CF_ACCESS_SVC_CONSOLE --plan", "plan CF_ACCESS_SVC_CONSOLE", "rollback RUN --plan",
+	} {
+		name := command
+		switch command {
+		case "sop CF_ACCESS_SVC_VAULT":
+			name = "sop NAME"
+		case "repair CF_ACCESS_SVC_CONSOLE":
+			name = "repair, nothing to do"
+		case "sop --out pages", "sop --check pages":
+			name = strings.TrimSuffix(command, " pages")
+		case "verify --export evidence/evidence.jsonl --key KEY":
+			name = "verify --export"
+			run("evidence", "--from", "2020-01-01", "--out", "evidence")
+			var key struct{ Key string }
+			if err := json.Unmarshal(run("checkpoint", "key"), &key); err != nil {
+				t.Fatal(err)
+			}
+			command = strings.Replace(command, "evidence/", filepath.Join(dir, "evidence")+"/", 1)
+			command = strings.Replace(command, "KEY", key.Key, 1)
+		case "repair CF_ACCESS_SVC_CONSOLE --plan":
+			name = "repair --plan"
+			b := newBench(t)
+			drifts(b)
+			dir = b.dir
+		case "plan CF_ACCESS_SVC_CONSOLE":
+			name = "refused"
+			b := newBench(t)
+			revoked := run("-C", b.dir, "revoke", console, "--reason", "stolen", "--confirm", console)
+			for line := range bytes.Lines(revoked) {
+				var o struct{ Type string }
+				if err := json.Unmarshal(line, &o); err != nil {
+					t.Fatalf("%v: %s", err, line)
+				}
+				fits("stream_"+o.Type, "a line of revoke", line)
+			}
+			dir = b.dir
+		case "rollback RUN --plan":
+			name = "rollback --plan"
+			b := newBench(t, sim.Fault{Vendor: "cloudflare", Endpoint: "PUT", Status: 403, Times: -1, After: 1})
+			dir = b.dir
+			a := &app{dir: dir}
+			unfinished(t, a, "aaaaaa", console)
+			command = "rollback aaaaaa --plan"
+		default:
+			name = strings.Fields(command)[0] + " --plan"
+			if strings.HasPrefix(command, "names retire") {
+				name = "names retire --plan"
+			}
+		}
+		fits(name, command, run(strings.Fields(command)...))
+	}
+	dir = before
+	for line := range bytes.Lines(run("evidence", "--from", "2020-01-01")) {
+		fits("evidence", "a line of evidence", line)
 	}
 	var runs struct{ Runs []struct{ Run string } }
 	if err := json.Unmarshal(run("log"), &runs); err != nil {

@@ -361,29 +361,8 @@ func TestARunAtWorkIsInOrder(t *testing.T) {
 			t.Fatal(said)
 		}
 	}
-	config, err := sop.Load(filepath.Join(b.dir, "rekey.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	a := &app{dir: b.dir}
-	book, err := journal.Open(a.journalDir(config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = book.Close() }()
-	open := func(run, name string, at time.Time) {
-		t.Helper()
-		spec, err := config.Spec(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &history.Recorder{Book: history.Book{J: book}, Credential: name}
-		opened := &rotation.Opened{Credential: name, Spec: spec, Actor: "somebody", Simulated: true}
-		if err := r.Append(t.Context(), rotation.Event{At: at, Run: run, Kind: rotation.KindOpened, Opened: opened}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	open("aaaaaa", console, time.Now().UTC())
+	book := unfinished(t, a, "aaaaaa", console)
 	if code, said := b.rekey("status", "--fail-if", "due,drift"); code != exitNeeds || !strings.Contains(said, "run aaaaaa is not over, and no process is at it") {
 		t.Errorf("one that was left: exit %d: %s", code, said)
 	}
@@ -395,7 +374,7 @@ func TestARunAtWorkIsInOrder(t *testing.T) {
 	if code, said := b.rekey("status", "--fail-if", "due,drift"); code != exitNeeds || strings.Contains(said, console+": ") {
 		t.Errorf("one at work: exit %d: %s", code, said)
 	}
-	open("bbbbbb", vault, time.Now().UTC().Add(-48*time.Hour))
+	begin(t, book, b.dir, "bbbbbb", vault, time.Now().UTC().Add(-48*time.Hour))
 	unlockOld, err := book.Lock(vault)
 	if err != nil {
 		t.Fatal(err)
@@ -403,5 +382,39 @@ func TestARunAtWorkIsInOrder(t *testing.T) {
 	defer unlockOld()
 	if code, said := b.rekey("status", "--fail-if", "due"); code != exitNeeds || !strings.Contains(said, vault+": run bbbbbb has not come to an end since") {
 		t.Errorf("one that goes on for two days: exit %d: %s", code, said)
+	}
+}
+
+// unfinished leaves a run open of which nothing was done.
+func unfinished(t *testing.T, a *app, run, name string) *journal.Journal {
+	t.Helper()
+	config, err := sop.Load(filepath.Join(a.dir, "rekey.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := journal.Open(a.journalDir(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = book.Close() })
+	begin(t, book, a.dir, run, name, time.Now().UTC())
+	return book
+}
+
+// begin writes the first entry of a run.
+func begin(t *testing.T, book *journal.Journal, dir, run, name string, at time.Time) {
+	t.Helper()
+	config, err := sop.Load(filepath.Join(dir, "rekey.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := config.Spec(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &history.Recorder{Book: history.Book{J: book}, Credential: name}
+	opened := &rotation.Opened{Credential: name, Spec: spec, Actor: "somebody", Simulated: true}
+	if err := r.Append(t.Context(), rotation.Event{At: at, Run: run, Kind: rotation.KindOpened, Opened: opened}); err != nil {
+		t.Fatal(err)
 	}
 }
