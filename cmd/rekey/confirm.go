@@ -61,7 +61,7 @@ func (w *work) confirm(s screen.Screen, given string) func(context.Context, rota
 }
 
 // wording of the question: after proof, or in an emergency, where it says first
-// who goes dark.
+// who loses access.
 func wording(ask rotation.Ask, style report.Style) (question []string, otherwise string) {
 	otherwise = "stop here, both stay live"
 	if !ask.Proven {

@@ -121,7 +121,7 @@ func (a *app) planRepair(ctx context.Context, config *sop.Config, spec sop.Spec)
 		return nil, err
 	case len(refusals) == 0:
 		return plan, nil
-	case refusals[0].Code != rotation.NothingAstray:
+	case refusals[0].Code != rotation.NothingToRepair:
 		return nil, a.refused(spec.Name, refusals)
 	case a.json:
 		return nil, a.printJSON(map[string]any{"credential": spec.Name, "drifted": false})

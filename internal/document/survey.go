@@ -25,16 +25,16 @@ func (b *builder) surveys() bool {
 // consumers, with the slots of all its consumers passed over. An account that
 // nothing can look through is said, and no block pretends to.
 func (b *builder) survey() {
-	var seen, dark []string
+	var seen, blind []string
 	var texts, lines []string
 	for _, c := range b.Spec.Consumers {
 		r := b.Consumers[c.Key]
-		if slices.Contains(seen, r.Tool) || slices.Contains(dark, r.Tool) {
+		if slices.Contains(seen, r.Tool) || slices.Contains(blind, r.Tool) {
 			continue
 		}
 		look := r.Steps["survey"]
 		if look.Shell == "" {
-			dark = append(dark, r.Tool)
+			blind = append(blind, r.Tool)
 			continue
 		}
 		seen, texts = append(seen, r.Tool), append(texts, look.Text)
@@ -55,7 +55,7 @@ func (b *builder) survey() {
 			paragraph("If it stops: "+b.amends()+" and paste the block again. To leave one without all the same is for a person to decide, by its name: ",
 				mono(`echo NAME >> "$DESK/despite"`), ", then the block again. Other accounts, laptops and build servers are not looked at."))
 	}
-	for _, tool := range dark {
+	for _, tool := range blind {
 		b.add(paragraph(bold("Nothing can look through"), " the account of ", mono(tool), ". Ask whoever runs something there whether it holds the old one, before you go on, and note who was asked."))
 	}
 }

@@ -10,24 +10,24 @@ import (
 
 // consumer: does it hold what the store holds, and if not, what?
 func (c *comparison) consumer(k *rotation.ConsumerSeen) {
-	astray, missing := split(k.Slots)
+	differing, missing := split(k.Slots)
 	if len(missing) > 0 {
 		c.add(Missing, k.Key, missing, c.repair(), "%s has no %s", k.Key, strings.Join(missing, ", "))
 	}
-	if len(astray) == 0 {
+	if len(differing) == 0 {
 		return
 	}
-	slots := names(astray)
+	slots := names(differing)
 	list := strings.Join(slots, ", ")
-	if i := slices.IndexFunc(astray, func(s rotation.SlotSeen) bool { return s.From != "" }); i >= 0 {
-		c.add(Revived, k.Key, slots, c.repair(), "%s: %s brought an earlier value back into %s%s", k.Key, astray[i].From, list, c.remembered(k.Key, astray))
+	if i := slices.IndexFunc(differing, func(s rotation.SlotSeen) bool { return s.From != "" }); i >= 0 {
+		c.add(Revived, k.Key, slots, c.repair(), "%s: %s brought an earlier value back into %s%s", k.Key, differing[i].From, list, c.remembered(k.Key, differing))
 		return
 	}
 	if h, ok := c.live(k.Holds); ok && k.Holds != c.seen.Issuer.Owner {
 		c.ahead(k, h, slots)
 		return
 	}
-	if g := c.oneOf(k.Key, astray); g != nil {
+	if g := c.oneOf(k.Key, differing); g != nil {
 		if h, ok := c.live(g.Handle.ID); ok && g == c.latest() {
 			c.add(Ahead, k.Key, slots, c.repair(), "the store was given another one, and %s still holds %s in %s", k.Key, h.Name, list)
 			return

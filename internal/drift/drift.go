@@ -137,10 +137,10 @@ func name(g rotation.Generation) string {
 
 // store: do its own slots agree?
 func (c *comparison) store() {
-	astray, missing := split(c.seen.Store.Slots)
-	if len(astray) > 0 {
-		c.add(Names, c.spec.Store.Key, names(astray), c.repair(), "%s holds something else in %s than its other slots say%s",
-			c.spec.Store.Key, strings.Join(names(astray), ", "), c.remembered(c.spec.Store.Key, astray))
+	differing, missing := split(c.seen.Store.Slots)
+	if len(differing) > 0 {
+		c.add(Names, c.spec.Store.Key, names(differing), c.repair(), "%s holds something else in %s than its other slots say%s",
+			c.spec.Store.Key, strings.Join(names(differing), ", "), c.remembered(c.spec.Store.Key, differing))
 	}
 	if len(missing) > 0 && len(missing) < len(c.seen.Store.Slots) {
 		c.add(Missing, c.spec.Store.Key, missing, c.repair(), "%s has no %s", c.spec.Store.Key, strings.Join(missing, ", "))
@@ -149,16 +149,16 @@ func (c *comparison) store() {
 
 // split tells the slots that hold something else than they should from those that
 // are not there.
-func split(slots []rotation.SlotSeen) (astray []rotation.SlotSeen, missing []string) {
+func split(slots []rotation.SlotSeen) (differing []rotation.SlotSeen, missing []string) {
 	for _, s := range slots {
 		switch {
 		case !s.Present:
 			missing = append(missing, s.Slot)
 		case s.Expected != "" && s.Fingerprint != s.Expected:
-			astray = append(astray, s)
+			differing = append(differing, s)
 		}
 	}
-	return astray, missing
+	return differing, missing
 }
 
 func names(slots []rotation.SlotSeen) []string {

@@ -106,7 +106,7 @@ type Marks interface {
 	// the last of them was this one.
 	Marked(name string, v secret.Value) (at []time.Time, same bool)
 
-	// Clear forgets a name: it was let in.
+	// Clear forgets a name: its login worked.
 	Clear(name string)
 }
 

@@ -106,27 +106,27 @@ type Lasting interface {
 	Lasts(ctx context.Context) (time.Duration, error)
 }
 
-// Admitter knows the rules that decide which generation gets in.
+// Admitter knows the rules (policies, groups) that decide which token is accepted.
 type Admitter interface {
 	// Places returns every rule that can name a generation, those that name none
-	// included, and which let every generation in. Read-only.
+	// included, and which accept any token. Read-only.
 	Places(ctx context.Context) (Admission, error)
 
 	// Look returns one place as it is now. Absent: the vendor says that it is not
 	// there, which counts only once Places agrees. Read-only.
 	Look(ctx context.Context, p cred.Place) (cred.Place, error)
-	// Admit makes a place name id as well, keeping everything else in it, edits
+	// Admit adds id to a rule, keeping everything else in it, edits
 	// made by others since it was observed included. Idempotent.
 	Admit(ctx context.Context, p cred.Place, id string) (Edit, error)
 
-	// Dismiss makes a place name id no more, keeping everything else. Idempotent.
+	// Dismiss removes id from a rule, keeping everything else. Idempotent.
 	Dismiss(ctx context.Context, p cred.Place, id string) (Edit, error)
 }
 
-// Admission is who gets in.
+// Admission is which tokens are accepted, and by which rules.
 type Admission struct {
 	Places   []cred.Place // all of them; not nil
-	Everyone []cred.Place // that let any valid generation in
+	Everyone []cred.Place // rules that accept any valid token
 }
 
 // Edit is what became of a place.
@@ -144,7 +144,7 @@ type Prober interface {
 	// answer that tells nothing is Unclear, without an error. Read-only.
 	Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error)
 
-	// Guard tells which gate stands before a place, by the id that places carry
+	// Guard tells which application protects an address, by the id that places carry
 	// under Guards; "" if it does not tell. Read-only.
 	Guard(ctx context.Context, p sop.Probe) (gate string, err error)
 
@@ -276,6 +276,6 @@ type Calls interface{ Calls() map[string]string }
 type Checker interface {
 	// Check asks once; since is when the consumers had taken up the new one, zero
 	// before that. Done: true as expected. Waiting: an answer, but not the
-	// one expected. Failed: an answer that waiting will not mend. Read-only.
+	// one expected. Failed: an answer that waiting will not change. Read-only.
 	Check(ctx context.Context, c sop.Check, since time.Time) (cred.Class, string, error)
 }

@@ -10,7 +10,7 @@ import (
 // Surveys is a Vendor that can list every place of its account that might hold a
 // value, registered or not.
 type Surveys interface {
-	// Survey lists the places in one list (all pages), without reading any; living
+	// Survey lists who might hold a value, in one list (all pages), without reading any; living
 	// leaves out those in which nothing runs. A list that may not be read is Denied:
 	// then nothing is known, which is not "nothing there". Read-only.
 	Survey(ctx context.Context, living bool) ([]Surveyed, error)

@@ -86,7 +86,7 @@ var how = map[string]string{
 	discover.Anyone:  "accepts any valid one",
 }
 
-// rules of every credential; those that let anyone in are said once for all.
+// rules of every credential; those that accept any token are said once for all.
 func rules(all []Discovered, s Style, width int) []string {
 	var rows [][]string
 	anyone := map[string]bool{}

@@ -41,7 +41,7 @@ func (c Compared) Unseen() bool {
 	return false
 }
 
-// Drift tells what disagrees, and by which command it is mended.
+// Drift tells what disagrees, and by which command it is fixed.
 func Drift(all []Compared, s Style) string {
 	all = legible(all)
 	var out []string

@@ -97,7 +97,7 @@ var topics = map[string]string{
 	rotation.NameRead:             "Another secret of the store refers to the former name (${NAME}), so whoever reads that reads it.",
 	rotation.NameAbsent:           "No place holds anything under the former name.",
 	rotation.NameInstead:          "A place holds the former name and not the name itself. Taking it away would leave it without the credential.",
-	rotation.NothingAstray:        "Every place holds what it should, so a repair would write nothing.",
+	rotation.NothingToRepair:      "Every place holds what it should, so a repair would write nothing.",
 	rotation.NoSource:             "The place from which a repair would take the credential does not hold all fields of it.",
 	"assisted":                    "A vendor whose credentials only a person can make, in a portal. Rekey gives the name, the link and the instructions, takes the value from a hidden prompt or from stdin, and does everything else by itself. A person's word is no proof: the protected address is asked.",
 	rotation.GraceRunning:         "The token was rolled before, and the secret before its present one still works for a while. Rolling again would end that secret, which somebody may still use.",

@@ -8,7 +8,7 @@ import (
 	"rekey/internal/sop"
 )
 
-// revokedText tells what an emergency did, who is dark now, and how to go on.
+// revokedText tells what an emergency did, who has lost access, and how to go on.
 func revokedText(st *rotation.State, s Style) string {
 	p := st.Plan
 	out := []string{

@@ -63,7 +63,7 @@ func visible(t string) int {
 // colourSequence is what Style writes.
 var colourSequence = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// Columns is how many columns a text takes on a terminal, colours aside.
+// Columns is how many columns a text takes on a terminal, without its colours.
 func Columns(t string) int { return visible(t) }
 
 // pad fills up to a width.

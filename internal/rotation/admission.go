@@ -7,7 +7,7 @@ import (
 )
 
 // Naming are the rules that name some generation: of the others there may be many,
-// and they are nobody's business until one of them should.
+// and none of them matters until it should name this one.
 func Naming(all []cred.Place) []cred.Place {
 	out := []cred.Place{}
 	for _, p := range all {
@@ -19,14 +19,14 @@ func Naming(all []cred.Place) []cred.Place {
 }
 
 // Lost compares the rules as they are, all of them, with what the journal remembers
-// of a generation: which rules let it in and are there, and do not name it any more;
-// and whether nothing is left that could let it in.
+// of a generation: which rules accepted it and are there, and no longer name it;
+// and whether no rule is left that could accept it.
 func Lost(all []cred.Place, h cred.Handle, past []Generation) (lost []cred.Place, shut bool) {
 	known := remembered(past, h.ID)
 	if known == nil {
 		return nil, false
 	}
-	open := true // where no rule was ever known to let it in, none can be missed
+	open := true // where no rule was ever known to accept it, none can be missing
 	for _, was := range known.Places {
 		open = open && !was.Admits
 	}
@@ -42,7 +42,7 @@ func Lost(all []cred.Place, h cred.Handle, past []Generation) (lost []cred.Place
 	return lost, !open
 }
 
-// Formerly are the rules, of those that are there, that let a generation in before it
+// Formerly are the rules, of those that are there, that accepted a generation before it
 // ended: its successor belongs into them.
 func Formerly(all []cred.Place, id string, past []Generation) []cred.Place {
 	known := remembered(past, id)

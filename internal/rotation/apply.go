@@ -230,7 +230,7 @@ func (s *State) forget() {
 	}
 }
 
-// forgetProofs makes the gate be asked again for the new one before a consumer is
+// forgetProofs makes the address be asked again about the new one before a consumer is
 // given it: somebody may have ended it meanwhile.
 func (s *State) forgetProofs() {
 	given := true

@@ -57,15 +57,15 @@ func (c Copy) InUse() []string {
 	return out
 }
 
-// dark reports whether a process there would be without a credential once the one
+// losesAccess reports whether a process there would be without a credential once the one
 // in use is gone.
-func (c Copy) dark() bool { return c.Consumer && !c.Kept && len(c.InUse()) > 0 }
+func (c Copy) losesAccess() bool { return c.Consumer && !c.Kept && len(c.InUse()) > 0 }
 
-// Darkened are those of the copies that go dark and are not named in despite.
-func Darkened(copies []Copy, despite []string) []Copy {
+// LosingAccess are those of the copies that lose access and are not named in despite.
+func LosingAccess(copies []Copy, despite []string) []Copy {
 	var out []Copy
 	for _, c := range copies {
-		if c.dark() && !slices.Contains(despite, c.Key) {
+		if c.losesAccess() && !slices.Contains(despite, c.Key) {
 			out = append(out, c)
 		}
 	}
@@ -81,16 +81,16 @@ func (c Copy) Says() string {
 	return fmt.Sprintf("%s holds it in %s and %s", c.Key, strings.Join(c.InUse(), ", "), what)
 }
 
-// unregistered refuses to begin a run that would leave somebody dark.
+// unregistered refuses to begin a run that would leave somebody without a working credential.
 func unregistered(spec sop.Spec, seen *Observation, add adder) {
-	for _, c := range Darkened(seen.Copies, spec.Despite) {
+	for _, c := range LosingAccess(seen.Copies, spec.Despite) {
 		add(UnregisteredConsumer, fmt.Sprintf("register it (rekey discover %s prints the lines), take it out there, or leave it without: --despite %s", spec.Name, c.Key), "%s: it would be left with a dead one", c.Says())
 	}
 	if !spec.Looks() {
 		return
 	}
-	// A place that is written wrongly would set nothing aside now, and somebody else
-	// aside on another day.
+	// A name that is written wrongly would excuse nobody now, and somebody else on
+	// another day.
 	for _, key := range spec.Despite {
 		known := slices.ContainsFunc(seen.Copies, func(c Copy) bool { return c.Key == key }) ||
 			slices.ContainsFunc(seen.Blind, func(b Blind) bool { return b.Key == key })
@@ -108,7 +108,7 @@ func (p *Plan) others(note func(string, ...any)) {
 	}
 	for _, c := range p.Seen.Copies {
 		switch {
-		case !c.dark():
+		case !c.losesAccess():
 			if c.Kept && len(c.InUse()) > 0 {
 				note("%s, and keeps it, dead, as rekey.yaml says", c.Says())
 			}
@@ -121,7 +121,7 @@ func (p *Plan) others(note func(string, ...any)) {
 	}
 }
 
-// survey adds a look at who else holds the old one: immediately before the first
+// survey adds the check for other holders of the old one: immediately before the first
 // step that takes something away from it, and after the confirmation, for which a
 // person may have taken a day.
 func (p *Plan) survey(b *builder, when string, needs []string) []string {
@@ -144,7 +144,7 @@ func (s *State) found(id string) []Copy {
 	if p == nil || p.Last == nil || p.Status != Broken {
 		return nil
 	}
-	return Darkened(p.Last.Copies, s.Despite())
+	return LosingAccess(p.Last.Copies, s.Despite())
 }
 
 // Held are the copies because of which the run is stuck.

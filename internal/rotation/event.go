@@ -72,7 +72,7 @@ type Opened struct {
 	Ticket     string   `json:"ticket,omitempty"` // where it was decided
 	Tool       string   `json:"tool"`             // version of Rekey
 	By         *Who     `json:"by,omitempty"`     // how that is known
-	// Overrides are rules that were set aside for this run, as they were said:
+	// Overrides are rules that were overridden for this run, as they were typed:
 	// "--outside-window", "--alongside".
 	Overrides []string `json:"overrides,omitempty"`
 	Expect    string   `json:"expect,omitempty"`    // digest of a reviewed plan that must come out again
@@ -121,13 +121,13 @@ type Outcome struct {
 	// Missing are ids of the run's generations that the issuer has no more, although
 	// the journal does not know that they were ended.
 	Missing []string `json:"missing,omitempty"`
-	// Stray: something bears this run's label that the journal does not know.
+	// Stray: a left-over token bears this run's label, and the journal does not know it.
 	Stray bool `json:"stray,omitempty"`
 	// Unseen is what could not be looked at.
 	Unseen []string `json:"unseen,omitempty"`
 
-	Copies []Copy  `json:"copies,omitempty"` // survey: who holds the old generation without being registered
-	Blind  []Blind `json:"blind,omitempty"`  // survey: what could not be looked at
+	Copies []Copy  `json:"copies,omitempty"` // who holds the old generation without being registered
+	Blind  []Blind `json:"blind,omitempty"`  // what could not be read when other holders were looked for
 }
 
 // Turned says in which direction the run goes on.

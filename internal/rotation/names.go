@@ -81,7 +81,7 @@ func doomed(p sop.Place, slots []SlotSeen) []string {
 	return slices.DeleteFunc(present(slots), func(s string) bool { return !slices.Contains(dropped, s) })
 }
 
-// retireName lays out: taken from each consumer in one write, settled, checked,
+// retireName lays out: taken from each consumer in one write, rolled out, checked,
 // watched, then removed from the store, which asks.
 func (p *Plan) retireName(can Capabilities) {
 	var b, back builder

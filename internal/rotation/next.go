@@ -141,7 +141,7 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 		return s.turnBack(r.failure())
 	case r.failed != nil && (s.Final || r.failed.Ask || s.Plan.Strategy == Revoke):
 		// Everything runs on the new one, and that is proven: going back would
-		// restart every consumer for the sake of what a person has to mend anyway.
+		// restart every consumer for the sake of what a person has to fix anyway.
 		// What was revoked never comes back by itself.
 		return s.stuck(r)
 	case r.failed != nil:

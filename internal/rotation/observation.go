@@ -42,11 +42,11 @@ type IssuerSeen struct {
 // Theirs is when it was looked, by the issuer's clock, by which its times are.
 func (o *Observation) Theirs() time.Time { return o.At.Add(o.Issuer.Ahead) }
 
-// AdmissionSeen is which rules name the generation in use.
+// AdmissionSeen is which rules (policies, groups) name the generation in use.
 type AdmissionSeen struct {
 	Places   []cred.Place `json:"places,omitempty"`
-	Everyone []cred.Place `json:"everyone,omitempty"` // rules that let any generation in
-	// Lost are rules that let the generation in use in, as the journal knows, and do
+	Everyone []cred.Place `json:"everyone,omitempty"` // rules that accept any token
+	// Lost are rules that accepted the generation in use, as the journal knows, and do
 	// not name it any more; only of a repair, and of one that is gone.
 	Lost []cred.Place `json:"lost,omitempty"`
 }
@@ -87,7 +87,7 @@ type GateSeen struct {
 	Without cred.Verdict `json:"without"`
 	Wrong   cred.Verdict `json:"wrong"`
 	InUse   cred.Verdict `json:"in_use,omitempty"` // asked with the one in use; only before a run, for people
-	Gate    string       `json:"gate,omitempty"`   // which gate stands there, if it tells
+	Gate    string       `json:"gate,omitempty"`   // which application protects it, if it tells
 	Detail  string       `json:"detail,omitempty"`
 }
 

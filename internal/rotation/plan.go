@@ -23,7 +23,7 @@ const (
 	Roll      Verb = "roll"      // give the same handle a new secret
 	Extend    Verb = "extend"    // let the secret before it live on while proofs are open
 	Admit     Verb = "admit"     // name it wherever the old one is named
-	Validate  Verb = "validate"  // the gate lets it in
+	Validate  Verb = "validate"  // the protected address accepts it
 	Store     Verb = "store"     // write every slot of the store
 	Propagate Verb = "propagate" // write every slot of a consumer
 	Settle    Verb = "settle"    // everything the consumer runs has taken it up
@@ -34,12 +34,12 @@ const (
 	Dismiss   Verb = "dismiss"   // name the old generation no more
 	Delete    Verb = "delete"    // end the old generation for good
 	Expire    Verb = "expire"    // end the secret before the present one
-	Confirm   Verb = "confirm"   // the gate denies the old one and accepts the new one
+	Confirm   Verb = "confirm"   // the protected address denies the old one and accepts the new one
 	Sweep     Verb = "sweep"     // nothing else that this run has made is left
 	Pause     Verb = "pause"     // let time pass, with both generations live
 	Watch     Verb = "watch"     // let time pass, and look whether every consumer stays well on the new one
 	Running   Verb = "running"   // store and consumers hold the new one at the end, and the consumers run
-	Denied    Verb = "denied"    // the gate turns away the one that was taken away
+	Denied    Verb = "denied"    // the protected address denies the one that was taken away
 	Take      Verb = "take"      // take what the source of a repair holds
 	Gone      Verb = "gone"      // the issuer lists it no more, or as switched off
 	Remove    Verb = "remove"    // take slots out of the store
@@ -49,7 +49,7 @@ const (
 const (
 	Enable  Verb = "enable"  // switch the old generation on again
 	Readmit Verb = "readmit" // name the old generation again
-	// Revalidate: the gate lets the old generation in, before anybody is given it again.
+	// Revalidate: the protected address accepts the old one, before anybody is given it again.
 	Revalidate Verb = "revalidate"
 	Return     Verb = "return"   // give a consumer its old values back
 	Resettle   Verb = "resettle" // everything the consumer runs has taken them up
@@ -98,7 +98,7 @@ type Step struct {
 	Recurs bool `json:"recurs,omitempty"`
 	// Final: with the intent to do this step, going back ends.
 	Final bool `json:"final,omitempty"`
-	// Strays: the step is needed only if the fate of some creation is unknown.
+	// Strays (left-over tokens): the step is needed only if the fate of some creation is unknown.
 	Strays bool `json:"strays,omitempty"`
 }
 

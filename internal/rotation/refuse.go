@@ -43,7 +43,7 @@ const (
 	// UnregisteredConsumer holds the old one and would be left with a dead one.
 	UnregisteredConsumer = "unregistered-consumer"
 
-	// UnknownPlace is set aside, and holds nothing.
+	// UnknownPlace is named with --despite, and holds nothing.
 	UnknownPlace = "unknown-place"
 )
 
@@ -65,7 +65,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run st
 	unregistered(spec, seen, add)
 	gates(*seen, add)
 	if spec.Purpose == sop.AfterRevoke {
-		return out // its consumers are dark, so no check can be true
+		return out // its consumers have none that works, so no check can be true
 	}
 	for _, c := range seen.Checks {
 		if c.Class != cred.Done {
@@ -75,7 +75,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run st
 	return out
 }
 
-// gates: an open door proves nothing, and one that does not answer clearly neither.
+// gates: an address that accepts anybody proves nothing, and an unclear answer neither.
 func gates(seen Observation, add adder) {
 	for _, g := range seen.Gates {
 		switch {
@@ -92,8 +92,8 @@ func gates(seen Observation, add adder) {
 	}
 }
 
-// guarded reports whether a rule that names the generation in use, or that lets
-// everyone in, decides on a gate.
+// guarded reports whether a rule that names the generation in use, or that accepts
+// everyone, decides on a protected address.
 func guarded(seen *Observation, gate string) bool {
 	old, _ := seen.handle(seen.Issuer.Owner)
 	for _, p := range slices.Concat(naming(seen.Admission.Places, old), seen.Admission.Lost, seen.Admission.Everyone) {

@@ -45,8 +45,8 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 	return p, nil
 }
 
-// rehearse lays out: made, let in, stored, switched off, turned away, ended,
-// turned away for good, and the folder emptied.
+// rehearse lays out: made, accepted, stored, switched off, denied, deleted,
+// denied for good, and the folder emptied.
 func (p *Plan) rehearse(can Capabilities) {
 	var b, back builder
 	create := b.add(Step{Verb: Create, Title: "create a throwaway", Call: can.Calls["create"],

@@ -16,8 +16,8 @@ const Repair = "repair"
 
 // Reasons of a repair.
 const (
-	NothingAstray = "nothing-astray" // every place holds what it should
-	NoSource      = "no-source"      // what should be given to the others is not complete
+	NothingToRepair = "nothing-astray" // every place holds what it should
+	NoSource        = "no-source"      // what should be given to the others is not complete
 )
 
 // compileRepair lays out a repair. What a place holds now may be nowhere else, so
@@ -62,7 +62,7 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 	p.Seen.Issuer.Live = []cred.Handle{old}
 	p.Seen.Admission = AdmissionSeen{Places: seen.Admission.Lost}
 	if !p.repair(can, source) {
-		return Plan{}, []Refusal{{Code: NothingAstray, What: "every place holds what " + source + " holds, and every rule that the journal knows names it", Then: "nothing is to be done"}}
+		return Plan{}, []Refusal{{Code: NothingToRepair, What: "every place holds what " + source + " holds, and every rule that the journal knows names it", Then: "nothing is to be done"}}
 	}
 	return p, nil
 }
@@ -71,7 +71,7 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 func wrong(s SlotSeen) bool { return !s.Present || s.Fingerprint != s.Expected }
 
 // repair lays out: taken from the source, proven, written where it is missing,
-// settled, checked. It returns false if no place is astray.
+// rolled out, checked. It returns false if no place has drifted.
 func (p *Plan) repair(can Capabilities, source string) bool {
 	var b builder
 	w := p.Spec.Timing

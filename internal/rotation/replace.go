@@ -79,7 +79,7 @@ func (p *Plan) ladder(b *builder, can Capabilities, proven []string) []string {
 	off := b.add(Step{Verb: Disable, Needs: proven, Ask: true,
 		Title: "switch the old credential off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s is switched off, and on again if anything breaks", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name)})
-	// The gate may learn of it late: only from then on is the old one really off, and
+	// The address may learn of it late: only from then on is the old one really off, and
 	// a watch worth something.
 	watched := []string{off}
 	for _, probe := range p.Spec.Validate {
@@ -103,7 +103,7 @@ func (p *Plan) watch(b *builder, needs []string, target string, long time.Durati
 // times, but not more often than every ten seconds.
 func LookEvery(long time.Duration) time.Duration { return min(long, max(long/10, 10*time.Second)) }
 
-// validate adds the gate's word on the new generation.
+// validate adds the proof that the protected address accepts the new one.
 func (p *Plan) validate(b *builder, ready []string) []string {
 	valid := slices.Clone(ready)
 	for _, probe := range p.Spec.Validate {
@@ -113,7 +113,7 @@ func (p *Plan) validate(b *builder, ready []string) []string {
 	return valid
 }
 
-// spread adds the store and every consumer, each followed until it has settled.
+// spread adds the store and every consumer, each followed until it is rolled out.
 func (p *Plan) spread(b *builder, can Capabilities, valid []string) (settled []string) {
 	w := p.Spec.Timing
 	store := b.add(Step{Verb: Store, Needs: valid, Within: w.Settle,
@@ -189,11 +189,11 @@ func (p *Plan) giveBack(b *builder, again []string) (returned []string, grace ti
 		Title: "give " + p.Spec.Store.Key + " its old values back"})), p.grace()
 }
 
-// revalidate adds the gate's word on the old generation, before anybody is given it
-// again: what was switched on or named again may reach the gate late.
+// revalidate adds the proof that the address accepts the old one, before anybody is given it
+// again: what was switched on or named again may take effect late.
 func (p *Plan) revalidate(b *builder, needs []string) []string {
 	if p.Old.Disabled || !p.Old.Expires.IsZero() && !p.Old.Expires.After(p.Seen.At) {
-		return nil // the gate did not let it in before the run either
+		return nil // it was not accepted before the run either
 	}
 	undoes := []string{stepID(Disable, ""), stepID(Roll, "")}
 	for _, pl := range p.Seen.Admission.Places {

@@ -36,7 +36,7 @@ func compileRevoke(spec sop.Spec, seen Observation, can Capabilities, run string
 		}
 	}
 	p.revoke(can, forGood)
-	p.Notes = p.dark()
+	p.Notes = p.losing()
 	return p, nil
 }
 
@@ -118,8 +118,8 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 	p.Steps, p.Back = b.steps, back.steps
 }
 
-// dark tells who is without a credential afterwards, before anybody confirms.
-func (p *Plan) dark() []string {
+// losing tells who is without a credential afterwards, before anybody confirms.
+func (p *Plan) losing() []string {
 	var out []string
 	if p.OfOurs() {
 		out = append(out, "Rekey itself: it reaches "+p.Spec.Issuer.Vendor+" with this one, and can do nothing there afterwards")

@@ -39,7 +39,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 }
 
 // rollAtOnce lays out: a new secret for the same handle, the old one is dead at
-// once. Consumers are down from the roll until they have settled, and there is no
+// once. Consumers are down from the roll until they run on it, and there is no
 // way back, so the name is asked for before anything else.
 func (p *Plan) rollAtOnce(can Capabilities) {
 	var b builder

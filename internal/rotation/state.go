@@ -40,7 +40,7 @@ type State struct {
 	ClosedAt   time.Time
 	CreateAt   time.Time  // not before: the issuer's rate limit
 	Keep       time.Time  // until when the old secret works, after a roll with grace
-	Calls      int        // requests made so far, as told by outcomes
+	Calls      int        // requests made so far, by what the outcomes say
 	Observing  Progress   // attempts to observe
 	Resumed    bool       // an earlier process may have done more than the journal says
 	Seeing     bool       // a resumed process has to look before it acts
@@ -70,7 +70,7 @@ type Progress struct {
 	Tries  int       // unsuccessful attempts in a row, since the last resume
 	Limits int       // rate limits met in a row
 	Polls  int       // "not yet" answers in a row
-	Clean  int       // sweeps in a row that found nothing
+	Clean  int       // clean-ups in a row that found nothing
 	First  time.Time // first attempt, since the last resume
 	Next   time.Time // not before
 	Done   time.Time
@@ -93,7 +93,7 @@ func (s *State) Step(id string) *Progress {
 // IsOpen reports whether the run is neither closed nor unborn.
 func (s *State) IsOpen() bool { return s.Opened != nil && s.Closed == nil }
 
-// SettledAt is when the last consumer had taken up the new generation; zero
+// SettledAt is when the last consumer ran on the new generation; zero
 // before that.
 func (s *State) SettledAt() time.Time {
 	var at time.Time
@@ -136,7 +136,7 @@ func (s *State) Active() []Step {
 		case st.Strays && !s.Uncertain:
 		case st.Verb == Look && s.Mode == Again:
 		case st.Strays && s.Mode == Again:
-			// The sweep at the end of the run finds what shows up late.
+			// The clean-up at the end of the run finds what shows up late.
 		case st.Undoes != "" && !s.tried(st.Undoes):
 		case len(st.UndoesAny) > 0 && !slices.ContainsFunc(st.UndoesAny, s.tried):
 		default:

@@ -30,7 +30,7 @@ func (r *Runner) consumer(key string) (sop.Place, provider.Consumer, *rotation.C
 	return sop.Place{}, nil, nil
 }
 
-// propagate writes every slot of a consumer in one request.
+// propagate deploys: it writes every slot of a consumer in one request.
 func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, c, seen := r.consumer(a.Step.Target)
 	if c == nil {
@@ -77,7 +77,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 	return rotation.Outcome{Class: cred.Done}
 }
 
-// settle follows a write until everything that the consumer runs has taken it
+// settle follows the roll-out of a write until everything that the consumer runs has taken it
 // up, and compares what it holds then.
 func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, c, seen := r.consumer(a.Step.Target)

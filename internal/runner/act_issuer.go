@@ -162,7 +162,7 @@ func (r *Runner) stillNamed(ctx context.Context, h cred.Handle, undo rotation.Ve
 	return o
 }
 
-// discard ends the new generation: the one whose handle is known, or whatever
+// discard deletes the new generation: the one whose handle is known, or whatever
 // bears the label of the creation whose answer was lost. Never anything else.
 func (r *Runner) discard(ctx context.Context) rotation.Outcome {
 	if made := r.state.Made; made != nil {
@@ -179,7 +179,7 @@ func (r *Runner) discard(ctx context.Context) rotation.Outcome {
 	return r.revokeAll(ctx, bearing(listed, r.state.Label()))
 }
 
-// sweep ends what shows up late: whatever bears a label of this run, except the
+// sweep cleans up what shows up late: whatever bears a label of this run, except the
 // generation that is now in use.
 func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
 	if r.state.Plan.Maker() == string(rotation.Roll) {

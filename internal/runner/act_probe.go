@@ -21,7 +21,7 @@ func (r *Runner) probe(url string) (sop.Probe, bool) {
 	return sop.Probe{}, false
 }
 
-// validate asks the gate with the new credential. A gate may learn of it late,
+// validate asks the address with the new credential. It may learn of it late,
 // so a refusal means "not yet" until the time that the plan allows.
 func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outcome {
 	p, ok := r.probe(a.Step.Target)
@@ -64,8 +64,8 @@ func (r *Runner) notLetIn(ctx context.Context, a rotation.Action, why string) ro
 	return o
 }
 
-// revalidate asks the gate with the old credential, before anybody is given it
-// again. A gate may learn late that it was switched on or named again.
+// revalidate asks the address with the old credential, before anybody is given it
+// again. It may learn late that it was switched on or named again.
 func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Outcome {
 	p, ok := r.probe(a.Step.Target)
 	if !ok {
@@ -83,8 +83,8 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 		return fromError(err)
 	}
 	if verdict == cred.Unclear {
-		// The place behind the gate may be down because of the new one. What the gate
-		// turns away it turns away itself, and this it did not.
+		// What is behind Access may be down because of the new one. A denial comes
+		// from Access itself, and this answer did not.
 		wrong, how, err := r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
 		if err == nil && wrong == cred.Rejected {
 			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the protected address still accepts the old one (%s), and denies a made-up one (%s)", detail, how)}}
@@ -98,7 +98,7 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 
 // takenAway looks, before the old one is given back to anybody, whether the issuer has
 // it switched off or its rules do not name it, whatever the journal knows of that (it
-// may have lost its tail, and a person may have done it): the gate may not have learned
+// may have lost its tail, and a person may have done it): the address may not have learned
 // of it yet. What is missing is done again first.
 func (r *Runner) takenAway(ctx context.Context) *rotation.Outcome {
 	plan := r.state.Plan
@@ -136,8 +136,8 @@ func (r *Runner) takenAway(ctx context.Context) *rotation.Outcome {
 	return &o
 }
 
-// confirmGone asks the gate with the old and with the new credential: a gate
-// that turns everybody away proves nothing.
+// confirmGone asks the address with the old and with the new credential: one that
+// denies everybody proves nothing.
 func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Outcome {
 	p, ok := r.probe(a.Step.Target)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"rekey/internal/rotation"
 )
 
-// quiet asks the issuer when the old generation was last used. It is quiet when
+// quiet asks the issuer when the old generation was last used. It is unused when
 // that is longer ago than the plan wants, by the issuer's own clock. An issuer whose
 // clock is not known is believed only while the time that it tells stands still.
 func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome {
@@ -78,7 +78,7 @@ func (r *Runner) issuerNow() (time.Time, bool) {
 	if !known || !r.borneOut(ahead) {
 		return now, false
 	}
-	// A Date is cut to the second: what was used this very second is not quiet.
+	// A Date is cut to the second: what was used this very second is not unused.
 	return now.Add(ahead - time.Second), true
 }
 

@@ -8,7 +8,7 @@ import (
 	"rekey/internal/rotation"
 )
 
-// denied asks a gate with what was taken away, until it turns it away.
+// denied asks a protected address with what was taken away, until it denies it.
 func (r *Runner) denied(ctx context.Context, a rotation.Action) rotation.Outcome {
 	url, _, _ := strings.Cut(a.Step.Target, " ") // a rehearsal asks more than once
 	p, ok := r.probe(url)
@@ -37,7 +37,7 @@ func (r *Runner) denied(ctx context.Context, a rotation.Action) rotation.Outcome
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + ": " + detail}}
 }
 
-// gone asks the issuer, whose word counts where no gate can be asked.
+// gone asks the issuer, whose word counts where no protected address can be asked.
 func (r *Runner) gone(ctx context.Context) rotation.Outcome {
 	old := r.state.Plan.Old
 	listed, err := r.Roles.Issuer.List(ctx)

@@ -70,7 +70,7 @@ func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome)
 			errs = append(errs, err)
 			continue
 		}
-		if w := r.astray(p, held); w != "" && !r.Unguarded {
+		if w := r.mismatch(p, held); w != "" && !r.Unguarded {
 			why, keys = append(why, w), append(keys, p.Key)
 		}
 	}
@@ -141,7 +141,7 @@ func (r *Runner) running(ctx context.Context) rotation.Outcome {
 	switch {
 	case o == nil:
 	case len(o.Held) > 0:
-		// The old one has ended: waiting mends nothing, and the next command does.
+		// The old one has ended: waiting helps nothing, and the next command does.
 		return rotation.Outcome{Class: cred.Done, Held: o.Held, Evidence: seen, Why: o.Why + " (seen at " + at.UTC().Format(time.TimeOnly) + " UTC)"}
 	default:
 		return *o

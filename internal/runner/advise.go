@@ -12,9 +12,9 @@ import (
 )
 
 // Advise adds what is worth knowing besides: for people before a run, not for
-// the run itself. What cannot be read is told as well. It also asks the gates with
-// the credential in use: whom they turn away from here, although the vendor knows it,
-// they turn away for something else, and a new one would be, too.
+// the run itself. What cannot be read is told as well. It also asks the protected
+// addresses with the credential in use: one that they deny from here, although the
+// vendor knows it, they deny for another reason, and a new one would be denied too.
 func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Observation) {
 	r.tryGates(ctx, spec, seen)
 	r.limits(spec, seen)

@@ -12,7 +12,7 @@ import (
 )
 
 // Compare looks at issuer, rules, store and every consumer, read-only, for what
-// disagrees; gates and checks are not asked. What could not be seen is told under
+// disagrees; protected addresses and checks are not asked. What could not be seen is told under
 // Unseen and leaves its part empty: no list (nil), no rules (nil), no slots.
 func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observation {
 	seen := rotation.Observation{At: r.Clock.Now().UTC(), Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers))}
@@ -42,7 +42,7 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 			return nil
 		})
 	}
-	_ = r.Together(calls...) // each has told its own
+	_ = r.Together(calls...) // each has noted its own
 
 	b := r.inUse(spec, stored)
 	if stored != nil {
@@ -71,22 +71,22 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 	}
 	if b != nil {
 		if err := r.own(ctx, spec, b, &seen); err != nil {
-			// Whose it is is not known: that is neither nobody's nor dead.
+			// Whose it is is not known: that makes it neither unclaimed nor dead.
 			aside(err)
 			seen.Issuer.Live = nil
 			return seen
 		}
 	}
 	for i, c := range spec.Consumers {
-		if s := snapshots[i]; s.Slots != nil && astray(seen.Consumers[i].Slots) {
+		if s := snapshots[i]; s.Slots != nil && differs(seen.Consumers[i].Slots) {
 			seen.Consumers[i].Holds = owner(r.heldBy(spec, c, s.Slots))
 		}
 	}
 	return seen
 }
 
-// astray reports whether some slot does not hold what it should.
-func astray(slots []rotation.SlotSeen) bool {
+// differs reports whether some slot does not hold what it should.
+func differs(slots []rotation.SlotSeen) bool {
 	for _, s := range slots {
 		if s.Present && (s.Expected == "" || s.Fingerprint != s.Expected) {
 			return true

@@ -47,7 +47,7 @@ func (r *Runner) Know(ctx context.Context, spec sop.Spec, past []rotation.Genera
 	if self, ok := r.Roles.Issuer.(provider.Self); ok {
 		calls = append(calls, func() (err error) { k.Issuer.Self, err = self.Self(ctx); aside(err); return nil })
 	}
-	_ = r.Together(calls...) // each has told its own
+	_ = r.Together(calls...) // each has noted its own
 	b := r.inUse(spec, stored)
 	switch {
 	case b == nil && stored != nil:

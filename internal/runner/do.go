@@ -137,7 +137,7 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 }
 
 // outcomeOf classifies an error of one or several calls. Of several, the one
-// that can be least mended by waiting decides.
+// that waiting helps least decides.
 func outcomeOf(step string, err error) rotation.Outcome {
 	o := rotation.Outcome{Step: step, Class: cred.ClassOf(err)}
 	if err == nil {

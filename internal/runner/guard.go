@@ -179,11 +179,11 @@ func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome
 	return nil
 }
 
-// guardAgain waits, before the old one is switched on or named again, until the gate
-// was seen to turn it away. A gate that has not learned yet that the old one was taken
-// away lets it in for that reason alone: its word on the old one would prove nothing,
-// and whoever is given it then is left without as soon as the gate catches up. It is
-// waited for as long as the plan gives a gate to learn of such a change.
+// guardAgain waits, before the old one is switched on or named again, until the
+// protected address was seen to deny it. An address that has not learned yet that the
+// old one was taken away accepts it for that reason alone, which would prove nothing:
+// whoever is given it then loses access as soon as the address catches up. It waits
+// for as long as the plan gives an address to learn of such a change.
 func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Outcome {
 	since := r.state.Step(a.Step.ID).First // the first look, since the last resume
 	late := !since.IsZero() && r.Clock.Now().Sub(since) >= r.state.Plan.Spec.Timing.Confirm
@@ -228,7 +228,7 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 			errs = append(errs, err)
 			continue
 		}
-		if w := r.astray(p, held); w != "" {
+		if w := r.mismatch(p, held); w != "" {
 			keys, why = append(keys, p.Key), append(why, w)
 		}
 	}
@@ -251,8 +251,8 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 	return nil
 }
 
-// astray says how a place does not hold what the new generation makes; "" if it does.
-func (r *Runner) astray(p sop.Place, held map[string]cred.Fingerprint) string {
+// mismatch says how a place does not hold what the new generation makes; "" if it does.
+func (r *Runner) mismatch(p sop.Place, held map[string]cred.Fingerprint) string {
 	for _, slot := range p.SlotNames() {
 		want, now := r.state.Expected(p.Key, slot), held[slot]
 		switch {
@@ -266,7 +266,7 @@ func (r *Runner) astray(p sop.Place, held map[string]cred.Fingerprint) string {
 	return ""
 }
 
-// unadmitted returns the admissions that are not there any more.
+// unadmitted returns the rules that no longer name the new one.
 func (r *Runner) unadmitted(ctx context.Context, a rotation.Action) (redo, names []string, err error) {
 	plan := r.state.Plan
 	if plan.Strategy != rotation.Replace || r.Roles.Admitter == nil {

@@ -224,7 +224,7 @@ func (r *Runner) slotsSeen(p sop.Place, held map[string]provider.Held, b secret.
 	return out
 }
 
-// gate asks a protected place without and with a wrong credential: an open door
+// gate asks a protected address without and with a wrong credential: one that accepts both
 // proves nothing, and is found before anything is made.
 func (r *Runner) gate(ctx context.Context, p sop.Probe) (rotation.GateSeen, error) {
 	g := rotation.GateSeen{URL: p.URL}

@@ -84,7 +84,7 @@ func TestDespite(t *testing.T) {
 
 // TestCopiedWhileTheRunIsUnderWay: somebody copies the old value at any moment of
 // the run. Whenever the copy is there before the last look at the account, it is
-// seen: the run stands still before anything is taken away, nobody is dark, and it
+// seen: the run stands still before anything is taken away, nobody loses access, and it
 // goes on when that one is named or has let go of it.
 func TestCopiedWhileTheRunIsUnderWay(t *testing.T) {
 	list, off := lastLook(t, "")
@@ -269,7 +269,7 @@ func guarded() []stage.Scenario {
 }
 
 // TestGuardUnderEverySingleFault gives every call of a run beside an unregistered
-// consumer every kind of fault: it never goes dark.
+// consumer every kind of fault: it never loses access.
 func TestGuardUnderEverySingleFault(t *testing.T) {
 	y := newTally(t, true)
 	workers(func(work chan<- func()) {
@@ -294,9 +294,9 @@ func TestGuardUnderEverySingleFault(t *testing.T) {
 	y.done(1)
 }
 
-// TestTheJudgeSeesWhoIsLeftDark: without the second look somebody goes dark, and the
+// TestTheJudgeSeesWhoLosesAccess: without the second look somebody loses access, and the
 // judge says so.
-func TestTheJudgeSeesWhoIsLeftDark(t *testing.T) {
+func TestTheJudgeSeesWhoLosesAccess(t *testing.T) {
 	for _, strategy := range []string{"", "roll"} {
 		list, _ := lastLook(t, strategy) // without the last look there is no list to wait for
 		polite := stage.Knobs

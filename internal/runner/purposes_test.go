@@ -33,7 +33,7 @@ func TestPurposesUnderPairs(t *testing.T) {
 	y.done(0.02)
 }
 
-// TestRevokeThenRotate: after an emergency the consumers are dark; the next run
+// TestRevokeThenRotate: after an emergency the consumers have lost access; the next run
 // gives them a new credential, and without the flag it says which flag.
 func TestRevokeThenRotate(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
@@ -56,9 +56,9 @@ func TestRevokeThenRotate(t *testing.T) {
 	}
 }
 
-// TestRevokeInTheDark: in an emergency nothing waits for what is not needed; and
+// TestRevokeWithoutSight: in an emergency nothing waits for what is not needed; and
 // where it is not clear which one is meant, it asks for its name.
-func TestRevokeInTheDark(t *testing.T) {
+func TestRevokeWithoutSight(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
 	s.World.Inject(sim.Fault{Vendor: "heroku", Status: 503, Times: -1}, sim.Fault{Vendor: "edge", Status: 503, Times: -1})
 	s.Purpose(sop.ToRevoke)

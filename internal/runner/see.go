@@ -144,7 +144,7 @@ func (r *Runner) madeHandle() *cred.Handle {
 	return r.state.Made.Handle
 }
 
-// discarded: this run itself has ended it, or may have.
+// discarded: this run itself has deleted it, or may have.
 func (r *Runner) discarded(h *cred.Handle) bool {
 	made := r.madeHandle()
 	p := r.state.Step(string(rotation.Discard))
@@ -152,7 +152,7 @@ func (r *Runner) discarded(h *cred.Handle) bool {
 }
 
 // rolledUnknown: a handle has had more secrets than the journal knows. If store or
-// consumer hold another one than was observed, that is the one under way; the gate
+// consumer hold another one than was observed, that is the one under way; the address
 // is asked with it before anything else.
 func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rotation.Outcome) rotation.Outcome {
 	known := r.state.Plan.Old.Version

@@ -20,7 +20,7 @@ const (
 	// abreast is how many places are read side by side: enough that an account of
 	// hundreds of apps takes seconds, and few enough for a shared rate limit.
 	abreast = 8
-	// stale is how old the first look of a survey may be that a rate limit or a lost
+	// stale is how old a check for other holders may be that a rate limit or a lost
 	// answer interrupted; after that it begins anew.
 	stale = 5 * time.Minute
 )
@@ -79,7 +79,7 @@ func hidden(err error) bool {
 	return err != nil && c.NotApplied() && c != cred.Limited
 }
 
-// walk is a survey under way. It keeps what was found and no value.
+// walk is a check for other holders under way. It keeps what was found and no value.
 type walk struct {
 	began  time.Time
 	mu     sync.Mutex
@@ -183,7 +183,7 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 	}
 	o := rotation.Outcome{Class: cred.Done, Copies: found.copies, Blind: found.blind}
 	var why []error
-	for _, c := range rotation.Darkened(found.copies, r.state.Despite()) {
+	for _, c := range rotation.LosingAccess(found.copies, r.state.Despite()) {
 		why = append(why, errors.New(c.Says()))
 		o.Class = cred.Failed
 	}
@@ -210,7 +210,7 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 	return o
 }
 
-// nobodyElse says what a survey has shown: no more than it has read.
+// nobodyElse says what the check for other holders has shown: no more than it has read.
 func nobodyElse(read, blind, holders int) string {
 	others := "nobody else holds the old one"
 	if holders > 0 {

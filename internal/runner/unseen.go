@@ -9,7 +9,7 @@ import (
 	"rekey/internal/rotation"
 )
 
-// unseen counts, where the old one is quiet, who may hold what it gave out (an access
+// unseen counts, where the old one is unused, who may hold what it gave out (an access
 // token) and does not show while that lasts. It is waited for where that fits into the
 // step, for whoever goes on then has to show; otherwise it is said that nobody could be
 // seen.

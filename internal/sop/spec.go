@@ -41,7 +41,7 @@ type Spec struct {
 	// "": the store. Of a retired name: that name.
 	Target string `json:"target,omitempty"`
 	// Others are places that held it without being registered when somebody last
-	// looked, in words: who else goes dark in an emergency.
+	// looked, in words: who else loses access in an emergency.
 	Others []string `json:"others,omitempty"`
 }
 
@@ -55,7 +55,7 @@ const (
 	ToRehearse  Purpose = "rehearse"     // practise on a throwaway credential
 	ToRepair    Purpose = "repair"       // give places that have drifted what the source holds
 	ToForget    Purpose = "retire name"  // take a former name out of every place
-	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers are dark already
+	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers have lost access already
 )
 
 // Looks reports whether a run looks who else holds the credential.

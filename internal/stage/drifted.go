@@ -52,7 +52,7 @@ func NewRuleLost(seed int64, knobs sim.Knobs) *Stage {
 	return s
 }
 
-// Dismissed takes a token out of every rule, as somebody's own tool does.
+// Dismissed removes a token from every rule, as somebody's own tool does.
 func Dismissed(w *sim.State, id string) {
 	for _, list := range [][]sim.Rules{w.Cloudflare.Policies, w.Cloudflare.Groups} {
 		for _, r := range list {

@@ -188,7 +188,7 @@ type Scenario struct {
 	On func(seed int64, knobs sim.Knobs) *Stage
 	// Around as of the stage.
 	Around func(http.RoundTripper) http.RoundTripper
-	// Everyone: a rule lets any valid token in, so no rule has to be edited.
+	// Everyone: a rule accepts any valid token, so no rule has to be edited.
 	Everyone bool
 	Faults   []Fault
 	// Strategy of the issuer; "": replace.

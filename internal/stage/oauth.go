@@ -15,7 +15,7 @@ const (
 	MetricsToken = "HEROKU_TOKEN_METRICS"
 )
 
-// authorizationSOP rotates them: no gate stands before them, so Heroku itself
+// authorizationSOP rotates them: no protected address asks for them, so Heroku itself
 // is asked whether one works.
 const authorizationSOP = `
 rekey: 1

@@ -54,9 +54,9 @@ func AddApp(w *sim.State, name string, vars map[string]string) *sim.HerokuApp {
 	return a
 }
 
-// leftDark judges the guard: nobody who lives on a credential goes dark by a run
+// leftWithout judges the guard: nobody who depends on a credential loses access by a run
 // that was not told so, registered or not, whatever the strategy.
-func leftDark(w *sim.State, st *rotation.State, bad func(string, ...any)) {
+func leftWithout(w *sim.State, st *rotation.State, bad func(string, ...any)) {
 	if st.Plan == nil || !st.Opened.Spec.Looks() {
 		return
 	}

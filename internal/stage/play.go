@@ -84,7 +84,7 @@ func (sc Scenario) turn() int {
 }
 
 // openToEveryone replaces every rule that names a token of the SOP by one that
-// lets any valid token in.
+// accepts any valid token.
 func openToEveryone(w *sim.State) {
 	any := json.RawMessage(`[{"any_valid_service_token":{}}]`)
 	for _, list := range [][]sim.Rules{w.Cloudflare.Policies, w.Cloudflare.Groups} {

@@ -11,7 +11,7 @@ import (
 )
 
 // NewZone returns a stage on which the console's token belongs to a zone, and is
-// admitted everywhere a rule can stand: in a reusable policy, in one that belongs
+// named everywhere a rule can stand: in a reusable policy, in one that belongs
 // to an application of the account, in one of the zone's, and in a group of the zone.
 func NewZone(seed int64, knobs sim.Knobs) *Stage {
 	s := New(seed, knobs)

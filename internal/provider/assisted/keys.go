@@ -97,7 +97,7 @@ func sorted(m map[string]certainty) []string {
 	return out
 }
 
-// listed settles whether one is there.
+// listed tells whether one is there.
 func (k *keys) listed(ctx context.Context, op, name string) (bool, error) {
 	a, err := k.ask(ctx, op, provider.Task{Want: provider.WantListed, Name: name, Steps: []string{"Reload the list and look for " + name + "."}})
 	if err != nil {

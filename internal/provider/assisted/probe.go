@@ -16,8 +16,8 @@ import (
 
 const probeTimeout = 10 * time.Second
 
-// Probe asks a place with the headers of the settings. 401 and 403 turn away
-// (RFC 9110 §15.5.2, §15.5.4), the wanted status (200 unless told) lets in;
+// Probe asks a place with the headers of the settings. 401 and 403 deny
+// (RFC 9110 §15.5.2, §15.5.4), the wanted status (200 unless told) accepts;
 // anything else tells nothing.
 func (k *keys) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
 	r := vendorhttp.Request{Op: "ask " + p.Title(), Method: http.MethodGet, Header: map[string]string{}}

@@ -35,7 +35,7 @@ func (t *tokens) Admit(ctx context.Context, p cred.Place, id string) (provider.E
 	})
 }
 
-// Dismiss takes the token out of the place's include rules. Elsewhere it is not
+// Dismiss removes the token from the place's include rules. Elsewhere it is not
 // touched: such a place was refused when the plan was made. That it is still gone
 // from there is looked at by Cloudflare itself, which deletes no token that a rule names.
 func (t *tokens) Dismiss(ctx context.Context, p cred.Place, id string) (provider.Edit, error) {

@@ -123,7 +123,7 @@ func (a *apiTokens) Owner(ctx context.Context, b secret.Bundle, _ []cred.Handle)
 	}
 	id, _, err := a.verify(ctx, b[FieldToken], "the stored token")
 	if dead(err) {
-		return "", nil // or of the other kind: nobody's
+		return "", nil // or of the other kind: it belongs to nobody here
 	}
 	return id, err
 }

@@ -63,7 +63,7 @@ func (a *apiTokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cr
 	return cred.Unclear, "no answer", err
 }
 
-// Guard: the verify endpoint stands behind no gate.
+// Guard: no application protects the verify endpoint.
 func (a *apiTokens) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up a token that Cloudflare never issued.

@@ -1,4 +1,4 @@
-// Package cloudflare is Cloudflare Access: service tokens, the rules that admit them, and the gate itself.
+// Package cloudflare is Cloudflare Access: service tokens, the rules that name them, and the addresses that it protects.
 //
 // The client is our own. One create of the official SDK sends up to eleven
 // POSTs when the connection drops or the server answers 5xx, with no

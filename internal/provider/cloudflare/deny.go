@@ -47,7 +47,7 @@ func like(pattern, text string) bool {
 	return false
 }
 
-// ledAway reports whether a redirect is a refusal by the gate: the application that
+// ledAway reports whether a redirect is a refusal by Access: the application that
 // guards the place leads to its own page whom it denies. Any other redirect is the
 // place's own, or somebody else's, and says nothing. Which page that is, is asked
 // once an address that is not Access's own login is met.
@@ -59,7 +59,7 @@ func (t *tokens) ledAway(ctx context.Context, p sop.Probe, location string) (boo
 	defer t.deny.Unlock()
 	known, ok := t.deny.of[p.URL]
 	if !ok {
-		// The gate itself tells which application it is; where it leads away whatever
+		// Access itself tells which application it is; where it leads away whatever
 		// asks, that question too, the domains have to tell.
 		gate, err := t.Guard(ctx, p)
 		if err != nil {

@@ -111,7 +111,7 @@ func (t *tokens) Create(ctx context.Context, name string) (cred.Handle, secret.B
 		return cred.Handle{}, nil, err
 	}
 	if s.ID == "" || s.ClientID == "" || !s.Secret.Present() {
-		// Created, but what it is cannot be used: to be found by name and discarded.
+		// Created, but what it is cannot be used: to be found by name and deleted.
 		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer lacks the id or the secret"}
 	}
 	return s.handle(), secret.Bundle{FieldID: secret.New(s.ClientID), FieldSecret: s.Secret}, nil

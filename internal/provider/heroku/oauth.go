@@ -148,7 +148,7 @@ func (a *authorizations) Create(ctx context.Context, name string) (cred.Handle, 
 		return cred.Handle{}, nil, err
 	}
 	if made.ID == "" || made.AccessToken == nil || !made.AccessToken.Token.Present() || strings.Contains(made.AccessToken.Token.Reveal(), redaction) {
-		// Created, but what it is cannot be used: to be found by name and discarded.
+		// Created, but what it is cannot be used: to be found by name and deleted.
 		return cred.Handle{}, nil, resp.Nonsense("the answer lacks the id or the token")
 	}
 	return made.handle(a.now()), secret.Bundle{FieldToken: made.AccessToken.Token, FieldID: secret.New(made.ID)}, nil

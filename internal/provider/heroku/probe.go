@@ -57,7 +57,7 @@ func grade(resp *vendorhttp.Response, bearing bool) (cred.Verdict, string) {
 	return cred.Unclear, fmt.Sprintf("%d, neither Heroku's own 200 nor its own 401", resp.Status)
 }
 
-// Guard tells no gate: nobody's rules stand before Heroku's API.
+// Guard names no application: nothing else protects Heroku's API.
 func (a *authorizations) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up a token that Heroku never issued, in its present form

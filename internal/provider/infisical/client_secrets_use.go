@@ -68,7 +68,7 @@ func (c *clientSecrets) Probe(ctx context.Context, p sop.Probe, b secret.Bundle)
 	return v, detail, err
 }
 
-// try is Probe, and tells the id of the client secret that let in.
+// try is Probe, and tells the id of the client secret that worked.
 func (c *clientSecrets) try(ctx context.Context, b secret.Bundle) (cred.Verdict, string, string, error) {
 	conf, err := c.config(ctx)
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *clientSecrets) login(ctx context.Context, id string, key secret.Value, 
 	return cred.Unclear, fmt.Sprintf("%d, neither Infisical's own yes nor its own no", resp.Status), "", nil
 }
 
-// Guard tells no gate: nobody's rules stand before the login.
+// Guard names no application: nothing else protects the login.
 func (c *clientSecrets) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up an identity with its secret: asking with it harms none that is.
