@@ -60,7 +60,7 @@ func Decode(entries []journal.Entry) ([]rotation.Event, error) {
 	for _, en := range entries {
 		e := rotation.Event{At: en.At, Run: en.Run, Kind: rotation.Kind(en.Kind)}
 		if err := e.Decode(en.Body); err != nil {
-			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+			return nil, unread(en, err)
 		}
 		out = append(out, e)
 	}
@@ -153,7 +153,7 @@ func (b Book) Overview(ctx context.Context) ([]Summary, error) {
 			return nil, err
 		}
 		if err := all[i].add(entries[0]); err != nil {
-			return nil, fmt.Errorf("journal entry %d: %w", entries[0].Seq, err)
+			return nil, unread(entries[0], err)
 		}
 	}
 	return all, nil
@@ -178,7 +178,7 @@ func (b Book) summaries(ctx context.Context, begun []journal.Entry) ([]Summary, 
 			continue
 		}
 		if err := out[i].add(en); err != nil {
-			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+			return nil, unread(en, err)
 		}
 	}
 	sort.Slice(out, func(i, j int) bool {
@@ -237,7 +237,7 @@ func (b Book) Going(ctx context.Context) ([]Going, error) {
 		out[i].Summary = Summary{Run: en.Run, Credential: en.Subject}
 		var o struct{ Spec sop.Spec }
 		if err := errors.Join(out[i].add(en), json.Unmarshal(en.Body, &o)); err != nil {
-			return nil, fmt.Errorf("journal entry %d: %w", en.Seq, err)
+			return nil, unread(en, err)
 		}
 		out[i].Spec = o.Spec
 	}
@@ -253,11 +253,21 @@ func (b Book) CarriedOut(ctx context.Context, plan string) (run string, err erro
 	for _, en := range entries {
 		var o struct{ Plan string }
 		if err := json.Unmarshal(en.Body, &o); err != nil {
-			return "", fmt.Errorf("journal entry %d: %w", en.Seq, err)
+			return "", unread(en, err)
 		}
 		if o.Plan == plan || en.Run == plan { // an older version gave the run the plan's id
 			return en.Run, nil
 		}
 	}
 	return "", nil
+}
+
+// unread is an entry whose content is not what this program writes: damaged, edited,
+// or of a version to come.
+func unread(e journal.Entry, err error) error {
+	what := "its content cannot be read, and is as it was written"
+	if e.Hash != e.Sum() {
+		what = "it was edited: its hash is not that of its content"
+	}
+	return fmt.Errorf("journal entry %d, %s: %s (%w)\n  next  rekey verify\n  or    put a backup of the journal's folder back, and look what is live: rekey drift", e.Seq, e.Kind, what, err)
 }

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"rekey/internal/cred"
@@ -56,7 +55,7 @@ func (b Book) LastCheck(ctx context.Context, credential string) (*Check, time.Ti
 	last := entries[len(entries)-1]
 	var c Check
 	if err := json.Unmarshal(last.Body, &c); err != nil {
-		return nil, time.Time{}, fmt.Errorf("journal entry %d: %w", last.Seq, err)
+		return nil, time.Time{}, unread(last, err)
 	}
 	return &c, last.At, nil
 }

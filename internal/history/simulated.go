@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"rekey/internal/rotation"
 )
@@ -18,7 +17,7 @@ func (b Book) Simulated(ctx context.Context) (simulated, known bool, err error) 
 	}
 	var o struct{ Simulated bool }
 	if err := json.Unmarshal(e.Body, &o); err != nil {
-		return false, false, fmt.Errorf("journal entry %d: %w", e.Seq, err)
+		return false, false, unread(e, err)
 	}
 	return o.Simulated, true, nil
 }

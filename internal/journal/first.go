@@ -21,7 +21,7 @@ func (j *Journal) First(ctx context.Context, kind string) (Entry, bool, error) {
 		e.At, err = time.Parse(time.RFC3339Nano, at)
 	}
 	if err != nil {
-		return Entry{}, false, fmt.Errorf("read journal: %w", err)
+		return Entry{}, false, fmt.Errorf("read journal: %w", j.told(err))
 	}
 	e.Body = []byte(body)
 	return e, true, nil

@@ -103,7 +103,7 @@ func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, draf
 	if last, err = head(ctx, tx); err != nil {
 		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
-	if err := condition(View{tx}); err != nil {
+	if err := condition(View{tx, j.path}); err != nil {
 		return last, err
 	}
 	for _, d := range drafts {

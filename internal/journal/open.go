@@ -69,7 +69,11 @@ func exists(dir string) error {
 	missing := func() bool { _, err := os.Stat(path); return errors.Is(err, os.ErrNotExist) }
 	if !missing() {
 		// SQLite would make a database of an empty file by opening it.
-		if st, err := os.Stat(path); err == nil && st.Size() == 0 {
+		switch st, err := os.Stat(path); {
+		case err != nil: // told by opening it
+		case !st.Mode().IsRegular():
+			return &Damaged{Path: path, Why: "it is a folder or a device, and no file"}
+		case st.Size() == 0:
 			return &Damaged{Path: path, Why: "it is empty"}
 		}
 		return nil
@@ -152,7 +156,7 @@ func open(dir, mode, setup string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	j := &Journal{View: View{db}, db: db, dir: dir}
+	j := &Journal{View: View{db, path}, db: db, dir: dir}
 	if err := j.prepare(path, setup, written); err != nil {
 		_ = db.Close()
 		return nil, err

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -80,6 +81,16 @@ func TestWhatIsNoJournalIsNotTakenForAnEmptyOne(t *testing.T) {
 			_, err = db.Exec(`DROP TABLE entries; DROP TABLE tree; DROP TABLE checkpoints; DROP TABLE sent`)
 			return err
 		}}},
+		{"its tables are others", "not those of a journal", []func(string) error{func(dir string) error {
+			db, err := connect(filepath.Join(dir, file), "rw")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = db.Close() }()
+			_, err = db.Exec(`ALTER TABLE entries RENAME COLUMN body TO content`)
+			return err
+		}}},
+		{"it is a folder", "no file", []func(string) error{remove, func(dir string) error { return os.Mkdir(filepath.Join(dir, file), 0o700) }}},
 		{"it was cut short", "damaged", []func(string) error{func(dir string) error { return os.Truncate(filepath.Join(dir, file), 5000) }}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -358,5 +369,41 @@ func TestOneWriterAtATimePerPlace(t *testing.T) {
 	}
 	if err := <-got; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDamageIsToldByWhoeverReads: also where only pages are damaged that are not read
+// when the journal is opened.
+func TestDamageIsToldByWhoeverReads(t *testing.T) {
+	j, dir := open3(t)
+	many := make([]Draft, 400)
+	for i := range many {
+		many[i] = Draft{Run: "r", Subject: "s", Kind: "k", Body: json.RawMessage(`"` + strings.Repeat("x", 900) + `"`)}
+	}
+	if err := j.Append(t.Context(), many...); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, file)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(b) / 3; i < len(b)*2/3; i++ {
+		b[i] = byte(i * 7)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j, err = OpenExisting(dir)
+	if err == nil {
+		defer func() { _ = j.Close() }()
+		_, _, err = j.Verify(t.Context())
+	}
+	var d *Damaged
+	if !errors.As(err, &d) || !strings.Contains(err.Error(), "the database in it is damaged") {
+		t.Errorf("%v", err)
 	}
 }

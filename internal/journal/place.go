@@ -45,6 +45,16 @@ func damaged(path string, err error) error {
 		return &Damaged{Path: path, Why: "it is no database"}
 	case sqlite3.SQLITE_CORRUPT:
 		return &Damaged{Path: path, Why: "the database in it is damaged"}
+	case sqlite3.SQLITE_ERROR: // of a question that is asked as it stands: the tables are others
+		return &Damaged{Path: path, Why: "its tables are not those of a journal"}
+	case sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%s cannot be opened: %w", path, err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%s cannot be written: the disk is full", path)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%s may not be written by whoever runs this", path)
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%s cannot be read or written: the disk fails, or the folder has gone: %w", path, err)
 	case sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("other processes have kept %s busy for too long: %w", path, err)
 	}
@@ -52,7 +62,7 @@ func damaged(path string, err error) error {
 }
 
 // told is damaged for an opened journal.
-func (j *Journal) told(err error) error { return damaged(filepath.Join(j.dir, file), err) }
+func (v View) told(err error) error { return damaged(v.path, err) }
 
 // place is the file of a journal as this process knows it.
 type place struct {

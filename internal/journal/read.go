@@ -11,7 +11,10 @@ import (
 const columns = `seq, at, run, subject, kind, body, prev, hash`
 
 // View is the journal as it can be read: at large, or as it is in one transaction.
-type View struct{ q querier }
+type View struct {
+	q    querier
+	path string
+}
 
 // querier is a transaction or the database.
 type querier interface {
@@ -98,7 +101,10 @@ func numbered(n int, texts []string) (list string, args []any) {
 }
 
 // Last returns the newest entry, the zero Entry if there is none.
-func (v View) Last(ctx context.Context) (Entry, error) { return head(ctx, v.q) }
+func (v View) Last(ctx context.Context) (Entry, error) {
+	last, err := head(ctx, v.q)
+	return last, v.told(err)
+}
 
 // Kinds returns the entries of some kinds, of all runs, in order.
 func (v View) Kinds(ctx context.Context, kinds ...string) ([]Entry, error) {
@@ -110,7 +116,7 @@ func (v View) collect(ctx context.Context, query string, args ...any) ([]Entry, 
 	var out []Entry
 	err := each(ctx, v.q, func(e Entry) error { out = append(out, e); return nil }, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, fmt.Errorf("read journal: %w", v.told(err))
 	}
 	return out, nil
 }
@@ -154,7 +160,7 @@ func (j *Journal) Verify(ctx context.Context) (n int64, last string, err error) 
 	}, `SELECT `+columns+` FROM entries ORDER BY seq`)
 	var broken *Broken
 	if err != nil && !errors.As(err, &broken) {
-		err = fmt.Errorf("read journal: %w", err)
+		err = fmt.Errorf("read journal: %w", j.told(err))
 	}
 	return n, last, err
 }

@@ -55,14 +55,14 @@ type Tree struct {
 func (j *Journal) Tend(ctx context.Context, f func(*Tree) error) error {
 	tx, err := j.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("tend the journal's tree: %w", err)
+		return fmt.Errorf("tend the journal's tree: %w", j.told(err))
 	}
 	defer func() { _ = tx.Rollback() }()
 	if err := f(&Tree{ctx, tx}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("tend the journal's tree: %w", err)
+		return fmt.Errorf("tend the journal's tree: %w", j.told(err))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (j *Journal) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 	}
 	out, err := checkpoints(ctx, j.db, ` ORDER BY id`)
 	if err != nil {
-		return nil, fmt.Errorf("read checkpoints: %w", err)
+		return nil, fmt.Errorf("read checkpoints: %w", j.told(err))
 	}
 	return out, nil
 }
@@ -166,7 +166,7 @@ func (j *Journal) Newest(ctx context.Context) (c Checkpoint, ok bool, err error)
 	}
 	list, err := checkpoints(ctx, j.db, ` ORDER BY id DESC LIMIT 1`)
 	if err != nil {
-		return c, false, fmt.Errorf("read checkpoints: %w", err)
+		return c, false, fmt.Errorf("read checkpoints: %w", j.told(err))
 	}
 	if len(list) == 0 {
 		return c, false, nil
@@ -182,19 +182,19 @@ func (j *Journal) Sent(ctx context.Context) (map[string]Sending, error) {
 	}
 	rows, err := j.db.QueryContext(ctx, `SELECT sink, checkpoint, at FROM sent ORDER BY checkpoint`)
 	if err != nil {
-		return nil, fmt.Errorf("read what was sent: %w", err)
+		return nil, fmt.Errorf("read what was sent: %w", j.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var sink, at string
 		var s Sending
 		if err := rows.Scan(&sink, &s.ID, &at); err != nil {
-			return nil, fmt.Errorf("read what was sent: %w", err)
+			return nil, fmt.Errorf("read what was sent: %w", j.told(err))
 		}
 		s.At, _ = time.Parse(time.RFC3339Nano, at)
 		out[sink] = s
 	}
-	return out, rows.Err()
+	return out, j.told(rows.Err())
 }
 
 // MarkSent notes that a sink has a checkpoint. Idempotent.
@@ -202,7 +202,7 @@ func (j *Journal) MarkSent(ctx context.Context, sink string, id int64, at time.T
 	_, err := j.db.ExecContext(ctx, `INSERT INTO sent (sink, checkpoint, at) VALUES ($1, $2, $3) ON CONFLICT (sink, checkpoint) DO NOTHING`,
 		sink, id, at.UTC().Format(time.RFC3339Nano))
 	if err != nil {
-		return fmt.Errorf("note what was sent: %w", err)
+		return fmt.Errorf("note what was sent: %w", j.told(err))
 	}
 	return nil
 }
@@ -221,21 +221,21 @@ func (j *Journal) KeptHashes(ctx context.Context) ([]KeptHash, error) {
 	}
 	rows, err := j.db.QueryContext(ctx, `SELECT level, n, hash FROM tree ORDER BY level, n`)
 	if err != nil {
-		return nil, fmt.Errorf("read the journal's tree: %w", err)
+		return nil, fmt.Errorf("read the journal's tree: %w", j.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	var out []KeptHash
 	for rows.Next() {
 		var k KeptHash
 		if err := rows.Scan(&k.Level, &k.N, &k.Hash); err != nil {
-			return nil, fmt.Errorf("read the journal's tree: %w", err)
+			return nil, fmt.Errorf("read the journal's tree: %w", j.told(err))
 		}
 		out = append(out, k)
 	}
-	return out, rows.Err()
+	return out, j.told(rows.Err())
 }
 
 // Each calls f for every entry, in order, without holding them all.
 func (j *Journal) Each(ctx context.Context, f func(Entry) error) error {
-	return each(ctx, j.db, f, `SELECT `+columns+` FROM entries ORDER BY seq`)
+	return j.told(each(ctx, j.db, f, `SELECT `+columns+` FROM entries ORDER BY seq`))
 }
