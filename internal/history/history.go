@@ -29,10 +29,14 @@ func (b Book) read() journal.View {
 	return b.J.View
 }
 
-// Events returns the events of a run, in order.
+// Events returns the events of a run, in order. What is done goes by them, so they
+// have to be as they were written.
 func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) {
 	entries, err := b.read().Run(ctx, run)
 	if err != nil {
+		return nil, err
+	}
+	if err := asWritten(entries); err != nil {
 		return nil, err
 	}
 	return Whole(entries)
@@ -262,6 +266,16 @@ func (b Book) CarriedOut(ctx context.Context, plan string) (run string, err erro
 	return "", nil
 }
 
+// asWritten reports the first entry that was edited.
+func asWritten(entries []journal.Entry) error {
+	for _, e := range entries {
+		if e.Hash != e.Sum() {
+			return unread(e, nil)
+		}
+	}
+	return nil
+}
+
 // unread is an entry whose content is not what this program writes: damaged, edited,
 // or of a version to come.
 func unread(e journal.Entry, err error) error {
@@ -269,5 +283,8 @@ func unread(e journal.Entry, err error) error {
 	if e.Hash != e.Sum() {
 		what = "it was edited: its hash is not that of its content"
 	}
-	return fmt.Errorf("journal entry %d, %s: %s (%w)\n  next  rekey verify\n  or    put a backup of the journal's folder back, and look what is live: rekey drift", e.Seq, e.Kind, what, err)
+	if err != nil {
+		what += " (" + err.Error() + ")"
+	}
+	return fmt.Errorf("journal entry %d, %s: %s\n  next  rekey verify\n  or    put a backup of the journal's folder back, and look what is live: rekey drift", e.Seq, e.Kind, what)
 }

@@ -106,6 +106,9 @@ func (b Book) Take(ctx context.Context, credential, run string) ([]rotation.Even
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := asWritten(entries); err != nil {
+		return nil, nil, err
+	}
 	r := &Recorder{Book: b, Credential: credential}
 	if n := len(entries); n > 0 {
 		r.last = entries[n-1]

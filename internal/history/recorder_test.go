@@ -2,7 +2,10 @@ package history_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,5 +144,38 @@ func TestAJournalThatWasSetBackIsNotWrittenOn(t *testing.T) {
 	first.Book = elsewhere
 	if err := first.Append(ctx, intent("r1")); !errors.Is(err, journal.ErrOvertaken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestARunWhoseEntriesWereEditedIsNotTakenUp: what is done goes by them.
+func TestARunWhoseEntriesWereEditedIsNotTakenUp(t *testing.T) {
+	for what, edit := range map[string]string{
+		"the label of the run": `UPDATE entries SET run = 'r' || char(27) WHERE run = 'r1'`,
+		"who began it":         `UPDATE entries SET body = replace(body, '"t"', '"u"') WHERE run = 'r1'`,
+		"what cannot be read":  `UPDATE entries SET body = '{' WHERE kind = 'intent'`,
+	} {
+		ctx := context.Background()
+		book, dir := newBook(t)
+		first := &history.Recorder{Book: book, Credential: "CF_X"}
+		if err := errors.Join(first.Append(ctx, opened("r1")), first.Append(ctx, intent("r1"))); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite", filepath.Join(dir, "journal.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(edit); err != nil {
+			t.Fatal(err)
+		}
+		_ = db.Close()
+		runs, err := book.Runs(ctx)
+		for _, r := range runs {
+			if _, _, err = book.Take(ctx, "CF_X", r.Run); err == nil {
+				break
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), "was edited: its hash") || !strings.Contains(err.Error(), "rekey verify") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
