@@ -5,13 +5,18 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"rekey/internal/sim"
 )
 
 // begun starts a run whose creation is on its way, and returns what ends it.
@@ -124,6 +129,43 @@ func TestAPipeThatNobodyReadsEndsARunLikeCtrlC(t *testing.T) {
 			t.Errorf("%s: exit %d (%s), want %d", stream, code, cmd.ProcessState, exitWaiting)
 		}
 		goesOn(t, base, dir, name)
+	}
+}
+
+// reader reads so many lines, and no more.
+type reader struct{ left int }
+
+func (r *reader) Write(p []byte) (int, error) {
+	if r.left -= bytes.Count(p, []byte("\n")); r.left < 0 {
+		return 0, syscall.EPIPE
+	}
+	return len(p), nil
+}
+
+// TestAnInterruptionIsNoFailureWhereverItComes: before the run has looked,
+// and between the requests of its first look.
+func TestAnInterruptionIsNoFailureWhereverItComes(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []int{1, 3, 7, 11} {
+		t.Run(fmt.Sprint(lines), func(t *testing.T) {
+			t.Parallel()
+			dir, config := folder(t, "world.json")
+			state := sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: sim.Knobs{Shutdown: sim.Duration(60 * time.Millisecond)}})
+			if err := sim.Save(filepath.Join(dir, "world.json"), &state); err != nil {
+				t.Fatal(err)
+			}
+			name := config.Specs[0].Name
+			ctx, interrupt := context.WithCancel(t.Context())
+			a := &app{interrupt: interrupt, streams: streams{in: strings.NewReader(""), out: &reader{left: lines}, err: io.Discard}}
+			if code := a.execute(ctx, []string{"-C", dir, "run", name, "--confirm", name, "--json"}); code != exitWaiting {
+				t.Errorf("exit %d, want %d", code, exitWaiting)
+			}
+			var said bytes.Buffer
+			a = &app{streams: streams{in: strings.NewReader(""), out: &said, err: &said}}
+			if code := a.execute(t.Context(), []string{"-C", dir, "resume", "--confirm", name}); code != exitDone {
+				t.Errorf("resume: exit %d: %s", code, said.String())
+			}
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,9 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	builtBinary.Store(true)
 	path := filepath.Join(dir, "rekey")
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)

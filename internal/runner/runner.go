@@ -180,8 +180,9 @@ func (r *Runner) append(ctx context.Context, events ...rotation.Event) error {
 // plan looks at everything and compiles, or ends the run with every reason
 // against it.
 func (r *Runner) plan(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // one look: it is finished, and says what was seen
 	before := r.calls()
-	seen, err := r.Observe(context.WithoutCancel(ctx), r.state.Opened.Spec)
+	seen, err := r.Observe(ctx, r.state.Opened.Spec)
 	if err != nil {
 		o := outcomeOf(rotation.ObserveStep, err)
 		o.Problems = Problems(err)

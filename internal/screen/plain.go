@@ -103,7 +103,8 @@ func (c *Calm) Past(events []rotation.Event) {
 
 func (c *Calm) say(at time.Time, run, line string) {
 	c.last = c.now()
-	_, _ = fmt.Fprintf(c.out, "%s %s  %s\n", c.style.Dim(at.UTC().Format("15:04:05")), c.style.Dim(visible.Text(run)), line)
+	text := fmt.Sprintf("%s %s  %s\n", c.style.Dim(at.UTC().Format("15:04:05")), c.style.Dim(visible.Text(run)), line)
+	_, _ = io.WriteString(c.out, report.Fold(text, c.style.Width))
 }
 
 // Starts says nothing: the outcome will.

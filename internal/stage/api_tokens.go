@@ -42,7 +42,7 @@ credentials:
     issuer: {name: rekey-management-<date>}
 `
 
-var parsedAPI, parseAPIErr = sop.Parse("rekey.yaml", []byte(apiTokens))
+var apiTokenConfig = parsed(apiTokens)
 
 // For returns a stage whose configuration knows a credential.
 func For(name string, seed int64) *Stage {
@@ -53,13 +53,10 @@ func For(name string, seed int64) *Stage {
 
 // configFor is the configuration that knows a credential.
 func configFor(name string) *sop.Config {
-	if parseAPIErr != nil {
-		panic(parseAPIErr)
+	if _, err := apiTokenConfig().Spec(name); err == nil {
+		return apiTokenConfig()
 	}
-	if _, err := parsedAPI.Spec(name); err == nil {
-		return parsedAPI
-	}
-	return parsed
+	return example()
 }
 
 // judgeAPIToken: exactly one live token bears the name, store and app hold it, it

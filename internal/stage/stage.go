@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"rekey/internal/provider"
@@ -92,15 +93,23 @@ var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 // callTime is how long every simulated request takes.
 const callTime = 20 * time.Millisecond
 
-// parsed is the example, parsed once.
-var parsed, parseErr = sop.Parse("rekey.yaml", []byte(sop.Example()))
+// example is the example, parsed once, and only where it is asked for: the program
+// that tests the command line starts as rekey hundreds of times.
+var example = parsed(sop.Example())
+
+func parsed(text string) func() *sop.Config {
+	return sync.OnceValue(func() *sop.Config {
+		c, err := sop.Parse("rekey.yaml", []byte(text))
+		if err != nil {
+			panic(err)
+		}
+		return c
+	})
+}
 
 // New returns a stage with the SOP's world.
 func New(seed int64, knobs sim.Knobs) *Stage {
-	if parseErr != nil {
-		panic(parseErr)
-	}
-	s := &Stage{Clock: &Clock{now: Start}, Config: parsed, Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
+	s := &Stage{Clock: &Clock{now: Start}, Config: example(), Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
 	s.World = sim.Open(sim.New(sim.Options{Seed: seed, Now: Start, Knobs: knobs}), s.Clock.Now)
 	s.World.Sleep = s.Clock.pass
 	return s
