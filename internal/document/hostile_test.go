@@ -91,7 +91,7 @@ func soiled(t *testing.T, spec sop.Spec, bad string) sop.Spec {
 }
 
 var (
-	htmlTags = regexp.MustCompile(`</?(html|meta|title|style|nav|a|main|h[1-4]|p|ul|li|div|table|thead|tr|th|td|pre|code|details|summary|strong|em)( (class|id|href|lang|charset|name|content|http-equiv|aria-label)="[^"<>]*")*>|<!doctype html>|<!--now-->`)
+	htmlTags = regexp.MustCompile(`</?(html|meta|title|style|nav|a|main|h[1-4]|p|ul|li|div|table|thead|tr|th|td|pre|code|details|summary|strong|em)( (class|id|href|lang|charset|name|content|http-equiv|aria-label|data-label)="[^"<>]*")*>|<!doctype html>|<!--now-->`)
 	hrefs    = regexp.MustCompile(`href="([^"]*)"`)
 	spans    = regexp.MustCompile("(?s)(`+)[^`].*?[^`]?(`+)")
 	mdTags   = regexp.MustCompile(`<br>|</?details>|</?summary>|<!--now-->|\]\(<https?://[^<>\s]*>\)`)

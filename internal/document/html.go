@@ -95,8 +95,12 @@ func htmlTable(b *strings.Builder, x block) {
 			mark, class = Marker, ` class="now"`
 		}
 		fmt.Fprintf(b, "<tr%s>", class)
-		for _, c := range r.cells {
-			b.WriteString("<td>" + htmlText(c) + "</td>")
+		for i, c := range r.cells {
+			label := ""
+			if i > 0 && i < len(x.head) && textOf(x.head[i]) != "" {
+				label = ` data-label="` + escapeHTML(visible(textOf(x.head[i]))) + `"` // where the cells stand below each other
+			}
+			b.WriteString("<td" + label + ">" + htmlText(c) + "</td>")
 		}
 		b.WriteString("</tr>" + mark + "\n")
 	}

@@ -447,3 +447,33 @@ func TestForkedExport(t *testing.T) {
 		t.Errorf("%+v %v", c.Faults, err)
 	}
 }
+
+// TestThePageCanBeReadOnAPhone: no word is broken, each value says what it is where
+// there is no room for columns, and a block is selected whole with one touch.
+func TestThePageCanBeReadOnAPhone(t *testing.T) {
+	template, err := os.ReadFile("page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pageText := string(template)
+	if strings.Contains(pageText, "anywhere") || strings.Contains(pageText, "break-all") {
+		t.Error("words are broken")
+	}
+	if !strings.Contains(pageText, "user-select: all") {
+		t.Error("a block is selected by hand")
+	}
+	tables := 0
+	for _, table := range strings.Split(pageText, "<table>")[1:] {
+		table, _, _ = strings.Cut(table, "</table>")
+		tables++
+		for _, head := range strings.Split(table, "<th>")[2:] {
+			head, _, _ = strings.Cut(head, "</th>")
+			if !strings.Contains(table, `data-label="`+head+`"`) {
+				t.Errorf("on a phone nothing says which value is %q", head)
+			}
+		}
+	}
+	if tables < 4 {
+		t.Errorf("only %d tables", tables)
+	}
+}
