@@ -126,6 +126,7 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 // undoes was done, then, whatever the journal knows of it.
 func (s *State) redo(id string, at time.Time) {
 	s.again(id, at)
+	s.Step(id).Redone = true
 	if st, ok := s.planStep(id); ok && st.Undoes != "" {
 		s.Step(st.Undoes).Maybe = true
 	}

@@ -67,6 +67,7 @@ const (
 type Progress struct {
 	Status Status
 	Maybe  bool      // its effect may have happened
+	Redone bool      // its effect was seen to be gone, so that it had to be made again
 	Tries  int       // unsuccessful attempts in a row, since the last resume
 	Limits int       // rate limits met in a row
 	Polls  int       // "not yet" answers in a row

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -42,11 +43,52 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 	if verdict != cred.Accepted {
 		return r.notLetIn(ctx, a, fmt.Sprintf("%s (%s)", verdict, detail))
 	}
+	if o := r.tooEarly(a); o != nil {
+		return *o
+	}
+	if r.state.Step(a.Step.ID).Last != nil {
+		// The gate took a while to learn of the rule, which may have been written since.
+		r.forgetRules()
+		if o := r.notLetIn(ctx, a, "let in, by what the gate learned before"); o.Class != cred.Waiting {
+			return o
+		}
+	}
 	which := "the new one: "
 	if r.state.Plan.Strategy == rotation.Repair {
 		which = "the protected address accepts it: "
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + detail}}
+}
+
+// tooEarly: somebody had taken the new one out of a rule again, and it was named anew.
+// A gate that learns late may let it in by what it was told first, and turn it away as
+// soon as it learns of what came between. So its word counts only once it has had as
+// long to learn of the last edit as it took for the first.
+func (r *Runner) tooEarly(a rotation.Action) *rotation.Outcome {
+	var named time.Time // for the last time
+	for _, pl := range r.state.Plan.Seen.Admission.Places {
+		if p := r.state.Step(string(rotation.Admit) + " " + pl.Key()); p.Redone && p.Done.After(named) {
+			named = p.Done
+		}
+	}
+	if named.IsZero() {
+		return nil
+	}
+	now, p := r.Clock.Now().UTC(), r.state.Step(a.Step.ID)
+	since := &now
+	if p.Last != nil && p.Last.Since != nil {
+		since = p.Last.Since
+	}
+	took := time.Duration(0)
+	if !p.First.IsZero() {
+		took = since.Sub(p.First)
+	}
+	if !now.Before(named.Add(took + r.state.Plan.Spec.Timing.Poll + time.Second)) {
+		return nil
+	}
+	o := failed(cred.Waiting, "it is let in, but the gate may not have learned yet that somebody else had taken it out and that it was named anew")
+	o.Since = since
+	return &o
 }
 
 // notLetIn is "not yet", unless a rule does not name the new one any more: then it is

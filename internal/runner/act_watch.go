@@ -194,13 +194,28 @@ func (r *Runner) lookBack(ctx context.Context, a rotation.Action) rotation.Outco
 			o.Evidence = append(o.Evidence, p.Key+" holds the old one")
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err == nil && len(o.Held) == 0 && r.oldIsOff(listed) {
+		// Everybody holds it. Where somebody else has rotated meanwhile nobody does, and it is
+		// off by his will.
+		if _, known := r.state.Plan.Step(string(rotation.Enable)); known && !r.Unguarded {
+			o.Redo = append(o.Redo, string(rotation.Enable))
+		}
+	} else if err != nil {
 		if r.state.Step(a.Step.ID).Tries < blindTries {
 			return fromError(err)
 		}
 		o.Unseen = Problems(err)
 	}
 	return o
+}
+
+// oldIsOff reports whether the old one is listed as switched off, and was not before
+// the run.
+func (r *Runner) oldIsOff(listed []cred.Handle) bool {
+	plan := r.state.Plan
+	return !plan.Old.Disabled && plan.Strategy == rotation.Replace && slices.ContainsFunc(listed, func(h cred.Handle) bool {
+		return h.ID == plan.Old.ID && h.Disabled
+	})
 }
 
 // liveAfterBack notes what the issuer says of both generations.
@@ -214,11 +229,7 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 	if err != nil {
 		return err
 	}
-	off := !plan.Old.Disabled && plan.Strategy == rotation.Replace && slices.ContainsFunc(listed, func(h cred.Handle) bool { return h.ID == plan.Old.ID && h.Disabled })
-	if _, known := plan.Step(string(rotation.Enable)); off && known && !r.Unguarded {
-		o.Redo = append(o.Redo, string(rotation.Enable))
-	}
-	if off {
+	if r.oldIsOff(listed) {
 		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is switched off", plan.Old.Name, plan.Old.ID))
 	} else if live {
 		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is live", plan.Old.Name, plan.Old.ID))

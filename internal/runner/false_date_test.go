@@ -32,7 +32,7 @@ func TestADateThatIsNotTheIssuersDoesNotMakeTheOldOneLookUnused(t *testing.T) {
 			return resp, err
 		}
 		st := play(t, s, console)
-		ended(t, st, rotation.RolledBack, "quiet: nobody uses the old one any more")
+		ended(t, st, rotation.RolledBack, "until the old one is unused")
 		judged(t, s, st)
 		if n := count(s, "cloudflare", "PUT /client/v4/accounts/{account}/access/service_tokens/"); n != 0 {
 			t.Errorf("a credential that is in use was switched off")

@@ -61,6 +61,13 @@ func (r *Runner) notePlace(p cred.Place, read bool) {
 	r.rules[p.Key()] = ruleSight{r.Clock.Now(), p, read}
 }
 
+// forgetRules makes every rule be read again, however lately it was seen.
+func (r *Runner) forgetRules() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rules = nil
+}
+
 type ruleSight struct {
 	at    time.Time
 	place cred.Place

@@ -1,6 +1,9 @@
 package runner_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,6 +83,40 @@ func TestOnTheWayBackTheOldOneIsSwitchedOnThatTheJournalDoesNotKnowToBeOff(t *te
 		ended(t, st, rotation.RolledBack, "a person asked to go back")
 		if err := s.Clock.Sleep(t.Context(), time.Minute); err != nil { // the gate learns of everything
 			t.Fatal(err)
+		}
+		judged(t, s, st)
+	}
+}
+
+// Somebody overwrites the rule right after the new one was named in it, and it is named
+// anew. The gate hears of all three, late: what it says after the first must not be
+// taken for what it will say after the second.
+func TestNobodyIsGivenTheNewOneWhileTheGateHasYetToLearnThatItWasTakenOutOfTheRule(t *testing.T) {
+	for _, later := range []time.Duration{100 * time.Millisecond, 1500 * time.Millisecond, 2800 * time.Millisecond} {
+		s := stage.New(1, stage.Knobs)
+		lateEdge(s, 3*time.Second)
+		var before []byte
+		s.World.Look(func(w *sim.State) { before, _ = json.Marshal(w.Cloudflare.Policies[0]) })
+		var named time.Time
+		var write *http.Request
+		done := false
+		s.Before = func(_ int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if write != nil && !done && s.Clock.Now().Sub(named) >= later {
+				done = true
+				write.Body = io.NopCloser(bytes.NewReader(before))
+				if _, err := s.World.RoundTrip(write); err != nil {
+					t.Error(err)
+				}
+			}
+			resp, err := send()
+			if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/access/policies/") && write == nil {
+				named, write = s.Clock.Now(), req.Clone(t.Context())
+			}
+			return resp, err
+		}
+		st := play(t, s, console)
+		if !done || st.Closed == nil {
+			t.Fatalf("overwritten: %v; the run has not ended: %s", done, s.Log.Text())
 		}
 		judged(t, s, st)
 	}
