@@ -63,7 +63,7 @@ func TestCloudflareAPITokens(t *testing.T) {
 	if verified.ID != accountPage.Result[0].ID || verified.Status != "active" {
 		t.Errorf("verify: %s", verified.JSON.RawJSON())
 	}
-	// One kind is not verified where the other is (cloudflare.md §5).
+	// One kind is not verified where the other is (docs/vendors/cloudflare.md).
 	_, err = mine.Verify(ctx, option.WithAPIToken(value))
 	refused(t, "an account's token where a user's are verified", err, "401", "1000")
 }

@@ -115,7 +115,7 @@ func TestCloudflareServiceTokens(t *testing.T) {
 		t.Errorf("rotated: the same secret, or another token: %q", rotated.ID)
 	}
 
-	// Refresh is no rotation: it moves the end and gives no secret (cloudflare.md §1).
+	// Refresh is no rotation: it moves the end and gives no secret (docs/vendors/cloudflare.md).
 	var refresh zero_trust.AccessServiceTokenRefreshParams
 	set(&refresh.AccountID, account)
 	refreshed := must[*zero_trust.ServiceToken](t)(tokens.Refresh(ctx, made.ID, refresh))
@@ -132,7 +132,7 @@ func TestCloudflareServiceTokens(t *testing.T) {
 	_, err := tokens.Get(ctx, made.ID, get)
 	refused(t, "a deleted token", err, "404", "service_token_not_found")
 
-	// What a rule still names is not deleted: 400 and 12139 (cloudflare.md §0.2).
+	// What a rule still names is not deleted: 400 and 12139 (docs/vendors/cloudflare.md).
 	used := w.look(t).tokens("raxx-console-svc-")[0]
 	_, err = tokens.Delete(ctx, used, gone)
 	refused(t, "a token in use", err, "400", "12139", "service_token_in_use")
@@ -144,7 +144,7 @@ func TestCloudflareServiceTokens(t *testing.T) {
 }
 
 // TestCloudflareRules: policies and groups go out and back through the SDK with
-// nothing lost, although a PUT replaces everything (cloudflare.md §2.3).
+// nothing lost, although a PUT replaces everything (docs/vendors/cloudflare.md).
 func TestCloudflareRules(t *testing.T) {
 	t.Parallel()
 	w := serve(t)

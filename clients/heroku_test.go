@@ -44,7 +44,7 @@ func TestHerokuConfigAndReleases(t *testing.T) {
 	wants(t, "rollback to a release that is not there", code, 2, out, "not_found")
 
 	// A release command that is still running: done all the same, with the vendor's
-	// warning, and the value is not there yet (heroku-and-consumers.md §0.2, §3).
+	// warning, and the value is not there yet (docs/vendors/heroku.md).
 	w.turn(t, `{"world":{"release":"pending"}}`)
 	h.does(t, words("config:set C=3 -a "+app), "done, v44", "not be available until the command succeeds")
 	h.does(t, words("releases -a "+app), "Current: v43", "Set C config vars release command executing", "Rollback to v41")
@@ -102,7 +102,7 @@ func TestHerokuRefusals(t *testing.T) {
 	}
 
 	// An answer that is lost is asked for again: two releases and two restarts for
-	// one command, which says v43 and exit 0 (heroku-and-consumers.md §3).
+	// one command, which says v43 and exit 0 (docs/vendors/heroku.md).
 	w.turn(t, at+`"cut":true,"applied":true}]}`)
 	h.does(t, set, "done, v43")
 	if v := newest(w.look(t)).Version; v != 43 {

@@ -26,7 +26,7 @@ func infisicalSDK(t *testing.T, w *world) infisical.InfisicalClientInterface {
 }
 
 // TestInfisicalSDK: go-sdk v0.8.0 speaks the v3 routes, which servers of today keep
-// (infisical.md §2.1, §5).
+// (docs/vendors/infisical.md).
 func TestInfisicalSDK(t *testing.T) {
 	t.Parallel()
 	w := serve(t)
@@ -88,7 +88,7 @@ func TestInfisicalSDK(t *testing.T) {
 	}
 
 	// The SDK repeats a creation whose answer was lost, and what comes of a success is
-	// an error (infisical.md §1.8, §5).
+	// an error (docs/vendors/infisical.md).
 	w.turn(t, `{"faults":[{"vendor":"infisical","endpoint":"POST /api/v3/secrets/raw","cut":true,"applied":true}]}`)
 	_, err = secrets.Create(infisical.CreateSecretOptions{ProjectID: project, Environment: "dev", SecretPath: infisicalFolder, SecretKey: "LOST", SecretValue: "x"})
 	refused(t, "a creation that was repeated", err, "already exist")

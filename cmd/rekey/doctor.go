@@ -73,7 +73,7 @@ func (a *app) doctor(ctx context.Context, names []string) error {
 	transport, lookup, worldErr := w.surroundings()
 	var all []finding
 	if worldErr != nil {
-		all = append(all, finding{"network", strings.SplitN(worldErr.Error(), "\n", 2)[0], false, "start it, or mend simulate in rekey.yaml"})
+		all = append(all, finding{"network", strings.SplitN(worldErr.Error(), "\n", 2)[0], false, "start it, or fix simulate in rekey.yaml"})
 	} else {
 		all = append(all, variables(config, specs, &refs.Finder{Dir: config.Dir, Env: lookup})...)
 	}

@@ -3,7 +3,7 @@
 // A recipe is plain data, made from configuration alone: no vendor is asked and
 // no secret is read to write it down. The shell of a recipe works on a "desk", a
 // private folder in which every value is a file, because an argument can be read
-// by everybody on the machine (heroku-and-consumers.md §3, "Secrets"; T19, T23).
+// by everybody on the machine (docs/vendors/heroku.md; T19, T23).
 //
 // Files of the desk that recipes share:
 //

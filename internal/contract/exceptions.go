@@ -22,14 +22,14 @@ var Exceptions = []Exception{
 	{Vendor: "cloudflare", Method: "GET", Path: "/user/tokens/verify", Part: "answer", Says: "messages[].type", Why: typed, Source: typedSource},
 	{Vendor: "cloudflare", Method: "GET", Path: "/accounts/{account_id}/tokens/verify", Part: "answer", Says: "messages[].type", Why: typed, Source: typedSource},
 	{Vendor: "cloudflare", Method: "GET", Path: "/accounts/{account_id}/access/organizations", Part: partOperation, Says: "is not published",
-		Why: "the cut leaves the organisation out", Source: "service-tokens page of 2 October 2026, service_token_inactivity; cloudflare.md S1"},
+		Why: "the cut leaves the organisation out", Source: "service-tokens page of 2 October 2026, service_token_inactivity; docs/vendors/cloudflare.md"},
 	{Vendor: "cloudflare", Method: "GET", Path: "/accounts/{account_id}/access/organizations/doh", Part: partOperation, Says: "is not published",
-		Why: "the cut leaves the organisation out", Source: "DoH with a service token, cloudflare.md S27"},
+		Why: "the cut leaves the organisation out", Source: "DoH with a service token, docs/vendors/cloudflare.md"},
 	{Vendor: "cloudflare", Path: "/zones/*", Part: "credential", Says: "[no api_email",
 		Why:    "operations of a zone list only e-mail and key; whether a bearer token works there was not established",
-		Source: "cloudflare.md §1 and §10"},
+		Source: "docs/vendors/cloudflare.md"},
 	{Vendor: "cloudflare", Part: "answer", Says: "429: /errors/0/code: number must be at least 1000",
-		Why: "the code of the rate limit is 971", Source: "answers recorded by others, cloudflare.md §4 and S38"},
+		Why: "the code of the rate limit is 971", Source: "answers recorded by others, docs/vendors/cloudflare.md"},
 	{Vendor: "heroku", Method: "GET", Path: "/pipelines", Part: "query", Says: "eq[name] is not declared",
 		Why: "the variant version=3.pipelines finds by name", Source: "heroku/cli, pipelines disambiguation"},
 }
@@ -38,7 +38,7 @@ const (
 	noBody       = "the document of 2024 asks for a body, of no shape; the vendor's own client sends none"
 	noBodySource = "cloudflare-go, user/token.go and accounts/token.go, TokenService.Delete"
 	typed        = "the one message of a success has a type, null"
-	typedSource  = "answers recorded in favonia/cloudflare-ddns, cloudflare.md S39"
+	typedSource  = "answers recorded in favonia/cloudflare-ddns, docs/vendors/cloudflare.md"
 )
 
 func (e Exception) name() string { return e.Vendor + " " + e.Method + " " + e.Path }

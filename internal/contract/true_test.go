@@ -27,7 +27,7 @@ const (
 	hkUUID  = "01234567-89ab-cdef-0123-456789abcdef"
 )
 
-// samples: Cloudflare's after cloudflare.md §1, §2 and §5, Heroku's after the
+// samples: Cloudflare's after docs/vendors/cloudflare.md, Heroku's after the
 // examples in the schema.
 var samples = []sample{
 	{name: "create a service token", method: "POST", url: access + "/service_tokens", body: `{"name":"console","duration":"8760h"}`, status: 201,

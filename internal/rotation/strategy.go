@@ -58,7 +58,7 @@ func choose(spec sop.Spec, can Capabilities, old cred.Handle, self bool, now tim
 	}
 	if can.Roll == RollWithGrace && old.Previous.After(now) {
 		// A second roll inside a grace most likely drops the secret before the last,
-		// which somebody may still use (cloudflare.md §1.1).
+		// which somebody may still use (docs/vendors/cloudflare.md).
 		return refuse(GraceRunning, "wait, or rotate with strategy replace",
 			"an earlier grace of %s runs until %s: rolling again would end a secret that may still be in use", old.Name, old.Previous.UTC().Format(time.RFC3339))
 	}

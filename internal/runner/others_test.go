@@ -16,7 +16,7 @@ import (
 // TestEditsOfOthersStayWhenever: somebody edits the policy before any one of a
 // run's calls, whether the run comes through or goes back. Nobody's edit is lost,
 // except in the one gap that the vendor leaves: between our reading and our
-// writing, for there is no ETag (cloudflare.md §2.2).
+// writing, for there is no ETag (docs/vendors/cloudflare.md).
 func TestEditsOfOthersStayWhenever(t *testing.T) {
 	tested, gaps := 0, 0
 	for _, back := range []bool{false, true} {

@@ -40,7 +40,7 @@ func ClientEnv(vendor, base string, env map[string]string) map[string]string {
 			"INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET": env["INFISICAL_CLIENT_SECRET"], "INFISICAL_PROJECT_ID": env["INFISICAL_PROJECT_ID"],
 		}
 	case "heroku":
-		// The CLI (heroku-and-consumers.md §3). It takes a loopback address as it is;
+		// The CLI (docs/vendors/heroku.md). It takes a loopback address as it is;
 		// with any other it would go to the real Heroku, and so it must never be
 		// given one. The others keep it from calling home; the last one stands in
 		// @oclif/plugin-update, dist/hooks/init.js.

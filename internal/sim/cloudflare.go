@@ -136,7 +136,7 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 		})
 	}
 	// Zones have the same bodies; refresh, rotate, reusable policies and the
-	// organisation exist for accounts only (cloudflare.md §1).
+	// organisation exist for accounts only (docs/vendors/cloudflare.md).
 	handle := func(pattern string, f func(http.ResponseWriter, *http.Request)) {
 		at(account, pattern, f)
 		for _, only := range []string{"/rotate", "/refresh", " /policies", " /organizations"} {
@@ -187,7 +187,7 @@ func (w *World) cloudflareRoutes(mux *http.ServeMux) {
 }
 
 // cloudflareGate checks the API token and the account. A dead token and a lacking
-// permission look alike: 403, 10000 (cloudflare.md §4).
+// permission look alike: 403, 10000 (docs/vendors/cloudflare.md).
 func (w *World) cloudflareGate(rw http.ResponseWriter, req *http.Request) bool {
 	c := &w.state.Cloudflare
 	switch {
@@ -251,7 +251,7 @@ func (w *World) listTokens(rw http.ResponseWriter, req *http.Request) {
 }
 
 // createToken answers 201 with the secret, once. Names are not unique
-// (cloudflare.md §1).
+// (docs/vendors/cloudflare.md).
 func (w *World) createToken(rw http.ResponseWriter, req *http.Request) {
 	var in struct {
 		Name     string `json:"name"`
@@ -310,7 +310,7 @@ func tokenNotFound(rw http.ResponseWriter) {
 }
 
 // deleteToken refuses while a policy or group names the token: 400, 12139
-// (cloudflare.md §0.2).
+// (docs/vendors/cloudflare.md).
 func (w *World) deleteToken(rw http.ResponseWriter, req *http.Request) {
 	c := &w.state.Cloudflare
 	t := c.token(req.PathValue("id"))

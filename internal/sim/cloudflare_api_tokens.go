@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// APIToken is an API token of a user or of the account (cloudflare.md §5).
+// APIToken is an API token of a user or of the account (docs/vendors/cloudflare.md).
 type APIToken struct {
 	ID         string          `json:"id"`
 	Account    bool            `json:"account,omitempty"` // the account's, not the user's
@@ -129,7 +129,7 @@ func (w *World) apiTokenRoutes(mux *http.ServeMux) {
 }
 
 // verifyAPIToken: a dead token and one of the other kind are answered alike, 401
-// and 1000; a disabled one tells its status (cloudflare.md §4, §5).
+// and 1000; a disabled one tells its status (docs/vendors/cloudflare.md).
 func (w *World) verifyAPIToken(rw http.ResponseWriter, req *http.Request, account bool) {
 	value := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
 	t := w.state.Cloudflare.apiToken(value)

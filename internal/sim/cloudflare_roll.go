@@ -6,7 +6,7 @@ import (
 )
 
 // rotate gives the token a new secret; the one before works until keep, and one
-// before that is gone (cloudflare.md §1.1).
+// before that is gone (docs/vendors/cloudflare.md).
 func (s *State) rotate(t *Token, keep time.Time) {
 	t.PrevSecret, t.PrevUntil = t.Secret, keep
 	t.Secret = "simulated-secret-" + s.random(24)
@@ -37,7 +37,7 @@ func (w *World) rotateToken(rw http.ResponseWriter, req *http.Request) {
 }
 
 // putToken changes what is sent and keeps the rest; a raised version rotates and
-// returns the secret (cloudflare.md §1).
+// returns the secret (docs/vendors/cloudflare.md).
 func (w *World) putToken(rw http.ResponseWriter, req *http.Request) {
 	t := w.state.Cloudflare.token(req.PathValue("id"))
 	if t == nil {

@@ -50,7 +50,7 @@ func getRules(rw http.ResponseWriter, r Rules) {
 // readOnly fields are set by the server whatever is sent.
 var readOnly = map[string]bool{"id": true, "uid": true, "created_at": true, "updated_at": true, "app_count": true, "reusable": true}
 
-// putRules replaces a policy or group: what is not sent is gone (cloudflare.md §2.3).
+// putRules replaces a policy or group: what is not sent is gone (docs/vendors/cloudflare.md).
 func (w *World) putRules(rw http.ResponseWriter, req *http.Request, r Rules, required string) {
 	if r == nil {
 		cloudflareFailure(rw, http.StatusNotFound, 12100, "access.api.error.not_found")
@@ -105,7 +105,7 @@ func (w *World) appPolicy(req *http.Request) Rules {
 }
 
 // listApps embeds each application's policies, reusable ones included
-// (cloudflare.md §2.2); those of a zone's are asked for by themselves: their list
+// (docs/vendors/cloudflare.md); those of a zone's are asked for by themselves: their list
 // declares none (cloudflare.openapi.json, access_apps).
 func (w *World) listApps(rw http.ResponseWriter, req *http.Request) {
 	c := &w.state.Cloudflare
@@ -186,7 +186,7 @@ func (w *World) getOrganization(rw http.ResponseWriter, _ *http.Request) {
 	cloudflareResult(rw, http.StatusOK, out)
 }
 
-// getDoH shows which token issues DoH tokens (cloudflare.md §2.2, 6).
+// getDoH shows which token issues DoH tokens (docs/vendors/cloudflare.md).
 func (w *World) getDoH(rw http.ResponseWriter, _ *http.Request) {
 	out := map[string]any{}
 	if t := w.state.Cloudflare.token(w.state.Cloudflare.DoH); t != nil {

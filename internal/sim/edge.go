@@ -118,7 +118,7 @@ func (v *View) policiesOf(a *App) []Rules {
 }
 
 // admits: include is OR, require AND, exclude NOT; a service token counts only
-// in a non_identity or bypass policy (cloudflare.md §2.1).
+// in a non_identity or bypass policy (docs/vendors/cloudflare.md).
 func (v *View) admits(a *App, t *Token) bool {
 	key := [2]string{a.ID, t.ID}
 	known, ok := v.admitted[key]
@@ -205,7 +205,7 @@ func (w *World) edgeRoutes(mux *http.ServeMux) {
 		}
 		site := w.state.Edge.Sites[host]
 		if site == nil {
-			// 530: nothing answers behind the edge (cloudflare.md §3.2).
+			// 530: nothing answers behind the edge (docs/vendors/cloudflare.md).
 			failures["edge"](rw, 530)
 			return
 		}
@@ -217,7 +217,7 @@ func (w *World) edgeRoutes(mux *http.ServeMux) {
 }
 
 // metadata tells which application guards a place, as a token signed by the
-// team; without one there is no application (cloudflare.md §2.2).
+// team; without one there is no application (docs/vendors/cloudflare.md).
 func (w *World) metadata(rw http.ResponseWriter, host, path string) {
 	app := w.state.Edge.Known.app(host, path)
 	if app == nil {
@@ -231,7 +231,7 @@ func (w *World) metadata(rw http.ResponseWriter, host, path string) {
 	rw.Header().Set("Cf-Access-Metadata", part([]byte(`{"alg":"RS256","kid":"simulated"}`))+"."+part(claims)+"."+part([]byte("simulated")))
 }
 
-// letIn grades a request as the edge does (cloudflare.md §3.2).
+// letIn grades a request as the edge does (docs/vendors/cloudflare.md).
 func (w *World) letIn(rw http.ResponseWriter, req *http.Request, app *App, host string) bool {
 	s := &w.state
 	id, secret := req.Header.Get("CF-Access-Client-Id"), req.Header.Get("CF-Access-Client-Secret")

@@ -140,7 +140,7 @@ func (s *State) herokuEvents(offer func(time.Time, func())) {
 
 // change makes a release with these config vars. With a release command it is
 // pending, and the old values stay in force, until the command is over
-// (heroku-and-consumers.md §0.2).
+// (docs/vendors/heroku.md).
 func (s *State) change(a *HerokuApp, vars map[string]string, description string) *Release {
 	version := 1
 	if n := len(a.Releases); n > 0 {
@@ -384,7 +384,7 @@ func oneRelease(f func(http.ResponseWriter, *HerokuApp, *Release)) func(http.Res
 }
 
 // rollbackRelease makes a new release with code and config vars of an old one
-// (heroku-and-consumers.md §0.5). The id must be a UUID.
+// (docs/vendors/heroku.md). The id must be a UUID.
 func (w *World) rollbackRelease(rw http.ResponseWriter, req *http.Request, a *HerokuApp) {
 	var in struct {
 		Release string `json:"release"`

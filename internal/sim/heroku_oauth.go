@@ -44,7 +44,7 @@ func scopeFor(req *http.Request) string {
 	case path == "/account":
 		return "identity"
 	case strings.HasPrefix(path, "/oauth/"):
-		return "global" // whether less is enough is not known (heroku-and-consumers.md §8)
+		return "global" // whether less is enough is not known (docs/vendors/heroku.md)
 	case req.Method != http.MethodGet:
 		return "write-protected"
 	}

@@ -107,7 +107,7 @@ func stageOf(f func(http.ResponseWriter, *http.Request, map[string]string)) func
 }
 
 // patchStage merges; null deletes. No app gets a release by it: what review apps
-// and test runs were made with stays (heroku-and-consumers.md §1).
+// and test runs were made with stays (docs/vendors/heroku.md).
 func patchStage(rw http.ResponseWriter, req *http.Request, vars map[string]string) {
 	var in map[string]*string
 	if err := readJSON(req, &in); err != nil {

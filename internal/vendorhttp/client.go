@@ -22,7 +22,7 @@ const (
 	// applications) stays far below.
 	MaxBody = 8 << 20
 	// UserAgent is an ordinary one: bot rules in front of a gate answer 403 to
-	// library defaults, which looks like a dead credential (cloudflare.md §3.2).
+	// library defaults, which looks like a dead credential (docs/vendors/cloudflare.md).
 	UserAgent = "rekey/1"
 )
 

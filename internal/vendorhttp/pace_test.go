@@ -11,7 +11,7 @@ import (
 	"rekey/internal/cred"
 )
 
-// TestLeft reads the headers as the vendors send them (cloudflare.md §4, Heroku's
+// TestLeft reads the headers as the vendors send them (docs/vendors/cloudflare.md, Heroku's
 // Platform API reference, recorded answers of Infisical).
 func TestLeft(t *testing.T) {
 	for _, c := range []struct {

@@ -26,7 +26,7 @@ type APITokenSettings struct {
 	Duration string `json:"duration,omitempty" jsonschema:"pattern=^[0-9]+h$,format=rekey-positive"`
 }
 
-// apiTokens issues API tokens of a user or of an account (cloudflare.md §5). A new
+// apiTokens issues API tokens of a user or of an account (docs/vendors/cloudflare.md). A new
 // one is made after the one in use: same policies, same conditions.
 type apiTokens struct {
 	*Account

@@ -18,7 +18,7 @@ import (
 )
 
 // verify asks with a token whether it works: 200 with its id and status, 401 with
-// code 1000 for one that is dead or of the other kind (cloudflare.md §5).
+// code 1000 for one that is dead or of the other kind (docs/vendors/cloudflare.md).
 func (a *apiTokens) verify(ctx context.Context, v secret.Value, used string) (id, status string, err error) {
 	var out struct {
 		ID     string `json:"id"`

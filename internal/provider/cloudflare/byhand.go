@@ -54,7 +54,7 @@ func serviceTokenRecipe(r *byhand.Recipe, q byhand.Question, account string) err
 		return err
 	}
 	access, roots := account+"/access", `"`+account+`/access"`
-	// rotate exists for accounts only; a zone's token is rolled by its version (cloudflare.md §1).
+	// rotate exists for accounts only; a zone's token is rolled by its version (docs/vendors/cloudflare.md).
 	roll := `jq -n --argjson grace ` + q.Waits["grace"] + ` '{previous_client_secret_expires_at: (now + $grace | floor | todate)}' > roll.json
 ` + q.Tool + `_api POST "` + access + `/service_tokens/$(<old-id)/rotate" roll.json`
 	zones := s.Zones

@@ -120,7 +120,7 @@ echo "ok: the old secret works for @grace@ seconds from now"
 for rule in $(jq -r '.[] | select(.decision != "deny") | .at' naming.json); do
   @tool@_edit "$rule" 'if any(.include[]; .service_token.token_id? == $new) then . else .include += [{service_token: {token_id: $new}}] end'
 done
-echo "ok: whoever let the old one in lets the new one in"
+echo "ok: every rule that names the old one names the new one"
 
 #= quiet
 #. Both are valid now, so that everything works proves nothing: the issuer must say that nobody uses the old one any more.

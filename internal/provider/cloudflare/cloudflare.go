@@ -34,7 +34,7 @@ const (
 )
 
 // reserve is how many of the 1,200 calls in five minutes looking leaves to changes
-// and to whoever else works with the account (cloudflare.md §4): two runs' worth.
+// and to whoever else works with the account (docs/vendors/cloudflare.md): two runs' worth.
 const reserve = 50
 
 // KindServiceToken is the kind of issuer for Access service tokens.
@@ -85,7 +85,7 @@ var Descriptor = provider.Descriptor{
 }
 
 // apiSheet: 50 per user; the limit of an account is not published
-// (cloudflare.md §4). last_used_on counts calls of our own too.
+// (docs/vendors/cloudflare.md). last_used_on counts calls of our own too.
 func apiSheet(kind string) provider.Sheet {
 	s := provider.Sheet{
 		Kind: kind, Settings: &APITokenSettings{}, Fields: []string{FieldToken},

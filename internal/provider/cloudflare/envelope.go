@@ -12,7 +12,7 @@ import (
 	"rekey/internal/vendorhttp"
 )
 
-// envelope is around every answer of the API (cloudflare.md §1). A 200 with
+// envelope is around every answer of the API (docs/vendors/cloudflare.md). A 200 with
 // success false is a failure.
 type envelope struct {
 	Success bool            `json:"success"`
@@ -47,7 +47,7 @@ const inUse = 12139
 var codeInUse = strconv.Itoa(inUse)
 
 // codes is the part of Cloudflare's unpublished table that is known
-// (cloudflare.md §4). Only what stands here is ever shown: the vendor's own
+// (docs/vendors/cloudflare.md). Only what stands here is ever shown: the vendor's own
 // messages may quote what was sent.
 var codes = map[int]struct {
 	class cred.Class

@@ -18,7 +18,7 @@ type holdings struct {
 
 // Places enumerates, because no endpoint tells who names a token: reusable
 // policies, the policies of every application, groups, SCIM configurations; of
-// the account and of every zone that rekey.yaml names (cloudflare.md §2.2).
+// the account and of every zone that rekey.yaml names (docs/vendors/cloudflare.md).
 func (t *tokens) Places(ctx context.Context) (provider.Admission, error) {
 	scopes := t.scopes()
 	all := make([]holdings, len(scopes))

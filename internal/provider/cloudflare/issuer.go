@@ -129,7 +129,7 @@ func (t *tokens) Revoke(ctx context.Context, h cred.Handle) error {
 }
 
 // withUsers adds to a refused delete who still names the token: the answer does
-// not tell (12139), and no endpoint does (cloudflare.md §2.2).
+// not tell (12139), and no endpoint does (docs/vendors/cloudflare.md).
 func (t *tokens) withUsers(ctx context.Context, h cred.Handle, err error) error {
 	refused, ok := errors.AsType[*cred.Error](err)
 	if !ok || refused.Code != codeInUse {

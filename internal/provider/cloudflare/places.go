@@ -31,7 +31,7 @@ func (r rules) text(field string) string {
 
 func (r rules) id() string { return r.text("id") }
 
-// ruleArrays: include is OR, require is AND, exclude is NOT (cloudflare.md §2.1).
+// ruleArrays: include is OR, require is AND, exclude is NOT (docs/vendors/cloudflare.md).
 var ruleArrays = []string{"include", "require", "exclude"}
 
 func (r rules) array(field string) []json.RawMessage {

@@ -22,7 +22,7 @@ const probeTimeout = 10 * time.Second
 // Probe asks a place behind Access once and grades who answered, not only with
 // which status: the same bad token answers 302, 401 or 403 depending on
 // organisation and application, and an unguarded host answers 200 to anything
-// (cloudflare.md §3).
+// (docs/vendors/cloudflare.md).
 func (t *tokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
 	r := vendorhttp.Request{Op: "probe " + p.URL, Method: http.MethodGet}
 	if b != nil {
@@ -51,7 +51,7 @@ func (t *tokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.
 }
 
 // Guard asks the edge which application stands before a place: it answers with a
-// token of its own, as cloudflared uses it (cloudflare.md §2.2). The token's
+// token of its own, as cloudflared uses it (docs/vendors/cloudflare.md). The token's
 // signature is not checked: that it comes from this host is what TLS has shown,
 // and it is compared with the account's own list.
 func (t *tokens) Guard(ctx context.Context, p sop.Probe) (string, error) {

@@ -31,7 +31,7 @@ func (t *tokens) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.
 }
 
 // rollZone raises the version by PUT: rotate exists for accounts only
-// (cloudflare.md §1).
+// (docs/vendors/cloudflare.md).
 func (t *tokens) rollZone(ctx context.Context, op string, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
 	if h.Version == 0 {
 		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Refused, Why: "the vendor does not tell the secret's version, by which a zone's token is rolled"}
@@ -68,7 +68,7 @@ func (t *tokens) kept(s serviceToken, until time.Time) cred.Handle {
 }
 
 // Keep: PUT with previous_client_secret_expires_at, which "may be changed any time
-// after a rotation" (cloudflare.md §1). The name is always sent along.
+// after a rotation" (docs/vendors/cloudflare.md). The name is always sent along.
 func (t *tokens) Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.Handle, error) {
 	s, err := t.update(ctx, "move the end of the old secret", h, "previous_client_secret_expires_at", t.theirs(until).Format(time.RFC3339))
 	if err != nil {

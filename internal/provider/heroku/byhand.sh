@@ -1,7 +1,7 @@
 # How config vars of an app, or of a stage of a pipeline, are read, written and
 # followed by hand. Not with `heroku config:set`: it puts the value into argv,
 # prints it, repeats a PATCH up to five times and waits for nothing
-# (heroku-and-consumers.md §3).
+# (docs/vendors/heroku.md).
 
 #= desk
 @tool@_api() { # METHOD PATH [FILE] [HEADER]: one request, never repeated; the answer is in @tool@.json, its headers in @tool@.head
@@ -78,7 +78,7 @@ jq -r 'def oneoff: .type == "run" or .type == "scheduler" or (.name | test("\\.[
 rm -f @tool@.json
 
 #= settle
-#. 200 is not "propagated": with a release command the old values stay in force until it has succeeded. So the release is followed, then every dyno, then the values are read back; then old processes get the time that they may live on.
+#. 200 is not "rolled out": with a release command the old values stay in force until it has succeeded. So the release is followed, then every dyno, then the values are read back; then old processes get the time that they may live on.
 wait_until @settle@ @tool@_settled @dir@ @app@ '@dynos@'
 echo "ok: release v$(jq -r .version @dir@/release.json) succeeded, and every dyno runs on it"
 @grace_shell@

@@ -28,7 +28,7 @@ import (
 var doc string
 
 // reserve is how many calls of the account's pool of 4,500 an hour looking leaves
-// to changes and to others; 75 come back a minute (heroku-and-consumers.md §1).
+// to changes and to others; 75 come back a minute (docs/vendors/heroku.md).
 const (
 	reserve = 50
 	refill  = 75.0 / 60
@@ -171,7 +171,7 @@ func (p *Platform) Consumer(settings json.RawMessage) (provider.Consumer, error)
 	return &app{Platform: p, settings: s, path: "/apps/" + url.PathEscape(s.App)}, nil
 }
 
-// errorIDs is Heroku's table of error ids (heroku-and-consumers.md §1).
+// errorIDs is Heroku's table of error ids (docs/vendors/heroku.md).
 var errorIDs = map[string]struct {
 	class cred.Class
 	why   string

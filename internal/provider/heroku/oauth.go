@@ -64,7 +64,7 @@ func (p *Platform) Issuer(kind string, settings json.RawMessage) (provider.Issue
 }
 
 // authorization is one as listed: its token in full only from a create, later
-// with ten asterisks for its middle ([CLI-LOGIN] in heroku-and-consumers.md).
+// with ten asterisks for its middle (docs/vendors/heroku.md).
 type authorization struct {
 	ID          string    `json:"id"`
 	Description string    `json:"description"`
@@ -138,7 +138,7 @@ func (a *authorizations) Create(ctx context.Context, name string) (cred.Handle, 
 	resp, err := a.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodPost, Path: authorizationsPath, Body: body})
 	if err != nil {
 		if e, ok := errors.AsType[*cred.Error](err); ok && e.Class == cred.Refused && a.settings.ExpiresIn == "" {
-			// SSO accounts cannot have one without an end ([APIKEY] in heroku-and-consumers.md).
+			// SSO accounts cannot have one without an end (docs/vendors/heroku.md).
 			e.Why = strings.TrimPrefix(e.Why+"; under single sign-on none may live for ever: set issuer.expires_in", "; ")
 		}
 		return cred.Handle{}, nil, err

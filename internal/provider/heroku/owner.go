@@ -11,7 +11,7 @@ import (
 )
 
 // redaction stands in lists for the middle of a token: what Heroku's own CLI
-// looks for to find its own authorization ([CLI-LOGIN] in heroku-and-consumers.md).
+// looks for to find its own authorization (docs/vendors/heroku.md).
 const redaction = "**********"
 
 // enough is how many characters of a token have to agree before it is taken for

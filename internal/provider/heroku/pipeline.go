@@ -15,7 +15,7 @@ import (
 // stage is the config vars of one stage of a pipeline as a consumer: what review
 // apps and test runs begin with. Nothing runs there, so there is no release to
 // follow; apps that were made before keep what they were made with
-// (heroku-and-consumers.md §1, "Pipelines and review apps").
+// (docs/vendors/heroku.md).
 type stage struct {
 	*Platform
 	settings Settings

@@ -27,7 +27,7 @@ func withReviewApps(b *bench) {
 }
 
 // TestReviewAppsAreTold: a list of consumers that is made of apps misses what
-// review apps are born with (heroku-and-consumers.md §1, T27).
+// review apps are born with (docs/vendors/heroku.md, T27).
 func TestReviewAppsAreTold(t *testing.T) {
 	b, v := open(t)
 	withReviewApps(b)

@@ -14,7 +14,7 @@ import (
 // config vars, or the newest. It is done when that release has succeeded and
 // every process runs on it or a later one. The config vars are read after that:
 // while a release command runs, they still show the old values
-// (heroku-and-consumers.md §0.2).
+// (docs/vendors/heroku.md).
 func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string) (provider.Progress, error) {
 	ours, newest, err := a.followed(ctx, w, slots)
 	if err != nil {

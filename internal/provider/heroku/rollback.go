@@ -12,7 +12,7 @@ import (
 )
 
 // rollbackTo is how Heroku describes a rollback of code and config vars alike
-// (heroku-and-consumers.md §0.5).
+// (docs/vendors/heroku.md).
 var rollbackTo = regexp.MustCompile(`^Rollback to v[0-9]+$`)
 
 // String names a release so that a person can ask whoever made it.

@@ -12,7 +12,7 @@ import (
 )
 
 // surveyed are the stages whose config vars Heroku hands out: to review apps and
-// to test runs (heroku-and-consumers.md §1, "Pipelines and review apps").
+// to test runs (docs/vendors/heroku.md).
 var surveyed = []string{"review", "test"}
 
 // listed is an app or a pipeline in a list.

@@ -119,7 +119,7 @@ func absent(held map[string]provider.Held) []string {
 }
 
 // Write sends one PATCH for all names: one release and one restart, however
-// many names (heroku-and-consumers.md §5). A zero value removes the name. The
+// many names (docs/vendors/heroku.md). A zero value removes the name. The
 // answer, which holds every secret of the app, is only looked at for its shape. Only a
 // denial and the rate limit prove that nothing was set: after any other answer, a
 // 409 "somebody else is changing it" among them, it is looked before it is tried again.

@@ -1,6 +1,6 @@
 # How a client secret of a machine identity is replaced by hand; the functions of
 # byhand.sh stand before this. Three failed logins lock the client id for everybody
-# (infisical.md §1.9): nothing here logs in with what the list does not show as
+# (docs/vendors/infisical.md): nothing here logs in with what the list does not show as
 # live, and "dead" is always the list's word.
 
 #= desk

@@ -25,7 +25,7 @@ type entry struct {
 
 // Write puts all names in one transaction: PATCH batch with mode upsert
 // (docs/vendors/infisical.md). The names go in one fixed order, since two batches in
-// opposite orders deadlock (§1.6).
+// opposite orders deadlock.
 func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[string]provider.Held, error) {
 	const op = "write secrets"
 	entries, held, err := f.entries(ctx, op, values)
@@ -79,7 +79,7 @@ func (f *folder) send(ctx context.Context, op, method string, entries []entry) (
 	case err != nil:
 		return nil, err
 	case out.Approval != nil:
-		// 200, and nothing is written: a change policy made a request of it (§1.2).
+		// 200, and nothing is written: a change policy made a request of it.
 		return nil, &cred.Error{Vendor: f.api.Vendor, Op: op, Class: cred.Waiting, Status: http.StatusOK,
 			Why: "a change policy made a request of it; approve and merge it in Infisical"}
 	}
