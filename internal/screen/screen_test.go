@@ -51,7 +51,9 @@ func refusedByHeroku(s *stage.Stage) {
 func TestGolden(t *testing.T) {
 	style := report.Style{Width: 100}
 	for name, arrange := range map[string]func(*stage.Stage){"rotated": fine, "rolled-back": refusedByHeroku} {
-		calm := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen { return screen.NewCalm(out, report.Style{}, now) }) // a log has no width
+		calm := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen {
+			return screen.NewCalm(out, report.Style{}, now)
+		}) // a log has no width
 		live := shown(t, arrange, func(out *bytes.Buffer, now func() time.Time) screen.Screen {
 			return screen.NewLive(out, style, always(100, 40), now)
 		})
