@@ -54,7 +54,8 @@ func (w *work) notary() *notary.Notary {
 // not leave a credential between two generations, and what is taken away is looked
 // for at those who hold it, whatever the journal says.
 func (w *work) lookBack(ctx context.Context) {
-	w.behind = w.notary().CompareFiles(ctx)
+	// An interruption says nothing of the journal; it is seen right after this.
+	w.behind = w.notary().CompareFiles(context.WithoutCancel(ctx))
 	if w.behind == nil || w.app.json {
 		return
 	}

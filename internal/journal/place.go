@@ -55,6 +55,8 @@ func damaged(path string, err error) error {
 		return fmt.Errorf("%s may not be written by whoever runs this", path)
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%s cannot be read or written: the disk fails, or the folder has gone: %w", path, err)
+	case sqlite3.SQLITE_INTERRUPT:
+		return context.Canceled
 	case sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("other processes have kept %s busy for too long: %w", path, err)
 	}

@@ -151,6 +151,9 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 		default:
 			err = errors.New("no decision was made; this is a bug in Rekey")
 		}
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			continue // what did not begin is no failure; the top of the loop says so
+		}
 		if err != nil {
 			return Result{State: state}, err
 		}
