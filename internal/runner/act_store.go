@@ -150,7 +150,7 @@ func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSee
 		if err != nil {
 			return "", secret.Value{}, err
 		}
-		if of := r.Keyer.Of(v); of != seen.Fingerprint && of != r.state.Expected(p.Key, seen.Slot) {
+		if of := r.Keyer.Of(v); of != seen.Fingerprint && !r.state.Ours(p.Key, seen.Slot, of) {
 			return strconv.Itoa(n), v, nil
 		}
 	}
@@ -241,7 +241,7 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		switch {
 		case now == was.Fingerprint && held[was.Slot].Present == was.Present:
 			continue
-		case now == "" && !p.Slots[i].Dropped, now != r.state.Expected(p.Key, was.Slot):
+		case now == "" && !p.Slots[i].Dropped, now != "" && !r.state.Ours(p.Key, was.Slot, now):
 			evidence = append(evidence, p.Key+": slot "+was.Slot+" was changed by somebody else and left alone")
 			continue
 		case !was.Present:

@@ -215,11 +215,11 @@ var repairs = []stage.Scenario{
 // single fault and every pair: it ends with everybody on the live one, or has
 // written nothing, or says what is live and goes on when resumed.
 func TestRepairUnderFaults(t *testing.T) {
-	single, pairs := newTally(t, true), newTally(t, true)
+	single, double := newTally(t, true), newTally(t, true)
 	singles(t, single, repairs, func(stage.Scenario) rotation.Ending { return rotation.Repaired })
-	pairsOf(pairs, repairs, pairKinds, sampled(2, 23))
+	pairsOf(double, repairs, pairKinds, 60)
 	single.done(0)
-	pairs.done(0.02)
+	double.done(0.02)
 }
 
 // TestExpiredSaysSo: a service token and an API token whose time is over are told as

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -29,13 +30,14 @@ var pairKinds = []stage.Kind{stage.CrashBefore, stage.CrashAfter, stage.Lost, st
 
 // tally collects verdicts from several goroutines.
 type tally struct {
-	t      *testing.T
-	mu     sync.Mutex
-	n      int
-	ends   map[string]int
-	healed int
-	broken int
-	shown  map[string]bool
+	t       *testing.T
+	mu      sync.Mutex
+	n       int
+	ends    map[string]int
+	healed  int
+	broken  int
+	shown   map[string]bool
+	sampled string // what of all there is was tried; "": everything
 	// stuckOK: stuck is allowed, if it says everything and can be mended.
 	stuckOK bool
 }
@@ -80,6 +82,9 @@ func (y *tally) add(v stage.Verdict) {
 func (y *tally) done(limit float64) {
 	share := float64(y.ends["stuck"]) / float64(max(y.n, 1))
 	line := fmt.Sprintf("%s: %d scenarios, %v, stuck %.2f %% (%d mended by resume), promises broken %d", y.t.Name(), y.n, y.ends, share*100, y.healed, y.broken)
+	if y.sampled != "" {
+		line += "; " + y.sampled + " (-args -whole tries all)"
+	}
 	y.t.Log(line)
 	fmt.Fprintln(os.Stderr, line)
 	if share > limit {
@@ -109,10 +114,13 @@ func workers(feed func(chan<- func())) {
 	wg.Wait()
 }
 
-// singles gives every call of every scenario every kind of fault; without any it has
-// to end as wanted. The race detector needs no more than a sample.
+// singles gives calls of every scenario every kind of fault; without any it has to end
+// as wanted. With -whole every call gets every kind. Without, the first scenario does
+// where whole is said, and the others get a fourth, by turns, in which every call and
+// every kind occurs; the race detector gets a fourth of that.
 func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage.Scenario) rotation.Ending) {
 	t.Helper()
+	kinds := slices.Concat(stage.Kinds, stage.Rude)
 	workers(func(work chan<- func()) {
 		for _, sc := range scenarios {
 			clean := sc.Run(1)
@@ -121,9 +129,16 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 				t.Errorf("%s without any fault: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
 				continue
 			}
+			every := 4
+			switch {
+			case *whole:
+				every = 1
+			case raceEnabled || testing.Short():
+				every = 16
+			}
 			for call := 1; call <= clean.Calls; call++ {
-				for i, k := range slices.Concat(stage.Kinds, stage.Rude) {
-					if raceEnabled && (call+i)%4 != 0 {
+				for i, k := range kinds {
+					if (call+i)%every != 0 {
 						continue
 					}
 					one := sc
@@ -131,39 +146,71 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 					work <- func() { y.add(one.Run(1)) }
 				}
 			}
-		}
-	})
-}
-
-// pairsOf gives every call of every scenario a fault of these kinds and, after each,
-// every so-many-th second one.
-func pairsOf(y *tally, scenarios []stage.Scenario, kinds []stage.Kind, every int) {
-	y.t.Helper()
-	y.t.Logf("ONLY EVERY %dth SECOND FAULT IS TRIED; -args -whole tries all", every)
-	workers(func(work chan<- func()) {
-		n := 0
-		for _, sc := range scenarios {
-			calls := sc.Run(1).Calls
-			for call := 1; call <= calls; call++ {
-				for _, k := range kinds {
-					if n++; sampled(1, 0) == 0 && n%5 != 0 {
-						continue // fewer first faults as well
-					}
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
-				}
+			if every > 1 {
+				y.sampled = fmt.Sprintf("EVERY %dth", every)
 			}
 		}
 	})
 }
 
-// sampled is every so-many-th: fewer with -short and with the race detector.
-func sampled(usual, fewer int) int {
-	if testing.Short() || raceEnabled {
-		return fewer
+// pairsOf gives every scenario pairs of faults: so many drawn ones, the same each
+// time; with -pairs another number, and with -whole every pair of these kinds there is.
+func pairsOf(y *tally, scenarios []stage.Scenario, kinds []stage.Kind, drawn int) {
+	y.t.Helper()
+	if *whole {
+		y.everyPair(scenarios, slices.Concat(kinds, stage.Rude))
+		return
 	}
-	return usual
+	switch {
+	case *pairs > 0:
+		drawn = *pairs
+	case raceEnabled || testing.Short():
+		drawn = max(drawn/8, 10)
+	}
+	y.sampled = fmt.Sprintf("%d DRAWN PAIRS EACH", drawn)
+	all := slices.Concat(stage.Kinds, stage.Rude)
+	workers(func(work chan<- func()) {
+		for n, sc := range scenarios {
+			calls := sc.Run(1).Calls
+			r := rand.New(rand.NewPCG(uint64(*seedFlag), uint64(n)))
+			for range drawn {
+				first := stage.Fault{Call: 1 + r.IntN(calls), Kind: all[r.IntN(len(all))]}
+				second := stage.Fault{Call: first.Call + 1 + r.IntN(calls), Kind: all[r.IntN(len(all))]}
+				two := sc
+				two.Faults = []stage.Fault{first, second}
+				work <- func() { y.add(two.Run(1)) }
+			}
+		}
+	})
+}
+
+// everyPair gives every call of every scenario a fault of these kinds and, after each,
+// every second one.
+func (y *tally) everyPair(scenarios []stage.Scenario, kinds []stage.Kind) {
+	workers(func(work chan<- func()) {
+		for _, sc := range scenarios {
+			calls := sc.Run(1).Calls
+			for call := 1; call <= calls; call++ {
+				for _, k := range kinds {
+					one := sc
+					one.Faults = []stage.Fault{{Call: call, Kind: k}}
+					work <- func() {
+						first := one.Run(1)
+						if first.Late && !first.Made {
+							return // late listing means something only at a creation
+						}
+						for next := call + 1; next <= first.Calls; next++ {
+							for _, k2 := range kinds {
+								two := one
+								two.Faults = []stage.Fault{one.Faults[0], {Call: next, Kind: k2}}
+								y.add(two.Run(1))
+							}
+						}
+					}
+				}
+			}
+		}
+	})
 }
 
 // toRotate is what a rotation ends as.
@@ -177,70 +224,16 @@ func TestEverySingleFault(t *testing.T) {
 	y.done(0)
 }
 
-// TestEveryPairOfFaults gives every two calls two kinds of faults: every second
-// pair there is, so that the whole stays a matter of minutes, and all with -whole.
+// TestEveryPairOfFaults gives the SOP's plan pairs of faults of all kinds.
 func TestEveryPairOfFaults(t *testing.T) {
-	every, sampled := 2, testing.Short() || raceEnabled
-	if sampled {
-		every = 23
-		t.Logf("ONLY EVERY %dth PAIR IS TRIED (-short or -race)", every)
-	}
 	y := newTally(t, true)
-	workers(func(work chan<- func()) {
-		n := 0
-		for i, sc := range variations {
-			calls, every := sc.Run(1).Calls, every
-			if i > 0 && sc.Strategy == "" {
-				every *= likeTheFirst
-			}
-			for call := 1; call <= calls; call++ {
-				for _, k := range append(slices.Clone(pairKinds), stage.Limited, stage.Late) {
-					if n++; sampled && n%7 != 0 {
-						continue
-					}
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
-				}
-			}
-		}
-	})
+	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 250)
 	y.done(0.02)
 }
 
-// whole gives the fault simulation every pair there is, also those that begin
-// while a run only looks: they end in another look, and are most of all pairs.
-var whole = flag.Bool("whole", false, "try every pair of faults; go test ./internal/runner -run Pairs -timeout 0 -args -whole")
-
-// likeTheFirst: the variations that are replaced as the first is, and differ from it
-// in the rules alone, are given every so-many-th pair, without -whole.
-const likeTheFirst = 3
-
-// whileLooking: so many of the pairs whose first fault meets a run before its first
-// write are left out for each one that is tried, without -whole.
-const whileLooking = 7
-
-// pairsWith adds every second fault after the first.
-func pairsWith(one stage.Scenario, every int, y *tally) {
-	first := one.Run(1)
-	switch {
-	case *whole:
-		every = 1
-	case one.Faults[0].Call <= first.Looked:
-		every *= whileLooking
-	}
-	if first.Late && !first.Made {
-		return // late listing means something only at a creation
-	}
-	n := 0
-	for call := one.Faults[0].Call + 1; call <= first.Calls; call++ {
-		for _, k := range pairKinds {
-			if n++; n%every != 0 {
-				continue
-			}
-			two := one
-			two.Faults = []stage.Fault{one.Faults[0], {Call: call, Kind: k}}
-			y.add(two.Run(1))
-		}
-	}
-}
+var (
+	// whole gives the fault simulation every fault and every pair that there is.
+	whole = flag.Bool("whole", false, "try every fault and every pair; go test ./internal/runner -run 'Fault|Pair' -timeout 0 -args -whole")
+	// pairs is how many pairs of faults are drawn for each scenario.
+	pairs = flag.Int("pairs", 0, "how many pairs of faults are drawn for each scenario; 0: as each test says")
+)

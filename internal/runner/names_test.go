@@ -17,11 +17,11 @@ var forgetting = stage.Scenario{Credential: console, Purpose: sop.ToForget, On: 
 // TestRetireNameUnderFaults: whatever fails or crashes, and wherever twice, a
 // former name is gone from everywhere or held by everybody who had it.
 func TestRetireNameUnderFaults(t *testing.T) {
-	single, pairs := newTally(t, true), newTally(t, true)
+	single, double := newTally(t, true), newTally(t, true)
 	singles(t, single, []stage.Scenario{forgetting}, func(stage.Scenario) rotation.Ending { return rotation.NameGone })
-	pairsOf(pairs, []stage.Scenario{forgetting}, append(slices.Clone(pairKinds), stage.Page, stage.Limited), sampled(2, 23))
+	pairsOf(double, []stage.Scenario{forgetting}, append(slices.Clone(pairKinds), stage.Page, stage.Limited), 120)
 	single.done(0)
-	pairs.done(0.02)
+	double.done(0.02)
 }
 
 func forget(t *testing.T, change func(*sim.State)) (*stage.Stage, *rotation.State) {

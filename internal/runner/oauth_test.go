@@ -55,7 +55,7 @@ func TestEverySingleFaultOfAnAuthorization(t *testing.T) {
 // TestPairsOfFaultsOfAnAuthorization gives every pair of calls a pair of faults.
 func TestPairsOfFaultsOfAnAuthorization(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, authorizations, append(slices.Clone(pairKinds), stage.Late), sampled(3, 31))
+	pairsOf(y, authorizations, append(slices.Clone(pairKinds), stage.Late), 80)
 	y.done(0.02)
 }
 
@@ -122,7 +122,7 @@ func TestForgottenAuthorization(t *testing.T) {
 
 // TestRandomFaultsOfAnAuthorization plays it in worlds of every kind.
 func TestRandomFaultsOfAnAuthorization(t *testing.T) {
-	n := min(*schedules, 600)
+	n := min(*schedules, 150)
 	if raceEnabled || testing.Short() {
 		n = min(n, 100)
 	}

@@ -1,6 +1,8 @@
 package runner_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,23 +44,32 @@ func TestEverySingleFaultOnAnOlderStore(t *testing.T) {
 // TestPairsOfFaultsAroundTheHalves puts one fault at each call of the store's
 // write, and a second one anywhere after.
 func TestPairsOfFaultsAroundTheHalves(t *testing.T) {
-	every := 5
-	if testing.Short() || raceEnabled {
-		every = 29
-	}
-	t.Logf("ONLY EVERY %dth SECOND FAULT IS TRIED", every)
 	y := newTally(t, true)
+	every := 40
+	if *whole {
+		every = 1
+	} else {
+		y.sampled = fmt.Sprintf("EVERY %dth SECOND FAULT", every)
+	}
+	kinds := slices.Concat(stage.Kinds, stage.Rude)
 	workers(func(work chan<- func()) {
 		for _, sc := range older {
 			for _, method := range []string{"POST", "PATCH"} {
-				call := callOn(t, sc, method, "/batch/raw")
-				for i, k := range stage.Kinds {
-					if raceEnabled && (call+i)%4 != 0 {
+				call, n := callOn(t, sc, method, "/batch/raw"), 0
+				for i, k := range kinds {
+					if raceEnabled && (call+i)%6 != 0 {
 						continue // the race detector needs no more; without it all are tried
 					}
-					one := sc
-					one.Faults = []stage.Fault{{Call: call, Kind: k}}
-					work <- func() { pairsWith(one, every, y) }
+					for next := call + 1; next < call+30; next++ {
+						for _, k2 := range pairKinds {
+							if n++; n%every != 0 {
+								continue
+							}
+							two := sc
+							two.Faults = []stage.Fault{{Call: call, Kind: k}, {Call: next, Kind: k2}}
+							work <- func() { y.add(two.Run(1)) }
+						}
+					}
 				}
 			}
 		}

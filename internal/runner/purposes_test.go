@@ -29,7 +29,7 @@ func TestPurposesUnderEverySingleFault(t *testing.T) {
 // TestPurposesUnderPairs gives them every two faults.
 func TestPurposesUnderPairs(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, purposes, pairKinds, sampled(2, 23))
+	pairsOf(y, purposes, pairKinds, 60)
 	y.done(0.02)
 }
 

@@ -42,6 +42,9 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		if h == nil || h.ID == "" || h == &plan.Old && oldEnded || r.discarded(h) {
 			continue
 		}
+		if _, ok := r.Roles.Issuer.(provider.Finder); !ok {
+			continue // a list may be late, and nothing else can say that it is gone
+		}
 		gone, err := r.unlisted(ctx, *h, listed)
 		if err != nil {
 			return fromError(err)
@@ -59,7 +62,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 	}
 	unknown, generation := r.unknown(listed)
 	if len(unknown) == 0 {
-		return o
+		return r.changedSince(ctx, o)
 	}
 	o.Stray = true
 	o.Why = "the issuer lists " + names(unknown) + ", which this run made and the journal does not know: the journal was set back, or an answer was lost"
@@ -80,6 +83,28 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 	r.mu.Lock()
 	r.fresh[o.Generation] = b.bundle
 	r.mu.Unlock()
+	return o
+}
+
+// lateLists is how often a list that may be late is asked again.
+const lateLists = 3
+
+// changedSince asks again where nothing was made, as far as the journal knows, and the
+// store holds something else than was observed: a list may show late what was made.
+func (r *Runner) changedSince(ctx context.Context, o rotation.Outcome) rotation.Outcome {
+	plan := r.state.Plan
+	if r.state.Made != nil || plan.Strategy != rotation.Replace || r.state.Sight.Tries >= lateLists || r.state.Step(plan.Maker()).Status != rotation.Idle {
+		return o
+	}
+	held, err := r.held(ctx, plan.Spec.Store, true)
+	if err != nil {
+		return fromError(err)
+	}
+	for _, s := range plan.Seen.Store.Slots {
+		if held[s.Slot] != s.Fingerprint {
+			return failed(cred.Unknown, "slot %s of %s holds something else than was observed, and the issuer lists nothing that it could be of", s.Slot, plan.Spec.Store.Key)
+		}
+	}
 	return o
 }
 
