@@ -59,3 +59,6 @@ func (s *Stage) another() {
 func (l *Log) cut(n int) {
 	l.Lines = l.Lines[:max(1, len(l.Lines)-n)]
 }
+
+// LoseTail makes the next process find the journal without its last n entries.
+func (s *Stage) LoseTail(n int) { s.setBack, s.losing = true, n }

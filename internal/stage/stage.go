@@ -48,6 +48,7 @@ type Stage struct {
 	// Resuming are such places as named by whoever resumes it.
 	Resuming []string
 
+	losing         int             // so many entries
 	lostTail       bool            // it has lost it once
 	setBack        bool            // the journal loses its tail before the next process
 	procs          []*process      // that are alive, the newest last
@@ -238,7 +239,11 @@ func (s *Stage) Open(name, run string) error {
 func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 	if s.setBack {
 		s.setBack, s.lostTail = false, true
-		s.Log.cut(1 + s.Calls%9)
+		if s.losing == 0 {
+			s.losing = 1 + s.Calls%9
+		}
+		s.Log.cut(s.losing)
+		s.losing = 0
 	}
 	events, err := s.Log.Events()
 	if err != nil {
