@@ -248,3 +248,43 @@ func TestCompletionKnowsTheValuesOfFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTheReadmePractisesIsDoneByAShell: its lines as they stand there, curl and
+// eval included, but for the binary's place and the address, which is picked.
+func TestWhatTheReadmePractisesIsDoneByAShell(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
+			t.Skip("needs " + tool)
+		}
+	}
+	_, section, _ := strings.Cut(pages(t)["README.md"], "### Practise on simulated vendors\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	var lines []string
+	for line := range strings.Lines(section) {
+		if command, shown := strings.CutPrefix(line, "    "); shown && strings.TrimSpace(command) != "./rekey sim" {
+			lines = append(lines, strings.TrimSpace(command))
+		}
+	}
+	for _, m := range regexp.MustCompile("(?s)`((?:curl|eval|unset) [^`]+)`").FindAllStringSubmatch(section, -1) {
+		lines = append(lines, strings.ReplaceAll(m[1], "\n", " "))
+	}
+	if len(lines) < 8 {
+		t.Fatalf("the README shows only %q", lines)
+	}
+	base := serve(t, "--heroku", "127.0.0.1:0")
+	script := "set -eu\nunset HEROKU_API_KEY\n" + strings.Join(lines, "\n") + "\ntest -n \"$HEROKU_API_KEY\"\n"
+	script = strings.ReplaceAll(script, "127.0.0.1:7777", strings.TrimPrefix(base, "http://"))
+	script = strings.ReplaceAll(script, "./rekey ", report.Quote(rekey(t))+" ")
+	// A shell of a test is no terminal: what asks there is confirmed as it says itself.
+	script = strings.Replace(script, " run CF_ACCESS_SVC_CONSOLE", " run CF_ACCESS_SVC_CONSOLE --confirm CF_ACCESS_SVC_CONSOLE", 1)
+	cmd := exec.Command("bash", "-c", script)
+	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "rotated  CF_ACCESS_SVC_CONSOLE") {
+		t.Errorf("%v\n%s\n%s", err, script, out)
+	}
+}
