@@ -80,13 +80,15 @@ func TestNothingIsWiderThanTheTerminal(t *testing.T) {
 	t.Setenv("CI", "") // there a run is told line by line, instead of drawn
 	dir := t.TempDir()
 	world := filepath.Join(dir, "rekey-demo")
-	for i, columns := range []int{60, 80, 120} {
+	for i, columns := range []int{60, 80, 120, 40, 20} {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			commands := [][]string{
 				{"status"}, {"plan", "CF_ACCESS_SVC_VAULT"}, {"check", "CF_ACCESS_SVC_VAULT"}, {"log"}, {"drift"}, {"discover"},
 				{"names"}, {"names", "retire", "CF_ACCESS_SERVICE_TOKEN_CONSOLE", "--plan"}, {"verify"}, {"checkpoint"}, {"whoami"}, {"sop"},
 				{"evidence", "--from", "2026-01-01"}, {"explain", "stuck"}, {"explain"}, {"plan", "CF_ACCESS_SVC_VAULT", "--strategy", "roll"}, {"lint"}, {"run"}, {"run", "nobody"},
-				{"run", "CF_ACCESS_SVC_VAULT", "--confirm", "CF_ACCESS_SVC_CONSOLE"}, {"status", "--live"}, {"--help"},
+				{"run", "CF_ACCESS_SVC_VAULT", "--confirm", "CF_ACCESS_SVC_CONSOLE"}, {"status", "--live"}, {"--help"}, {"doctor"}, {"status", "--fail-if", "due,drift"}, {"check"}, {"plan", "--strategy", "roll"}, {"explain", "stukc"},
+				{"revoke", "CF_ACCESS_SVC_VAULT", "--plan"}, {"rehearse", "CF_ACCESS_SVC_VAULT", "--plan"}, {"repair", "CF_ACCESS_SVC_VAULT", "--plan"}, {"rollback", "--plan"},
+				{"sop", "CF_ACCESS_SVC_VAULT", "--check", "none.md"}, {"init"}, {"rnu"}, {"status", "now"}, {"run", "plan.json"}, {"verify", "--export", "none"},
 			}
 			for path := range contracts() {
 				commands = append(commands, append(slices.Clone(strings.Fields(path)[1:]), "--help"))

@@ -76,7 +76,8 @@ func foldCommand(lead, command string, hang, width int) []string {
 	empty := true
 	for _, w := range shellWords(command) {
 		if !empty && visible(line)+1+visible(w)+2 > width {
-			out, line, empty = append(out, line+" \\"), strings.Repeat(" ", hang), true
+			// A word that would not fit there hangs less far.
+			out, line, empty = append(out, line+" \\"), strings.Repeat(" ", min(hang, max(width-visible(w)-2, 0))), true
 		}
 		if !empty {
 			line += " "
