@@ -85,6 +85,9 @@ func (t *tokens) edit(ctx context.Context, p cred.Place, op string, change func(
 	if err != nil {
 		return provider.Edit{}, err
 	}
+	if !now.isOf(p.ID) {
+		return provider.Edit{}, unknown("the answer is not the place that was written, or lacks its rules")
+	}
 	for _, array := range ruleArrays {
 		if !sameRules(r.array(array), now.array(array)) {
 			return provider.Edit{}, unknown("the vendor kept other rules than were sent; somebody may have edited it at the same moment")

@@ -17,7 +17,8 @@ type organization struct {
 		Days    int    `json:"inactivity_threshold_days"`
 		Action  string `json:"action"`
 	} `json:"service_token_inactivity"`
-	Strict bool `json:"strict_service_token_auth"`
+	Strict bool   `json:"strict_service_token_auth"`
+	Domain string `json:"auth_domain"`
 }
 
 // Advise reads the organisation's settings and which token issues DoH tokens.
@@ -31,6 +32,9 @@ func (t *tokens) Advise(ctx context.Context, inUse cred.Handle) ([]string, error
 	err := t.env.Together(
 		func() error {
 			_, err := call(ctx, t.api, vendorhttp.Request{Op: "read the organisation", Method: http.MethodGet, Path: t.in("", "organizations")}, &org)
+			if err == nil && org.Domain == "" { // every organisation has one
+				err = &cred.Error{Vendor: t.api.Vendor, Op: "read the organisation", Class: cred.Unknown, Why: "the answer is no organisation"}
+			}
 			return err
 		},
 		func() error {

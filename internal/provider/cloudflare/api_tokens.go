@@ -110,9 +110,15 @@ func (a *apiTokens) Find(ctx context.Context, h cred.Handle) (cred.Handle, error
 	var t apiToken
 	_, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodGet, Path: a.root + "/" + url.PathEscape(h.ID)}, &t)
 	if err == nil && t.ID != h.ID {
-		err = &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer is about another token"}
+		err = a.another(op)
 	}
 	return t.handle(), err
+}
+
+// another: what was answered is not about the token that was asked for, so nothing of
+// it is believed.
+func (a *apiTokens) another(op string) error {
+	return &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer is about another token"}
 }
 
 // Owner asks the verify endpoint with the stored token, which tells its own id. One

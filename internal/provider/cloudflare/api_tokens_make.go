@@ -25,6 +25,9 @@ func (a *apiTokens) CreateLike(ctx context.Context, name string, like cred.Handl
 	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: "read API token", Method: http.MethodGet, Path: a.root + "/" + url.PathEscape(like.ID)}, &old); err != nil {
 		return cred.Handle{}, nil, err
 	}
+	if like.ID != "" && old.ID != like.ID {
+		return cred.Handle{}, nil, a.another("read API token")
+	}
 	policies, err := portable(old.Policies)
 	if err != nil || like.ID == "" {
 		return cred.Handle{}, nil, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "what " + like.Name + " may do cannot be copied"}

@@ -106,6 +106,9 @@ func (a *apiTokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Ha
 	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: "read API token", Method: http.MethodGet, Path: path}, &was); err != nil {
 		return cred.Handle{}, err
 	}
+	if rules(was).id() != h.ID {
+		return cred.Handle{}, a.another("read API token")
+	}
 	policies, err := portable(was["policies"])
 	if err != nil {
 		return cred.Handle{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused, Why: "what the token may do cannot be sent back as it was read"}
@@ -122,6 +125,9 @@ func (a *apiTokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Ha
 	var now apiToken
 	if _, err := call(ctx, a.client(), vendorhttp.Request{Op: op, Method: http.MethodPut, Path: path, Body: was}, &now); err != nil {
 		return cred.Handle{}, err
+	}
+	if now.ID != h.ID {
+		return cred.Handle{}, a.another(op)
 	}
 	if now.Status != want {
 		return cred.Handle{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer shows another status than was sent"}

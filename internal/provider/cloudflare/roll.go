@@ -27,7 +27,7 @@ func (t *tokens) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.
 		Op: op, Method: http.MethodPost, Path: t.path("service_tokens", h.ID, "rotate"),
 		Body: map[string]string{"previous_client_secret_expires_at": t.theirs(keep).Format(time.RFC3339)},
 	}, &s)
-	return t.rolled(op, s, keep, err)
+	return t.rolled(op, h.ID, s, keep, err)
 }
 
 // rollZone raises the version by PUT: rotate exists for accounts only
@@ -41,13 +41,16 @@ func (t *tokens) rollZone(ctx context.Context, op string, h cred.Handle, keep ti
 		Op: op, Method: http.MethodPut, Path: t.path("service_tokens", h.ID),
 		Body: map[string]any{"name": h.Name, "client_secret_version": h.Version + 1, "previous_client_secret_expires_at": t.theirs(keep).Format(time.RFC3339)},
 	}, &s)
-	return t.rolled(op, s, keep, err)
+	return t.rolled(op, h.ID, s, keep, err)
 }
 
 // rolled reads what a roll answered.
-func (t *tokens) rolled(op string, s serviceToken, keep time.Time, err error) (cred.Handle, secret.Bundle, error) {
+func (t *tokens) rolled(op, id string, s serviceToken, keep time.Time, err error) (cred.Handle, secret.Bundle, error) {
 	if err != nil {
 		return cred.Handle{}, nil, err
+	}
+	if s.ID != id {
+		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer is about another token"}
 	}
 	if s.ClientID == "" || !s.Secret.Present() {
 		return cred.Handle{}, nil, &cred.Error{Vendor: t.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer lacks the secret"}
