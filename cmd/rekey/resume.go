@@ -33,7 +33,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	f.add(c, false)
 	despiteFlag(c, &f.despite)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
-	c.Flags().BoolVar(&f.without, "without-role", false, "go on with an emergency although you have not the required role; wants --reason, and is recorded")
+	c.Flags().BoolVar(&f.without, "without-role", false, "go on with an emergency although you lack the required role; wants --reason, and is recorded")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show again what was done before")
 	return c
 }
@@ -121,7 +121,7 @@ func (a *app) goOn(ctx context.Context, args []string, f runFlags, asked *rotati
 	}
 	emergency := run.Purpose == sop.ToRevoke || run.Purpose == sop.ToDelete
 	if f.without && asked == nil && !emergency {
-		return usage("an emergency may be carried out, and any run be undone, without the required role, but a rotation is not gone on with\n  next  rekey rollback %s --without-role --reason \"what happened\"", run.Run)
+		return usage("without the required role an emergency may be carried out and any run be undone, but a rotation cannot be resumed\n  next  rekey rollback %s --without-role --reason \"what happened\"", run.Run)
 	}
 	if err := w.may(ctx, f.without); err != nil {
 		if emergency && asked == nil && errors.As(err, new(noRole)) {

@@ -125,7 +125,7 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
 		spec.Despite = reviewed.Spec.Despite
 		if len(f.despite) > 0 {
-			return usage("a reviewed plan says already who is left without\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
+			return usage("a reviewed plan already says who is left without one\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
 		}
 	} else {
 		spec.Despite = f.despite

@@ -131,7 +131,7 @@ func how(who rotation.Who) string {
 
 // withoutRole lets an emergency and the way back be carried out by whoever is there.
 func withoutRole(c *cobra.Command, without *bool) {
-	c.Flags().BoolVar(without, "without-role", false, "do it although you have not the required role; wants --reason, and is recorded")
+	c.Flags().BoolVar(without, "without-role", false, "do it although you lack the required role; wants --reason, and is recorded")
 }
 
 // reasoned refuses to go without the role for no reason.

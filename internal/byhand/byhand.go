@@ -1,11 +1,11 @@
 // Package byhand is what a vendor says of how its part of a procedure is done by hand: shell, portal steps, least privilege, links.
 //
 // A recipe is plain data, made from configuration alone: no vendor is asked and
-// no secret is read to write it down. The shell of a recipe works on a "desk", a
-// private folder in which every value is a file, because an argument can be read
+// no secret is read to write it down. The shell of a recipe works in a working
+// folder ($DESK), a private one in which every value is a file, because an argument can be read
 // by everybody on the machine (docs/vendors/heroku.md; T19, T23).
 //
-// Files of the desk that recipes share:
+// Files of the working folder that recipes share:
 //
 //	was/FIELD, new/FIELD, wrong/FIELD   fields of the old, the new and a made-up bundle
 //	old-id, new-id, new-name            non-secret identity of both generations
@@ -33,7 +33,7 @@ type Question struct {
 	Tool       string          // word by which shell functions and files of this vendor's instance begin; an identifier
 	Connection json.RawMessage // the vendor's settings under vendors
 	Settings   json.RawMessage // the role's own
-	Dir        string          // folder on the desk of this store or consumer
+	Dir        string          // folder of this store or consumer in the working folder
 	// Waits in whole or decimal seconds, by the names of timing, and grace (of a
 	// roll); they fill @quiet@, @verify@, @settle@, @grace@ in recipes.
 	Waits map[string]string
@@ -63,7 +63,7 @@ type Recipe struct {
 type Step struct {
 	Text   string  // Markdown of the vendor's folder; never from configuration
 	Portal *Portal // what a person does in a portal first
-	Shell  string  // bash, run on the desk with set -euo pipefail; "": none
+	Shell  string  // bash, run in the working folder with set -euo pipefail; "": none
 }
 
 // Portal is what is done where no program can.
@@ -75,7 +75,7 @@ type Portal struct {
 // Input is what has to be at hand.
 type Input struct {
 	Title string   // "API token"
-	File  string   // its file on the desk
+	File  string   // its file in the working folder
 	Refs  []string // references in order of preference; of a Plain one also texts
 	Plain bool     // not a secret
 	Least []string // what it has to be allowed, and no more
@@ -92,8 +92,8 @@ func (q Question) API(base string) []Address {
 // Link is a page of the vendor.
 type Link struct{ Label, URL string }
 
-// StoreDir is the store's folder on the desk.
+// StoreDir is the store's folder in the working folder.
 const StoreDir = "store"
 
-// ConsumerDir is the folder on the desk of the i-th consumer, from 0.
+// ConsumerDir is the folder of the i-th consumer in the working folder, from 0.
 func ConsumerDir(i int) string { return "consumer-" + strconv.Itoa(i+1) }

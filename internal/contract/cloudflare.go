@@ -51,7 +51,7 @@ var cloudflareContract = sync.OnceValue(func() *openAPI {
 	return &openAPI{router: router, raw: raw}
 })
 
-// repair mends what no answer or request could satisfy. The id in the path of an
+// repair fixes what no answer or request could satisfy. The id in the path of an
 // API token has an empty schema, which the validator cannot read; and refusals of
 // API tokens are declared as all of a success and a failure, of which one says
 // success is true and the other false.
@@ -153,7 +153,7 @@ func (c *openAPI) shapeOf(pointer, part string, body []byte, tell func(part, for
 }
 
 // authenticated: a request that succeeds carries what the operation asks for. One
-// that does not may lack it: some are sent to see that they are turned away.
+// that does not may lack it: some are sent to see that they are denied.
 func (x Exchange) authenticated(_ context.Context, in *openapi3filter.AuthenticationInput) error {
 	if x.Status < 200 || x.Status > 299 {
 		return nil

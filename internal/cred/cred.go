@@ -56,10 +56,10 @@ type Place struct {
 	Parent   string            `json:"parent,omitempty"`   // id of what it belongs to, if ids are not global
 	Name     string            `json:"name"`               // as shown by the vendor
 	Revision string            `json:"revision,omitempty"` // changes whenever anybody edits it
-	Admits   bool              `json:"admits"`             // being named here lets one in; a deny rule does not
+	Admits   bool              `json:"admits"`             // whom it names is accepted; a deny rule does not accept
 	Names    []string          `json:"names,omitempty"`    // ids, or public ids, of the generations named
-	Everyone bool              `json:"everyone,omitempty"` // it lets any valid generation in
-	Guards   []string          `json:"guards,omitempty"`   // ids of the gates that it belongs to
+	Everyone bool              `json:"everyone,omitempty"` // it accepts any valid token
+	Guards   []string          `json:"guards,omitempty"`   // ids of the applications that it belongs to
 	Problems map[string]string `json:"problems,omitempty"` // by named id: why it cannot be replaced by adding another
 }
 
@@ -76,9 +76,9 @@ type Verdict string
 
 // A probe that cannot tell says so: only Accepted and Denied prove something.
 const (
-	Accepted Verdict = "accepted" // let in
-	Rejected Verdict = "denied"   // turned away by the gate itself
-	Open     Verdict = "open"     // let in without any credential: no gate there
+	Accepted Verdict = "accepted" // by what protects the address
+	Rejected Verdict = "denied"   // by what protects the address, not by what is behind it
+	Open     Verdict = "open"     // accepted without any credential: nothing protects it
 	Unclear  Verdict = "unclear"  // could not tell
 )
 

@@ -57,9 +57,9 @@ type Rule struct {
 
 // How a rule has to do with a credential.
 const (
-	Admits  = "admits" // it lets in whom it names, and names it
-	Mention = "names"  // it names it, and letting in is not what it does
-	Anyone  = "anyone" // it lets any valid generation in
+	Admits  = "admits" // it accepts whom it names, and names it
+	Mention = "names"  // it names it, and accepting is not what it does
+	Anyone  = "anyone" // it accepts any valid token
 )
 
 // Run is what has to be known of a run to tell whose a label is.
@@ -177,7 +177,7 @@ func (d *discovery) held(spec sop.Spec, c rotation.Copy, held []rotation.CopySlo
 	switch {
 	case !c.Consumer:
 		f.Kind, risk = StoredCopy, 10
-		f.What = fmt.Sprintf("%s holds it in %s: whoever reads it there is left with a dead one by the next rotation", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it in %s: the next rotation leaves whoever reads it there with a dead one", c.Key, list(held))
 		f.Next = "let its readers read " + spec.Store.Key + ", then take it out"
 		if c.Registered {
 			f.Next = "let its readers read the slots that rekey.yaml names, then take it out"
@@ -187,11 +187,11 @@ func (d *discovery) held(spec sop.Spec, c rotation.Copy, held []rotation.CopySlo
 		f.What = fmt.Sprintf("%s holds it in %s, and rekey.yaml says that it keeps it, dead, after the next rotation", c.Key, list(held))
 		f.Next = "make that app anew after the rotation"
 	case c.Registered:
-		f.What = fmt.Sprintf("%s holds it also in %s, which rekey.yaml does not name: that is left with a dead one by the next rotation", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it also in %s, which rekey.yaml does not name: the next rotation leaves that with a dead one", c.Key, list(held))
 		f.Next = "add the slots to its entry, or take them out there"
 		f.YAML, f.Under = slotLines(spec, held, ""), "its entry under "+under(spec)
 	default:
-		f.What = fmt.Sprintf("%s holds it in %s and is not registered: it is left with a dead one by the next rotation", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it in %s and is not registered: the next rotation leaves it with a dead one", c.Key, list(held))
 		f.Next = "add it to rekey.yaml, or take it out there"
 		f.YAML, f.Under = Entry(spec, c), under(spec)
 	}

@@ -11,7 +11,7 @@ import (
 	"rekey/internal/sop"
 )
 
-// generations: what lives at the issuers, and is nobody's.
+// generations: what lives at the issuers, and is unclaimed.
 func (d *discovery) generations() {
 	claimed, told := map[string]bool{}, map[string]bool{}
 	for _, s := range d.all {

@@ -92,7 +92,7 @@ func (b *builder) backLines(st rotation.Step) (byhand.Step, []string) {
 	return r, []string{r.Shell}
 }
 
-// audit is step 8: the record, and putting the desk away.
+// audit is step 8: the record, and removing the working folder.
 func (b *builder) auditStep() {
 	method := "by hand"
 	b.add(title(3, "8. "+b.partTitle(audit)),

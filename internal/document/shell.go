@@ -17,8 +17,8 @@ import (
 //go:embed desk.sh
 var deskShell string
 
-// on runs lines on the desk: a mistake ends the block and not the terminal, and
-// the desk stays as it is.
+// on runs lines in the working folder: a mistake ends the block and not the terminal,
+// and the folder stays as it is.
 func on(lines ...string) block {
 	var kept []string
 	for _, l := range lines {
@@ -29,7 +29,7 @@ func on(lines ...string) block {
 	return shell("( set -euo pipefail; cd \"$DESK\"\n" + strings.Join(kept, "\n") + "\n)")
 }
 
-// dirs are the desk's folders of store and consumers.
+// dirs are the folders of store and consumers in the working folder.
 func (b *builder) dirs() []string {
 	out := []string{byhand.StoreDir}
 	for i := range b.Spec.Consumers {
@@ -137,7 +137,7 @@ func refWord(in byhand.Input, ref string) string {
 	return byhand.Quote(ref)
 }
 
-// credentials puts every input on the desk and logs in.
+// credentials puts every input into the working folder and logs in.
 func (b *builder) credentials() block {
 	var lines []string
 	for _, in := range b.inputs() {

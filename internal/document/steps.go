@@ -266,7 +266,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		return r.Steps["settle"], []string{r.Steps["settle"].Shell, r.Steps["read"].Shell, "same " + dir + ` now.json new.json || stop "it does not read back as written"`,
 			"jq -nr 'now + 1 | floor | todate' > settled"}
 	case rotation.Validate:
-		return byhand.Step{Text: "A fresh credential may take a while until every edge knows it; so it is asked for a while, and not once."},
+		return byhand.Step{Text: "A fresh credential may take a while until every edge knows it; so it is asked repeatedly, and not once."},
 			[]string{"wait_until " + b.seconds(b.Spec.Timing.Validate.Seconds()) + " gate_says accepted new " + b.probeArgs(b.probe(st.Target)), `echo "ok: the new one is accepted"`}
 	case rotation.Check:
 		n, when, _ := strings.Cut(st.Target, " ")
@@ -292,7 +292,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 	}
 	lines := []string{issuer.Shell}
 	switch st.Verb {
-	case rotation.Create, rotation.Roll: // once on each desk, whatever became of it
+	case rotation.Create, rotation.Roll: // once in each working folder, whatever became of it
 		lines = []string{`[ ! -e asked ] || stop "it was asked for already: look what became of that first, by the name $(<new-name)"`, "touch asked", issuer.Shell}
 	}
 	return issuer, lines

@@ -10,7 +10,7 @@ import (
 	"rekey/internal/rotation"
 )
 
-// seekShell are the functions of a survey that all vendors share. What counts as
+// seekShell are the functions of the check for other holders that all vendors share. What counts as
 // holding it is secret.Search's word, spelling by spelling.
 //
 //go:embed seek.sh
@@ -50,7 +50,7 @@ func (b *builder) survey() {
 		b.add(paragraph(append(say("What else is in the account of ", monos(seen), " and holds the old one is left with a dead one by the next step. So all of it is compared, by what it holds and not by its name: the whole value, or inside a longer text. Names are shown, and no value. "),
 			markdown(strings.Join(texts, " "))...)),
 			on(slices.Concat([]string{b.sought(), ": > looked; : > others"}, lines, []string{
-				`[ ! -s others ] || stop "not while these would be left with a dead one, or cannot be seen"`,
+				`[ ! -s others ] || stop "not while these would lose access, or could not be read"`,
 				`echo "ok: nobody else holds the old one ($(jq -nR '[inputs] | length' looked) places read)"`})...),
 			paragraph("If it stops: "+b.amends()+" and paste the block again. To leave one without all the same is for a person to decide, by its name: ",
 				mono(`echo NAME >> "$DESK/despite"`), ", then the block again. Other accounts, laptops and build servers are not looked at."))

@@ -166,7 +166,7 @@ func (r *Run) standing(o *rotation.Opened, say func(string, ...any)) {
 		say("who began it is self-declared (%s)", r.By.How)
 	}
 	if role := o.Spec.Role; role != "" && (r.By == nil || !slices.Contains(r.By.Roles, role) && r.By.Without == "") {
-		say("the required role %s was enforced by nothing", role)
+		say("nothing enforced the required role %s", role)
 	}
 	without := func(actor string, who *rotation.Who) {
 		if who != nil && who.Without != "" {

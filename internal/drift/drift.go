@@ -1,4 +1,4 @@
-// Package drift says where issuer, store and consumers of a credential disagree, and which command mends it.
+// Package drift says where issuer, store and consumers of a credential disagree, and which command fixes it.
 package drift
 
 import (
@@ -25,8 +25,8 @@ const (
 	Changed     Kind = "consumer-changed" // a consumer holds something that nobody knows
 	Names       Kind = "names-differ"     // the name and a former name hold different generations
 	Missing     Kind = "slot-missing"     // a slot is not there
-	RuleLost    Kind = "rule-lost"        // a rule that let the generation in use in does not name it any more
-	RuleShut    Kind = "rule-shut"        // no rule is left that lets it in
+	RuleLost    Kind = "rule-lost"        // a rule that accepted the generation in use does not name it any more
+	RuleShut    Kind = "rule-shut"        // no rule is left that accepts it
 	RuleStray   Kind = "rule-stray"       // a rule names a generation that has ended
 	NameRetired Kind = "name-retired"     // rekey.yaml still has a former name that was retired
 	NotSeen     Kind = "not-seen"         // it could not be looked at, so nothing is known

@@ -9,7 +9,7 @@ import (
 	"rekey/internal/rotation"
 )
 
-// rules: is the generation in use still let in wherever the journal knows that it
+// rules: is the generation in use still accepted wherever the journal knows that it
 // was, and is anything else of ours named that has ended?
 func (c *comparison) rules() {
 	if c.seen.Admission.Places == nil || c.seen.Issuer.Live == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Simulated tells whether the journal's runs are simulated ones; known is false
-// where it has no run yet. The first run decides for all: no other kind is let in
+// where it has no run yet. The first run decides for all: no other kind is taken
 // after it.
 func (b Book) Simulated(ctx context.Context) (simulated, known bool, err error) {
 	e, found, err := b.J.First(ctx, string(rotation.KindOpened))

@@ -131,6 +131,35 @@ func TestNothingThatIsPrintedNeedsATranslator(t *testing.T) {
 	}
 }
 
+// TestCommentsNeedNoTranslator either. The first word of a comment is a name in the code,
+// which may be a verb of stored journals.
+func TestCommentsNeedNoTranslator(t *testing.T) {
+	seen := 0
+	eachFile(t, func(path string, f *ast.File, fset *token.FileSet) {
+		if strings.HasPrefix(path, "internal/sim/") || strings.HasPrefix(path, "internal/providertest/") {
+			return
+		}
+		for _, c := range f.Comments {
+			seen++
+			text := strings.Join(strings.Fields(c.Text()), " ")
+			_, rest, _ := strings.Cut(text, " ")
+			word := dialect.FindString(rest)
+			if word != "" && !slices.ContainsFunc(named, func(n string) bool { return strings.Contains(rest, n) }) && !generation.MatchString(word) {
+				t.Errorf("%s: %q is a word for insiders: %s", fset.Position(c.Pos()), word, text)
+			}
+		}
+	})
+	if seen < 3000 {
+		t.Errorf("only %d comments were found", seen)
+	}
+}
+
+// generation is what the code calls one issue of a credential (docs/glossary.md).
+var generation = regexp.MustCompile(`generation`)
+
+// named are names of the code in comments.
+var named = []string{`"admit policy/1234"`, "an Admitter and a Prober", "@settle@", "torn counts beginnings", "lets what is in flight finish", "cloudflare/admit.go"}
+
 var page = regexp.MustCompile(`([\w./-]*\w\.md)(?:[^\w.]|\.\W|\.?$)`)
 
 // TestCommentsCiteOnlyWhatIsHere: what a comment goes by has to be at hand for whoever

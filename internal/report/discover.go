@@ -21,8 +21,8 @@ type Discovered struct {
 // is a sentence, and is read.
 const discoverWidth = 80
 
-// Discover tells what nobody registered, the worst first, and which rules let each
-// credential in. findings are in that order already.
+// Discover tells what nobody registered, the worst first, and which rules accept each
+// credential. findings are in that order already.
 func Discover(all []Discovered, findings []discover.Finding, s Style) string {
 	all, findings = legible(all), legible(findings)
 	width := discoverWidth

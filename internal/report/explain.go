@@ -52,7 +52,6 @@ var topics = map[string]string{
 	"admit":              "Add the new credential to the rules (policies, groups) that name the old one.",
 	"dismiss":            "Remove the old credential from the rules (policies, groups) that name it.",
 	"propagate":          "Deploy the new credential to a consumer, in one write for all its names, so that it restarts once.",
-	"dark":               "Without a credential that works. A rotation never leaves a registered consumer so; rekey revoke does, and says who.",
 	"roll":               "Give the same token another secret in place, instead of making a second one beside it (issuer.strategy: roll). See: strategy.",
 	"doctor":             "rekey doctor says all at once what is missing on this machine: variables, tools, the journal's folder, hosts, clocks. It sends no credential.",
 	"undated":            "The issuer does not tell when the credential in use was made, so nobody knows when it is due. A rotation by Rekey dates it.",

@@ -51,7 +51,7 @@ func repairs(p *rotation.Plan, s Style) [][]string {
 		}
 	}
 	for _, pl := range p.Seen.Admission.Places {
-		rows = append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), fmt.Sprintf("%s %q", pl.Kind, pl.Name), "names it no more → names it again"})
+		rows = append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), fmt.Sprintf("%s %q", pl.Kind, pl.Name), "does not name it → names it"})
 	}
 	tell(p.Spec.Store.Key, p.Seen.Store.Slots)
 	for _, c := range p.Seen.Consumers {

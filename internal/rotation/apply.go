@@ -170,7 +170,7 @@ func (s *State) swept(p *Progress, o *Outcome) {
 	}
 }
 
-// sweepPause is in first pauses.
+// sweepPause, between two clean-ups, is in first pauses.
 const sweepPause = 5
 
 func (s *State) turn(t *Turned) {
@@ -210,7 +210,7 @@ func (s *State) resume() {
 	}
 }
 
-// forget makes surveys be made again: who holds what may have changed while no
+// forget makes checks for other holders be made again: who holds what may have changed while no
 // process was there. Once the old one is off, or may be gone, it is too late to look.
 func (s *State) forget() {
 	if s.Plan == nil || s.Mode != Forward {

@@ -50,7 +50,7 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 	p.Seen.Admission.Places = naming(seen.Admission.Places, old)
 	if seen.Issuer.Gone {
 		p.Seen.Admission.Places = seen.Admission.Lost
-		p.Notes = append(p.Notes, fmt.Sprintf("%s has %s no more: the new one is named where the journal remembers that it was", spec.Issuer.Vendor, old.Name))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s no longer has %s: the new one is added where the journal remembers that it was", spec.Issuer.Vendor, old.Name))
 	}
 	p.Seen.Issuer.Live = related(seen.Issuer.Live, spec, old)
 	p.layOut(can)

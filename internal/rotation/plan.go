@@ -31,7 +31,7 @@ const (
 	Survey    Verb = "survey"    // nobody but the registered consumers holds the old generation
 	Quiet     Verb = "quiet"     // nobody uses the old generation any more
 	Disable   Verb = "disable"   // switch the old credential off, which can be undone
-	Dismiss   Verb = "dismiss"   // name the old generation no more
+	Dismiss   Verb = "dismiss"   // remove the old generation from a rule
 	Delete    Verb = "delete"    // end the old generation for good
 	Expire    Verb = "expire"    // end the secret before the present one
 	Confirm   Verb = "confirm"   // the protected address denies the old one and accepts the new one
@@ -41,7 +41,7 @@ const (
 	Running   Verb = "running"   // store and consumers hold the new one at the end, and the consumers run
 	Denied    Verb = "denied"    // the protected address denies the one that was taken away
 	Take      Verb = "take"      // take what the source of a repair holds
-	Gone      Verb = "gone"      // the issuer lists it no more, or as switched off
+	Gone      Verb = "gone"      // the issuer no longer lists it, or lists it as switched off
 	Remove    Verb = "remove"    // take slots out of the store
 )
 
@@ -54,7 +54,7 @@ const (
 	Return     Verb = "return"   // give a consumer its old values back
 	Resettle   Verb = "resettle" // everything the consumer runs has taken them up
 	Restore    Verb = "restore"  // give the store its old values back
-	Withdraw   Verb = "withdraw" // name the new generation no more
+	Withdraw   Verb = "withdraw" // remove the new generation from a rule
 	Discard    Verb = "discard"  // end the new generation
 	Prolong    Verb = "prolong"  // let the old secret live on for as long as allowed
 	Look       Verb = "look"     // what is live and who holds what, after going back

@@ -114,7 +114,7 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 		return // nobody is left who could ask for the list
 	}
 	b.add(Step{Verb: Gone, Needs: slices.Concat(end, proofs), Within: p.Spec.Timing.Confirm,
-		Title: "the issuer lists it no more, or as switched off"})
+		Title: "the issuer no longer lists it, or lists it as switched off"})
 	p.Steps, p.Back = b.steps, back.steps
 }
 

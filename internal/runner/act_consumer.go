@@ -47,7 +47,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		if now.Pending {
 			if now.Mark != seen.Mark && a.Look {
 				// What was sent may be what is pending; settling will tell.
-				return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"an earlier write is still being taken up"}}
+				return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"an earlier write is still being rolled out"}}
 			}
 			return failed(cred.Limited, "%s is being changed by somebody else", place.Key)
 		}
@@ -137,7 +137,7 @@ func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outco
 	}
 	if now.Pending {
 		// It may be our own write, on its way to succeed: wait for what it becomes.
-		return failed(cred.Waiting, "%s is still taking up a write", place.Key)
+		return failed(cred.Waiting, "%s is still rolling out a write", place.Key)
 	}
 	back, evidence, err := r.givingBack(ctx, place, seen.Slots, now.Slots)
 	if err != nil {

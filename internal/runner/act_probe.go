@@ -47,9 +47,9 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 		return *o
 	}
 	if r.state.Step(a.Step.ID).Last != nil {
-		// The gate took a while to learn of the rule, which may have been written since.
+		// The address took a while to learn of the rule, which may have been written since.
 		r.forgetRules()
-		if o := r.notLetIn(ctx, a, "let in, by what the gate learned before"); o.Class != cred.Waiting {
+		if o := r.notLetIn(ctx, a, "accepted, by what the address learned before"); o.Class != cred.Waiting {
 			return o
 		}
 	}
@@ -61,9 +61,9 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 }
 
 // tooEarly: somebody had taken the new one out of a rule again, and it was named anew.
-// A gate that learns late may let it in by what it was told first, and turn it away as
-// soon as it learns of what came between. So its word counts only once it has had as
-// long to learn of the last edit as it took for the first.
+// An address that learns late may accept it by the first edit, and deny it as soon as
+// it learns of what came between. So its answer counts only once it has had as long
+// to learn of the last edit as it took for the first.
 func (r *Runner) tooEarly(a rotation.Action) *rotation.Outcome {
 	var named time.Time // for the last time
 	for _, pl := range r.state.Plan.Seen.Admission.Places {
@@ -86,7 +86,7 @@ func (r *Runner) tooEarly(a rotation.Action) *rotation.Outcome {
 	if !now.Before(named.Add(took + r.state.Plan.Spec.Timing.Poll + time.Second)) {
 		return nil
 	}
-	o := failed(cred.Waiting, "it is let in, but the gate may not have learned yet that somebody else had taken it out and that it was named anew")
+	o := failed(cred.Waiting, "it is accepted, but the address may not have learned yet that somebody else had taken it out and that it was named anew")
 	o.Since = since
 	return &o
 }

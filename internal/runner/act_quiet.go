@@ -42,7 +42,7 @@ func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome 
 	case err != nil:
 		return fromError(err)
 	case !ok:
-		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer has the old one no more, in its list and by its id: somebody else ended it"}}
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer no longer has the old one, in its list or by its id: somebody else deleted it"}}
 	case old.LastSeen.IsZero():
 		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer tells no last use of the old one, so that nobody uses it is not known from there"}}
 	}

@@ -53,5 +53,5 @@ func (r *Runner) gone(ctx context.Context) rotation.Outcome {
 			return failed(cred.Waiting, "the issuer still lists %s as live", h.Name)
 		}
 	}
-	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer lists " + old.Name + " no more"}}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer no longer lists " + old.Name}}
 }

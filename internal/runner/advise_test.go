@@ -51,7 +51,7 @@ func TestARuleThatDemandsMoreIsFoundBefore(t *testing.T) {
 			*known = sim.View{At: known.At, Tokens: known.Tokens, Apps: known.Apps, Groups: known.Groups, Policies: w.Cloudflare.Policies}
 		})
 		before := see(s)
-		if refused, _ := advised(t, s, console); !strings.Contains(refused, "gate-denies: https://console.raxx.app/health turns the credential in use away as well") {
+		if refused, _ := advised(t, s, console); !strings.Contains(refused, "gate-denies: https://console.raxx.app/health denies the credential in use as well") {
 			t.Errorf("%s: %q", field, refused)
 		}
 		nothingWritten(t, s, before)

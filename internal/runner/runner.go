@@ -82,7 +82,7 @@ type Runner struct {
 	mu     sync.Mutex // guards the bundles and the appending of outcomes
 	fresh  map[int]secret.Bundle
 	old    secret.Bundle
-	walks  map[string]*walk     // surveys that were not finished, by step
+	walks  map[string]*walk     // checks for other holders that were not finished, by step
 	sights map[string]sight     // what places were last seen to hold, by key
 	alive  map[string]ran       // consumers that were seen to run on the new one, by key
 	rules  map[string]ruleSight // how rules were last seen, by key
@@ -244,7 +244,7 @@ func (r *Runner) confirm(ctx context.Context, ask rotation.Ask) (waiting string,
 	}
 	if err != nil {
 		if errors.Is(err, ErrNotConfirmed) {
-			return "everything is proven; the old one is retired when somebody confirms it", nil
+			return "everything is proven; the old one is revoked when somebody confirms it", nil
 		}
 		return "", err
 	}

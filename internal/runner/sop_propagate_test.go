@@ -148,7 +148,7 @@ func TestT25ReleaseIsFollowedToItsEnd(t *testing.T) {
 		s := stage.New(1, knobs)
 		before := see(s)
 		st := play(t, s, console)
-		halted(t, st, "give heroku:raxx-console-prod its old values back", "still taking up a write", "the old one, "+st.Plan.Old.Name, "is live", "heroku:raxx-console-prod may hold either", "rekey resume test01")
+		halted(t, st, "give heroku:raxx-console-prod its old values back", "still rolling out a write", "the old one, "+st.Plan.Old.Name, "is live", "heroku:raxx-console-prod may hold either", "rekey resume test01")
 		judged(t, s, st)
 		if now := see(s); now.Tokens[st.Plan.Old.ID] == "" || now.Vars[app][console] != before.Vars[app][console] {
 			t.Error("the old one was taken away while the app holds it")

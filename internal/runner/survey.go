@@ -162,7 +162,7 @@ func (r *Runner) walked(ctx context.Context, step string, l *listing, k *Seeker)
 	return w, nil
 }
 
-// survey looks whether anybody who is not registered holds the old generation now.
+// survey checks whether anybody who is not registered holds the old generation now.
 // What could not be seen is not "nobody", unless the plan has told it before.
 func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome {
 	plan := r.state.Plan

@@ -75,7 +75,7 @@ func (c *Client) own(r *Response) bool {
 }
 
 // notApplied reports whether an answer to a write proves that it changed nothing.
-// Who is not let in, or is told to come later, has changed nothing. Of the other
+// Who is denied, or is told to come later, has changed nothing. Of the other
 // refusals only the vendor's documents tell: where something on the way sent the
 // request twice, the second is answered "no such thing" or "already there" because
 // the first was applied.

@@ -160,7 +160,7 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 }
 
 // proves refuses a credential of which nothing would show whether it works.
-// A rehearsal may be of one: its plan says that the gate is not rehearsed.
+// A rehearsal may be of one: its plan says that no protected address is rehearsed.
 func proves(sheet provider.Sheet, of sop.Spec) error {
 	vendor, validate := of.Issuer.Vendor, of.Validate
 	if of.Purpose == sop.ToRehearse && len(validate) == 0 {

@@ -22,7 +22,7 @@ type organization struct {
 }
 
 // Advise reads the organisation's settings and which token issues DoH tokens.
-// Tokens that no policy names directly, those admitted through a group among
+// Tokens that no policy names directly, those that only a group names among
 // them, can vanish on their own (docs/vendors/cloudflare.md, automatic clean-up).
 func (t *tokens) Advise(ctx context.Context, inUse cred.Handle) ([]string, error) {
 	var org organization
