@@ -243,7 +243,11 @@ func (a *app) journalFinding(ctx context.Context, config *sop.Config) []finding 
 	}
 	err = a.withJournal(config, func(*journal.Journal) error { return nil })
 	if _, statErr := os.Stat(filepath.Join(dir, "journal.db")); statErr == nil && err != nil {
-		out = append(out, finding{"journal", strings.SplitN(err.Error(), "\n", 2)[0], false, "rekey verify"})
+		what, then, told := strings.Cut(err.Error(), "\n  next  ")
+		if !told {
+			then = "rekey verify"
+		}
+		out = append(out, finding{"journal", strings.SplitN(what, "\n", 2)[0], false, strings.SplitN(then, "\n", 2)[0]})
 	}
 	return out
 }

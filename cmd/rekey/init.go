@@ -40,7 +40,9 @@ func (a *app) init(ctx context.Context, yes bool, world string) error {
 	}
 	answers := sop.DefaultAnswers()
 	answers.Simulate = world
-	if terminal(a.in) && terminal(a.out) && !yes && !a.json && world == "" {
+	asks := !yes && !a.json && world == ""
+	asked := asks && terminal(a.in) && terminal(a.out)
+	if asked {
 		var err error
 		if answers, err = a.interview(ctx); err != nil {
 			return exit{exitFailed, err}
@@ -70,7 +72,11 @@ func (a *app) init(ctx context.Context, yes bool, world string) error {
 	if a.json {
 		return a.printJSON(map[string]any{"written": written[0], "files": written})
 	}
-	a.print("wrote %s\n  next  rekey lint\n  then  what is missing on this machine: rekey doctor\n  then  rekey check %s\n", strings.Join(written, " and "), report.Quote(answers.Name))
+	unasked := ""
+	if asks && !asked {
+		unasked = ", with the names of an example: nobody can be asked here, and nothing was read; put yours in"
+	}
+	a.print("wrote %s%s\n  next  rekey lint\n  then  what is missing on this machine: rekey doctor\n  then  rekey check %s\n", strings.Join(written, " and "), unasked, report.Quote(answers.Name))
 	return nil
 }
 

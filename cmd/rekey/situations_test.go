@@ -385,6 +385,43 @@ func TestARunAtWorkIsInOrder(t *testing.T) {
 	}
 }
 
+// TestWhatWasPractisedIsNeverTakenForReal, by whatever command reads the journal: most
+// refuse it under a rekey.yaml without simulate, and those that read it say what it is.
+func TestWhatWasPractisedIsNeverTakenForReal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if code, said := b.rekey("run", console, "--confirm", console); code != exitDone {
+		t.Fatal(said)
+	}
+	b.write("rekey.yaml", regexp.MustCompile(`(?m)^(simulate|journal):.*\n`).ReplaceAllString(demoConfig(), ""))
+	for _, line := range []string{
+		"status", "status --live", "status --fail-if due", "log", "drift", "discover", "names", "checkpoint", "checkpoint key", "evidence --from 2020-01-01", "sop " + console, "check " + console,
+		"plan " + console, "run " + console + " --confirm " + console, "resume", "rollback", "rehearse " + console, "revoke " + console + " --reason stolen --confirm " + console,
+		"repair " + console + " --confirm " + console, "names retire " + formerConsole + " --confirm " + console,
+	} {
+		if code, said := b.rekey(strings.Fields(line)...); code == exitDone || !strings.Contains(said, "one of simulated runs") {
+			t.Errorf("rekey %s: exit %d: %s", line, code, said)
+		}
+	}
+	if code, said := b.rekey("doctor"); code == exitDone || !strings.Contains(said, "one of simulated runs") || !strings.Contains(said, "next  name another folder") {
+		t.Errorf("doctor: exit %d: %s", code, said)
+	}
+	for _, line := range []string{"verify", "verify --journal .rekey"} {
+		if code, said := b.rekey(strings.Fields(line)...); code != exitDone || !strings.Contains(said, "it proves nothing about anything real") {
+			t.Errorf("rekey %s: exit %d: %s", line, code, said)
+		}
+	}
+}
+
+// TestInitThatCannotAskSaysSo: names that were piped in are not those in the file.
+func TestInitThatCannotAskSaysSo(t *testing.T) {
+	t.Parallel()
+	b := bench{t: t, dir: t.TempDir()}
+	if code, said := b.rekey("init"); code != exitDone || !strings.Contains(said, "names of an example") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+}
+
 // unfinished leaves a run open of which nothing was done.
 func unfinished(t *testing.T, a *app, run, name string) *journal.Journal {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/evidence"
+	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/notary"
 	"rekey/internal/report"
@@ -94,6 +95,10 @@ func (a *app) verify(ctx context.Context, f verifyFlags) error {
 	}
 	if beside && len(r.Checkpoints) > 0 {
 		remarks = append(remarks, "the public key was taken from beside the journal, where it could be exchanged: better --key, with the one that you have noted elsewhere")
+	}
+	// An entry that cannot be read is found above.
+	if practised, known, err := (history.Book{J: j}).Simulated(ctx); err == nil && known && practised {
+		remarks = append([]string{"it is the journal of simulated runs: it proves nothing about anything real"}, remarks...)
 	}
 	return a.sayVerified(r, remarks)
 }
