@@ -42,13 +42,33 @@ func (w *work) openRuns(ctx context.Context) ([]string, error) {
 // lookTimeout bounds a look that only adds to what is told.
 const lookTimeout = 10 * time.Second
 
+// besides tells, at the end of a rotation, what else was listed under its name when it
+// looked: it is left as it is, and lives on beside the new one.
+func (w *work) besides(ctx context.Context, st *rotation.State) []string {
+	if st.Plan == nil {
+		return nil
+	}
+	others, err := w.strangers(ctx, w.spec, st.Plan.Seen.Issuer)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, h := range others {
+		out = append(out, rotation.Stranger(w.spec, h)+"; as seen at "+st.Plan.Seen.At.UTC().Format(time.TimeOnly)+" UTC, and left alone")
+	}
+	return out
+}
+
 // meanwhile tells, of a run that did not come to its good end, what somebody else has
 // done to the credential at the same time: what the store holds now that this run has
 // not written, and what is listed under its name that this journal does not know.
 // Nobody is asked by hand for that, and what cannot be seen is left out.
 func (w *work) meanwhile(ctx context.Context, r *runner.Runner, st *rotation.State) []string {
-	if w.spec.Purpose != "" && w.spec.Purpose != sop.AfterRevoke || st.Stuck == nil && (st.Closed == nil || st.Closed.Ending == rotation.Rotated) {
+	if w.spec.Purpose != "" && w.spec.Purpose != sop.AfterRevoke || st.Stuck == nil && st.Closed == nil {
 		return nil
+	}
+	if st.Stuck == nil && st.Closed.Ending == rotation.Rotated {
+		return w.besides(ctx, st)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()

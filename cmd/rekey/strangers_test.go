@@ -61,7 +61,9 @@ func TestWhatBearsOurNameAndIsUnknownToTheJournalIsNamed(t *testing.T) {
 	named(true, "plan", console)
 	named(true, "drift", console)
 	named(true, "status", "--live")
-	named(true, "run", console, "--confirm", console)
+	if code, out := w.rekey("run", console, "--confirm", console); code != exitDone || !strings.Contains(out[strings.LastIndex(out, "rotated"):], says) || !strings.Contains(out, "and left alone") {
+		t.Errorf("the ending does not name what lives beside the new one: exit %d\n%s", code, out)
+	}
 	named(false, "check", vault)
 	w.world.Look(func(s *sim.State) {
 		for i, token := range s.Cloudflare.Tokens {
