@@ -176,10 +176,13 @@ const sweepPause = 5
 func (s *State) turn(t *Turned) {
 	if t.Mode == Forward {
 		// Once more from the start: the steps begin anew, with a new label.
-		s.Steps = map[string]*Progress{}
 		if s.Made != nil {
 			s.Earlier = append(s.Earlier, s.Made)
+			if !s.tried(stepID(Discard, "")) {
+				s.Uncertain = true // it lives on, until the sweep at the end
+			}
 		}
+		s.Steps = map[string]*Progress{}
 		s.Made = nil
 		s.Generation = t.Generation
 	}

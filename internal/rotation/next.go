@@ -218,6 +218,9 @@ func (s *State) mind() []string {
 
 // backward decides on the way back.
 func (s *State) backward(now time.Time) Decision {
+	if s.cutOff() {
+		return s.oldIsGone()
+	}
 	r := s.round(now)
 	if r.failed != nil {
 		return s.stuck(r)

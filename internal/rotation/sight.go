@@ -103,3 +103,20 @@ func (s *State) newIsGone() Decision {
 	// There is nothing to go back to: another one is made, and given to everybody.
 	return Decision{Turn: &Turned{Mode: Forward, Generation: s.Generation + 1, Why: why}}
 }
+
+// cutOff reports that somebody else ended the old one while the run was on its way back
+// to it, and the new one lives.
+func (s *State) cutOff() bool {
+	return s.Plan.Strategy == Replace && s.Made != nil && !s.ended() &&
+		slices.Contains(s.Missing, s.Plan.Old.ID) && !s.tried(stepID(Discard, ""))
+}
+
+// oldIsGone decides for such a run: another one is made and given to everybody, for
+// some may hold the one and some the other, and the sweep at the end finds the first.
+func (s *State) oldIsGone() Decision {
+	why := fmt.Sprintf("somebody else ended the old one, %s: there is nothing to go back to", s.Plan.Old.Name)
+	if s.Generation >= MaxAttempts {
+		return Decision{Stuck: &Stuck{Why: why, Live: s.Live(), Next: "rekey resume " + s.Run}}
+	}
+	return Decision{Turn: &Turned{Mode: Forward, Generation: s.Generation + 1, Why: why}}
+}

@@ -97,7 +97,8 @@ func (r *Runner) flip(ctx context.Context, a rotation.Action) rotation.Outcome {
 			return fromError(lookErr)
 		case !gone:
 			return failed(cred.Unknown, "the vendor says that %s is not there, and lists it", target.Name)
-		case !on:
+		case !on, r.state.Step(string(rotation.Discard)).Status == rotation.Ended:
+			// On the way back there is nobody left to be given it.
 			return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{target.Name + " was ended by somebody else"}}
 		}
 	}

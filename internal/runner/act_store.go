@@ -124,7 +124,7 @@ var errBegunAgain = errors.New("it counts from the beginning again: it was delet
 const mostBetween = 50
 
 // between returns the latest version between what was observed and what a slot
-// holds now whose value is neither the old nor the new one: somebody else's. "" if
+// holds now whose value is neither the old one nor made by this run: somebody else's. "" if
 // there is none.
 func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSeen, now provider.Held) (string, secret.Value, error) {
 	was, err := strconv.Atoi(seen.Version)

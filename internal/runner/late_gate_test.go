@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,4 +121,60 @@ func TestNobodyIsGivenTheNewOneWhileTheGateHasYetToLearnThatItWasTakenOutOfTheRu
 		}
 		judged(t, s, st)
 	}
+}
+
+// Somebody deletes the old one while a run is on its way back to it: there is nothing
+// left to go back to. Everybody runs on the new one of this run or gets another one,
+// and the run comes to an end.
+func TestARunWhoseWayBackIsCutOffGoesForward(t *testing.T) {
+	s := stage.New(1, stage.Knobs)
+	asked := false
+	end := func(w *sim.State) {
+		old := w.Cloudflare.Tokens[0]
+		for _, r := range w.Cloudflare.Policies {
+			var include []json.RawMessage
+			_ = json.Unmarshal(r["include"], &include)
+			include = slices.DeleteFunc(include, func(raw json.RawMessage) bool { return strings.Contains(string(raw), old.ID) })
+			r["include"], _ = json.Marshal(include)
+		}
+		w.Cloudflare.Tokens = w.Cloudflare.Tokens[1:]
+		w.Cloudflare.Deleted = append(w.Cloudflare.Deleted, old)
+		w.Edge.Known.Tokens = slices.DeleteFunc(w.Edge.Known.Tokens, func(t sim.Token) bool { return t.ID == old.ID })
+	}
+	writes := 0
+	s.Before = func(_ int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		resp, err := send()
+		if req.Method != http.MethodPut || !strings.Contains(req.URL.Path, "/service_tokens/") {
+			return resp, err
+		}
+		switch writes++; writes {
+		case 1: // switched off
+			asked = true
+			e := rotation.Event{At: s.Clock.Now(), Run: "test01", Kind: rotation.KindAsked, Asked: &rotation.Asked{Actor: "somebody", Reason: "an incident"}}
+			if err := s.Log.Append(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+			panic(stage.Crash{})
+		case 2: // switched on again
+			s.World.Look(end)
+			panic(stage.Crash{})
+		}
+		return resp, err
+	}
+	st := play(t, s, console)
+	if !asked {
+		t.Fatal("nobody asked to go back")
+	}
+	for range 3 {
+		if st.Closed != nil {
+			break
+		}
+		again, err := s.Resume()
+		if err != nil {
+			t.Fatal(err)
+		}
+		st = again.State
+	}
+	ended(t, st, rotation.Rotated)
+	judged(t, s, st)
 }
