@@ -90,8 +90,10 @@ func TestCanary(t *testing.T) {
 	sendCheckpoints(t, dir)
 	console, vault := config.Specs[0].Name, config.Specs[1].Name
 	var printed bytes.Buffer
+	both := []bool{false, true}
+	forms := both // of output
 	do := func(args ...string) {
-		for _, asJSON := range []bool{false, true} {
+		for _, asJSON := range forms {
 			all := append([]string{"-C", dir}, args...)
 			if asJSON {
 				all = append(all, "--json")
@@ -107,7 +109,10 @@ func TestCanary(t *testing.T) {
 	do("sop", console)
 	do("sop", "--html", "--out", "pages")
 	do("run", console, "--confirm", console)
-	for _, fault := range []string{
+	if !*whole {
+		sampled(t, "under each fault either text or JSON is read, in turn")
+	}
+	for i, fault := range []string{
 		`{"vendor":"cloudflare","endpoint":"POST","half":true}`,
 		`{"vendor":"cloudflare","endpoint":"POST","html":true,"applied":true}`,
 		`{"vendor":"cloudflare","endpoint":"POST","status":403}`,
@@ -126,12 +131,16 @@ func TestCanary(t *testing.T) {
 		`{"vendor":"hooks","cut":true,"applied":true,"times":9}`,
 		`{"vendor":"hooks","html":true,"times":9}`,
 	} {
+		if !*whole {
+			forms = []bool{i%2 == 1}
+		}
 		turn(t, base, `{"clear":true,"faults":[`+fault+`]}`)
 		do("run", vault, "--confirm", vault, "--reason", "canary")
 		do("resume", "--confirm", vault)
 		turn(t, base, `{"clear":true}`)
 		do("resume", "--confirm", vault)
 	}
+	forms = both
 	turn(t, base, `{"clear":true,"faults":[{"vendor":"heroku","endpoint":"config-vars","half":true},{"vendor":"infisical","endpoint":"GET /api/v4/secrets","half":true}]}`)
 	do("discover", vault)
 	turn(t, base, `{"clear":true}`)

@@ -176,10 +176,9 @@ func command(t *testing.T, lines int, late time.Duration, args ...string) (code 
 // each run. The kills are spread over worlds that are used side by side.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	const worlds = 4
-	n := 100
+	worlds, n := 4, 100
 	if !*whole {
-		n = 24
+		worlds, n = 2, 12
 		sampled(t, fmt.Sprintf("%d of 100 kills", n))
 	}
 	for i := range worlds {
