@@ -110,7 +110,7 @@ func TestCanary(t *testing.T) {
 	do("sop", "--html", "--out", "pages")
 	do("run", console, "--confirm", console)
 	if !*whole {
-		sampled(t, "under each fault either text or JSON is read, in turn")
+		sampled(t, "what is said after each fault is read as text or as JSON, in turn")
 	}
 	for i, fault := range []string{
 		`{"vendor":"cloudflare","endpoint":"POST","half":true}`,
@@ -131,11 +131,12 @@ func TestCanary(t *testing.T) {
 		`{"vendor":"hooks","cut":true,"applied":true,"times":9}`,
 		`{"vendor":"hooks","html":true,"times":9}`,
 	} {
+		turn(t, base, `{"clear":true,"faults":[`+fault+`]}`)
+		forms = both
+		do("run", vault, "--confirm", vault, "--reason", "canary")
 		if !*whole {
 			forms = []bool{i%2 == 1}
 		}
-		turn(t, base, `{"clear":true,"faults":[`+fault+`]}`)
-		do("run", vault, "--confirm", vault, "--reason", "canary")
 		do("resume", "--confirm", vault)
 		turn(t, base, `{"clear":true}`)
 		do("resume", "--confirm", vault)
