@@ -116,6 +116,10 @@ func TestAnActorIsOneLine(t *testing.T) {
 // TestWeakKeysAreRefused: a signature by an RSA key below 2048 bits proves nothing.
 func TestWeakKeysAreRefused(t *testing.T) {
 	t.Setenv("GODEBUG", "rsa1024min=0") // or the test could not make one
+	long, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for bits, want := range map[int]string{1024: "the issuer's RSA keys are shorter than 2048 bits", 2048: ""} {
 		key, err := rsa.GenerateKey(rand.Reader, bits)
 		if err != nil {
@@ -136,6 +140,15 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		who, err := Find(t.Context(), believed, surroundings(p, map[string]string{"ID_TOKEN": token}))
 		if told := fmt.Sprint(err); who.Verified != (want == "") || want != "" && !strings.Contains(told, want) {
 			t.Errorf("%d bits: %+v %v", bits, who, err)
+		}
+		if want == "" {
+			continue
+		}
+		// Beside a key that is long enough, the short one is not tried.
+		set, _ = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k1", Algorithm: "RS256", Use: "sig"}, {Key: &long.PublicKey, KeyID: "k2", Algorithm: "RS256", Use: "sig"}}})
+		_, err = Find(t.Context(), believed, surroundings(p, map[string]string{"ID_TOKEN": token}))
+		if err == nil || !strings.Contains(err.Error(), "shorter than 2048 bits were not tried") {
+			t.Errorf("signed with the short one of two: %v", err)
 		}
 	}
 }

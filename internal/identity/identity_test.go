@@ -151,6 +151,9 @@ func TestATokenThatProvesNothingIsAnError(t *testing.T) {
 		want   string
 	}{
 		"expired":         {func(p *platform) string { return p.token(t, map[string]any{"exp": now.Add(-time.Hour).Unix()}) }, nil, "has expired"},
+		"no expiry":       {func(p *platform) string { return p.token(t, map[string]any{"exp": 0}) }, nil, "does not say when it expires"},
+		"odd expiry":      {func(p *platform) string { return p.token(t, map[string]any{"exp": "soon"}) }, nil, "claims cannot be read"},
+		"expiry of null":  {func(p *platform) string { return p.token(t, map[string]any{"exp": nil}) }, nil, "claims cannot be read"},
 		"other audience":  {func(p *platform) string { return p.token(t, map[string]any{"aud": "sts.example.com"}) }, nil, "another audience"},
 		"other issuer":    {func(p *platform) string { return p.token(t, map[string]any{"iss": "https://evil.example.com"}) }, nil, "issued by somebody else"},
 		"not yet":         {func(p *platform) string { return p.token(t, map[string]any{"nbf": now.Add(time.Hour).Unix()}) }, nil, "not valid yet"},
