@@ -179,7 +179,7 @@ func (s *State) turn(t *Turned) {
 		if s.Made != nil {
 			s.Earlier = append(s.Earlier, s.Made)
 			if !s.tried(stepID(Discard, "")) {
-				s.Uncertain = true // it lives on, until the sweep at the end
+				s.Uncertain = true // it lives on, until the clean-up at the end
 			}
 		}
 		s.Steps = map[string]*Progress{}

@@ -15,7 +15,7 @@ type Capabilities struct {
 	Create   bool     // a second generation can be made beside the first
 	Roll     string   // RollWithGrace, RollAtOnce, or "": the same handle cannot get a new secret
 	Disable  bool     // a generation can be switched off and on again
-	Admits   bool     // rules elsewhere decide which generation gets in
+	Admits   bool     // rules elsewhere decide which generation is accepted
 	LastSeen bool     // the issuer tells when a generation was last used
 	Public   []string // fields of a bundle that are no secret
 	// Calls are the requests by which the vendors change something, in words,

@@ -112,7 +112,7 @@ func (s *State) cutOff() bool {
 }
 
 // oldIsGone decides for such a run: another one is made and given to everybody, for
-// some may hold the one and some the other, and the sweep at the end finds the first.
+// some may hold the one and some the other, and the clean-up at the end finds the first.
 func (s *State) oldIsGone() Decision {
 	why := fmt.Sprintf("somebody else ended the old one, %s: there is nothing to go back to", s.Plan.Old.Name)
 	if s.Generation >= MaxAttempts {

@@ -35,7 +35,7 @@ type Roles struct {
 	Issuer    provider.Issuer
 	Roller    provider.Roller   // nil: cannot be rolled
 	Switcher  provider.Switcher // nil: cannot be switched off
-	Admitter  provider.Admitter // nil: nothing decides who gets in
+	Admitter  provider.Admitter // nil: no rules decide who is accepted
 	Prober    provider.Prober
 	Store     provider.Store
 	Consumers map[string]provider.Consumer // by key
