@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
@@ -40,6 +41,17 @@ func Generations(events []Event) []Generation {
 	}
 	runs := map[string]*Plan{}
 	made := map[string]cred.Handle{} // by run: the newest generation that it made
+	// What a repair found in the store may be anything: it is what a generation makes only
+	// once the gate has accepted it. By run: what is noted then.
+	unproven := map[string][]func(){}
+	proven := func(run string, plan *Plan, note func()) {
+		gated := func(s Step) bool { return s.Verb == Validate }
+		if plan.Strategy == Repair && slices.ContainsFunc(plan.Steps, gated) {
+			unproven[run] = append(unproven[run], note)
+			return
+		}
+		note()
+	}
 	for _, e := range events {
 		plan := runs[e.Run]
 		switch {
@@ -49,10 +61,13 @@ func Generations(events []Event) []Generation {
 				continue
 			}
 			g := known(e.Planned.Old, e.At)
-			note(g, e.Planned.Spec.Store.Key, e.Planned.Seen.Store.Slots)
-			for _, c := range e.Planned.Seen.Consumers {
-				note(g, c.Key, c.Slots)
-			}
+			proven(e.Run, e.Planned, func() {
+				g := known(e.Planned.Old, e.At)
+				note(g, e.Planned.Spec.Store.Key, e.Planned.Seen.Store.Slots)
+				for _, c := range e.Planned.Seen.Consumers {
+					note(g, c.Key, c.Slots)
+				}
+			})
 			for _, p := range naming(e.Planned.Seen.Admission.Places, e.Planned.Old) {
 				g.place(p)
 			}
@@ -67,13 +82,22 @@ func Generations(events []Event) []Generation {
 				g.place(p)
 			}
 			made[e.Run] = *e.Outcome.Handle
-			for place, slots := range e.Outcome.Makes {
-				for slot, fp := range slots {
-					g.print(place, slot, fp)
+			proven(e.Run, plan, func() {
+				g := known(*e.Outcome.Handle, e.At)
+				for place, slots := range e.Outcome.Makes {
+					for slot, fp := range slots {
+						g.print(place, slot, fp)
+					}
 				}
-			}
+			})
 		case e.Outcome != nil && e.Outcome.Class == cred.Done && plan != nil:
 			step, _ := plan.Step(e.Outcome.Step)
+			if step.Verb == Validate {
+				for _, note := range unproven[e.Run] {
+					note()
+				}
+				delete(unproven, e.Run)
+			}
 			switch fresh, ok := made[e.Run]; {
 			case step.Verb == Dismiss, step.Verb == Readmit:
 				known(plan.Old, e.At).admitted(step.Verb, step.Target, e.Outcome.Place)
