@@ -112,6 +112,8 @@ func (e *Error) word() string {
 	switch {
 	case e.Class == Unsent:
 		return "not sent"
+	case e.Class == Unknown: // for a person; what it means for the run is the class
+		return "no clear answer"
 	case e.Class == Limited && e.Status != tooMany:
 		return "not now"
 	}

@@ -61,12 +61,12 @@ func TestOnlyClearAnswersProveThatNothingChanged(t *testing.T) {
 // rate limit is "limited".
 func TestWordsOfAnErrorSayWhatHappened(t *testing.T) {
 	for want, e := range map[string]Error{
-		"v: o: denied (401, unauthorized): dead":  {Class: Denied, Status: 401, Code: "unauthorized", Why: "dead"},
-		"v: o: limited (429): later":              {Class: Limited, Status: 429, Why: "later"},
-		"v: o: not now: connection refused by h":  {Class: Limited, Why: "connection refused by h"},
-		"v: o: not now (502): a page of HTML":     {Class: Limited, Status: 502, Why: "a page of HTML"},
-		"v: o: not sent: token: env:X is not set": {Class: Unsent, Why: "token: env:X is not set"},
-		"v: o: unknown (404): a page of HTML":     {Class: Unknown, Status: 404, Why: "a page of HTML"},
+		"v: o: denied (401, unauthorized): dead":      {Class: Denied, Status: 401, Code: "unauthorized", Why: "dead"},
+		"v: o: limited (429): later":                  {Class: Limited, Status: 429, Why: "later"},
+		"v: o: not now: connection refused by h":      {Class: Limited, Why: "connection refused by h"},
+		"v: o: not now (502): a page of HTML":         {Class: Limited, Status: 502, Why: "a page of HTML"},
+		"v: o: not sent: token: env:X is not set":     {Class: Unsent, Why: "token: env:X is not set"},
+		"v: o: no clear answer (404): a page of HTML": {Class: Unknown, Status: 404, Why: "a page of HTML"},
 	} {
 		e.Vendor, e.Op = "v", "o"
 		if got := e.Error(); got != want {
