@@ -18,7 +18,7 @@ func (c *comparison) rules() {
 	if h, ok := c.live(c.seen.Issuer.Owner); ok {
 		lost, shut := rotation.Lost(c.seen.Admission.Places, h, c.past)
 		for _, p := range lost {
-			c.add(RuleLost, p.Key(), nil, c.repair(), "%s no longer names %s, and did before", rule(p), h.Name)
+			c.add(RuleLost, p.Key(), nil, c.repair(), "%s no longer names %s, and accepted it before", rule(p), h.Name)
 		}
 		if shut {
 			c.add(RuleShut, "", nil, "name it in a rule again by hand, then: rekey check "+c.spec.Name,

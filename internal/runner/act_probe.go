@@ -129,7 +129,7 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 		// from Access itself, and this answer did not.
 		wrong, how, err := r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
 		if err == nil && wrong == cred.Rejected {
-			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the protected address still accepts the old one (%s), and denies a made-up one (%s)", detail, how)}}
+			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the protected address does not deny the old one (%s), and denies a made-up one (%s)", detail, how)}}
 		}
 	}
 	if verdict != cred.Accepted {
