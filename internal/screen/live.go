@@ -45,9 +45,13 @@ type Live struct {
 	m    *model
 	tick int
 	held bool
+	asks held
 	stop chan struct{}
 	done sync.WaitGroup
 }
+
+// held is what stands above a question.
+type held struct{ columns, rows, free, lines int }
 
 // NewLive returns a running live view.
 func NewLive(out io.Writer, style report.Style, size Size, now func() time.Time) *Live {
@@ -69,7 +73,9 @@ func (l *Live) loop() {
 		case <-t.C:
 			l.mu.Lock()
 			l.tick++
-			if !l.held {
+			if l.held {
+				l.redrawHeld()
+			} else {
 				l.draw(0)
 			}
 			l.mu.Unlock()
@@ -112,11 +118,37 @@ func (l *Live) Hold(lines int) func() {
 	defer l.mu.Unlock()
 	l.held = true
 	l.draw(lines)
+	l.asks.free = lines
+	l.asks.columns, l.asks.rows = l.size()
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.held = false
 	}
+}
+
+// redrawHeld paints the picture above a question anew where the terminal has become
+// wider or narrower: what it showed beside would stand there still. The question and
+// the cursor stay where they are; on a lower terminal nothing is known of that.
+func (l *Live) redrawHeld() {
+	columns, rows := l.size()
+	if columns == l.asks.columns || rows < l.asks.rows {
+		return
+	}
+	l.asks.columns = columns
+	l.style.Width = columns - 1
+	lines, focus := l.lines(false)
+	lines = window(lines, focus, l.asks.rows-1-l.asks.free)
+	var b strings.Builder
+	b.WriteString("\x1b7\x1b[H")
+	for i := range l.asks.lines { // as many as there were: below them is the question
+		if i < len(lines) {
+			b.WriteString(report.Cut(lines[i], l.style.Width))
+		}
+		b.WriteString("\x1b[K\r\n")
+	}
+	b.WriteString("\x1b8")
+	_, _ = io.WriteString(l.out, b.String())
 }
 
 // End leaves the last picture in the scroll-back.
@@ -138,7 +170,9 @@ func (l *Live) draw(free int) {
 	lines, focus := l.lines(!l.held)
 	var b strings.Builder
 	b.WriteString("\x1b[H")
-	for _, line := range window(lines, focus, rows-1-free) {
+	lines = window(lines, focus, rows-1-free)
+	l.asks.lines = len(lines)
+	for _, line := range lines {
 		b.WriteString(report.Cut(line, l.style.Width))
 		b.WriteString("\x1b[K\r\n")
 	}

@@ -3,7 +3,9 @@ package screen_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 // terminal is a terminal emulator in memory, and what stood on it before.
 type terminal struct {
 	*vt.Emulator
+	mu            sync.Mutex
 	columns, rows int
 }
 
@@ -29,6 +32,8 @@ func newTerminal(columns, rows int) *terminal {
 
 // Write does what the terminal driver does to a newline.
 func (t *terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	_, err := t.Emulator.WriteString(strings.ReplaceAll(strings.ReplaceAll(string(p), "\r\n", "\n"), "\n", "\r\n"))
 	return len(p), err
 }
@@ -37,11 +42,24 @@ func (t *terminal) Write(p []byte) (int, error) {
 func (t *terminal) WriteString(s string) (int, error) { return t.Write([]byte(s)) }
 
 func (t *terminal) resize(columns, rows int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.columns, t.rows = columns, rows
 	t.Resize(columns, rows)
 }
 
-func (t *terminal) size() (int, int) { return t.columns, t.rows }
+func (t *terminal) size() (int, int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.columns, t.rows
+}
+
+// String is what is on the screen.
+func (t *terminal) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.Emulator.String()
+}
 
 // shown are the lines on the screen.
 func (t *terminal) shown() []string { return strings.Split(t.String(), "\n") }
@@ -139,6 +157,46 @@ func TestNoLineWrapsAndTheScrollBackHoldsTheRunOnce(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAQuestionOutlivesAChangeOfSize: the picture above it is painted anew, as wide as
+// the terminal is now, and the question stands where it stood.
+func TestAQuestionOutlivesAChangeOfSize(t *testing.T) {
+	events, s := longEvents(t, fine)
+	term := newTerminal(60, 24)
+	view := screen.NewLive(term, report.Style{}, term.size, func() time.Time { return s.Clock.Now() })
+	defer view.End()
+	for _, e := range events[:len(events)/2] {
+		view.Event(e)
+	}
+	release := view.Hold(3)
+	defer release()
+	_, _ = term.WriteString("\n  Type NAME to go on: ")
+	before := slices.IndexFunc(term.shown(), func(l string) bool { return strings.Contains(l, "Type NAME") })
+	widest := func() (n int) {
+		for _, l := range term.shown() {
+			n = max(n, report.Columns(l))
+		}
+		return n
+	}
+	if before < 0 || widest() > 60 {
+		t.Fatalf("before: %s", term)
+	}
+	term.resize(120, 24)
+	for range 100 {
+		if widest() > 60 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	after := slices.IndexFunc(term.shown(), func(l string) bool { return strings.Contains(l, "Type NAME") })
+	if widest() <= 60 || after != before {
+		t.Errorf("the question stood in line %d and stands in line %d, and the picture is %d wide:\n%s", before, after, widest(), term)
+	}
+	_, _ = term.WriteString("typed")
+	if !strings.Contains(term.shown()[after], "to go on: typed") {
+		t.Errorf("what is typed stands elsewhere:\n%s", term)
 	}
 }
 
