@@ -71,21 +71,6 @@ func (b bench) plain(args ...string) (code int, said string) {
 	return code, both.String()
 }
 
-// mends takes every fault out of the world.
-func (b bench) mends() {
-	b.t.Helper()
-	w, unlock, err := sim.Load(filepath.Join(b.dir, "world.json"), time.Now)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer unlock()
-	w.Look(func(s *sim.State) { s.Faults = nil })
-	w.Look(func(s *sim.State) { err = sim.Save(filepath.Join(b.dir, "world.json"), s) })
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // situation is one in which a person is told what to do next.
 type situation struct {
 	about  string

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,16 +47,8 @@ func from(t *testing.T, given string) map[sop.Ref]error {
 	return out
 }
 
-func needsShell(t *testing.T) {
-	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("NEEDS A POSIX SHELL; CI runs it on Linux")
-	}
-}
-
 // TestWhatEditorsAndShellsAddIsDropped: whichever way a value comes.
 func TestWhatEditorsAndShellsAddIsDropped(t *testing.T) {
-	needsShell(t)
 	for _, given := range []string{canary, canary + "\n", canary + "\r\n", canary + "\n\n", "\ufeff" + canary, "\ufeff" + canary + "\r\n"} {
 		for r, err := range from(t, given) {
 			if err != nil {
@@ -70,7 +61,6 @@ func TestWhatEditorsAndShellsAddIsDropped(t *testing.T) {
 // TestAValueThatNoRequestCanCarryIsToldByItsReference: before anything is sent,
 // and never as a connection that failed.
 func TestAValueThatNoRequestCanCarryIsToldByItsReference(t *testing.T) {
-	needsShell(t)
 	wide := func(big bool, s string) string {
 		var b strings.Builder
 		for _, u := range utf16.Encode([]rune(s)) {
@@ -118,7 +108,6 @@ func TestAValueThatNoRequestCanCarryIsToldByItsReference(t *testing.T) {
 // TestNoFileHoldsTheProgram: folders, devices, pipes without a writer, and files
 // without an end.
 func TestNoFileHoldsTheProgram(t *testing.T) {
-	needsShell(t)
 	f := finder(t, nil)
 	f.Patience = 100 * time.Millisecond
 	if err := errors.Join(
@@ -148,7 +137,6 @@ func TestNoFileHoldsTheProgram(t *testing.T) {
 
 // TestAPipeIsReadToItsEnd: also when its writer comes later.
 func TestAPipeIsReadToItsEnd(t *testing.T) {
-	needsShell(t)
 	f := finder(t, nil)
 	path := filepath.Join(f.Dir, "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -174,7 +162,6 @@ func TestAPipeIsReadToItsEnd(t *testing.T) {
 // TestNoCommandHoldsTheProgram: not one that never ends, that prints without end,
 // or that leaves children behind which hold its output; none of them lives on.
 func TestNoCommandHoldsTheProgram(t *testing.T) {
-	needsShell(t)
 	for name, tt := range map[string]struct{ command, want string }{
 		"never ends":               {"echo $$ > '%'; sleep 600; echo x", "the command did not end within"},
 		"prints without end":       {"echo $$ > '%'; yes " + canary, "it gives more than 64 KB"},
@@ -221,7 +208,6 @@ func TestNoCommandHoldsTheProgram(t *testing.T) {
 // TestEachReferenceIsAskedOnceWhoeverNeedsIt: side by side, by two finders of one
 // command, and when it fails.
 func TestEachReferenceIsAskedOnceWhoeverNeedsIt(t *testing.T) {
-	needsShell(t)
 	for name, end := range map[string]string{"given": "echo " + canary, "refused": "exit 1"} {
 		var asked Asked
 		clock := time.Unix(0, 0)
@@ -256,7 +242,6 @@ func TestEachReferenceIsAskedOnceWhoeverNeedsIt(t *testing.T) {
 
 // TestAnInterruptedQuestionIsAskedAgain: its failure is nobody else's.
 func TestAnInterruptedQuestionIsAskedAgain(t *testing.T) {
-	needsShell(t)
 	f := finder(t, nil)
 	ref := sop.Ref("cmd:test -e '" + f.Dir + "/go' || sleep 600; echo " + canary)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
