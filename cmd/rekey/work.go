@@ -153,7 +153,7 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 
 // transport is the real network.
 func transport() *http.Transport {
-	return vendorhttp.NewTransport(http.ProxyFromEnvironment, os.Getenv("GODEBUG"))
+	return vendorhttp.NewTransport(vendorhttp.Proxies(os.Getenv), os.Getenv("GODEBUG"))
 }
 
 // surroundings are the network and the environment: the real ones, or a

@@ -10,7 +10,7 @@ import (
 )
 
 // NewTransport is the way to the network for everything that sends a credential.
-// choose names the proxy of a request (http.ProxyFromEnvironment). godebug is the
+// choose names the proxy of a request (Proxies). godebug is the
 // setting of that name: with http2debug in it the library writes every header of
 // HTTP/2 to the log, tokens among them, and cannot be told not to; so HTTP/1.1 is
 // spoken then, which is not logged.
@@ -62,6 +62,23 @@ func noting(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*
 		}
 		return u, nil
 	}
+}
+
+// Proxies is http.ProxyFromEnvironment, but for a variable that holds no address:
+// the library goes past the proxy then, without a word.
+func Proxies(getenv func(string) string) func(*http.Request) (*url.URL, error) {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		text := getenv(name)
+		whole := text
+		if !strings.Contains(text, "://") { // proxy.corp:3128 is one too
+			whole = "http://" + text
+		}
+		u, err := url.Parse(whole)
+		if text != "" && (err != nil || u.Hostname() == "") {
+			return func(*http.Request) (*url.URL, error) { return nil, errProxyAddress }
+		}
+	}
+	return http.ProxyFromEnvironment
 }
 
 // proxyRefusal is the status with which a proxy refused to connect.

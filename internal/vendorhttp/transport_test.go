@@ -165,3 +165,21 @@ func TestHTTP2IsNotLogged(t *testing.T) {
 		tr.CloseIdleConnections()
 	}
 }
+
+// TestAProxyThatIsNoAddressIsNotPassedBy: whoever names one does not want to go
+// without it.
+func TestAProxyThatIsNoAddressIsNotPassedBy(t *testing.T) {
+	req, err := http.NewRequest(http.MethodGet, "https://api.example.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, usable := range map[string]bool{
+		"": true, "http://proxy.corp:3128": true, "proxy.corp:3128": true, "proxy.corp": true, "socks5://127.0.0.1:1080": true, "http://u:p@proxy.corp": true,
+		"::://x": false, "http://": false, "http://proxy corp": false, "%zz": false,
+	} {
+		choose := Proxies(func(name string) string { return map[string]string{"https_proxy": text}[name] })
+		if _, err := choose(req); (err == nil) != usable {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
