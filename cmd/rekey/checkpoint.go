@@ -79,7 +79,7 @@ func (w *work) attest(ctx context.Context, asJSON *screen.JSON) notary.Outcome {
 
 // unattested tells on standard error what is not signed or not sent.
 func (a *app) unattested(o notary.Outcome) {
-	_, _ = fmt.Fprint(a.err, report.Unattested(outcome(o), a.style(a.err)))
+	_, _ = fmt.Fprint(a.err, a.pasteable(report.Unattested(outcome(o), a.style(a.err))))
 }
 
 // outcome is what a report may know of it.
