@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -23,4 +24,21 @@ func (l located) Snapshot(ctx context.Context, slots []string) (provider.Snapsho
 		err = &out
 	}
 	return s, err
+}
+
+// Held asks the consumer for no more than that, where it can be asked so.
+func (l located) Held(ctx context.Context, slots []string) (map[string]provider.Held, error) {
+	if h, ok := l.Consumer.(provider.Holder); ok {
+		return h.Held(ctx, slots)
+	}
+	s, err := l.Snapshot(ctx, slots)
+	return s.Slots, err
+}
+
+// Ahead is the clock of the consumer's vendor, where that tells it.
+func (l located) Ahead() (time.Duration, bool) {
+	if c, ok := l.Consumer.(provider.Clocked); ok {
+		return c.Ahead()
+	}
+	return 0, false
 }
