@@ -1,0 +1,163 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+)
+
+// discard deletes the new generation: the one whose handle is known, or whatever
+// bears the label of the creation whose answer was lost. Never anything else.
+func (r *Runner) discard(ctx context.Context) rotation.Outcome {
+	if made := r.state.Made; made != nil {
+		o := r.revokeAll(ctx, []cred.Handle{*made.Handle})
+		if o.Class == cred.Refused {
+			return r.stillNamed(ctx, *made.Handle, rotation.Withdraw, &cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "delete the new one", Class: cred.Refused, Why: o.Why})
+		}
+		return o
+	}
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	return r.revokeAll(ctx, bearing(listed, r.state.Label()))
+}
+
+// sweep cleans up what shows up late: whatever bears a label of this run, except the
+// generation that is now in use.
+func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
+	if r.state.Plan.Maker() == string(rotation.Roll) {
+		o := r.prolong(ctx)
+		if o.Class == cred.Done && !o.Already {
+			o.Gone = []string{r.state.Plan.Old.ID} // not clean: it had to be dealt with
+		}
+		return o
+	}
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	var strays []cred.Handle
+	for g := 1; g <= r.state.Generation; g++ {
+		for _, h := range bearing(listed, cred.Label(r.state.Run, g)) {
+			if r.state.Mode == rotation.Forward && r.state.Plan.Strategy == rotation.Replace && r.state.Made != nil && h.ID == r.state.Made.Handle.ID {
+				continue
+			}
+			strays = append(strays, h)
+		}
+	}
+	return r.revokeAll(ctx, strays)
+}
+
+// revokeAll ends what this run has made and nobody is seen to hold. That one is not
+// there any more counts only once list and look by id agree.
+func (r *Runner) revokeAll(ctx context.Context, hs []cred.Handle) rotation.Outcome {
+	o := rotation.Outcome{Class: cred.Done}
+	fail := func(err error) rotation.Outcome {
+		if len(o.Gone) > 0 {
+			return afterEffect(err)
+		}
+		return fromError(err)
+	}
+	hs, held, err := r.unheld(ctx, hs)
+	if err != nil {
+		return fromError(err)
+	}
+	for _, h := range hs {
+		err := r.Roles.Issuer.Revoke(ctx, h)
+		if cred.ClassOf(err) == cred.Absent {
+			gone, lookErr := r.isGone(ctx, h)
+			switch {
+			case lookErr != nil:
+				return fail(lookErr)
+			case !gone:
+				return fail(&cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "end " + h.Name, Class: cred.Unknown, Why: "the vendor says that it is not there, and lists it"})
+			}
+			err = nil
+		}
+		if cred.ClassOf(err) == cred.Refused && (r.state.Made == nil || r.state.Made.Handle.ID != h.ID) {
+			// A rule may name it by an edit that the journal does not know.
+			if named, editErr := r.unname(ctx, h); editErr != nil {
+				return fail(editErr)
+			} else if named {
+				err = r.Roles.Issuer.Revoke(ctx, h)
+			}
+		}
+		if err != nil {
+			return fail(err)
+		}
+		o.Gone = append(o.Gone, h.ID)
+		o.Evidence = append(o.Evidence, "deleted "+h.Name+" ("+h.ID+")")
+	}
+	if held != "" {
+		return fail(&cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "discard", Class: cred.Foreign, Why: held})
+	}
+	return o
+}
+
+// unname takes a generation that this run has made out of every rule that names it.
+func (r *Runner) unname(ctx context.Context, h cred.Handle) (named bool, err error) {
+	if r.Roles.Admitter == nil {
+		return false, nil
+	}
+	all, err := r.Roles.Admitter.Places(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range all.Places {
+		if !p.NamesAny(h) {
+			continue
+		}
+		release, err := r.hold(ctx, p.Key())
+		if err != nil {
+			return named, err
+		}
+		_, err = r.Roles.Admitter.Dismiss(ctx, p, h.ID)
+		release()
+		if err != nil {
+			return named, err
+		}
+		named = true
+	}
+	return named, nil
+}
+
+// unheld leaves out what store or consumers hold and this run does not know to be
+// its own: a journal that was set back does not know what it gave to whom.
+func (r *Runner) unheld(ctx context.Context, hs []cred.Handle) (free []cred.Handle, held string, err error) {
+	var unsure []cred.Handle
+	for _, h := range hs {
+		if made := r.state.Made; made != nil && made.Handle.ID == h.ID || r.state.Plan.Strategy == rotation.Rehearse {
+			free = append(free, h) // the guard has looked by fingerprint
+		} else {
+			unsure = append(unsure, h)
+		}
+	}
+	if len(unsure) == 0 {
+		return free, "", nil
+	}
+	found, err := r.heldAnywhere(ctx, unsure)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, h := range unsure {
+		if found != nil && found.handle.ID == h.ID {
+			held = fmt.Sprintf("%s holds %s, so it was not ended", found.key, h.Name)
+			continue
+		}
+		free = append(free, h)
+	}
+	return free, held, nil
+}
+
+func bearing(listed []cred.Handle, label string) []cred.Handle {
+	var out []cred.Handle
+	for _, h := range listed {
+		if cred.Bears(h.Name, label) {
+			out = append(out, h)
+		}
+	}
+	return out
+}

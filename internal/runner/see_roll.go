@@ -1,0 +1,82 @@
+package runner
+
+import (
+	"context"
+
+	"rekey/internal/cred"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// rolledUnknown: a handle has had more secrets than the journal knows. If store or
+// consumer hold another one than was observed, that is the one under way; the address
+// is asked with it before anything else.
+func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rotation.Outcome) rotation.Outcome {
+	known := r.state.Plan.Old.Version
+	if r.state.Made != nil {
+		known = r.state.Made.Handle.Version
+	}
+	for _, h := range listed {
+		uncounted := h.Version == 0 && r.state.Made == nil // an issuer that counts no secrets
+		if h.ID != r.state.Plan.Old.ID || h.Version <= known && !uncounted {
+			continue
+		}
+		if !uncounted {
+			o.Stray = true
+			o.Why = "the issuer has given " + h.Name + " a new secret that the journal does not know"
+		}
+		key, b, makes, err := r.heldSince(ctx)
+		if err != nil {
+			return fromError(err)
+		}
+		if b != nil {
+			o.Handle, o.Makes, o.Generation, o.Stray = &h, makes, r.state.Generation, true
+			if !h.Previous.IsZero() {
+				o.Keep = &h.Previous
+			}
+			o.Held = append(o.Held, key)
+			o.Evidence = append(o.Evidence, key+" holds another secret than before the run: it is taken for the new one")
+			r.mu.Lock()
+			r.fresh[o.Generation] = b
+			r.mu.Unlock()
+		}
+	}
+	return o
+}
+
+// heldSince returns what store or consumer hold if it is not what was observed.
+func (r *Runner) heldSince(ctx context.Context) (string, secret.Bundle, map[string]map[string]cred.Fingerprint, error) {
+	spec := r.state.Plan.Spec
+	other := func(p sop.Place, b secret.Bundle) (map[string]map[string]cred.Fingerprint, error) {
+		if b == nil {
+			return nil, nil
+		}
+		makes, err := r.fingerprints(spec, b)
+		for _, slot := range p.SlotNames() {
+			if makes[p.Key][slot] != r.seenExpected(p.Key, slot) {
+				return makes, err
+			}
+		}
+		return nil, err
+	}
+	stored, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+	if err != nil {
+		return "", nil, nil, err
+	}
+	b := r.inUse(spec, stored)
+	if makes, err := other(spec.Store, b); makes != nil || err != nil {
+		return spec.Store.Key, b, makes, err
+	}
+	for _, c := range spec.Consumers {
+		held, err := heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames())
+		if err != nil {
+			return "", nil, nil, err
+		}
+		b := r.heldBy(spec, c, held)
+		if makes, err := other(c, b); makes != nil || err != nil {
+			return c.Key, b, makes, err
+		}
+	}
+	return "", nil, nil, nil
+}

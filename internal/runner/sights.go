@@ -1,0 +1,168 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// sight is what a place was seen to hold, by fingerprint, and when.
+type sight struct {
+	at    time.Time
+	slots map[string]cred.Fingerprint
+	read  bool // by a read of its own, not from the answer to a write
+}
+
+// noteSlots remembers what a place was seen to hold.
+func (r *Runner) noteSlots(key string, slots []cred.SlotState, read bool) {
+	s := sight{at: r.Clock.Now(), slots: map[string]cred.Fingerprint{}, read: read}
+	for _, x := range slots {
+		s.slots[x.Slot] = x.Fingerprint
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sights == nil {
+		r.sights = map[string]sight{}
+	}
+	r.sights[key] = s
+}
+
+// forgetSlots: a place is about to be written.
+func (r *Runner) forgetSlots(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sights, key)
+}
+
+// notePlace remembers how a rule was seen.
+func (r *Runner) notePlace(p cred.Place, read bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules == nil {
+		r.rules = map[string]ruleSight{}
+	}
+	r.rules[p.Key()] = ruleSight{r.Clock.Now(), p, read}
+}
+
+// forgetRules makes every rule be read again, however lately it was seen.
+func (r *Runner) forgetRules() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rules = nil
+}
+
+type ruleSight struct {
+	at    time.Time
+	place cred.Place
+	read  bool // by a read of its own, not from the answer to a write
+}
+
+// held looks at what a place of the plan holds: again, unless that was just seen.
+// sure: only a read counts.
+func (r *Runner) held(ctx context.Context, p sop.Place, sure bool) (map[string]cred.Fingerprint, error) {
+	r.mu.Lock()
+	s, ok := r.sights[p.Key]
+	r.mu.Unlock()
+	if age := r.Clock.Now().Sub(s.at); ok && (age <= justNow && s.read || age <= lately && !sure) {
+		return s.slots, nil
+	}
+	var held map[string]provider.Held
+	var err error
+	switch c := r.Roles.Consumers[p.Key]; {
+	case p.Key == r.state.Plan.Spec.Store.Key:
+		held, err = r.Roles.Store.Read(ctx, p.SlotNames())
+	case c == nil:
+		err = &cred.Error{Vendor: p.Vendor, Op: "look at " + p.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+	default:
+		held, err = heldByConsumer(ctx, c, p.SlotNames())
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.noteSlots(p.Key, r.states(p.SlotNames(), held), true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sights[p.Key].slots, nil
+}
+
+func heldByConsumer(ctx context.Context, c provider.Consumer, slots []string) (map[string]provider.Held, error) {
+	if h, ok := c.(provider.Holder); ok {
+		return h.Held(ctx, slots)
+	}
+	s, err := c.Snapshot(ctx, slots)
+	return s.Slots, err
+}
+
+// places are store and consumers of the plan.
+func (r *Runner) places() []sop.Place {
+	spec := r.state.Plan.Spec
+	return append([]sop.Place{spec.Store}, spec.Consumers...)
+}
+
+// oldPrint is what a slot holds that holds the old generation; "" if that cannot be
+// told from the new one.
+func (r *Runner) oldPrint(place, slot string) cred.Fingerprint {
+	find := func(slots []rotation.SlotSeen) cred.Fingerprint {
+		for _, s := range slots {
+			if s.Slot == slot && s.Expected != r.state.Expected(place, slot) {
+				return s.Expected
+			}
+		}
+		return ""
+	}
+	if place == r.state.Plan.Spec.Store.Key {
+		return find(r.state.Plan.Seen.Store.Slots)
+	}
+	for _, c := range r.state.Plan.Seen.Consumers {
+		if c.Key == place {
+			return find(c.Slots)
+		}
+	}
+	return ""
+}
+
+// newPrint is what a slot holds that holds the new generation; "" if that cannot be
+// told from the old one.
+func (r *Runner) newPrint(place, slot string) cred.Fingerprint {
+	fp := r.state.Expected(place, slot)
+	if fp == r.seenExpected(place, slot) {
+		return ""
+	}
+	return fp
+}
+
+func (r *Runner) seenExpected(place, slot string) cred.Fingerprint {
+	plan := r.state.Plan
+	for _, s := range plan.Seen.Store.Slots {
+		if place == plan.Spec.Store.Key && s.Slot == slot {
+			return s.Expected
+		}
+	}
+	for _, c := range plan.Seen.Consumers {
+		for _, s := range c.Slots {
+			if c.Key == place && s.Slot == slot {
+				return s.Expected
+			}
+		}
+	}
+	return ""
+}
+
+// look returns a rule as it is now, or as it was just seen.
+func (r *Runner) look(ctx context.Context, pl cred.Place, sure bool) (cred.Place, error) {
+	r.mu.Lock()
+	s, ok := r.rules[pl.Key()]
+	r.mu.Unlock()
+	if age := r.Clock.Now().Sub(s.at); ok && (age <= justNow && s.read || age <= lately && !sure) {
+		return s.place, nil
+	}
+	now, err := r.Roles.Admitter.Look(ctx, pl)
+	if err == nil {
+		r.notePlace(now, true)
+	}
+	return now, err
+}
