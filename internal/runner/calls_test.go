@@ -3,6 +3,7 @@ package runner_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,8 +18,9 @@ import (
 func TestARotationTakesFewCalls(t *testing.T) {
 	s := stage.New(1, sim.Knobs{Shutdown: sim.Duration(time.Second)})
 	c := *s.Config
-	s.Config = &c
+	c.Specs, s.Config = slices.Clone(c.Specs), &c // the example is parsed once, for all tests
 	for i := range c.Specs {
+		c.Specs[i].Consumers = slices.Clone(c.Specs[i].Consumers)
 		w := &c.Specs[i].Timing
 		w.Poll, w.Quiet, w.Watch = 200*time.Millisecond, time.Second, time.Second
 		c.Specs[i].Consumers[0].Settings = json.RawMessage(`{"app":"raxx-console-prod","grace":"1s"}`)
