@@ -227,7 +227,7 @@ func TestEverySingleFault(t *testing.T) {
 // TestEveryPairOfFaults gives the SOP's plan pairs of faults of all kinds.
 func TestEveryPairOfFaults(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 250)
+	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 150)
 	y.done(0.02)
 }
 
