@@ -86,6 +86,7 @@ func hostileWorld(t *testing.T) (dir string, change func(func(world map[string]a
 // TestNoNameOfAVendorActsOnATerminal: whatever vendors call things, every command
 // shows it as what it is: on a terminal, in a log, in pages and in JSON.
 func TestNoNameOfAVendorActsOnATerminal(t *testing.T) {
+	t.Parallel()
 	dir, change := hostileWorld(t)
 	const console, vault = "CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_VAULT"
 	shown := 0

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -54,9 +55,10 @@ func corporate(t *testing.T, gateway http.Handler) (proxy, authority string) {
 // what it says names the proxy and the host, and no token is printed, not even where
 // the library is asked to log HTTP/2.
 func TestBehindAProxy(t *testing.T) {
-	asked := 0
+	t.Parallel()
+	var asked atomic.Int32
 	proxy, authority := corporate(t, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		asked++
+		asked.Add(1)
 		rw.Header().Set("Server", "squid/6.1")
 		rw.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(rw, "<html>no such page</html>")
@@ -105,7 +107,7 @@ func TestBehindAProxy(t *testing.T) {
 			t.Errorf("%s: a token is printed:\n%s", name, out)
 		}
 	}
-	if asked == 0 {
+	if asked.Load() == 0 {
 		t.Error("nothing was asked")
 	}
 }
