@@ -153,6 +153,18 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 	})
 }
 
+// sample is every so-many-th: all with -whole, and a fifth with the race detector, which
+// needs no more.
+func sample(every int) int {
+	switch {
+	case *whole:
+		return 1
+	case raceEnabled:
+		return 5 * every
+	}
+	return every
+}
+
 // pairsOf gives every scenario pairs of faults: so many drawn ones, the same each
 // time; with -pairs another number, and with -whole every pair of these kinds there is.
 func pairsOf(y *tally, scenarios []stage.Scenario, kinds []stage.Kind, drawn int) {

@@ -280,7 +280,7 @@ func TestGuardUnderEverySingleFault(t *testing.T) {
 			}
 			for call := 1; call <= clean.Calls; call++ {
 				for i, k := range slices.Concat(stage.Kinds, stage.Rude) {
-					if (call+i)%6 != 0 && !*whole {
+					if (call+i)%sample(6) != 0 {
 						y.sampled = "EVERY 6th"
 						continue
 					}
