@@ -143,7 +143,7 @@ func TestRekeySeesTheHerokuCLI(t *testing.T) {
 
 	h.does(t, words("releases:rollback v44 -a "+app), "done, v46")
 	code, out = rekey(t, dir, "drift", name)
-	wants(t, "a rollback that revived a dead value", code, 6, out, "v44", "v46", "rekey repair "+name)
+	wants(t, "a rollback that revived a dead value", code, 6, out, "v44", "v46", " repair "+name)
 	if n := len(w.look(t).Outages); n == 0 {
 		t.Error("the world knows of no outage: was the value dead at all?")
 	}

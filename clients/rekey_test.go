@@ -157,6 +157,7 @@ func (w *world) folder(t *testing.T) string {
 	text := string(b)
 	for _, change := range [][2]string{
 		{"rekey: 1\n", "rekey: 1\nsimulate: " + w.Base + "\n"},
+		{"      name: <scope>-svc-<date>", "      name: raxx-<scope>-svc-<date>"},
 		{"    before_expiry: 14d\n", "    before_expiry: 14d\n    timing: {poll: 20ms, quiet: 60ms, watch: 20ms}\n"},
 		{"      vendor: heroku\n      slots:", "      vendor: heroku\n      grace: 80ms\n      slots:"},
 	} {
