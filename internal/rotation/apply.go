@@ -42,7 +42,7 @@ func (s *State) Apply(e Event) {
 
 func (s *State) intend(in *Intent, at time.Time) {
 	for _, id := range in.Steps {
-		p := s.Step(id)
+		p := s.step(id)
 		if p.First.IsZero() {
 			p.First = at
 		}
@@ -62,7 +62,7 @@ const (
 
 func (s *State) outcome(o *Outcome, at time.Time) {
 	s.Calls += o.Calls
-	p := s.Step(o.Step)
+	p := s.step(o.Step)
 	switch o.Step {
 	case ObserveStep:
 		p = &s.Observing
@@ -126,15 +126,15 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 // undoes was done, then, whatever the journal knows of it.
 func (s *State) redo(id string, at time.Time) {
 	s.again(id, at)
-	s.Step(id).Redone = true
+	s.step(id).Redone = true
 	if st, ok := s.planStep(id); ok && st.Undoes != "" {
-		s.Step(st.Undoes).Maybe = true
+		s.step(st.Undoes).Maybe = true
 	}
 }
 
 // again makes an ended step be tried once more, not before a time.
 func (s *State) again(id string, at time.Time) {
-	p := s.Step(id)
+	p := s.step(id)
 	p.Status, p.Next = Retry, at
 }
 

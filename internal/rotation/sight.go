@@ -43,7 +43,7 @@ func (s *State) saw(o *Outcome, at time.Time) {
 	}
 	maker := s.Plan.Maker()
 	for _, key := range o.Held {
-		s.Step(s.Plan.writes(key)).Maybe = true // by a write that the journal does not know
+		s.step(s.Plan.writes(key)).Maybe = true // by a write that the journal does not know
 	}
 	switch {
 	case o.Handle != nil:
@@ -53,15 +53,15 @@ func (s *State) saw(o *Outcome, at time.Time) {
 			s.Steps = map[string]*Progress{}
 			s.Mode, s.Generation = Forward, o.Generation
 			for _, key := range o.Held {
-				s.Step(s.Plan.writes(key)).Maybe = true
+				s.step(s.Plan.writes(key)).Maybe = true
 			}
 		}
 		s.Made = o
-		p := s.Step(maker)
+		p := s.step(maker)
 		p.Status, p.Done, p.Last, p.Maybe = Ended, at, o, true
 	case o.Stray:
 		s.Uncertain = true
-		if p := s.Step(maker); s.Mode == Forward && s.Made == nil && p.Status != Ended {
+		if p := s.step(maker); s.Mode == Forward && s.Made == nil && p.Status != Ended {
 			p.Status, p.Maybe, p.Last = Retry, true, &Outcome{Step: maker, Class: cred.Unknown, Why: o.Why}
 		}
 	}

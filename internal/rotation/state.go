@@ -81,8 +81,17 @@ type Progress struct {
 // NewState returns the state before any event.
 func NewState() *State { return &State{Mode: Forward, Steps: map[string]*Progress{}} }
 
-// Step returns the progress of a step; never nil.
+// Step returns the progress of a step; never nil. It changes nothing: steps that are
+// tried side by side read the state at the same time.
 func (s *State) Step(id string) *Progress {
+	if p := s.Steps[id]; p != nil {
+		return p
+	}
+	return &Progress{}
+}
+
+// step is Step for folding, which notes what it is given.
+func (s *State) step(id string) *Progress {
 	p := s.Steps[id]
 	if p == nil {
 		p = &Progress{}

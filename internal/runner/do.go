@@ -35,6 +35,7 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 	}
 	inFlight := context.WithoutCancel(ctx)
 	calls := make([]func() error, len(actions))
+	var happened []rotation.Event // folded once nobody reads the state any more
 	for i, a := range actions {
 		calls[i] = func() error {
 			before := r.calls()
@@ -45,10 +46,19 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
+			events := []rotation.Event{{Kind: rotation.KindOutcome, Outcome: &o}}
+			if err := r.record(ctx, events...); err != nil {
+				return err
+			}
+			happened = append(happened, events...)
+			return nil
 		}
 	}
-	return r.Together(calls...)
+	err = r.Together(calls...)
+	for _, e := range happened {
+		r.state.Apply(e)
+	}
+	return err
 }
 
 // allowed leaves out what must not be done now, because of what was seen right

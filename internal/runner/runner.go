@@ -163,6 +163,18 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 // append writes events, then folds them and tells the watcher. Nothing is
 // folded that is not on disk.
 func (r *Runner) append(ctx context.Context, events ...rotation.Event) error {
+	if err := r.record(ctx, events...); err != nil {
+		return err
+	}
+	for _, e := range events {
+		r.state.Apply(e)
+	}
+	return nil
+}
+
+// record writes events and tells the watcher, and leaves the state as it is: steps that
+// are tried side by side read it.
+func (r *Runner) record(ctx context.Context, events ...rotation.Event) error {
 	for i := range events {
 		events[i].At = r.Clock.Now().UTC()
 		events[i].Run = r.state.Run
@@ -172,7 +184,6 @@ func (r *Runner) append(ctx context.Context, events ...rotation.Event) error {
 		return fmt.Errorf("the journal cannot be written, so nothing more is done: %w", err)
 	}
 	for _, e := range events {
-		r.state.Apply(e)
 		if r.Watch != nil {
 			r.Watch(e)
 		}
