@@ -121,7 +121,8 @@ func TestEverySingleFaultAtAStage(t *testing.T) {
 			s.Arrange(f)
 			st := play(t, s, console)
 			n++
-			if st.Closed == nil || !stageHolds(s) {
+			anew := k == stage.SetBack && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun // told, and left to a person
+			if st.Closed == nil || !anew && !stageHolds(s) {
 				t.Errorf("%s: closed %v, stage and app hold the same: %v", f, st.Closed, stageHolds(s))
 			}
 			judged(t, s, st)
