@@ -6,7 +6,6 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
-	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -106,23 +105,11 @@ func (r *Runner) places() []sop.Place {
 // oldPrint is what a slot holds that holds the old generation; "" if that cannot be
 // told from the new one.
 func (r *Runner) oldPrint(place, slot string) cred.Fingerprint {
-	find := func(slots []rotation.SlotSeen) cred.Fingerprint {
-		for _, s := range slots {
-			if s.Slot == slot && s.Expected != r.state.Expected(place, slot) {
-				return s.Expected
-			}
-		}
+	fp := r.seenExpected(place, slot)
+	if fp == r.state.Expected(place, slot) {
 		return ""
 	}
-	if place == r.state.Plan.Spec.Store.Key {
-		return find(r.state.Plan.Seen.Store.Slots)
-	}
-	for _, c := range r.state.Plan.Seen.Consumers {
-		if c.Key == place {
-			return find(c.Slots)
-		}
-	}
-	return ""
+	return fp
 }
 
 // newPrint is what a slot holds that holds the new generation; "" if that cannot be
