@@ -253,17 +253,7 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 
 // notOld says how a place does not hold what was observed before the run.
 func (r *Runner) notOld(p sop.Place, held map[string]cred.Fingerprint) string {
-	plan := r.state.Plan
-	var seen []rotation.SlotSeen
-	if p.Key == plan.Spec.Store.Key {
-		seen = plan.Seen.Store.Slots
-	}
-	for _, c := range plan.Seen.Consumers {
-		if c.Key == p.Key {
-			seen = c.Slots
-		}
-	}
-	for _, s := range seen {
+	for _, s := range r.seenSlots(p.Key) {
 		if held[s.Slot] != s.Fingerprint {
 			return fmt.Sprintf("slot %s of %s holds %s, and before the run it held %s", s.Slot, p.Key, held[s.Slot].Short(), s.Fingerprint.Short())
 		}

@@ -6,6 +6,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
+	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -123,20 +124,26 @@ func (r *Runner) newPrint(place, slot string) cred.Fingerprint {
 }
 
 func (r *Runner) seenExpected(place, slot string) cred.Fingerprint {
-	plan := r.state.Plan
-	for _, s := range plan.Seen.Store.Slots {
-		if place == plan.Spec.Store.Key && s.Slot == slot {
+	for _, s := range r.seenSlots(place) {
+		if s.Slot == slot {
 			return s.Expected
 		}
 	}
+	return ""
+}
+
+// seenSlots are the slots of a place as they were observed before the run.
+func (r *Runner) seenSlots(place string) []rotation.SlotSeen {
+	plan := r.state.Plan
+	if place == plan.Spec.Store.Key {
+		return plan.Seen.Store.Slots
+	}
 	for _, c := range plan.Seen.Consumers {
-		for _, s := range c.Slots {
-			if c.Key == place && s.Slot == slot {
-				return s.Expected
-			}
+		if c.Key == place {
+			return c.Slots
 		}
 	}
-	return ""
+	return nil
 }
 
 // look returns a rule as it is now, or as it was just seen.
