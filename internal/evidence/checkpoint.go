@@ -59,8 +59,10 @@ func ParseText(text string) (Checkpoint, error) {
 	if err != nil || lines[1] != strconv.FormatInt(size, 10) || size < 0 || size > maxSize {
 		return Checkpoint{}, errors.New("this is no checkpoint: its second line is no size")
 	}
+	// The decoder, also a strict one, passes over line breaks: so what was read is
+	// written again and compared. One tree has one text, or two notes of it differ.
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(root) != tlog.HashSize {
+	if err != nil || len(root) != tlog.HashSize || base64.StdEncoding.EncodeToString(root) != lines[2] {
 		return Checkpoint{}, errors.New("this is no checkpoint: its third line is no root hash")
 	}
 	for _, l := range lines[3 : len(lines)-1] {

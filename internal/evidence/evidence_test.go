@@ -569,6 +569,7 @@ func TestPrivateKeysAreNotTaken(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("example.com/x\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n")
 	f.Add("a\n0\n\n")
+	f.Add("example.com/x\n20852163\nCsUYapGGPo4dkMgIAUqom\r/Xajj7h2fB2MPA3j2jxq2I=\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := evidence.ParseText(text)
 		if err == nil && !strings.HasPrefix(text, c.Text()) {
