@@ -16,6 +16,7 @@ import (
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/outside"
 	"rekey/internal/provider"
 	"rekey/internal/refs"
 	"rekey/internal/rotation"
@@ -124,6 +125,7 @@ func (a *app) surround(config *sop.Config, spec sop.Spec) (*work, error) {
 	w.env = provider.Env{
 		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: a.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
+		Outside: w.ways(), Ours: w.ours,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.stored
@@ -187,6 +189,15 @@ func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), e
 	}
 	w.closes = append(w.closes, unlock)
 	return ownAddresses(w.config.Vendors, world), lookup(world.Env()), nil
+}
+
+// ways are the ways out that are not HTTP: closed in a simulated world, which has no
+// doubles of servers, files and commands.
+func (w *work) ways() outside.Ways {
+	if simulated(w.config) {
+		return outside.Closed{}
+	}
+	return outside.Real{}
 }
 
 func lookup(m map[string]string) func(string) (string, bool) {

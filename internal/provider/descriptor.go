@@ -3,10 +3,12 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"time"
 
 	"rekey/internal/byhand"
+	"rekey/internal/outside"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
@@ -26,9 +28,11 @@ type Descriptor struct {
 	// ConsumerID are the ways to name a consumer, of which one is used: settings
 	// joined by +, as "app" or "pipeline+stage". Their values make its key.
 	ConsumerID []string
-	Doc        string // docs page: prerequisites, least privilege, gotchas
+	// Keeps tells how the store keeps what it holds, Holds how the consumer does.
+	Keeps, Holds Holding
+	Doc          string // docs page: prerequisites, least privilege, gotchas
 	// ByHand tells how one of its roles is done by hand, with bash, curl and jq, for
-	// the written procedure. It reads nothing but the question.
+	// the written procedure. It reads nothing but the question. nil: only Rekey does it.
 	ByHand func(byhand.Question) (byhand.Recipe, error)
 	Open   func(Env, string, json.RawMessage) (Vendor, error)
 }
@@ -49,6 +53,21 @@ type Sheet struct {
 	Label    bool     // it shows a name that we choose
 	NameMax  int      // characters that this name may have, as the vendor publishes; 0: not known
 	Verifies bool     // it tells by itself whether a credential works (sop.IssuerItself), so validate may be left out
+
+	NameChars string        // characters that this name may have, as the inside of a regexp class: "a-z0-9_"; "": any that can be printed
+	OwnScope  bool          // the list shows only what is ours: where Label is false, what a lost answer left is told by difference
+	GraceMax  time.Duration // longest grace of Roll, as the vendor has it; 0: no limit known
+	Lingers   bool          // a grace has no end by itself: the secret before the present one works until Keep ends it
+	End       string        // what its end is called, in the vendor's word as a participle: "dropped"; "": "revoked"
+}
+
+// Holding tells how a store or a consumer of one vendor holds values. The zero
+// Holding is of one that is written in one request and can be read back.
+type Holding struct {
+	Piecewise bool   // a write of several slots is not atomic: some may be written and others not
+	WriteOnly bool   // a value cannot be read back (Held.Hidden): the write is stamped and dated, and told so in plan and proof
+	Cost      string // what a write costs, in the vendor's words: "a restart of every dyno"; "": nothing
+	Applied   bool   // what is written takes effect only by Applier.Apply
 }
 
 // Vendor is one opened vendor; it also implements the factories below for the
@@ -91,6 +110,13 @@ type Env struct {
 	Urgent bool
 	// Person does by hand what no request can; nil: nobody is there.
 	Person Person
+	// Outside are the ways out that are not HTTP; nil: closed.
+	Outside outside.Ways
+	// Ours returns why the run that is carried out is not this process's any more; nil
+	// function or nil: it is. Change asks it right before it changes something.
+	Ours func(context.Context) error
+	// Random is where secrets that we make come from; nil: the system's.
+	Random io.Reader
 	// Marks are of what was refused, by this process or by one before; nil: none are kept.
 	Marks Marks
 }

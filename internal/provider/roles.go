@@ -202,6 +202,11 @@ type Held struct {
 	Problem string   // why it must not be written, if it must not
 	ReadBy  []string // slots in the same place whose value refers to this one, in order
 	From    string   // what gave it this value, if that was more than a write of it: somebody's rollback
+	// Hidden: there is a value that the vendor does not show to anybody. Written is
+	// when it was last written, by the vendor's clock, and Stamp what is noted beside it.
+	Hidden  bool
+	Written time.Time
+	Stamp   map[string]string
 	Value   secret.Value
 }
 

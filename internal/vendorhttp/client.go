@@ -26,12 +26,14 @@ const (
 	UserAgent = "rekey/1"
 )
 
-// Call is one request that was made, for counting and showing.
+// Call is one call that was made, for counting and showing; of a driver that does
+// not speak HTTP too, then without method and status.
 type Call struct {
 	Vendor   string
 	Op       string
 	Method   string
-	Status   int // 0: no answer
+	Status   int  // 0: no answer
+	Changes  bool // it may have changed something; otherwise it looked
 	Duration time.Duration
 }
 
@@ -194,7 +196,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, string,
 
 func (c *Client) observe(r Request, status int, start time.Time) {
 	if c.Observe != nil {
-		c.Observe(Call{Vendor: c.Vendor, Op: r.Op, Method: r.Method, Status: status, Duration: c.Now().Sub(start)})
+		c.Observe(Call{Vendor: c.Vendor, Op: r.Op, Method: r.Method, Status: status, Changes: r.writes(), Duration: c.Now().Sub(start)})
 	}
 }
 

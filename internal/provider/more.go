@@ -1,0 +1,78 @@
+package provider
+
+import (
+	"context"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/secret"
+)
+
+// Maker is an issuer whose secrets we make: a database's passwords, keys. The secret
+// is made before anything is sent and is held by the caller, so after a lost answer it
+// is found out by trying it, instead of making another one. Make them by
+// secret.Generate and nothing else.
+type Maker interface {
+	// Make returns what a generation with this name will consist of, every field that
+	// the sheet names. It touches nothing.
+	Make(name string) (secret.Bundle, error)
+
+	// CreateWith is Issuer.Create with a bundle of Make. Not repeated inside. After an
+	// error that does not prove that nothing was applied, List and Works tell.
+	CreateWith(ctx context.Context, name string, b secret.Bundle) (cred.Handle, error)
+
+	// Works tells whether h is live with exactly this bundle, by using it: a login.
+	// Denied by the server is (false, nil); an error means that nobody answered.
+	// Read-only.
+	Works(ctx context.Context, h cred.Handle, b secret.Bundle) (bool, error)
+}
+
+// RollMaker is a Roller whose secrets we make.
+type RollMaker interface {
+	Maker
+
+	// RollWith is Roller.Roll with a bundle of Make. Not repeated inside.
+	RollWith(ctx context.Context, h cred.Handle, keep time.Time, b secret.Bundle) (cred.Handle, error)
+}
+
+// EndForesight is an issuer that can tell before a run begins what will fail at its
+// end: no right to drop, objects that are owned, a limit that is reached.
+type EndForesight interface {
+	// ForeseeEnd tells what will stand against making another one beside old, and
+	// against ending old afterwards. Refused stops a run at its start. Read-only.
+	ForeseeEnd(ctx context.Context, old cred.Handle) (Foreseen, error)
+}
+
+// Users is an issuer that can tell who uses a generation now: sessions of a role,
+// addresses that it was last used from.
+type Users interface {
+	// Users returns them, an empty list if nobody is seen; that a list is empty says
+	// nothing of somebody who comes back later. Sessions of Rekey itself are left
+	// out. Read-only.
+	Users(ctx context.Context, h cred.Handle) ([]User, error)
+}
+
+// User is somebody who is seen to use a credential.
+type User struct {
+	Name  string    // as it names itself: an application_name, a client name; "" if it does not
+	From  string    // address, without port; "" where there is none
+	Count int       // of sessions like this; at least 1
+	Since time.Time // of the oldest; zero: not told
+	Last  time.Time // when it was last active; zero: not told
+}
+
+// Refers is a Vendor of which a reference in rekey.yaml may name one value:
+// <type>:REST or <type>[instance]:REST. It never uses a credential that it resolves.
+type Refers interface {
+	// Refer returns the value that rest names. Absent: there is none. Read-only.
+	Refer(ctx context.Context, rest string) (secret.Value, error)
+}
+
+// Applier is a store or a consumer of which what is written takes effect only by
+// another step: a file and the restart of who reads it, a Secret and a rollout. The
+// runner applies after Write, as a step of its own, and asks Progress afterwards.
+type Applier interface {
+	// Apply makes what is held effective. Idempotent: what runs with it already is
+	// left alone where that can be seen, and is restarted once more where it cannot.
+	Apply(ctx context.Context, slots []string) error
+}

@@ -1,0 +1,72 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/outside"
+	"rekey/internal/vendorhttp"
+)
+
+// patience bounds one call of a driver that does not speak HTTP.
+const patience = 30 * time.Second
+
+// Ways are the ways out that are not HTTP; closed ones where there are none.
+func (e Env) Ways() outside.Ways {
+	if e.Outside == nil {
+		return outside.Closed{}
+	}
+	return e.Outside
+}
+
+// Look carries out one look at something that is not reached by HTTP: it is counted,
+// told, and ends within 30 s. op says in words what is asked, for errors and the live
+// view: "list roles". What do returns and is no *cred.Error is Unknown; what a closed
+// way returned is Unsent. One call of Look is one question: do repeats nothing.
+func (e Env) Look(ctx context.Context, vendor, op string, do func(context.Context) error) error {
+	return e.call(ctx, vendor, op, false, do)
+}
+
+// Change is Look for what changes something. Right before, the run is asked whether
+// it is still this process's; if it is not, nothing is done and that is the error.
+func (e Env) Change(ctx context.Context, vendor, op string, do func(context.Context) error) error {
+	if e.Ours != nil {
+		if err := e.Ours(ctx); err != nil {
+			return err
+		}
+	}
+	return e.call(ctx, vendor, op, true, do)
+}
+
+func (e Env) call(ctx context.Context, vendor, op string, changes bool, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	start := e.Now()
+	err := do(ctx)
+	if e.Observe != nil {
+		e.Observe(vendorhttp.Call{Vendor: vendor, Op: op, Changes: changes, Duration: e.Now().Sub(start)})
+	}
+	if err == nil {
+		return nil
+	}
+	c, classified := errors.AsType[*cred.Error](err)
+	switch {
+	case classified:
+		filled := *c
+		if filled.Vendor == "" {
+			filled.Vendor = vendor
+		}
+		if filled.Op == "" {
+			filled.Op = op
+		}
+		return &filled
+	case errors.Is(err, outside.ErrClosed), errors.Is(err, outside.ErrNotStarted):
+		return &cred.Error{Vendor: vendor, Op: op, Class: cred.Unsent, Why: err.Error()}
+	case ctx.Err() != nil:
+		return &cred.Error{Vendor: vendor, Op: op, Class: cred.Unknown, Why: "it did not answer in time", Err: ctx.Err()}
+	}
+	// An error of a library may quote what it was given: what it says is not told.
+	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Unknown, Why: "what came back is not understood"}
+}
