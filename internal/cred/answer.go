@@ -76,6 +76,9 @@ type Error struct {
 	Why        string        // our words, never the vendor's
 	RetryAfter time.Duration // how long the vendor asked us to wait, 0 if it did not say
 	Err        error         // transport error without its URL, may be nil
+	// Where tells of what was denied or is absent what was asked, and where rekey.yaml
+	// names it: "account 0123 at api.example.com, rekey.yaml:12"; "" if that is not known.
+	Where string
 	// Maybe: the request was a write, and the answer, however clear it sounds, does
 	// not prove that nothing was applied: a gateway may have sent it twice and passed
 	// on the second answer. Only what the vendor documents as "not applied", in its
@@ -99,6 +102,9 @@ func (e *Error) Error() string {
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
+	}
+	if e.Where != "" && (e.Class == Denied || e.Class == Absent) {
+		b.WriteString(" (" + e.Where + ")")
 	}
 	return visible.Text(b.String()) // vendors name things as they like
 }

@@ -117,6 +117,8 @@ type Env struct {
 	Ours func(context.Context) error
 	// Random is where secrets that we make come from; nil: the system's.
 	Random io.Reader
+	// At is where rekey.yaml names the vendor that is opened: "rekey.yaml:12"; "": not known.
+	At string
 	// Marks are of what was refused, by this process or by one before; nil: none are kept.
 	Marks Marks
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"rekey/internal/cred"
@@ -19,6 +20,22 @@ func (e Env) Ways() outside.Ways {
 		return outside.Closed{}
 	}
 	return e.Outside
+}
+
+// Where says for an error what was asked and where rekey.yaml names it: the address of
+// a server, and what of it is meant ("account 0123"; "": all of it). "" where rekey.yaml
+// was not read.
+func (e Env) Where(what, address string) string {
+	if e.At == "" {
+		return ""
+	}
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		address = u.Host
+	}
+	if what != "" {
+		address = what + " at " + address
+	}
+	return address + ", " + e.At
 }
 
 // Look carries out one look at something that is not reached by HTTP: it is counted,

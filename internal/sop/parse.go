@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -30,6 +31,7 @@ type Config struct {
 type Vendor struct {
 	Type     string
 	Settings json.RawMessage
+	At       string // where it stands: "rekey.yaml:12"
 }
 
 // Spec returns the credential with this name or former name.
@@ -145,7 +147,7 @@ func (p *parser) vendors() {
 			settings = map[string]any{}
 		}
 		p.check("connection."+kind, d, settings, at)
-		p.config.Vendors[k.Value] = Vendor{Type: kind, Settings: raw(settings)}
+		p.config.Vendors[k.Value] = Vendor{Type: kind, Settings: raw(settings), At: p.file + ":" + strconv.Itoa(k.Line)}
 	})
 }
 

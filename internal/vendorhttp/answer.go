@@ -34,7 +34,7 @@ func ClassOfStatus(status int) cred.Class {
 // or a gateway's 404 does not say that the vendor has no such thing, and an answer
 // of the vendor to a write says only what the vendor documents of it.
 func (c *Client) failure(req Request, r *Response) error {
-	e := &cred.Error{Vendor: c.Vendor, Op: req.Op, Status: r.Status, Class: ClassOfStatus(r.Status)}
+	e := &cred.Error{Vendor: c.Vendor, Op: req.Op, Status: r.Status, Class: ClassOfStatus(r.Status), Where: c.Where}
 	var asked string
 	e.RetryAfter, asked = wait(RetryAfter(r.Header, c.Now()))
 	redirected := r.Status >= 300 && r.Status < 400

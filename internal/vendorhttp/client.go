@@ -42,6 +42,7 @@ type Call struct {
 type Client struct {
 	Vendor    string // as named in rekey.yaml
 	Base      string // URL without trailing slash
+	Where     string // cred.Error.Where of what is denied or absent
 	Transport http.RoundTripper
 	Timeout   time.Duration // of one request; 0: DefaultTimeout
 	Now       func() time.Time

@@ -20,7 +20,7 @@ func (l located) Snapshot(ctx context.Context, slots []string) (provider.Snapsho
 	s, err := l.Consumer.Snapshot(ctx, slots)
 	if e, ok := errors.AsType[*cred.Error](err); ok && e.Class == cred.Absent {
 		out := *e
-		out.Why += " (" + l.at + ")"
+		out.Where = l.at
 		err = &out
 	}
 	return s, err

@@ -111,7 +111,9 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 	if !ok {
 		return nil, fmt.Errorf("vendor %s: there is no vendor of type %s", name, conf.Type)
 	}
-	v, err := d.Open(o.env, name, conf.Settings)
+	env := o.env
+	env.At = conf.At
+	v, err := d.Open(env, name, conf.Settings)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	}
 	a := &Account{env: env, account: url.PathEscape(account)}
 	a.api = &vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
+		Vendor: name, Base: c.BaseURL, Where: env.Where("account "+account, c.BaseURL), Transport: env.Transport, Now: env.Now,
 		Observe: env.Observe, Explain: explain, Own: own, NotApplied: unapplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(reserve, 0),
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
 			token, source, err := env.Resolve(ctx, c.Token)

@@ -124,7 +124,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	p.token = func(ctx context.Context) (secret.Value, provider.Source, error) { return env.Resolve(ctx, c.Token) }
 	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
 	p.api = &vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
+		Vendor: name, Base: c.BaseURL, Where: env.Where("", c.BaseURL), Transport: env.Transport, Now: env.Now,
 		Observe: env.Observe, Explain: explain, Own: own, Pace: env.Pace(reserve, refill), Clock: &vendorhttp.Clock{},
 		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
 			token, source, err := p.token(ctx)

@@ -102,7 +102,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	}
 	s := &Server{project: project}
 	plain := vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now,
+		Vendor: name, Base: c.BaseURL, Where: env.Where("project "+project, c.BaseURL), Transport: env.Transport, Now: env.Now,
 		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{},
 	}
 	s.session = &session{env: env, conn: c, api: &plain, said: &s.said}
