@@ -55,6 +55,7 @@ const (
 	triesPatient = 9 // the same, going back or after the point of no return
 	triesRefused = 3 // refused, with that patience; otherwise once
 	limitsInARow = 20
+	triesFound   = 4 // a creation whose answer was lost, and whose secret we have made
 )
 
 // MaxAttempts is how many generations one run makes at most, each under a label of
@@ -166,6 +167,8 @@ func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
 		why = "the issuer's rate limit was reached"
 	case made.Status == Retry && limited && !made.Maybe:
 		return Decision{}, false // certainly not rolled: it may be tried again
+	case s.findable(made, holds):
+		return Decision{}, false
 	case made.Status == Retry || made.Status == Poll:
 		why = "the answer that carried the new secret was lost"
 	case s.Made != nil && !s.done(string(Store)) && !holds && !store.Maybe,
@@ -179,6 +182,13 @@ func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
 		return s.turnBack(why), true
 	}
 	return s.startOver(why), true
+}
+
+// findable reports whether what a lost answer may have left can be told by trying it:
+// we have made the secret ourselves, and hold it still. It is looked for a few times,
+// for a list may be late.
+func (s *State) findable(made *Progress, holds bool) bool {
+	return holds && s.Made == nil && (made.Status == Retry || made.Status == Poll) && made.Tries < triesFound
 }
 
 // foundLost reports whether a step that needs the new secret has found it nowhere.

@@ -14,6 +14,9 @@ import (
 // create makes the new generation, once. Its secret stays in memory.
 func (r *Runner) create(ctx context.Context, a rotation.Action) rotation.Outcome {
 	plan := r.state.Plan
+	if m, ours := r.Roles.Issuer.(provider.Maker); ours {
+		return r.createWith(ctx, a, m)
+	}
 	var h cred.Handle
 	var b secret.Bundle
 	var err error
@@ -25,15 +28,21 @@ func (r *Runner) create(ctx context.Context, a rotation.Action) rotation.Outcome
 	if err != nil {
 		return fromError(err)
 	}
-	makes, err := r.fingerprints(plan.Spec, b)
+	return r.obtained(a, h, b, "created "+h.Name+" ("+h.ID+")")
+}
+
+// obtained keeps the secret of a generation that was made, and notes what it will be
+// known by.
+func (r *Runner) obtained(a rotation.Action, h cred.Handle, b secret.Bundle, evidence ...string) rotation.Outcome {
+	makes, err := r.fingerprints(r.state.Plan.Spec, b)
 	if err != nil {
-		return failed(cred.Unknown, "created, but unusable: %v", err)
+		return failed(cred.Unknown, "made, but unusable: %v", err)
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.fresh[a.Generation] = b
-	r.mu.Unlock()
-	return rotation.Outcome{Class: cred.Done, Handle: &h, Makes: makes,
-		Evidence: []string{"created " + h.Name + " (" + h.ID + ")"}}
+	delete(r.meant, a.Generation)
+	return rotation.Outcome{Class: cred.Done, Handle: &h, Makes: makes, Evidence: evidence}
 }
 
 // edit changes whom one place names.

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/provider"
 	"rekey/internal/rotation"
+	"rekey/internal/secret"
 )
 
 // longestKeep is how long an old secret is let live after going back: the longest
@@ -20,19 +22,20 @@ func (r *Runner) roll(ctx context.Context, a rotation.Action) rotation.Outcome {
 	if plan.Strategy == rotation.RollWithGrace {
 		keep = r.Clock.Now().Add(plan.Spec.Issuer.Grace)
 	}
+	if m, ours := r.Roles.Roller.(provider.RollMaker); ours {
+		return r.rollWith(ctx, a, m, keep)
+	}
 	h, b, err := r.Roles.Roller.Roll(ctx, plan.Old, keep)
 	if err != nil {
 		return fromError(err)
 	}
-	makes, err := r.fingerprints(plan.Spec, b)
-	if err != nil {
-		return failed(cred.Unknown, "rolled, but unusable: %v", err)
-	}
-	r.mu.Lock()
-	r.fresh[a.Generation] = b
-	r.mu.Unlock()
-	o := rotation.Outcome{Class: cred.Done, Handle: &h, Makes: makes, Evidence: []string{"rolled " + h.Name}}
-	if !keep.IsZero() {
+	return r.rolled(a, h, b, keep, "rolled "+h.Name)
+}
+
+// rolled keeps the secret of a handle that was rolled.
+func (r *Runner) rolled(a rotation.Action, h cred.Handle, b secret.Bundle, keep time.Time, evidence ...string) rotation.Outcome {
+	o := r.obtained(a, h, b, evidence...)
+	if !keep.IsZero() && o.Class == cred.Done {
 		o.Keep = &h.Previous
 		o.Evidence = append(o.Evidence, "the old secret works until "+h.Previous.Format(time.RFC3339))
 	}

@@ -81,6 +81,7 @@ type Runner struct {
 	state  *rotation.State
 	mu     sync.Mutex // guards the bundles and the appending of outcomes
 	fresh  map[int]secret.Bundle
+	meant  map[int]secret.Bundle // made by us and sent; whether they are live is not known
 	old    secret.Bundle
 	walks  map[string]*walk     // checks for other holders that were not finished, by step
 	sights map[string]sight     // what places were last seen to hold, by key
@@ -111,7 +112,7 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 			return Result{State: state, Detached: true}, nil
 		}
 		now := r.Clock.Now()
-		d := rotation.Next(state, now, r.fresh[state.Generation] != nil)
+		d := rotation.Next(state, now, r.fresh[state.Generation] != nil || r.meant[state.Generation] != nil)
 		var err error
 		switch {
 		case d.Close != nil:
