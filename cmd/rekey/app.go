@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -122,6 +123,14 @@ func sizeOf(f *os.File) screen.Size {
 
 func (a *app) style(stream any) report.Style {
 	s := report.Style{Color: terminal(stream) && !a.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	switch os.Getenv("COLORTERM") {
+	case "truecolor", "24bit":
+		s.Palette = report.Exact
+	default:
+		if strings.Contains(os.Getenv("TERM"), "256color") {
+			s.Palette = report.Indexed
+		}
+	}
 	if f, ok := file(stream); ok && terminal(stream) {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
 			s.Width = w

@@ -17,10 +17,43 @@ import (
 // Style colours text, or does not.
 type Style struct {
 	Color bool
-	Width int // columns; 0: unlimited
+	// Palette is how many colours the terminal tells apart: Exact, Indexed, or 0 for
+	// the sixteen of its theme.
+	Palette int
+	Width   int // columns; 0: unlimited
 }
 
-func (s Style) paint(code, text string) string {
+// The palettes.
+const (
+	Indexed = 256     // TERM names it: xterm-256color
+	Exact   = 1 << 24 // COLORTERM is truecolor
+)
+
+// colour is one in every palette. The theme's own sixteen may be yellow on white; the
+// exact ones stand out from black and from white alike, by 4.5 to 1, which is what WCAG
+// 2.2 (1.4.3) asks for text; the indexed ones come next to them.
+type colour struct{ theme, indexed, exact string }
+
+var (
+	green = colour{"32", "38;5;28", "38;2;0;137;34"}
+	red   = colour{"31", "38;5;160", "38;2;226;40;40"}
+	amber = colour{"33", "38;5;130", "38;2;167;103;0"}
+	cyan  = colour{"36", "38;5;30", "38;2;0;131;131"}
+	grey  = colour{"2", "38;5;243", "38;2;117;117;117"}
+)
+
+func (s Style) paint(c colour, text string) string {
+	code := c.theme
+	switch s.Palette {
+	case Exact:
+		code = c.exact
+	case Indexed:
+		code = c.indexed
+	}
+	return s.as(code, text)
+}
+
+func (s Style) as(code, text string) string {
 	if !s.Color || text == "" {
 		return text
 	}
@@ -28,22 +61,22 @@ func (s Style) paint(code, text string) string {
 }
 
 // Bold, Dim and the colours paint a text.
-func (s Style) Bold(t string) string { return s.paint("1", t) }
+func (s Style) Bold(t string) string { return s.as("1", t) }
 
 // Dim is for what is there to be looked up, not read.
-func (s Style) Dim(t string) string { return s.paint("2", t) }
+func (s Style) Dim(t string) string { return s.paint(grey, t) }
 
 // Good is for what is proven.
-func (s Style) Good(t string) string { return s.paint("32", t) }
+func (s Style) Good(t string) string { return s.paint(green, t) }
 
 // Bad is for what needs a person.
-func (s Style) Bad(t string) string { return s.paint("31", t) }
+func (s Style) Bad(t string) string { return s.paint(red, t) }
 
 // Mind is for what cannot be undone, and for waiting.
-func (s Style) Mind(t string) string { return s.paint("33", t) }
+func (s Style) Mind(t string) string { return s.paint(amber, t) }
 
 // Name is for the names of things.
-func (s Style) Name(t string) string { return s.paint("36", t) }
+func (s Style) Name(t string) string { return s.paint(cyan, t) }
 
 // columnsOf measures text as terminals draw it: a CJK character takes two columns, a
 // combining one none, whatever the locale says.
