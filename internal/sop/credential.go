@@ -19,14 +19,20 @@ var (
 const maxName = 200
 
 func (p *parser) credentials() {
-	p.slots, p.programs = map[string]string{}, map[string]error{}
+	p.slots = map[held]string{}
 	p.config.formerLines = map[string]int{}
+	all := get(p.root, "credentials")
 	names := map[string]string{}
-	each(get(p.root, "credentials"), func(k, v *yaml.Node) {
+	if all != nil {
+		p.config.Specs = make([]Spec, 0, min(len(all.Content)/2, 100_000))
+	}
+	each(all, func(k, v *yaml.Node) {
 		if p.parts > maxParts {
 			return // told
 		}
 		c := &credential{parser: p, key: k, path: "credentials." + k.Value}
+		d := p.doc(v)
+		p.check("Credential", d, d.plain(v, c.path), c.path)
 		if !c.usable(k, credentialName) {
 			return
 		}
@@ -138,7 +144,7 @@ func (c *credential) tooMuch(former int) bool {
 	if list := get(c.node, "consumers"); list != nil {
 		all += len(list.Content) * parts(get(c.node, "consumer"))
 	}
-	if c.parser.parts += all*(1+former) + len(c.applies)/8; c.parser.parts > maxParts {
+	if c.parser.parts += ownParts + all*(1+former) + len(c.applies)/8; c.parser.parts > maxParts {
 		c.wrong(nil, "", fmt.Sprintf("up to here the credentials come to more than %d parts, with their procedures: split this file", maxParts), "")
 		return true
 	}
@@ -202,12 +208,12 @@ func (c *credential) vendorOf(n *yaml.Node, under, role string) (name, kind stri
 		c.wrong(n, under, "the key vendor is missing", "")
 		return "", ""
 	}
-	known := []string{}
-	for k := range c.config.Vendors {
-		known = append(known, k)
-	}
 	vendor, ok := c.config.Vendors[v.Value]
 	if !ok {
+		known := []string{}
+		for k := range c.config.Vendors {
+			known = append(known, k)
+		}
 		if get(get(c.root, "vendors"), v.Value) == nil {
 			c.wrong(v, under+".vendor", "there is no vendor of this name under vendors", didYouMean(v.Value, known))
 		}
@@ -274,11 +280,18 @@ func (c *credential) issuer() {
 // settings checks a vendor's own settings exactly.
 func (c *credential) settings(def string, n *yaml.Node, under string) []byte {
 	n = fill(n, map[string]string{"name": c.spec.Name})
-	d := c.doc(n)
+	if known, ok := c.settled(def, n); ok {
+		return known
+	}
+	d, before := c.doc(n), len(*c.problems)
 	path := join(c.path, under)
 	v := d.plain(n, path)
 	c.check(def, d, v, path)
-	return raw(v)
+	out := raw(v)
+	if len(*c.problems) == before {
+		c.settle(out)
+	}
+	return out
 }
 
 func (c *credential) store() {

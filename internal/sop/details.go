@@ -9,7 +9,6 @@ import (
 	"github.com/itchyny/gojq"
 	"go.yaml.in/yaml/v4"
 
-	"rekey/internal/cred"
 	"rekey/internal/visible"
 )
 
@@ -28,26 +27,27 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 			if slot == k.Value && name != c.spec.Name {
 				return // not made from the name: it stands once
 			}
-			at := under + ".slots." + k.Value
+			at := func() string { return under + ".slots." + k.Value }
 			if len(slot) > unknownNameMax || strings.ContainsAny(slot, " \t\r\n=") || visible.Text(slot) != slot {
-				c.wrong(k, at, fmt.Sprintf("this is no name of a slot: want letters, digits and _, and at most %d of them", unknownNameMax), "")
+				c.wrong(k, at(), fmt.Sprintf("this is no name of a slot: want letters, digits and _, and at most %d of them", unknownNameMax), "")
 				return
 			}
-			t, err := cred.ParseTemplate(v.Value)
+			t, err := c.template(v.Value)
 			if err != nil {
-				c.wrong(v, at, err.Error(), "")
+				c.wrong(v, at(), err.Error(), "")
 				return
 			}
 			given := slices.Concat(c.spec.Issuer.Fields, c.optional)
 			for _, f := range t.Fields() {
 				if !contains(given, f) && len(given) > 0 {
-					c.wrong(v, at, "the issuer gives no field {"+f+"}; it gives {"+strings.Join(given, "}, {")+"}", didYouMean(f, given))
+					c.wrong(v, at(), "the issuer gives no field {"+f+"}; it gives {"+strings.Join(given, "}, {")+"}", didYouMean(f, given))
 				}
 			}
-			if other, taken := c.slots[place+"\x00"+slot]; taken {
-				c.wrong(k, at, "slot "+slot+" is already written for "+other, "")
+			here := held{place, slot}
+			if other, taken := c.slots[here]; taken {
+				c.wrong(k, at(), "slot "+slot+" is already written for "+other, "")
 			}
-			c.slots[place+"\x00"+slot] = name
+			c.slots[here] = name
 			out = append(out, Slot{Name: slot, Template: t, For: name})
 		})
 	}
@@ -91,12 +91,7 @@ func (c *credential) checks() {
 		c.address(u, under+".url")
 		k := Check{URL: c.named(u), Status: number(get(item, "status")), JQ: c.named(jq)}
 		if jq != nil {
-			err, known := c.programs[k.JQ]
-			if !known {
-				_, err = k.Code()
-				c.programs[k.JQ] = err
-			}
-			if err != nil {
+			if err := c.compiles(k); err != nil {
 				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")
 			}
 		}
@@ -148,7 +143,10 @@ func (c *credential) advise() {
 		if n != nil && n.Line > 0 {
 			p.Line, p.Col = n.Line, n.Column
 		}
-		c.advice = append(c.advice, p)
+		if !c.told[p.mistake()] {
+			c.told[p.mistake()] = true
+			c.advice = append(c.advice, p)
+		}
 	}
 	if !conventional.MatchString(c.spec.Name) {
 		tell(c.key, "", "this name is not of the form <VENDOR>_<FUNCTION>_<SCOPE>, as CF_ACCESS_SVC_CONSOLE: people look for credentials by it. A new name goes above, this one under former")

@@ -56,11 +56,11 @@ func TestNoFileHurts(t *testing.T) {
 		"lists in lists":              {strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "rekey.yaml:1:"},
 		"lists that never end":        {strings.Repeat("[", 200_000), "rekey.yaml:1:"},
 		"maps in maps":                {strings.Repeat("{a: ", 500) + strings.Repeat("}", 500), "nested more than 64 levels"},
-		"indented for ever":           {deep(3000), "rekey.yaml:"},
-		"a small file of much":        {wide.String(), "the credentials come to more than 3000000 parts"},
+		"indented for ever":           {deep(6000), "rekey.yaml:"},
+		"a small file of much":        {wide.String(), "the credentials come to more than 12000000 parts"},
 		"a second document":           {Example() + "---\ncredentials: {X: {}}\n", "a second document begins here"},
 		"a second document, broken":   {Example() + "---\n[\n", "this is no YAML"},
-		"larger than any":             {Example() + strings.Repeat("#\n", maxFile/2), "rekey.yaml:1:1: this file is larger than 4 MB"},
+		"larger than any":             {Example() + strings.Repeat("#\n", maxFile/2), "rekey.yaml:1:1: this file is larger than 16 MB"},
 		"NUL":                         {"rekey: 1\nvendors: {}\x00\n", "rekey.yaml:2:12: a control character (U+0000)"},
 		"an escape":                   {"rekey: 1\n# \x1b[2J\n", "rekey.yaml:2:3: a control character (U+001B)"},
 		"no UTF-8":                    {"rekey: 1\nowner: J\xf6rg\n", "rekey.yaml:2:9: the byte 0xf6 here is no UTF-8"},
@@ -129,7 +129,7 @@ func TestADeviceIsNoConfiguration(t *testing.T) {
 	if _, err := os.Stat("/dev/zero"); err != nil {
 		t.Skip("NEEDS /dev/zero; CI runs it on Linux")
 	}
-	if _, err := Load("/dev/zero"); err == nil || !strings.Contains(err.Error(), "/dev/zero:1:1: this file is larger than 4 MB") {
+	if _, err := Load("/dev/zero"); err == nil || !strings.Contains(err.Error(), "/dev/zero:1:1: this file is larger than 16 MB") {
 		t.Errorf("%v", err)
 	}
 	if _, err := Load(t.TempDir()); err == nil {

@@ -77,10 +77,15 @@ func Parse(file string, src []byte) (*Config, error) {
 		return nil, err
 	}
 	d := doc{file: file, node: root, problems: &problems}
-	whole := d.plain(root, "")
+	whole := d.plain(withoutCredentials(root), "")
+	if credentials := get(root, "credentials"); credentials != nil && credentials.Kind == yaml.MappingNode {
+		if m, ok := whole.(map[string]any); ok {
+			m["credentials"] = map[string]any{} // each is checked by itself
+		}
+	}
 	sch.check("File", d, whole, "")
 
-	p := &parser{schemas: sch, file: file, root: root, problems: &problems,
+	p := &parser{schemas: sch, once: newOnce(), file: file, root: root, problems: &problems, told: map[mistake]bool{},
 		config: &Config{File: file, Dir: filepath.Dir(file), Journal: ".rekey", Vendors: map[string]Vendor{}, Patterns: map[string]string{}}}
 	p.simulate()
 	p.vendors()
@@ -103,16 +108,20 @@ func Parse(file string, src []byte) (*Config, error) {
 
 type parser struct {
 	*schemas
+	once
 	file     string
 	root     *yaml.Node
 	problems *Problems
 	advice   Problems
+	told     map[mistake]bool // advice that is given already: a procedure's is the same for each of its credentials
 	config   *Config
-	applies  []applies         // procedures that apply by name
-	slots    map[string]string // place and slot -> credential that writes it
-	programs map[string]error  // jq expression -> what is wrong with it; many credentials share one
-	parts    int               // of the credentials so far, their procedures laid under them
+	applies  []applies       // procedures that apply by name
+	slots    map[held]string // the credential that writes it
+	parts    int             // of the credentials so far, their procedures laid under them
 }
+
+// held is a slot of a place.
+type held struct{ place, slot string }
 
 type applies struct {
 	prefix, suffix, procedure string
@@ -160,6 +169,35 @@ func (p *parser) procedures() {
 			}
 		}
 	})
+}
+
+// withoutCredentials returns a file's mapping in which the credentials have nothing in
+// them: there may be very many, and each is read when its turn comes.
+func withoutCredentials(root *yaml.Node) *yaml.Node {
+	empty := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
+	return replaced(root, "credentials", func(all *yaml.Node) *yaml.Node {
+		if all.Kind != yaml.MappingNode {
+			return all
+		}
+		out := *all
+		out.Content = append([]*yaml.Node{}, all.Content...)
+		for i := 1; i < len(out.Content); i += 2 {
+			out.Content[i] = empty
+		}
+		return &out
+	})
+}
+
+// replaced returns a mapping in which the values of a key are others.
+func replaced(n *yaml.Node, key string, by func(*yaml.Node) *yaml.Node) *yaml.Node {
+	out := *n
+	out.Content = append([]*yaml.Node{}, n.Content...)
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(out.Content); i += 2 {
+		if out.Content[i].Value == key {
+			out.Content[i+1] = by(out.Content[i+1])
+		}
+	}
+	return &out
 }
 
 // each calls f for every entry of a mapping.

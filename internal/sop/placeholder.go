@@ -3,6 +3,7 @@ package sop
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,9 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 				return
 			}
 			c.placeholders(k, under)
-			c.placeholders(v, join(under, k.Value))
+			if angled(v) {
+				c.placeholders(v, join(under, k.Value))
+			}
 		})
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
@@ -55,6 +58,14 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 			}
 		}
 	}
+}
+
+// angled reports whether there is a < anywhere in a node: in most there is none.
+func angled(n *yaml.Node) bool {
+	if strings.Contains(n.Value, "<") {
+		return true
+	}
+	return slices.ContainsFunc(n.Content, angled)
 }
 
 // unknownNameMax bounds names where the vendor publishes no bound.

@@ -45,6 +45,14 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// mistake is what makes two problems one: it stands once, whatever led to it.
+type mistake struct {
+	line, col int
+	msg       string
+}
+
+func (p Problem) mistake() mistake { return mistake{p.Line, p.Col, p.Msg} }
+
 // sorted brings the mistakes into the file's order and drops repetitions: what
 // a procedure says wrong is wrong in each of its credentials.
 func (ps Problems) sorted() Problems {
@@ -56,10 +64,9 @@ func (ps Problems) sorted() Problems {
 		return a.Col < b.Col
 	})
 	var out Problems
-	seen := map[string]bool{}
+	seen := map[mistake]bool{}
 	for _, p := range ps {
-		key := fmt.Sprintf("%d:%d:%s", p.Line, p.Col, p.Msg)
-		if !seen[key] {
+		if key := p.mistake(); !seen[key] {
 			seen[key] = true
 			out = append(out, p)
 		}

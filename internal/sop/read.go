@@ -14,14 +14,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Bounds of one file. They are far above what 5,000 credentials need, and low
-// enough that no file keeps a machine busy or takes its memory.
+// Bounds of one file. They are above what 100,000 credentials of a procedure need,
+// and low enough that no file keeps a machine busy or takes its memory.
 const (
-	maxFile    = 4 << 20   // bytes
-	maxDepth   = 64        // levels of nesting, aliases followed
-	maxAliased = 100_000   // parts that aliases repeat
-	maxParts   = 3_000_000 // parts of all credentials, their procedures laid under them
-	maxSpelled = 20        // mistakes of spelling that are told
+	maxFile    = 16 << 20   // bytes
+	maxDepth   = 64         // levels of nesting, aliases followed
+	maxAliased = 100_000    // parts that aliases repeat
+	maxParts   = 12_000_000 // parts of all credentials, their procedures laid under them
+	ownParts   = 16         // what a credential comes to before it says anything
+	maxSpelled = 20         // mistakes of spelling that are told
 )
 
 // readFile reads at most one byte more than a file may have: whatever a path

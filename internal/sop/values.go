@@ -15,7 +15,40 @@ import (
 // hours and a week 7 days, whatever the calendar says.
 type Duration string
 
+// durationPart is how a length of time begins.
 var durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(ms|w|d|h|m|s)`)
+
+// unit reads a unit of time at the beginning of a text; 0: there is none.
+func unit(s string) (of time.Duration, letters int) {
+	switch {
+	case strings.HasPrefix(s, "ms"):
+		return time.Millisecond, 2
+	case s == "":
+		return 0, 0
+	}
+	switch s[0] {
+	case 's':
+		return time.Second, 1
+	case 'm':
+		return time.Minute, 1
+	case 'h':
+		return time.Hour, 1
+	case 'd':
+		return 24 * time.Hour, 1
+	case 'w':
+		return 7 * 24 * time.Hour, 1
+	}
+	return 0, 0
+}
+
+// digits counts the digits that a text begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
+}
 
 // maxDuration is the longest length of time that may be written: ten times what
 // any credential lives, and short enough that dates can be reckoned with it.
@@ -23,21 +56,23 @@ const maxDuration = 36500 * 24 * time.Hour
 
 // ParseDuration reads 90d, 2w3d, 1h30m, 500ms.
 func ParseDuration(s string) (time.Duration, error) {
-	units := map[string]time.Duration{
-		"ms": time.Millisecond, "s": time.Second, "m": time.Minute,
-		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
-	}
 	rest, total := s, 0.0 // in float, so that nothing wraps around
 	for rest != "" {
-		m := durationPart.FindStringSubmatch(rest)
-		if m == nil {
+		n := digits(rest)
+		if n > 0 && n < len(rest) && rest[n] == '.' {
+			if more := digits(rest[n+1:]); more > 0 {
+				n += 1 + more
+			}
+		}
+		of, letters := unit(rest[n:])
+		if n == 0 || of == 0 {
 			return 0, fmt.Errorf("this is not a length of time: want 90d, 12h, 30s")
 		}
-		n, err := strconv.ParseFloat(m[1], 64)
-		if total += n * float64(units[m[2]]); err != nil || total > float64(maxDuration) {
+		x, err := strconv.ParseFloat(rest[:n], 64)
+		if total += x * float64(of); err != nil || total > float64(maxDuration) {
 			return 0, fmt.Errorf("this is longer than 100 years (36500d)")
 		}
-		rest = rest[len(m[0]):]
+		rest = rest[n+letters:]
 	}
 	if s == "" {
 		return 0, fmt.Errorf("an empty length of time")

@@ -53,6 +53,9 @@ func (d doc) plain(n *yaml.Node, path string) any {
 		}
 		return out
 	case yaml.ScalarNode:
+		if n.Tag == "!!str" {
+			return n.Value // as most are, and decoding costs
+		}
 		var v any
 		if err := n.Decode(&v); err != nil {
 			return n.Value
@@ -141,20 +144,39 @@ func overlay(base, over *yaml.Node) *yaml.Node {
 	return &out
 }
 
-// fill replaces <word> in every scalar, keys included.
+// fill replaces <word> in every scalar, keys included. What holds none is shared and
+// not copied.
 func fill(n *yaml.Node, words map[string]string) *yaml.Node {
 	if n == nil {
 		return nil
 	}
-	out := *n
-	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "<") {
-		for word, by := range words {
-			out.Value = strings.ReplaceAll(out.Value, "<"+word+">", by)
+	if n.Kind == yaml.ScalarNode {
+		if !strings.Contains(n.Value, "<") {
+			return n
 		}
+		text := n.Value
+		for word, by := range words {
+			text = strings.ReplaceAll(text, "<"+word+">", by)
+		}
+		if text == n.Value {
+			return n
+		}
+		out := *n
+		out.Value = text
+		return &out
 	}
-	out.Content = make([]*yaml.Node, len(n.Content))
+	out := n
 	for i, c := range n.Content {
-		out.Content[i] = fill(c, words)
+		filled := fill(c, words)
+		if filled == c {
+			continue
+		}
+		if out == n {
+			mine := *n
+			mine.Content = append([]*yaml.Node{}, n.Content...)
+			out = &mine
+		}
+		out.Content[i] = filled
 	}
-	return &out
+	return out
 }
