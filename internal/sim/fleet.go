@@ -14,34 +14,34 @@ func (s *State) Fleet(n, share int) {
 	var named []map[string]any
 	for i := range n {
 		name, host := fmt.Sprintf("FLEET_%d", i), fmt.Sprintf("fleet-%d.raxx.app", i)
-		t := s.newToken(fmt.Sprintf("fleet-%d-%s", i, born.Format(time.DateOnly)), "8760h", 8760*time.Hour)
+		t := s.cloudflare().NewToken(fmt.Sprintf("fleet-%d-%s", i, born.Format(time.DateOnly)), "8760h", 8760*time.Hour)
 		t.CreatedAt, t.UpdatedAt, t.ExpiresAt = born, born, born.Add(8760*time.Hour)
 		if i%share == 0 {
 			policy, named = Rules{}, nil
-			policy.set("id", s.uuid())
-			policy.set("name", fmt.Sprintf("fleet %d", i/share))
-			policy.set("decision", "non_identity")
-			policy.set("require", []any{})
-			policy.set("exclude", []any{})
-			policy.set("created_at", born)
-			policy.set("updated_at", born)
+			policy.Set("id", s.UUID())
+			policy.Set("name", fmt.Sprintf("fleet %d", i/share))
+			policy.Set("decision", "non_identity")
+			policy.Set("require", []any{})
+			policy.Set("exclude", []any{})
+			policy.Set("created_at", born)
+			policy.Set("updated_at", born)
 			s.Cloudflare.Policies = append(s.Cloudflare.Policies, policy)
 		}
 		named = append(named, map[string]any{"service_token": map[string]string{"token_id": t.ID}})
-		policy.set("include", named)
-		s.Cloudflare.Apps = append(s.Cloudflare.Apps, &App{ID: s.uuid(), Name: name, Domain: host, AUD: s.random(32), Type: "self_hosted",
-			Reusable: []string{policy.text("id")}, Policies: []Rules{}})
+		policy.Set("include", named)
+		s.Cloudflare.Apps = append(s.Cloudflare.Apps, &App{ID: s.UUID(), Name: name, Domain: host, AUD: s.Random(32), Type: "self_hosted",
+			Reusable: []string{policy.Text("id")}, Policies: []Rules{}})
 		s.Edge.Sites[host], s.Edge.Uses[name] = &Site{}, host
 		const path = "/MooseQuest/cloudflare"
 		for slot, value := range map[string]string{name: t.Secret, name + "__CLIENT_ID": t.ClientID} {
-			s.put("prod", path, slot, "retired-long-ago")
-			s.put("prod", path, slot, value)
+			s.infisical().Put("prod", path, slot, "retired-long-ago")
+			s.infisical().Put("prod", path, slot, value)
 		}
 		vars := map[string]string{name: t.ClientID + ":" + t.Secret}
-		r := &Release{ID: s.uuid(), Version: 3, Status: "succeeded", Description: "Deploy 5c0f", CreatedAt: born, Vars: vars}
-		p := &Process{ID: s.uuid(), Name: "web.1", Type: "web", Release: 3, Env: vars, Started: born, Up: born}
-		s.Heroku.Apps = append(s.Heroku.Apps, &HerokuApp{ID: s.uuid(), Name: fmt.Sprintf("fleet-%d", i), Releases: []*Release{r}, Processes: []*Process{p}})
+		r := &Release{ID: s.UUID(), Version: 3, Status: "succeeded", Description: "Deploy 5c0f", CreatedAt: born, Vars: vars}
+		p := &Process{ID: s.UUID(), Name: "web.1", Type: "web", Release: 3, Env: vars, Started: born, Up: born}
+		s.Heroku.Apps = append(s.Heroku.Apps, &HerokuApp{ID: s.UUID(), Name: fmt.Sprintf("fleet-%d", i), Releases: []*Release{r}, Processes: []*Process{p}})
 	}
 	s.Cloudflare.MaxLive = max(s.Cloudflare.MaxLive, 3*n)
-	s.publish()
+	s.cloudflare().Publish()
 }

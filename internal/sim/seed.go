@@ -3,6 +3,10 @@ package sim
 import (
 	"encoding/json"
 	"time"
+
+	cloudflare "rekey/internal/provider/cloudflare/double"
+	webhook "rekey/internal/provider/webhook/double"
+	"rekey/internal/world"
 )
 
 // Options of a new world.
@@ -17,15 +21,15 @@ type Options struct {
 // the second through a rule group; and things of others that must stay as they
 // are.
 func New(o Options) State {
-	s := State{Seed: o.Seed, At: o.Now.UTC(), Knobs: o.Knobs, Calls: map[string]map[string]int{}}
+	s := State{State: world.State{Seed: o.Seed, At: o.Now.UTC(), Knobs: o.Knobs, Calls: map[string]map[string]int{}}}
 	born := o.Now.UTC().AddDate(0, 0, -92)
 
 	c := &s.Cloudflare
 	// Ids of Cloudflare have 32 digits (cloudflare.openapi.json, iam_account_identifier).
-	c.Account, c.Zone, c.Token, c.MaxLive = "a11acc00000000000000000000000001", "a1120e00000000000000000000000001", "simulated-cloudflare-"+s.random(12), 50
+	c.Account, c.Zone, c.Token, c.MaxLive = "a11acc00000000000000000000000001", "a1120e00000000000000000000000001", "simulated-cloudflare-"+s.Random(12), 50
 	const life = 8760 * time.Hour
 	old := func(name string) *Token {
-		t := s.newToken(name+"-"+born.Format(time.DateOnly), "8760h", life)
+		t := s.cloudflare().NewToken(name+"-"+born.Format(time.DateOnly), "8760h", life)
 		t.CreatedAt, t.UpdatedAt, t.ExpiresAt = born, born, born.Add(life)
 		return t
 	}
@@ -40,18 +44,18 @@ func New(o Options) State {
 	}
 	rules := func(name, decision string, include any, more map[string]any) Rules {
 		r := Rules{}
-		r.set("id", s.uuid())
-		r.set("name", name)
-		r.set("include", include)
-		r.set("require", []any{})
-		r.set("exclude", []any{})
-		r.set("created_at", born)
-		r.set("updated_at", born)
+		r.Set("id", s.UUID())
+		r.Set("name", name)
+		r.Set("include", include)
+		r.Set("require", []any{})
+		r.Set("exclude", []any{})
+		r.Set("created_at", born)
+		r.Set("updated_at", born)
 		if decision != "" {
-			r.set("decision", decision)
+			r.Set("decision", decision)
 		}
 		for k, v := range more {
-			r.set(k, v)
+			r.Set(k, v)
 		}
 		return r
 	}
@@ -59,7 +63,7 @@ func New(o Options) State {
 		"reusable": true, "app_count": 1, "session_duration": "24h", "purpose_justification_required": false,
 	})
 	group := rules("vault probes", "", names(vault.ID), map[string]any{"is_default": []any{}})
-	inGroup := []map[string]any{{"group": map[string]string{"id": group.text("id")}}}
+	inGroup := []map[string]any{{"group": map[string]string{"id": group.Text("id")}}}
 	vaultPolicy := rules("vault service auth", "non_identity", inGroup, map[string]any{"reusable": true, "app_count": 1, "session_duration": "24h"})
 	people := rules("ops people", "allow", []map[string]any{{"email_domain": map[string]string{"domain": "raxx.app"}}}, map[string]any{
 		"precedence": 2, "approval_required": false,
@@ -67,15 +71,15 @@ func New(o Options) State {
 	anyone := rules("any valid token", "non_identity", []map[string]any{{"any_valid_service_token": map[string]any{}}}, map[string]any{"precedence": 1})
 	c.Policies, c.Groups = []Rules{policy, vaultPolicy}, []Rules{group}
 	c.Apps = []*App{
-		{ID: s.uuid(), Name: "Console", Domain: "console.raxx.app/health", AUD: s.random(32), Type: "self_hosted",
-			Reusable: []string{policy.text("id")}, Policies: []Rules{people}},
-		{ID: s.uuid(), Name: "Vault", Domain: "vault.raxx.app", AUD: s.random(32), Type: "self_hosted",
-			Reusable: []string{vaultPolicy.text("id")}, Policies: []Rules{}},
-		{ID: s.uuid(), Name: "Sandbox", Domain: "sandbox.raxx.app", AUD: s.random(32), Type: "self_hosted",
+		{ID: s.UUID(), Name: "Console", Domain: "console.raxx.app/health", AUD: s.Random(32), Type: "self_hosted",
+			Reusable: []string{policy.Text("id")}, Policies: []Rules{people}},
+		{ID: s.UUID(), Name: "Vault", Domain: "vault.raxx.app", AUD: s.Random(32), Type: "self_hosted",
+			Reusable: []string{vaultPolicy.Text("id")}, Policies: []Rules{}},
+		{ID: s.UUID(), Name: "Sandbox", Domain: "sandbox.raxx.app", AUD: s.Random(32), Type: "self_hosted",
 			Reusable: []string{}, Policies: []Rules{anyone}},
 	}
 
-	session := "simulated-session-" + s.random(12)
+	session := "simulated-session-" + s.Random(12)
 	s.Edge = Edge{Team: "raxx", Session: session,
 		Sites: map[string]*Site{
 			"console.raxx.app": {App: "raxx-console-prod", Status: map[string]string{
@@ -92,24 +96,24 @@ func New(o Options) State {
 	}
 
 	i := &s.Infisical
-	i.ClientID, i.ClientSecret, i.Project = "simulated-identity-"+s.random(6), "simulated-identity-secret-"+s.random(12), s.uuid()
+	i.ClientID, i.ClientSecret, i.Project = "simulated-identity-"+s.Random(6), "simulated-identity-secret-"+s.Random(12), s.UUID()
 	i.Environments, i.Folders, i.TTL = []string{"dev", "prod"}, []string{"/MooseQuest", "/MooseQuest/cloudflare", "/rekey-rehearsal"}, Duration(30*24*time.Hour)
 	const path = "/MooseQuest/cloudflare"
 	pair := func(t *Token, names ...string) {
 		for _, n := range names {
-			s.put("prod", path, n, "retired-long-ago")
-			s.put("prod", path, n, t.Secret)
-			s.put("prod", path, n+"__CLIENT_ID", "retired-long-ago")
-			s.put("prod", path, n+"__CLIENT_ID", t.ClientID)
+			s.infisical().Put("prod", path, n, "retired-long-ago")
+			s.infisical().Put("prod", path, n, t.Secret)
+			s.infisical().Put("prod", path, n+"__CLIENT_ID", "retired-long-ago")
+			s.infisical().Put("prod", path, n+"__CLIENT_ID", t.ClientID)
 		}
 	}
 	pair(console, "CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE")
 	pair(vault, "CF_ACCESS_SVC_VAULT", "CF_ACCESS_SERVICE_TOKEN_VAULT_PROBE")
-	s.put("prod", path, "UNRELATED", "not ours")
+	s.infisical().Put("prod", path, "UNRELATED", "not ours")
 
-	s.Heroku.Token = "simulated-heroku-" + s.random(12)
-	s.seedAuthorizations(born)
-	app := &HerokuApp{ID: s.uuid(), Name: "raxx-console-prod"}
+	s.Heroku.Token = "simulated-heroku-" + s.Random(12)
+	s.heroku().SeedAuthorizations(born)
+	app := &HerokuApp{ID: s.UUID(), Name: "raxx-console-prod"}
 	s.Heroku.Apps = []*HerokuApp{app}
 	vars := map[string]string{"DATABASE_URL": "postgres://simulated", "WEB_CONCURRENCY": "2"}
 	for _, n := range []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SERVICE_TOKEN_CONSOLE"} {
@@ -124,11 +128,11 @@ func New(o Options) State {
 		Vars:      map[string]map[string]string{"review": {"NODE_ENV": "review", "DATABASE_URL": "postgres://simulated-review"}},
 		Couplings: []*Coupling{{App: app.ID, Stage: "production"}},
 	}}
-	r := &Release{ID: s.uuid(), Version: 41, Status: "succeeded", Description: "Deploy 3f9ab2c1", CreatedAt: o.Now.Add(-6 * time.Hour).UTC(), Vars: vars}
+	r := &Release{ID: s.UUID(), Version: 41, Status: "succeeded", Description: "Deploy 3f9ab2c1", CreatedAt: o.Now.Add(-6 * time.Hour).UTC(), Vars: vars}
 	app.Releases = []*Release{r}
 	for _, d := range []string{"web.1", "web.2", "worker.1"} {
 		kind := d[:len(d)-2]
-		app.Processes = append(app.Processes, &Process{ID: s.uuid(), Name: d, Type: kind, Release: 41, Env: vars, Started: r.CreatedAt, Up: r.CreatedAt})
+		app.Processes = append(app.Processes, &Process{ID: s.UUID(), Name: d, Type: kind, Release: 41, Env: vars, Started: r.CreatedAt, Up: r.CreatedAt})
 	}
 
 	s.seedAPITokens(born, app)
@@ -136,22 +140,9 @@ func New(o Options) State {
 		"CF_ACCESS_MGMT": c.Token, "CF_ACCOUNT_ID": c.Account,
 		"INFISICAL_CLIENT_ID": i.ClientID, "INFISICAL_CLIENT_SECRET": i.ClientSecret, "INFISICAL_PROJECT_ID": i.Project,
 		"HEROKU_API_KEY": s.Heroku.Token, "OPS_SESSION_COOKIE": "ops_session=" + session,
-		"EVIDENCE_WEBHOOK": hookAddress(s.Seed),
+		"EVIDENCE_WEBHOOK": webhook.Address(s.Seed),
 	}
 	return s
-}
-
-// view is what GET /_world shows.
-func (s *State) view() map[string]any {
-	b, _ := json.Marshal(s)
-	var out map[string]any
-	_ = json.Unmarshal(b, &out)
-	out["outages"] = s.Outages
-	if s.Outages == nil {
-		out["outages"] = []Outage{}
-	}
-	delete(out, "env")
-	return out
 }
 
 // seedAPITokens adds the API token that Rekey itself is given, and one that the
@@ -160,20 +151,20 @@ func (s *State) seedAPITokens(born time.Time, app *HerokuApp) {
 	may := func(groups ...string) json.RawMessage {
 		var list []map[string]string
 		for _, g := range groups {
-			list = append(list, map[string]string{"id": g, "name": permissionGroups[g]})
+			list = append(list, map[string]string{"id": g, "name": cloudflare.PermissionGroup(g)})
 		}
 		b, _ := json.Marshal([]map[string]any{{
-			"id": s.random(16), "effect": "allow", "permission_groups": list,
+			"id": s.Random(16), "effect": "allow", "permission_groups": list,
 			"resources": map[string]string{"com.cloudflare.api.account." + s.Cloudflare.Account: "*"},
 		}})
 		return b
 	}
-	own := s.newAPIToken("rekey-management", false)
+	own := s.cloudflare().NewAPIToken("rekey-management", false)
 	own.Value, own.Policies = s.Cloudflare.Token, may("00000000000000000000000000000001", "00000000000000000000000000000002")
 	// The account's own tokens are managed with it as well.
-	dns := s.newAPIToken("raxx-dns-"+born.Format(time.DateOnly), false)
+	dns := s.cloudflare().NewAPIToken("raxx-dns-"+born.Format(time.DateOnly), false)
 	dns.Policies, dns.Condition = may("00000000000000000000000000000003"), json.RawMessage(`{"request_ip":{"in":["192.0.2.0/24"]}}`)
-	ci := s.newAPIToken("raxx-ci-"+born.Format(time.DateOnly), true)
+	ci := s.cloudflare().NewAPIToken("raxx-ci-"+born.Format(time.DateOnly), true)
 	ci.Policies = may("00000000000000000000000000000003")
 	const path = "/MooseQuest/cloudflare"
 	for name, t := range map[string]*APIToken{"CF_API_TOKEN_DNS": dns, "CF_API_TOKEN_CI": ci, "CF_ACCESS_MGMT": own} {
@@ -182,7 +173,7 @@ func (s *State) seedAPITokens(born time.Time, app *HerokuApp) {
 		s.Edge.Uses[name] = UsesAPI
 	}
 	for _, x := range [][2]string{{"CF_API_TOKEN_DNS", dns.Value}, {"CF_API_TOKEN_CI", ci.Value}, {"CF_ACCESS_MGMT", own.Value}} {
-		s.put("prod", path, x[0], "retired-long-ago")
-		s.put("prod", path, x[0], x[1])
+		s.infisical().Put("prod", path, x[0], "retired-long-ago")
+		s.infisical().Put("prod", path, x[0], x[1])
 	}
 }
