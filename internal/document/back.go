@@ -70,6 +70,9 @@ func (b *builder) backLines(st rotation.Step) (byhand.Step, []string) {
 			"if same " + dir + " now.json was.json; then echo 'ok: it holds the old values'; exit 0; fi",
 			"same " + dir + ` now.json new.json || stop "somebody else has written there: neither the old nor the new values stand there now"`,
 			r["return"].Shell, "touch " + dir + "/returned", `echo "ok: written"`}
+	case rotation.Reapply:
+		r := b.takesEffect(st, "reapply")
+		return r, []string{r.Shell, `echo "ok: applied"`}
 	case rotation.Resettle:
 		dir, r := byhand.ConsumerDir(i), b.Consumers[st.Target].Steps
 		return r["resettle"], []string{"if [ -e " + dir + "/returned ]; then", r["resettle"].Shell, "fi", r["read"].Shell, "same " + dir + ` now.json was.json || stop "it does not read back as it was"`}

@@ -30,7 +30,7 @@ const (
 var partOf = map[rotation.Verb]part{
 	rotation.Create: generate, rotation.Roll: generate, rotation.Extend: generate,
 	rotation.Admit: validate, rotation.Validate: validate, rotation.Store: store,
-	rotation.Propagate: propagate, rotation.Settle: propagate,
+	rotation.Propagate: propagate, rotation.Settle: propagate, rotation.Apply: store,
 	rotation.Check: verify, rotation.Quiet: verify, rotation.Pause: verify,
 	rotation.Disable: revoke, rotation.Dismiss: revoke, rotation.Delete: revoke, rotation.Expire: revoke, rotation.Confirm: revoke,
 	rotation.Denied: revoke, rotation.Running: revoke,
@@ -260,6 +260,9 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		r := b.Consumers[c.Key]
 		return r.Steps["propagate"], []string{made(c.Slots, "new", dir+"/new.json"), r.Steps["read"].Shell,
 			"same " + dir + ` now.json was.json || stop "somebody else has written there since it was observed"`, r.Steps["propagate"].Shell, `echo "ok: written; that is not yet deployed"`}
+	case rotation.Apply:
+		r := b.takesEffect(st, "apply")
+		return r, []string{r.Shell, `echo "ok: applied; that is not yet taken up"`}
 	case rotation.Settle:
 		c, dir := b.Spec.Consumers[i], byhand.ConsumerDir(i)
 		r := b.Consumers[c.Key]
@@ -296,6 +299,20 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		lines = []string{`[ ! -e asked ] || stop "it was asked for already: look what became of that first, by the name $(<new-name)"`, "touch asked", issuer.Shell}
 	}
 	return issuer, lines
+}
+
+// takesEffect is how what was written is made to take effect by hand.
+func (b *builder) takesEffect(st rotation.Step, how string) byhand.Step {
+	of := b.Consumers[st.Target]
+	if st.Target == b.Spec.Store.Key {
+		of = b.Store
+	}
+	r := of.Steps[how]
+	if r.Shell == "" {
+		r.Text = "Nothing tells how this is done by hand: make what reads " + st.Target + " take up what was written, as its makers say."
+		r.Shell = `read -rp "Is that done? Then press enter. " _ < /dev/tty`
+	}
+	return r
 }
 
 // holders read every place again and compare it with what it should hold.

@@ -51,6 +51,8 @@ var topics = map[string]string{
 	"settle":             "Waiting until everything in a consumer runs on the new credential: the release has ended, and no process of before it is left.",
 	"admit":              "Add the new credential to the rules (policies, groups) that name the old one.",
 	"dismiss":            "Remove the old credential from the rules (policies, groups) that name it.",
+	"apply":              "Make what was written to a store or a consumer take effect, where that is a step of its own: a restart, a rollout. Killed between the two, a run has written, and applies when it goes on; applying twice does no harm.",
+	"reapply":            "On the way back: make the old values, which were written again, take effect.",
 	"propagate":          "Deploy the new credential to a consumer, in one write for all its names, so that it restarts once.",
 	"roll":               "Give the same token another secret in place, instead of making a second one beside it (issuer.strategy: roll). See: strategy.",
 	"doctor":             "rekey doctor says all at once what is missing on this machine: variables, tools, the journal's folder, hosts, clocks. It sends no credential.",

@@ -118,6 +118,7 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 		if o.Class == cred.Failed {
 			// The write that gave the old values back did not take: write again.
 			s.again(stepID(Return, st.Target), p.Next)
+			s.reapplied(st.Target, p.Next)
 		}
 	}
 }
@@ -127,9 +128,28 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 func (s *State) redo(id string, at time.Time) {
 	s.again(id, at)
 	s.step(id).Redone = true
-	if st, ok := s.planStep(id); ok && st.Undoes != "" {
+	st, ok := s.planStep(id)
+	if ok && st.Undoes != "" {
 		s.step(st.Undoes).Maybe = true
 	}
+	switch st.Verb {
+	case Return:
+		s.reapplied(st.Target, at)
+	case Restore:
+		s.reapplied(s.Plan.Spec.Store.Key, at)
+	}
+}
+
+// reapplied makes what is written once more be applied once more, too.
+func (s *State) reapplied(key string, at time.Time) {
+	if id := stepID(Reapply, key); s.planHas(id) {
+		s.again(id, at)
+	}
+}
+
+func (s *State) planHas(id string) bool {
+	_, ok := s.planStep(id)
+	return ok
 }
 
 // again makes an ended step be tried once more, not before a time.

@@ -22,6 +22,15 @@ type Capabilities struct {
 	// for the reader of a plan: by "create", "delete", kind of place, and the key
 	// of the store and of each consumer.
 	Calls map[string]string
+	// Places tells how the store and each consumer hold values, by key.
+	Places map[string]Keeping
+}
+
+// Keeping is how a store or a consumer holds values; from its vendor's sheet.
+type Keeping struct {
+	Applied   bool   // what is written takes effect by a step of its own
+	WriteOnly bool   // what it holds is shown to nobody
+	Cost      string // of a write, in the vendor's words; "": none
 }
 
 // Compile makes the plan, or says everything that stands against it. All

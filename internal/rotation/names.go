@@ -96,10 +96,13 @@ func (p *Plan) retireName(can Capabilities) {
 		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: ready, Call: can.Calls[c.Key],
 			Title:  "take " + strings.Join(gone, ", ") + " from " + c.Key,
 			Change: c.Key + ": one write without " + strings.Join(gone, ", ")})
+		taken := propagate
+		propagate = p.apply(&b, can, c.Key, Step{Needs: []string{propagate}})
 		settled = append(settled, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " runs without it"}))
-		ret := back.add(Step{Verb: Return, Target: c.Key, Undoes: propagate, Within: w.Settle, Title: "give it back to " + c.Key})
-		back.add(Step{Verb: Resettle, Target: c.Key, Undoes: propagate, Needs: []string{ret}, Within: w.Settle,
+		ret := back.add(Step{Verb: Return, Target: c.Key, Undoes: taken, Within: w.Settle, Title: "give it back to " + c.Key})
+		ret = p.reapply(&back, can, c.Key, taken, ret)
+		back.add(Step{Verb: Resettle, Target: c.Key, Undoes: taken, Needs: []string{ret}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " has it again"})
 		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))
 		for _, n := range p.Seen.Consumers[i].Notes {
@@ -114,9 +117,10 @@ func (p *Plan) retireName(can Capabilities) {
 		ready = append(ready, p.checks(&b, ready, "after the watch")...)
 	}
 	if gone := doomed(p.Spec.Store, p.Seen.Store.Slots); len(gone) > 0 {
-		b.add(Step{Verb: Remove, Needs: ready, Within: w.Settle, Ask: true, Final: true, Call: can.Calls["remove "+p.Spec.Store.Key],
+		removed := b.add(Step{Verb: Remove, Needs: ready, Within: w.Settle, Ask: true, Final: true, Call: can.Calls["remove "+p.Spec.Store.Key],
 			Title:  fmt.Sprintf("remove it from %s (%s)", p.Spec.Store.Key, count(len(gone), "slot")),
 			Change: p.Spec.Store.Key + ": " + strings.Join(gone, ", ") + " and their history end"})
+		p.apply(&b, can, p.Spec.Store.Key, Step{Needs: []string{removed}, Ask: true, Final: true})
 	}
 	p.Steps, p.Back = b.steps, back.steps
 	p.Notes = append(p.Notes, "nobody can see whether a program reads a variable: what runs seldom, by night or in an emergency, may miss it after the watch; ask its owner")

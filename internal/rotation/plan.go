@@ -26,6 +26,7 @@ const (
 	Validate  Verb = "validate"  // the protected address accepts it
 	Store     Verb = "store"     // write every slot of the store
 	Propagate Verb = "propagate" // write every slot of a consumer
+	Apply     Verb = "apply"     // make what was written to a store or a consumer take effect
 	Settle    Verb = "settle"    // everything the consumer runs has taken it up
 	Check     Verb = "check"     // a check of the procedure comes out true
 	Survey    Verb = "survey"    // nobody but the registered consumers holds the old generation
@@ -52,6 +53,7 @@ const (
 	// Revalidate: the protected address accepts the old one, before anybody is given it again.
 	Revalidate Verb = "revalidate"
 	Return     Verb = "return"   // give a consumer its old values back
+	Reapply    Verb = "reapply"  // make the old values take effect
 	Resettle   Verb = "resettle" // everything the consumer runs has taken them up
 	Restore    Verb = "restore"  // give the store its old values back
 	Withdraw   Verb = "withdraw" // remove the new generation from a rule

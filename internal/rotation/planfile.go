@@ -117,7 +117,7 @@ func (r *planReader) check(f *planFile) {
 func (v Verb) known() bool {
 	return slices.Contains([]Verb{Create, Roll, Extend, Admit, Validate, Store, Propagate, Settle, Check, Survey, Quiet, Disable, Dismiss, Delete, Expire,
 		Confirm, Sweep, Pause, Denied, Take, Gone, Remove, Enable, Readmit, Return, Resettle, Restore, Withdraw, Discard, Prolong,
-		Watch, Running, Revalidate, Look}, v)
+		Watch, Running, Revalidate, Look, Apply, Reapply}, v)
 }
 
 // walk goes through one JSON value beside the type that it was read into, and finds

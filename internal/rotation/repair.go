@@ -86,9 +86,10 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 	}
 	proven := p.validate(&b, let)
 	if bad := astraySlots(p.Seen.Store.Slots); len(bad) > 0 {
-		written = append(written, b.add(Step{Verb: Store, Needs: proven, Within: w.Settle, Ask: true, Final: true,
+		store := b.add(Step{Verb: Store, Needs: proven, Within: w.Settle, Ask: true, Final: true,
 			Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
-			Change: fmt.Sprintf("%s: %s given the same as the others", p.Spec.Store.Key, strings.Join(bad, ", "))}))
+			Change: fmt.Sprintf("%s: %s given the same as the others", p.Spec.Store.Key, strings.Join(bad, ", "))})
+		written = append(written, p.apply(&b, can, p.Spec.Store.Key, Step{Needs: []string{store}, Ask: true, Final: true}))
 		p.Notes = append(p.Notes, "what the store holds now stays readable in its history")
 	}
 	stored := slices.Concat(proven, written)
@@ -100,6 +101,7 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: stored, Ask: true, Final: true,
 			Title: fmt.Sprintf("deploy to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
 			Change: fmt.Sprintf("%s: one write; %s changes", c.Key, strings.Join(bad, ", "))})
+		propagate = p.apply(&b, can, c.Key, Step{Needs: []string{propagate}, Ask: true, Final: true})
 		written = append(written, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " runs on it"}))
 		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))

@@ -47,7 +47,7 @@ func (p *Plan) replace(can Capabilities) {
 		again = append(again, back.add(Step{Verb: Readmit, Target: pl.Key(), Undoes: stepID(Dismiss, pl.Key()),
 			Title: fmt.Sprintf("add the old one again to %s %q", pl.Kind, pl.Name)}))
 	}
-	returned, grace := p.giveBack(&back, again)
+	returned, grace := p.giveBack(&back, can, again)
 	var out []string
 	for _, pl := range p.Seen.Admission.Places {
 		if pl.Admits {
@@ -119,14 +119,41 @@ func (p *Plan) spread(b *builder, can Capabilities, valid []string) (settled []s
 	store := b.add(Step{Verb: Store, Needs: valid, Within: w.Settle,
 		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
 		Change: fmt.Sprintf("%s: one batch of %s", p.Spec.Store.Key, strings.Join(p.Spec.Store.SlotNames(), ", "))})
+	store = p.apply(b, can, p.Spec.Store.Key, Step{Needs: []string{store}})
 	for _, c := range p.Spec.Consumers {
 		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: []string{store},
 			Title: fmt.Sprintf("deploy to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
 			Change: fmt.Sprintf("%s: one write of %s", c.Key, strings.Join(c.SlotNames(), ", "))})
+		propagate = p.apply(b, can, c.Key, Step{Needs: []string{propagate}})
 		settled = append(settled, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " runs on it"}))
 	}
 	return settled
+}
+
+// apply adds the step that makes what was written take effect, where that is one of its
+// own, and returns the step that comes last: a process that is killed between the two
+// has written, and applies when it goes on.
+func (p *Plan) apply(b *builder, can Capabilities, key string, s Step) (last string) {
+	how := can.Places[key]
+	if !how.Applied {
+		return s.Needs[0]
+	}
+	s.Verb, s.Target, s.Call = Apply, key, can.Calls["apply "+key]
+	s.Title, s.Change = "apply it in "+key, key+": what was written takes effect"
+	if how.Cost != "" {
+		s.Change += ", by " + how.Cost
+	}
+	return b.add(s)
+}
+
+// reapply is apply on the way back.
+func (p *Plan) reapply(b *builder, can Capabilities, key, undoes, given string) (last string) {
+	if !can.Places[key].Applied {
+		return given
+	}
+	return b.add(Step{Verb: Reapply, Target: key, Undoes: undoes, Needs: []string{given},
+		Title: "apply the old values in " + key})
 }
 
 // prove adds the proofs that the consumers use the new one: checks, silence of
@@ -175,18 +202,20 @@ func (p *Plan) running(b *builder, needs []string) {
 
 // giveBack adds the way back of consumers and store. Nothing of the new
 // generation is taken away before every consumer runs on the old one.
-func (p *Plan) giveBack(b *builder, again []string) (returned []string, grace time.Duration) {
+func (p *Plan) giveBack(b *builder, can Capabilities, again []string) (returned []string, grace time.Duration) {
 	w := p.Spec.Timing
 	again = append(slices.Clone(again), p.revalidate(b, again)...)
 	for _, c := range p.Spec.Consumers {
 		undoes := stepID(Propagate, c.Key)
 		ret := b.add(Step{Verb: Return, Target: c.Key, Undoes: undoes, Needs: again, Within: w.Settle,
 			Title: "give " + c.Key + " its old values back"})
+		ret = p.reapply(b, can, c.Key, undoes, ret)
 		returned = append(returned, b.add(Step{Verb: Resettle, Target: c.Key, Undoes: undoes, Needs: []string{ret}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " runs on the old one"}))
 	}
-	return append(returned, b.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Needs: slices.Clone(returned), Within: w.Settle,
-		Title: "give " + p.Spec.Store.Key + " its old values back"})), p.grace()
+	restored := b.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Needs: slices.Clone(returned), Within: w.Settle,
+		Title: "give " + p.Spec.Store.Key + " its old values back"})
+	return append(returned, p.reapply(b, can, p.Spec.Store.Key, stepID(Store, ""), restored)), p.grace()
 }
 
 // revalidate adds the proof that the address accepts the old one, before anybody is given it

@@ -29,7 +29,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 	p.Steps = b.steps
 
 	var back builder
-	returned, after := p.giveBack(&back, nil)
+	returned, after := p.giveBack(&back, can, nil)
 	prolong := back.add(Step{Verb: Prolong, Undoes: stepID(Roll, ""), Needs: returned, After: after,
 		Title: "let the old secret live on for as long as it may"})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{prolong}, Strays: true,

@@ -107,6 +107,13 @@ func (r *Runner) noteRan(key string, p provider.Progress) {
 	}
 }
 
+// forgetRan: what runs at a consumer is about to be changed.
+func (r *Runner) forgetRan(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.alive, key)
+}
+
 // progress looks how a consumer is on the write that it was given.
 func (r *Runner) progress(ctx context.Context, c sop.Place) (provider.Progress, error) {
 	_, consumer, seen := r.consumer(c.Key)

@@ -110,6 +110,8 @@ func (r *Runner) act(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return r.propagate(ctx, a)
 	case rotation.Return:
 		return r.giveBack(ctx, a)
+	case rotation.Apply, rotation.Reapply:
+		return r.apply(ctx, a)
 	case rotation.Settle, rotation.Resettle:
 		return r.settle(ctx, a)
 	case rotation.Check:

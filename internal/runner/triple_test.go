@@ -39,6 +39,8 @@ type triple struct {
 	issuer provider.Issuer
 	users  map[string][]provider.User
 	end    provider.Foreseen
+	fails  bool   // the check of the procedure, once everybody runs on the new one
+	name   string // of what is played
 }
 
 type login struct {
@@ -130,7 +132,7 @@ func (x *triple) play() (st *rotation.State, died bool) {
 		x.Append(x.t.Context(), e)
 		state.Apply(e)
 	}
-	roles := runner.Roles{Issuer: x.issuer, Store: x.store, Consumers: map[string]provider.Consumer{"app:x": x.consumer()}, Prober: prober{x}}
+	roles := runner.Roles{Issuer: x.issuer, Store: x.store, Consumers: map[string]provider.Consumer{"app:x": x.consumer()}, Prober: prober{x}, Checker: checker{x}}
 	roles.Roller, _ = x.issuer.(provider.Roller)
 	r := &runner.Runner{Journal: x, Roles: roles, Keyer: secret.NewKeyer(secret.New("triple")), Clock: x.clock, Can: x.can,
 		Together: func(calls ...func() error) error {
@@ -167,13 +169,13 @@ func (x *triple) ends(want rotation.Ending) *rotation.State {
 			continue
 		}
 		if st.Closed == nil {
-			x.t.Fatalf("it did not end: %+v", st.Stuck)
+			x.t.Fatalf("%s: it did not end: %+v", x.name, st.Stuck)
 		}
 		if st.Closed.Ending != want {
-			x.t.Fatalf("%s (%s) %v, want %s", st.Closed.Ending, st.Closed.Why, st.Closed.Refusals, want)
+			x.t.Fatalf("%s: %s (%s) %v, want %s", x.name, st.Closed.Ending, st.Closed.Why, st.Closed.Refusals, want)
 		}
 		for _, b := range x.broken {
-			x.t.Error(b)
+			x.t.Error(x.name, b)
 		}
 		return st
 	}
@@ -444,4 +446,13 @@ type applied struct{ reader }
 
 func (a applied) Apply(context.Context, []string) error {
 	return a.s.x.effect("apply", func() { a.s.running = maps.Clone(a.s.held) })
+}
+
+type checker struct{ x *triple }
+
+func (c checker) Check(_ context.Context, _ sop.Check, since time.Time) (cred.Class, string, error) {
+	if c.x.fails && !since.IsZero() {
+		return cred.Failed, "it does not work", nil
+	}
+	return cred.Done, "it works", nil
 }

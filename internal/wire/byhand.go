@@ -48,13 +48,16 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 			h.Can = capabilities(sheet)
 		}
 	}
-	if h.Store, _, err = ask(spec.Store.Vendor, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir}); err != nil {
+	h.Can.Places = map[string]rotation.Keeping{}
+	if h.Store, d, err = ask(spec.Store.Vendor, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir}); err != nil {
 		return h, err
 	}
+	h.Can.Places[spec.Store.Key] = keeping(d.Keeps)
 	for i, c := range spec.Consumers {
-		if h.Consumers[c.Key], _, err = ask(c.Vendor, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)}); err != nil {
+		if h.Consumers[c.Key], d, err = ask(c.Vendor, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)}); err != nil {
 			return h, err
 		}
+		h.Can.Places[c.Key] = keeping(d.Holds)
 	}
 	return h, nil
 }

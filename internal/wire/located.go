@@ -35,6 +35,14 @@ func (l located) Held(ctx context.Context, slots []string) (map[string]provider.
 	return s.Slots, err
 }
 
+// Apply makes what the consumer holds take effect, where that is a step of its own.
+func (l located) Apply(ctx context.Context, slots []string) error {
+	if a, ok := l.Consumer.(provider.Applier); ok {
+		return a.Apply(ctx, slots)
+	}
+	return &cred.Error{Op: "apply", Class: cred.Refused, Why: "it takes effect as it is written"}
+}
+
 // Ahead is the clock of the consumer's vendor, where that tells it.
 func (l located) Ahead() (time.Duration, bool) {
 	if c, ok := l.Consumer.(provider.Clocked); ok {

@@ -39,7 +39,7 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	env, c := o.env, o.crew
 	c.Roles.Consumers, c.Roles.Surveys = map[string]provider.Consumer{}, map[string]provider.Surveys{}
-	c.Can.Calls = map[string]string{}
+	c.Can.Calls, c.Can.Places = map[string]string{}, map[string]rotation.Keeping{}
 	c.Roles.Checker = httpcheck.New(env)
 
 	if err := o.issuer(spec.Issuer, spec); err != nil {
@@ -56,7 +56,9 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	if c.Roles.Store, err = stores.Store(spec.Store.Settings); err != nil {
 		return nil, err
 	}
-	c.tells(spec.Store.Key, c.Roles.Store)
+	if err := o.keeps(spec.Store, c.Roles.Store); err != nil {
+		return nil, err
+	}
 	for _, place := range spec.Consumers {
 		v, err := o.vendor(place.Vendor)
 		if err != nil {
@@ -69,7 +71,9 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 		if c.Roles.Consumers[place.Key], err = consumes.Consumer(place.Settings); err != nil {
 			return nil, err
 		}
-		c.tells(place.Key, c.Roles.Consumers[place.Key])
+		if err := o.keeps(place, c.Roles.Consumers[place.Key]); err != nil {
+			return nil, err
+		}
 		if place.At != "" {
 			c.Roles.Consumers[place.Key] = located{c.Roles.Consumers[place.Key], place.At}
 		}
@@ -83,12 +87,29 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	return c, nil
 }
 
-// tells notes by which request a store or consumer is written.
-func (c *Crew) tells(key string, role any) {
+// keeps notes how a store or a consumer holds values, and by which request it is
+// written.
+func (o *opener) keeps(p sop.Place, role any) error {
+	c := o.crew
 	if t, ok := role.(provider.Calls); ok {
-		c.Can.Calls[key] = t.Calls()["write"]
-		c.Can.Calls["remove "+key] = t.Calls()["remove"]
+		c.Can.Calls[p.Key] = t.Calls()["write"]
+		c.Can.Calls["remove "+p.Key] = t.Calls()["remove"]
+		c.Can.Calls["apply "+p.Key] = t.Calls()["apply"]
 	}
+	d, _ := all.Find(o.vendors[p.Vendor].Type)
+	how, word := d.Holds, "consumer"
+	if _, store := role.(provider.Store); store {
+		how, word = d.Keeps, "store"
+	}
+	c.Can.Places[p.Key] = keeping(how)
+	if _, applies := role.(provider.Applier); how.Applied != applies {
+		return fmt.Errorf("vendor %s: a mistake in Rekey: its sheet and its code do not agree whether what is written to it as a %s has to be applied", p.Vendor, word)
+	}
+	return nil
+}
+
+func keeping(h provider.Holding) rotation.Keeping {
+	return rotation.Keeping{Applied: h.Applied, WriteOnly: h.WriteOnly, Cost: h.Cost}
 }
 
 type opener struct {
@@ -152,12 +173,12 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	if i < 0 {
 		return fmt.Errorf("vendor %s: a mistake in Rekey: it issues a %s, and has no sheet of what that can do", spec.Vendor, spec.Kind)
 	}
-	sheet, calls := d.Issuers[i], c.Can.Calls
+	sheet, calls, places := d.Issuers[i], c.Can.Calls, c.Can.Places
 	if err := claims(spec.Vendor, sheet, issuer); err != nil {
 		return err
 	}
 	c.Can = capabilities(sheet)
-	c.Can.Calls = calls
+	c.Can.Calls, c.Can.Places = calls, places
 	return proves(sheet, of)
 }
 
