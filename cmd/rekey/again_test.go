@@ -30,7 +30,7 @@ func TestAWrongPasteCanBeEnteredAgain(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	w := &work{app: &app{streams: streams{in: tty, out: tty, err: tty}}}
+	w := &app{streams: streams{in: tty, out: tty, err: tty}}
 	answer, err := w.person(ctx, provider.Task{Want: provider.WantMake, Name: "console-1", Fields: []string{"value"}})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -15,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"rekey/internal/refs"
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/screen"
@@ -30,16 +31,18 @@ type app struct {
 	dir, file string
 	json      bool
 	noColor   bool
-	asked     refs.Asked // what references gave, for whoever needs it
 
+	config    *sop.Config // as it was loaded last
+	opened    estate.Operations
+	showing   *face  // of the run that is shown; nil: none
 	interrupt func() // ends what is going on, as Ctrl-C does; nil: nothing can
 
-	called  string         // how this program is called; "": rekey
-	fromEnv bool           // dir is REKEY_DIR's
-	command *cobra.Command // the one that is being carried out
-	args    []string
-	told    bool         // that it is a simulation
-	drawn   *atomic.Bool // the live view has the terminal's second screen; nil: nobody wants to know
+	called   string         // how this program is called; "": rekey
+	fromEnv  bool           // dir is REKEY_DIR's
+	command  *cobra.Command // the one that is being carried out
+	args     []string
+	bannered bool         // it was told that it is a simulation
+	drawn    *atomic.Bool // the live view has the terminal's second screen; nil: nobody wants to know
 
 	tty    func() (io.ReadWriteCloser, error) // where a person is asked whose standard input is a pipe; nil: the process's terminal
 	values *bufio.Reader                      // that pipe, once it was read from
@@ -211,13 +214,42 @@ func (a *app) load() (*sop.Config, error) {
 		return nil, exit{exitUsage, err}
 	}
 	a.banner(c)
+	a.config = c
 	return c, nil
 }
 
-// journalDir is where the journal is kept.
-func (a *app) journalDir(c *sop.Config) string {
-	if filepath.IsAbs(c.Journal) {
-		return c.Journal
+// operations are what this command line is a face of.
+func (a *app) operations() (estate.Operations, error) {
+	if a.opened != nil {
+		return a.opened, nil
 	}
-	return filepath.Join(c.Dir, c.Journal)
+	if a.config == nil {
+		if _, err := a.load(); err != nil {
+			return nil, err
+		}
+	}
+	a.opened = estate.New(a.config, estate.Surroundings{Env: os.LookupEnv, User: osUser, Tool: version, Person: a.person})
+	return a.opened, nil
+}
+
+// osUser is who runs this, as far as the system knows.
+func osUser() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+// banner says that it is a simulation before anything else, on standard error, so that
+// no pipe carries it away.
+func (a *app) banner(config *sop.Config) {
+	if config.Simulate == "" || a.json || a.bannered {
+		return
+	}
+	a.bannered = true
+	_, _ = fmt.Fprintln(a.err, a.laid(a.err, a.style(a.err).Mind("SIMULATED")+" by "+config.Simulate+": no vendor is asked, and nothing real is changed"))
 }

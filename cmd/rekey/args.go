@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,10 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"rekey/internal/history"
-	"rekey/internal/journal"
 	"rekey/internal/report"
-	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -169,51 +165,28 @@ func (a *app) oneRun(c *cobra.Command, args []string) error {
 		a.args = args[:1]
 		return usage("one run at a time, and not %s\n  next  %s", strings.Join(args, ", "), a.again())
 	}
-	config, err := a.load()
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	runs, err := a.runs(c.Context(), config)
-	if err != nil {
-		return err
-	}
+	runs, err := ops.OpenRuns(c.Context())
 	var open, final []string
-	err = a.eachOpen(c.Context(), config, runs, func(r history.Summary, st *rotation.State) {
-		if st.Final {
+	for _, r := range runs {
+		if r.Final {
 			final = append(final, fmt.Sprintf("run %s of %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", r.Run, r.Credential, r.Run))
-			return
+			continue
 		}
 		open = append(open, fmt.Sprintf("\n  next  %s, opened %s: %s", r.Credential, report.Ago(r.Opened, a.now()), a.again(r.Run)))
-	})
+	}
 	switch {
 	case err != nil:
-		return err
+		return a.told(err)
 	case len(open) > 0:
 		return usage("which run?%s", strings.Join(open, ""))
 	case len(final) > 0:
 		return usage("%s", strings.Join(final, "\n"))
 	}
 	return usage("no run is open, so there is nothing to undo\n  next  rekey log")
-}
-
-// eachOpen folds every open run.
-func (a *app) eachOpen(ctx context.Context, config *sop.Config, runs []history.Summary, f func(history.Summary, *rotation.State)) error {
-	if !slices.ContainsFunc(runs, history.Summary.Open) {
-		return nil
-	}
-	return a.withJournal(config, func(j *journal.Journal) error {
-		for _, r := range runs {
-			if !r.Open() {
-				continue
-			}
-			st, err := history.Book{J: j}.State(ctx, r.Run)
-			if err != nil {
-				return exit{exitFailed, err}
-			}
-			f(r, st)
-		}
-		return nil
-	})
 }
 
 // farthest is how many letters a flag may be away from what was meant.

@@ -6,84 +6,29 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/estate"
 	"rekey/internal/evidence"
-	"rekey/internal/history"
-	"rekey/internal/notary"
 	"rekey/internal/report"
-	"rekey/internal/screen"
 	"rekey/internal/secret"
-	"rekey/internal/sop"
-	"rekey/internal/wire"
 )
 
-// attestTimeout bounds signing and sending after a run: a run that is over does not
-// wait for a collector that is down.
-const attestTimeout = 30 * time.Second
-
-// notary signs and sends this journal's checkpoints. Its calls are not the run's,
-// and are not counted as such.
-func (w *work) notary() *notary.Notary {
-	env := w.env
-	env.Observe = nil
-	attested := w.config.Evidence
-	if simulated(w.config) && attested.Origin != "" {
-		attested.Origin += "/simulated" // a collector must not take it for the real one's
+// unsent tells on standard error what is not signed or not sent, if anything is.
+func (a *app) unsent(o estate.Signed) {
+	if !o.OK() {
+		a.unattested(o)
 	}
-	return &notary.Notary{
-		Journal: w.book.J, Dir: w.app.journalDir(w.config), Base: w.config.Dir, Config: attested, Env: env,
-		Put: func(ctx context.Context, place sop.Place, slot, value string) error {
-			return wire.WriteOne(ctx, w.config.Vendors, env, place, slot, secret.New(value))
-		},
-		Get: func(ctx context.Context, place sop.Place, slot string) (string, error) {
-			v, err := wire.ReadSlot(ctx, w.config.Vendors, env, place, slot)
-			if err != nil {
-				return "", err
-			}
-			text, _ := v.SignedNote()
-			return text, nil
-		},
-	}
-}
-
-// lookBack says, before anything is done, that the journal is older than what has
-// left this machine, or another one. It stops nothing: a journal that is lost must
-// not leave a credential between two generations, and what is taken away is looked
-// for at those who hold it, whatever the journal says.
-func (w *work) lookBack(ctx context.Context) {
-	// An interruption says nothing of the journal; it is seen right after this.
-	w.behind = w.notary().CompareFiles(context.WithoutCancel(ctx))
-	if w.behind == nil || w.app.json {
-		return
-	}
-	_, _ = fmt.Fprintf(w.app.err, "%s %s\n        What was done since then is not known here; this goes by what the vendors show.\n", w.app.style(w.app.err).Bad("mind"), w.app.pasteable(w.behind.Error()))
-}
-
-// attest signs what was written and sends what was not sent yet. It fails nothing:
-// what went wrong is told loudly, and the next command catches up.
-func (w *work) attest(ctx context.Context, asJSON *screen.JSON) notary.Outcome {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attestTimeout)
-	defer cancel()
-	o := w.notary().Attest(ctx)
-	switch {
-	case asJSON != nil:
-		asJSON.Write(map[string]any{"type": "evidence", "ok": o.OK(), "evidence": o})
-	case !o.OK() && !w.app.json:
-		w.app.unattested(o)
-	}
-	return o
 }
 
 // unattested tells on standard error what is not signed or not sent.
-func (a *app) unattested(o notary.Outcome) {
+func (a *app) unattested(o estate.Signed) {
 	_, _ = fmt.Fprint(a.err, a.pasteable(report.Unattested(outcome(o), a.style(a.err))))
 }
 
 // outcome is what a report may know of it.
-func outcome(o notary.Outcome) report.Attested {
+func outcome(o estate.Signed) report.Attested {
 	out := report.Attested{Problem: o.Problem, Next: o.Next}
 	if o.Checkpoint != nil {
 		out.Size, out.Made = o.Checkpoint.Size, o.Made
@@ -112,13 +57,14 @@ Exit codes: 0 all is signed and sent, 1 something is not.`,
 }
 
 func (a *app) checkpoint(ctx context.Context, show bool) error {
-	w, err := a.bare()
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	o := w.notary().Attest(ctx)
+	o, err := ops.Sign(ctx)
 	switch {
+	case err != nil:
+		return a.told(err)
 	case a.json:
 		if err := a.printJSON(o); err != nil {
 			return err
@@ -175,7 +121,7 @@ whoever verifies. It wants the roles of all credentials, and stands in the journ
 				return err
 			}
 			if fresh {
-				return a.newKey(c.Context(), without, reason)
+				return a.newKey(c.Context(), estate.NewKey{Reason: reason, Without: without})
 			}
 			return a.key(c.Context())
 		},
@@ -189,50 +135,35 @@ whoever verifies. It wants the roles of all credentials, and stands in the journ
 }
 
 func (a *app) key(ctx context.Context) error {
-	w, err := a.bare()
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	public, err := w.notary().CurrentKey(ctx)
+	public, err := ops.Key(ctx)
 	if err != nil {
-		return exit{exitFailed, err}
+		return a.told(err)
 	}
 	return a.sayKey(public, "")
 }
 
-// newKey hands over to a new key: by whom, and why, is in the journal before that
-// key signs anything.
-func (a *app) newKey(ctx context.Context, without bool, reason string) error {
-	w, err := a.bare()
+// newKey hands over to a new key.
+func (a *app) newKey(ctx context.Context, n estate.NewKey) error {
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	if err := w.mayAll(ctx, without); err != nil {
-		return err
-	}
-	o, handedOver, err := w.notary().NewKey(ctx, func(old, fresh string) error {
-		change := history.KeyChange{Old: keyID(old), New: keyID(fresh), Actor: w.by.Name, By: w.by, Reason: reason}
-		n, err := history.NoteOf(a.now().UTC(), "", history.KeyChanged, change)
-		if err != nil {
-			return err
-		}
-		return w.keep(ctx, n)
-	})
+	o, err := ops.NewKey(ctx, n)
 	if err != nil {
-		return exit{exitFailed, fmt.Errorf("no new key is in use: %w", err)}
+		return a.told(err)
 	}
 	told := "the old key and this one have signed one checkpoint; from now on this one signs. Verify with both."
-	if !handedOver {
+	if !o.Vouched {
 		told = "the old key is lost, so nothing but your word says that this one follows it. Verify with both."
 	}
 	if err := a.sayKey(o.Key, told); err != nil {
 		return err
 	}
-	if !o.OK() {
-		a.unattested(o)
-	}
+	a.unsent(o.Signed)
 	return nil
 }
 

@@ -6,9 +6,9 @@ import (
 	"io"
 	"strings"
 
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
-	"rekey/internal/runner"
 	"rekey/internal/screen"
 	"rekey/internal/visible"
 )
@@ -24,40 +24,34 @@ func (a *app) canConfirm(name, confirm string) error {
 	return nil
 }
 
-// confirm asks a person, or takes the name given for scripts.
-func (w *work) confirm(s screen.Screen, given string) func(context.Context, rotation.Ask) (string, error) {
-	a := w.app
-	return func(ctx context.Context, ask rotation.Ask) (string, error) {
-		if given == ask.Name {
-			return "--confirm", nil
-		}
-		if !terminal(a.in) || a.json {
-			return "", runner.ErrNotConfirmed
-		}
-		out, done := a.questions()
-		defer done()
-		style, ask, wrong := a.style(out), visible.Copy(ask), ""
-		for range 3 {
-			question, otherwise := wording(ask, style)
-			if wrong != "" {
-				question = append(question, "", "  "+style.Bad(fmt.Sprintf("%q is not its name.", wrong)))
-			}
-			text := report.Fold(fmt.Sprintf("%s\n  Type %s to go on (nothing: %s): ", strings.Join(question, "\n"), style.Bold(ask.Name), otherwise), style.Width)
-			release := s.Hold(strings.Count(text, "\n") + 1)
-			_, _ = io.WriteString(out, text)
-			answer, err := readLine(ctx, a.in)
-			release()
-			switch {
-			case err != nil || strings.TrimSpace(answer) == "":
-				return "", runner.ErrNotConfirmed
-			case strings.TrimSpace(answer) == ask.Name:
-				return "typed", nil
-			}
-			wrong = strings.TrimSpace(answer)
-		}
-		_, _ = fmt.Fprintf(out, "  %s\n", style.Bad("Its name was not typed in three times, so it stops here."))
-		return "", runner.ErrNotConfirmed
+// confirm asks a person.
+func (a *app) confirm(ctx context.Context, s screen.Screen, ask rotation.Ask) (string, error) {
+	if !terminal(a.in) || a.json {
+		return "", estate.ErrNotConfirmed
 	}
+	out, done := a.questions()
+	defer done()
+	style, ask, wrong := a.style(out), visible.Copy(ask), ""
+	for range 3 {
+		question, otherwise := wording(ask, style)
+		if wrong != "" {
+			question = append(question, "", "  "+style.Bad(fmt.Sprintf("%q is not its name.", wrong)))
+		}
+		text := report.Fold(fmt.Sprintf("%s\n  Type %s to go on (nothing: %s): ", strings.Join(question, "\n"), style.Bold(ask.Name), otherwise), style.Width)
+		release := s.Hold(strings.Count(text, "\n") + 1)
+		_, _ = io.WriteString(out, text)
+		answer, err := readLine(ctx, a.in)
+		release()
+		switch {
+		case err != nil || strings.TrimSpace(answer) == "":
+			return "", estate.ErrNotConfirmed
+		case strings.TrimSpace(answer) == ask.Name:
+			return "typed", nil
+		}
+		wrong = strings.TrimSpace(answer)
+	}
+	_, _ = fmt.Fprintf(out, "  %s\n", style.Bad("Its name was not typed in three times, so it stops here."))
+	return "", estate.ErrNotConfirmed
 }
 
 // wording of the question: after proof, or in an emergency, where it says first

@@ -3,19 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"rekey/internal/discover"
-	"rekey/internal/history"
-	"rekey/internal/journal"
-	"rekey/internal/report"
-	"rekey/internal/rotation"
-	"rekey/internal/runner"
-	"rekey/internal/screen"
 	"rekey/internal/sop"
 )
 
@@ -50,17 +40,15 @@ Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 					return err
 				}
 			}
-			spec.Purpose, spec.Target = sop.ToRevoke, generation
-			if spec.Others, err = a.unregistered(c.Context(), config, spec.Name); err != nil {
-				return err
-			}
+			o := f.opening(spec.Name)
+			o.Purpose, o.Target = sop.ToRevoke, generation
 			if forGood {
-				spec.Purpose = sop.ToDelete
+				o.Purpose = sop.ToDelete
 			}
 			if only {
-				return a.wouldRevoke(c.Context(), config, spec)
+				return a.wouldRevoke(c.Context(), o.Wish)
 			}
-			return a.open(c.Context(), config, spec, f, nil)
+			return a.open(c.Context(), o)
 		},
 	}
 	planFlag(c, &only)
@@ -101,69 +89,10 @@ func (a *app) rehearse(ctx context.Context, name string, f runFlags, only bool) 
 	if err != nil {
 		return notThere(err)
 	}
-	if spec.Rehearse == nil {
-		return usage("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules accept any valid credential\n        - url: https://sandbox.example.com/health\n", name)
-	}
-	inUse, err := a.wouldRun(ctx, config, spec)
-	if err != nil {
-		return err
-	}
-	practice := spec.ForRehearsal()
-	practice.Target = inUse // what an issuer that copies makes the throwaway after
+	o := f.opening(spec.Name)
+	o.Purpose = sop.ToRehearse
 	if only {
-		return a.wouldRehearse(ctx, config, practice)
+		return a.wouldRehearse(ctx, o.Wish)
 	}
-	return a.open(ctx, config, practice, f, nil)
-}
-
-// wouldRun looks at production first, read-only: a rehearsal that goes well
-// beside a run that would be refused says the wrong thing. It returns which one is
-// in use.
-func (a *app) wouldRun(ctx context.Context, config *sop.Config, spec sop.Spec) (inUse string, err error) {
-	w, err := a.prepare(config, spec)
-	if err != nil {
-		return "", err
-	}
-	defer w.close()
-	seen, problems := w.runner(screen.Quiet{}).Observe(ctx, spec)
-	if problems != nil {
-		return "", exit{exitFailed, fmt.Errorf("not everything that a run needs could be seen:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(problems)), spec.Name)}
-	}
-	_, refusals := rotation.Compile(spec, seen, w.crew.Can, "rehearsal")
-	switch {
-	case len(refusals) == 0:
-		return seen.Issuer.Owner, nil
-	case a.json:
-		return "", errors.Join(a.printJSON(map[string]any{"credential": spec.Name, "refusals": refusals}), exit{exitFailed, nil})
-	}
-	a.print("%s", report.Refusals(spec.Name, refusals, a.style(a.out)))
-	return "", exit{exitFailed, nil}
-}
-
-// unregistered tells, from the last rekey discover, who holds a credential without
-// being registered: an emergency does not wait for another look.
-func (a *app) unregistered(ctx context.Context, config *sop.Config, name string) ([]string, error) {
-	j, err := journal.OpenExisting(a.journalDir(config))
-	if errors.Is(err, journal.ErrNone) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, exit{exitFailed, err}
-	}
-	defer func() { _ = j.Close() }()
-	book := history.Book{J: j}
-	if err := sameWorld(ctx, config, book, a.journalDir(config)); err != nil {
-		return nil, err
-	}
-	all, err := found(ctx, book)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, f := range all[name].Findings {
-		if f.Kind == discover.Unregistered || f.Kind == discover.StoredCopy {
-			out = append(out, fmt.Sprintf("%s held it in %s on %s", f.Where, strings.Join(f.Slots, ", "), all[name].At.Format(time.DateOnly)))
-		}
-	}
-	return out, nil
+	return a.open(ctx, o)
 }

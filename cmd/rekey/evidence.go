@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/dossier"
-	"rekey/internal/evidence"
+	"rekey/internal/estate"
 	"rekey/internal/report"
-	"rekey/internal/sop"
 )
 
 type evidenceFlags struct{ from, to, credential, out string }
@@ -84,53 +82,24 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 	if err != nil {
 		return err
 	}
-	config, err := a.load()
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	who, err := a.who(ctx, config)
+	found, err := ops.Evidence(ctx, estate.Period{From: from, To: to, Credential: f.credential})
 	if err != nil {
-		return err
+		return a.told(err)
 	}
-	w, err := a.surround(config, sop.Spec{})
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	if err := w.knows(ctx, f.credential); err != nil {
-		return err
-	}
-	// Signed first: every entry of the period is covered then.
-	n := w.notary()
-	o := n.Attest(ctx)
-	switch {
-	case o.Problem != "":
-		return exit{exitFailed, fmt.Errorf("without a checkpoint there is nothing to prove entries with: %s", o.Problem)}
-	case o.Checkpoint == nil:
-		return exit{exitFailed, errors.New("the journal is empty, so there is nothing to tell; the first run begins it")}
-	case !o.OK():
-		a.unattested(o) // with --json as well: standard output is the export
-	}
-	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: from, To: to, Credential: f.credential, Now: a.now(), By: who.String(), Tool: version, File: filepath.Base(config.File), Simulated: simulated(config), Specs: config.Specs})
-	if err == nil {
-		err = d.Prove(ctx, w.book.J, *o.Checkpoint, o.Key)
-	}
-	if err != nil {
-		return exit{exitFailed, err}
-	}
-	var lines bytes.Buffer
-	err = d.Write(&lines, evidence.OriginOf(o.Checkpoint.Note), func(text string) (string, error) { return n.Sign(ctx, text) })
-	if err != nil {
-		return exit{exitFailed, err}
-	}
+	a.unsent(found.Evidence) // with --json as well: standard output is the export
+	d := found.Dossier
 	if f.out != "" {
-		if err := a.export(f.out, d, lines.Bytes()); err != nil {
+		if err := a.export(f.out, d, found.Lines); err != nil {
 			return err
 		}
 	}
 	switch {
 	case a.json:
-		if _, err := a.out.Write(lines.Bytes()); err != nil {
+		if _, err := a.out.Write(found.Lines); err != nil {
 			return err
 		}
 	case f.out != "":
@@ -148,28 +117,6 @@ func optional(flag, value string) string {
 		return ""
 	}
 	return flag + value
-}
-
-// knows refuses a credential that neither rekey.yaml nor the journal knows: an empty
-// export would look as if nothing had been done.
-func (w *work) knows(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
-	}
-	_, err := w.config.Spec(name)
-	if err == nil {
-		return nil
-	}
-	runs, problem := w.book.Runs(ctx)
-	if problem != nil {
-		return exit{exitFailed, problem}
-	}
-	for _, r := range runs {
-		if r.Credential == name {
-			return nil
-		}
-	}
-	return exit{exitUsage, err}
 }
 
 // export writes the files of an export into a folder that was not there.

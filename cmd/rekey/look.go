@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"rekey/internal/history"
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
-	"rekey/internal/runner"
-	"rekey/internal/screen"
 	"rekey/internal/sop"
 )
 
@@ -51,34 +48,21 @@ func (a *app) checkCommand() *cobra.Command {
 		Use: "check NAME", Short: "Look at everything that a run would need, changing nothing",
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.workOn(args[0], strategy)
+			ops, err := a.operations()
 			if err != nil {
 				return err
 			}
-			defer w.close()
-			r, began := w.runner(screen.Quiet{}), a.now()
-			seen, problems := r.Observe(c.Context(), w.spec)
-			r.Advise(c.Context(), w.spec, &seen)
-			// Where it was not seen which one is in use, that one would be called a stranger.
-			if problems == nil || seen.Issuer.Owner != "" {
-				if seen.Strangers, err = w.strangers(c.Context(), w.spec, seen.Issuer); err != nil {
-					return exit{exitFailed, err}
-				}
-			}
-			var refusals []rotation.Refusal
-			if problems == nil {
-				_, refusals = rotation.Compile(w.spec, seen, w.crew.Can, "check")
-			}
-			if err := w.noteCheck(c.Context(), began, seen, len(refusals)+len(runner.Problems(problems))); err != nil {
-				return err
+			seen, err := ops.Check(c.Context(), estate.Wish{Credential: args[0], Strategy: strategy})
+			if err != nil {
+				return a.told(err)
 			}
 			if a.json {
-				err = a.printJSON(map[string]any{"credential": w.spec.Name, "ok": problems == nil && len(refusals) == 0, "seen": seen, "refusals": refusals, "problems": runner.Problems(problems), "used": w.finder.Used()})
+				err = a.printJSON(map[string]any{"credential": seen.Spec.Name, "ok": seen.OK(), "seen": seen.Seen, "refusals": seen.Refusals, "problems": seen.Problems, "used": seen.Used})
 			} else {
-				a.print("%s", report.Check(w.spec, seen, refusals, runner.Problems(problems), w.finder.Used(), a.style(a.out), a.now()))
-				a.print("%s", w.countedCalls())
+				a.print("%s", report.Check(seen.Spec, seen.Seen, seen.Refusals, seen.Problems, seen.Used, a.style(a.out), a.now()))
+				a.print("%s", a.counted(seen.Calls))
 			}
-			if err == nil && (problems != nil || len(refusals) > 0) {
+			if err == nil && !seen.OK() {
 				err = exit{exitFailed, nil}
 			}
 			return err
@@ -86,33 +70,6 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	strategyFlag(c, &strategy)
 	return c
-}
-
-// noteCheck notes in the journal what a check came to, for the written procedure.
-func (w *work) noteCheck(ctx context.Context, began time.Time, seen rotation.Observation, against int) error {
-	now := w.app.now()
-	check := history.Check{OK: against == 0, Against: against, History: seen.Store.History, Took: now.Sub(began), Current: seen.Issuer.InUse()}
-	n, err := history.NoteOf(now.UTC(), w.spec.Name, history.Checked, check)
-	if err != nil {
-		return exit{exitFailed, err}
-	}
-	return w.keep(ctx, n)
-}
-
-// workOn opens everything for a credential by name.
-func (a *app) workOn(name, strategy string) (*work, error) {
-	config, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	spec, err := config.Spec(name)
-	if err != nil {
-		return nil, notThere(err)
-	}
-	if err := a.withStrategy(&spec, strategy); err != nil {
-		return nil, err
-	}
-	return a.prepare(config, spec)
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -135,31 +92,17 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 	if err := a.canWrite(out); err != nil {
 		return err
 	}
-	w, err := a.workOn(name, strategy)
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	if err := placesKnown(w.config, despite); err != nil {
-		return err
-	}
-	w.spec.Despite = despite
-	r := w.runner(screen.Quiet{})
-	seen, err := r.Observe(ctx, w.spec)
+	planned, err := ops.Plan(ctx, estate.Wish{Credential: name, Strategy: strategy, Despite: despite})
 	if err != nil {
-		return exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey check %s", joinLines(runner.Problems(err)), name)}
+		return a.told(err)
 	}
-	r.Advise(ctx, w.spec, &seen)
-	if seen.Strangers, err = w.strangers(ctx, w.spec, seen.Issuer); err != nil {
-		return exit{exitFailed, err}
-	}
-	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, runID())
-	if len(refusals) > 0 {
-		return a.refused(name, refusals)
-	}
-	a.remark(ctx, w.config, &plan)
+	plan := planned.Plan
 	if out != "" {
-		if err := a.writePlan(out, &plan); err != nil {
+		if err := a.writePlan(out, plan); err != nil {
 			return err
 		}
 	}
@@ -167,8 +110,8 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 	case a.json:
 		return a.printJSON(plan)
 	default:
-		a.print("%s", report.Plan(&plan, a.style(a.out), a.now()))
-		a.print("\n%s", w.countedCalls())
+		a.print("%s", report.Plan(plan, a.style(a.out), a.now()))
+		a.print("\n%s", a.counted(planned.Calls))
 	}
 	if out != "" {
 		a.print("  written to %s, digest %s\n  next  rekey run %s\n", out, plan.Digest()[:12], report.Quote(out))

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/report"
+	"rekey/internal/sop"
 )
 
 func (a *app) namesCommand() *cobra.Command {
@@ -26,44 +27,23 @@ Exit codes: 0, or 1 if something could not be seen.`,
 }
 
 func (a *app) names(ctx context.Context, names []string) error {
-	e, err := a.estate(names)
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	runs, err := e.book.Overview(ctx)
+	seen, err := ops.FormerNames(ctx, names)
 	if err != nil {
-		return exit{exitFailed, err}
-	}
-	line := func(former string) int {
-		_, n, _ := e.config.Formerly(former)
-		return n
-	}
-	all := []report.Former{}
-	code := exitDone
-	for _, spec := range e.specs {
-		if len(spec.Former) == 0 {
-			continue
-		}
-		r, err := e.looker(spec)
-		if err != nil {
-			return exit{exitUsage, err}
-		}
-		seen := r.Compare(ctx, spec)
-		if len(seen.Unseen) > 0 {
-			code = exitFailed
-		}
-		all = append(all, report.FormerNames(spec, line, seen, runs)...)
+		return a.told(err)
 	}
 	if a.json {
-		err = a.printJSON(map[string]any{"at": a.now().UTC(), "names": all, "calls": e.calls})
+		err = a.printJSON(map[string]any{"at": seen.At, "names": seen.Names, "calls": seen.Calls})
 	} else {
-		a.print("%s%s", report.Names(all, filepath.Base(e.config.File), a.style(a.out), a.now()), e.countedCalls())
+		a.print("%s%s", report.Names(seen.Names, filepath.Base(a.config.File), a.style(a.out), a.now()), a.counted(seen.Calls))
 	}
-	if err != nil || code == exitDone {
-		return err
+	if err == nil && seen.Unseen {
+		err = exit{exitFailed, nil}
 	}
-	return exit{code, nil}
+	return err
 }
 
 func (a *app) retireNameCommand() *cobra.Command {
@@ -95,37 +75,31 @@ func (a *app) retireName(ctx context.Context, former string, only bool, f runFla
 		return err
 	}
 	spec, _, ok := config.Formerly(former)
-	if !ok {
-		if _, err := config.Spec(former); err == nil {
-			return usage("%s is no former name: it is the name of the credential\n  next  rekey names", former)
-		}
-		return usage("no credential has the former name %s\n  next  rekey names", former)
+	ops, err := a.operations()
+	if err != nil {
+		return err
 	}
-	spec = spec.WithoutName(former)
-	if only {
-		plan, refusals, err := a.planOf(ctx, config, spec)
-		if err == nil && len(refusals) > 0 {
-			err = a.refused(spec.Name, refusals)
+	o := f.opening(spec.Name)
+	o.Purpose, o.Target = sop.ToForget, former
+	switch {
+	case only:
+		planned, err := ops.Plan(ctx, o.Wish)
+		switch {
+		case err != nil:
+			return a.told(err)
+		case a.json:
+			return a.printJSON(planned.Plan)
 		}
-		if err != nil {
+		a.print("%s\n  next  %s\n", report.Plan(planned.Plan, a.style(a.out), a.now()), a.instead("plan"))
+		return nil
+	case ok && f.confirm != "" && f.confirm != spec.Name:
+		return usage("--confirm says %s, but this is a name of %s", f.confirm, spec.Name)
+	case ok:
+		if err := a.canConfirm(spec.Name, f.confirm); err != nil {
 			return err
 		}
-		if a.json {
-			return a.printJSON(plan)
-		}
-		a.print("%s\n  next  %s\n", report.Plan(plan, a.style(a.out), a.now()), a.instead("plan"))
-		return nil
 	}
-	if f.confirm != "" && f.confirm != spec.Name {
-		return usage("--confirm says %s, but this is a name of %s", f.confirm, spec.Name)
-	}
-	if err := a.canConfirm(spec.Name, f.confirm); err != nil {
-		return err
-	}
-	if err := a.outside(spec, f.outside); err != nil {
-		return err
-	}
-	return a.open(ctx, config, spec, f, nil)
+	return a.open(ctx, o)
 }
 
 // completeFormer completes former names.

@@ -1,74 +1,44 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 
-	"rekey/internal/history"
-	"rekey/internal/journal"
 	"rekey/internal/report"
-	"rekey/internal/sop"
 )
 
 func (a *app) logCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "log [RUN]", Short: "All runs, or everything about one", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeRuns,
 		RunE: func(c *cobra.Command, args []string) error {
-			config, err := a.load()
+			ops, err := a.operations()
 			if err != nil {
 				return err
 			}
 			if len(args) == 0 {
-				runs, err := a.runs(c.Context(), config)
-				if err != nil {
-					return err
-				}
-				if a.json {
+				runs, err := ops.Runs(c.Context())
+				switch {
+				case err != nil:
+					return a.told(err)
+				case a.json:
 					return a.printJSON(map[string]any{"runs": runs})
 				}
 				a.print("%s", report.Runs(runs, a.style(a.out), a.now()))
 				return nil
 			}
-			return a.withJournal(config, func(j *journal.Journal) error {
-				events, err := history.Book{J: j}.Events(c.Context(), args[0])
-				if err != nil {
-					return exit{exitFailed, err}
-				}
-				if len(events) == 0 {
-					return usage("the journal knows no run %s\n  next  rekey log", args[0])
-				}
-				if a.json {
-					entries, err := j.Run(c.Context(), args[0])
-					if err != nil {
-						return exit{exitFailed, err}
-					}
-					return a.printJSON(entries)
-				}
-				a.print("%s", report.Log(events, a.style(a.out)))
-				return nil
-			})
+			run, err := ops.Log(c.Context(), args[0])
+			switch {
+			case err != nil:
+				return a.told(err)
+			case a.json:
+				return a.printJSON(run.Entries)
+			}
+			a.print("%s", report.Log(run.Events, a.style(a.out)))
+			return nil
 		},
 	}
-}
-
-func (a *app) withJournal(config *sop.Config, f func(*journal.Journal) error) error {
-	j, err := journal.OpenExisting(a.journalDir(config))
-	if errors.Is(err, journal.ErrNone) {
-		return exit{exitFailed, fmt.Errorf("there is no journal yet in %s; the first run makes it", a.journalDir(config))}
-	}
-	if err != nil {
-		return exit{exitFailed, err}
-	}
-	defer func() { _ = j.Close() }()
-	if err := sameWorld(context.Background(), config, history.Book{J: j}, a.journalDir(config)); err != nil {
-		return err
-	}
-	return f(j)
 }
 
 func (a *app) explainCommand() *cobra.Command {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,8 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"rekey/internal/cred"
-	"rekey/internal/provider"
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/secret"
 )
@@ -20,67 +18,63 @@ import (
 // person asks whoever sits at the terminal to do by hand what no request can.
 // Values are read hidden; where standard input is no terminal they are read from
 // it, and the questions go to the terminal that the process belongs to.
-func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, error) {
-	desk, err := w.app.desk()
-	if err == nil && w.unattended {
-		desk.close()
-		err = errors.New("nobody is asked for this")
-	}
+func (a *app) person(ctx context.Context, t estate.Task) (estate.Answer, error) {
+	desk, err := a.desk()
 	if err != nil {
-		return provider.Answer{}, &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal"}
+		return estate.Answer{}, estate.ErrNobody
 	}
 	defer desk.close()
-	style := w.app.style(desk.out)
+	style := a.style(desk.out)
 	lines := wordsOf(t, style)
-	if w.screen != nil {
-		defer w.screen.Hold(len(lines) + len(t.Fields) + 1)()
+	if a.showing != nil {
+		defer a.showing.Hold(len(lines) + len(t.Fields) + 1)()
 	}
 	_, _ = fmt.Fprintln(desk.out, strings.Join(lines, "\n"))
 	switch t.Want {
-	case provider.WantMake:
+	case estate.WantMake:
 		for {
 			b := secret.Bundle{}
 			for _, f := range t.Fields {
 				v, err := desk.hidden(ctx, "  "+f+" (hidden; nothing: give up): ")
 				if err != nil {
-					return provider.Answer{}, err
+					return estate.Answer{}, err
 				}
 				if !v.Present() {
-					return provider.Answer{}, nil
+					return estate.Answer{}, nil
 				}
 				b[f] = v
 			}
 			if desk.values != nil { // a pipe says it once
-				return provider.Answer{Bundle: b}, nil
+				return estate.Answer{Bundle: b}, nil
 			}
 			// It was typed unseen: somebody may know that it was the wrong one.
 			word, err := desk.line(ctx, "  Enter: use it; again: enter it once more: ")
 			if err != nil {
-				return provider.Answer{}, err
+				return estate.Answer{}, err
 			}
 			if strings.TrimSpace(word) == "" {
-				return provider.Answer{Bundle: b}, nil
+				return estate.Answer{Bundle: b}, nil
 			}
 		}
-	case provider.WantLook:
+	case estate.WantLook:
 		line, err := desk.line(ctx, "  The names of those that are live, separated by commas (nothing: none): ")
-		return provider.Answer{Names: names(line)}, err
-	case provider.WantWhich:
+		return estate.Answer{Names: names(line)}, err
+	case estate.WantWhich:
 		line, err := desk.line(ctx, "  Its name (nothing: I cannot tell): ")
-		return provider.Answer{Names: names(line)}, err
-	case provider.WantEnd:
+		return estate.Answer{Names: names(line)}, err
+	case estate.WantEnd:
 		yes, err := desk.yes(ctx, "  Is it gone? [y/n] ")
-		return provider.Answer{Yes: yes}, err
+		return estate.Answer{Yes: yes}, err
 	}
 	yes, err := desk.yes(ctx, "  Is "+t.Name+" listed? [y/n] ")
-	return provider.Answer{Yes: yes}, err
+	return estate.Answer{Yes: yes}, err
 }
 
 // wordsOf a task, for a person who knows nothing yet.
-func wordsOf(t provider.Task, style report.Style) []string {
-	head := map[provider.Want]string{
-		provider.WantLook: "By hand: look", provider.WantMake: "By hand: make " + t.Name, provider.WantEnd: "By hand: end " + t.Name,
-		provider.WantListed: "By hand: look again", provider.WantWhich: "By hand: which is in use?",
+func wordsOf(t estate.Task, style report.Style) []string {
+	head := map[estate.Want]string{
+		estate.WantLook: "By hand: look", estate.WantMake: "By hand: make " + t.Name, estate.WantEnd: "By hand: end " + t.Name,
+		estate.WantListed: "By hand: look again", estate.WantWhich: "By hand: which is in use?",
 	}[t.Want]
 	out := []string{"", "  " + style.Mind(head), "    " + t.Link}
 	for i, s := range t.Steps {

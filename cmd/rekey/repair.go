@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
-	"rekey/internal/runner"
-	"rekey/internal/screen"
 	"rekey/internal/sop"
 )
 
@@ -46,18 +44,9 @@ func (a *app) repair(ctx context.Context, name, from string, only bool, f runFla
 	if err != nil {
 		return notThere(err)
 	}
-	keys := []string{}
-	for _, c := range spec.Consumers {
-		keys = append(keys, c.Key)
-	}
-	if from == spec.Store.Key {
-		from = ""
-	}
-	if from != "" && !slices.Contains(keys, from) {
-		return usage("--from wants a consumer of %s: %s", name, strings.Join(keys, ", "))
-	}
-	spec.Purpose, spec.Target = sop.ToRepair, from
-	plan, err := a.planRepair(ctx, config, spec)
+	o := f.opening(spec.Name)
+	o.Purpose, o.Target = sop.ToRepair, from
+	plan, err := a.planRepair(ctx, o.Wish)
 	if err != nil || plan == nil {
 		return err
 	}
@@ -75,31 +64,7 @@ func (a *app) repair(ctx context.Context, name, from string, only bool, f runFla
 	if !a.json && f.confirm == "" {
 		_, _ = fmt.Fprintf(a.err, "%s\n", report.Plan(plan, a.style(a.err), a.now()))
 	}
-	return a.open(ctx, config, spec, f, nil)
-}
-
-// planOf looks and compiles a plan for what is not a rotation, changing nothing.
-func (a *app) planOf(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, []rotation.Refusal, error) {
-	plan, refusals, err := a.compiled(ctx, config, spec)
-	if err == nil && len(refusals) == 0 {
-		a.remark(ctx, config, plan)
-	}
-	return plan, refusals, err
-}
-
-// compiled is the plan without by whom it may be carried out.
-func (a *app) compiled(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, []rotation.Refusal, error) {
-	w, err := a.prepare(config, spec)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer w.close()
-	seen, problems := w.runner(screen.Quiet{}).Observe(ctx, spec)
-	if problems != nil {
-		return nil, nil, exit{exitFailed, fmt.Errorf("not everything could be seen, and nothing was touched:\n  %s\n  next  rekey drift %s", joinLines(runner.Problems(problems)), spec.Name)}
-	}
-	plan, refusals := rotation.Compile(spec, seen, w.crew.Can, runID())
-	return &plan, refusals, nil
+	return a.open(ctx, o)
 }
 
 // refused tells what stands against a plan.
@@ -114,18 +79,21 @@ func (a *app) refused(name string, refusals []rotation.Refusal) error {
 
 // planRepair makes the plan of a repair. No plan and no error means that nothing
 // has drifted, which is said.
-func (a *app) planRepair(ctx context.Context, config *sop.Config, spec sop.Spec) (*rotation.Plan, error) {
-	plan, refusals, err := a.planOf(ctx, config, spec)
-	switch {
-	case err != nil:
+func (a *app) planRepair(ctx context.Context, w estate.Wish) (*rotation.Plan, error) {
+	ops, err := a.operations()
+	if err != nil {
 		return nil, err
-	case len(refusals) == 0:
-		return plan, nil
-	case refusals[0].Code != rotation.NothingToRepair:
-		return nil, a.refused(spec.Name, refusals)
-	case a.json:
-		return nil, a.printJSON(map[string]any{"credential": spec.Name, "drifted": false})
 	}
-	a.print("%s %s: %s; nothing is to be done\n", a.style(a.out).Good("✓"), spec.Name, refusals[0].What)
+	planned, err := ops.Plan(ctx, w)
+	refused, ok := errors.AsType[*estate.Error](err)
+	switch {
+	case err == nil:
+		return planned.Plan, nil
+	case !ok || refused.Code != estate.Refused || refused.Refusals[0].Code != rotation.NothingToRepair:
+		return nil, a.told(err)
+	case a.json:
+		return nil, a.printJSON(map[string]any{"credential": w.Credential, "drifted": false})
+	}
+	a.print("%s %s: %s; nothing is to be done\n", a.style(a.out).Good("✓"), w.Credential, refused.Refusals[0].What)
 	return nil, nil
 }

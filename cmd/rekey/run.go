@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"rekey/internal/history"
-	"rekey/internal/journal"
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
@@ -43,23 +41,6 @@ func (f *runFlags) when(c *cobra.Command) {
 	c.Flags().BoolVar(&f.alongside, "alongside", false, "begin although another run that changes one of its consumers is open")
 }
 
-// overrides are the rules that this run sets aside, for the record.
-func (f *runFlags) overrides() []string {
-	var out []string
-	for _, o := range []struct {
-		said bool
-		word string
-	}{{f.outside, "--outside-window"}, {f.alongside, "--alongside"}, {f.afterRevoke, "--after-revoke"}, {f.without, "--without-role"}, {f.strategy != "", "--strategy " + f.strategy}} {
-		if o.said {
-			out = append(out, o.word)
-		}
-	}
-	for _, d := range f.despite {
-		out = append(out, "--despite "+d)
-	}
-	return out
-}
-
 // despiteFlag names who may be left with a dead credential.
 func despiteFlag(c *cobra.Command, despite *[]string) {
 	c.Flags().StringArrayVar(despite, "despite", nil, "go on although this place holds the old one and is not registered: it is left with a dead one (heroku:other-app; may be repeated)")
@@ -70,18 +51,21 @@ func strategyFlag(c *cobra.Command, strategy *string) {
 	c.Flags().StringVar(strategy, "strategy", "", "replace or roll, instead of what rekey.yaml says")
 }
 
-// withStrategy applies the flag to a spec.
-func (a *app) withStrategy(spec *sop.Spec, strategy string) error {
-	switch strategy {
-	case "":
-	case "replace", "roll":
-		spec.Issuer.Strategy = strategy
-	case "refresh":
-		return usage("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  %s\n  or    %s", a.again("--strategy", "replace"), a.again("--strategy", "roll"))
-	default:
-		return usage("--strategy wants replace or roll, and not %s\n  next  %s\n  or    %s", report.Quote(strategy), a.again("--strategy", "replace"), a.again("--strategy", "roll"))
+// noStrategy says why a strategy is none.
+func (a *app) noStrategy(strategy string) error {
+	if strategy == "refresh" {
+		return fmt.Errorf("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  %s\n  or    %s", a.again("--strategy", "replace"), a.again("--strategy", "roll"))
 	}
-	return nil
+	return fmt.Errorf("--strategy wants replace or roll, and not %s\n  next  %s\n  or    %s", report.Quote(strategy), a.again("--strategy", "replace"), a.again("--strategy", "roll"))
+}
+
+// isStrategy refuses a word that is none before anybody is asked to confirm.
+func (a *app) isStrategy(strategy string) error {
+	switch strategy {
+	case "", "replace", "roll":
+		return nil
+	}
+	return exit{exitUsage, a.noStrategy(strategy)}
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -121,180 +105,37 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 	if err != nil {
 		return notThere(err)
 	}
-	if reviewed != nil {
-		spec.Issuer.Strategy = reviewed.Spec.Issuer.Strategy
-		spec.Despite = reviewed.Spec.Despite
-		if len(f.despite) > 0 {
-			return usage("a reviewed plan already says who is left without one\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
-		}
-	} else {
-		spec.Despite = f.despite
+	if reviewed != nil && len(f.despite) > 0 {
+		return usage("a reviewed plan already says who is left without one\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
 	}
-	if err := errors.Join(a.withStrategy(&spec, f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
+	if err := errors.Join(a.isStrategy(f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
 		return err
 	}
+	o := f.opening(spec.Name)
+	o.Reviewed = reviewed
 	if f.afterRevoke {
-		spec.Purpose = sop.AfterRevoke
+		o.Purpose = sop.AfterRevoke
 	}
-	if err := placesKnown(config, f.despite); err != nil {
-		return err
-	}
-	if err := a.outside(spec, f.outside); err != nil {
-		return err
-	}
-	return a.open(ctx, config, spec, f, reviewed)
+	return a.open(ctx, o)
 }
 
-// placesKnown refuses a place of a vendor that rekey.yaml does not have.
-func placesKnown(config *sop.Config, despite []string) error {
-	for _, key := range despite {
-		vendor, place, said := strings.Cut(key, ":")
-		if _, there := config.Vendors[vendor]; !there || !said || place == "" {
-			return usage("--despite %s: a place is written as rekey discover writes it: a vendor of rekey.yaml (%s), a colon, a name", key, strings.Join(sortedKeys(config.Vendors), ", "))
-		}
+// opening is what the flags say of a run.
+func (f runFlags) opening(credential string) estate.Opening {
+	return estate.Opening{
+		Wish:   estate.Wish{Credential: credential, Strategy: f.strategy, Despite: f.despite},
+		Reason: f.reason, Ticket: f.ticket, Confirm: f.confirm, Outside: f.outside, Alongside: f.alongside, Without: f.without,
 	}
-	return nil
 }
 
-// open opens a run of whatever purpose and carries it out.
-func (a *app) open(ctx context.Context, config *sop.Config, spec sop.Spec, f runFlags, reviewed *rotation.Plan) error {
-	w, err := a.prepare(config, spec)
+// open opens a run of whatever purpose, carries it out and shows it.
+func (a *app) open(ctx context.Context, o estate.Opening) error {
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	unlock, err := w.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := w.may(ctx, f.without); err != nil {
-		return err
-	}
-	w.lookBack(ctx)
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: f.reason, Ticket: f.ticket, Tool: version, Overrides: f.overrides(), Simulated: simulated(config)}
-	if reviewed != nil {
-		opened.Expect, opened.Plan = reviewed.Digest(), reviewed.Run
-	}
-	// The id is made here, whatever a plan file says: what bears it may be taken away.
-	first := rotation.Event{At: a.now().UTC(), Run: runID(), Kind: rotation.KindOpened, Opened: opened}
-	recorder := &history.Recorder{Book: w.book, Credential: spec.Name}
-	// Looked at and written in one transaction: of several that begin together, those
-	// that must not go on beside each other do not.
-	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
-		return w.mayBegin(ctx, book, opened.Plan, f.alongside)
-	}, first)
-	if refused := (exit{}); errors.As(err, &refused) {
-		return refused
-	}
-	if err != nil {
-		return exit{exitFailed, fmt.Errorf("the journal cannot be written, so nothing was done: %w", err)}
-	}
-	return w.carryOut(ctx, rotation.NewState(), recorder, []rotation.Event{first}, f.confirm, reviewed)
-}
-
-// mayBegin refuses a run beside others that are open: of the same credential, of the
-// same plan, or of the same consumers.
-func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alongside bool) error {
-	open, err := book.Going(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range open {
-		if r.Credential == w.spec.Name {
-			back := "\n  or    rekey rollback " + r.Run
-			if st, err := book.State(ctx, r.Run); err == nil && st.Final {
-				back = ""
-			}
-			return exit{exitLocked, fmt.Errorf("a run of %s is open\n  next  rekey resume %s%s", w.spec.Name, r.Run, back)}
-		}
-	}
-	if plan != "" {
-		run, err := book.CarriedOut(ctx, plan)
-		if err != nil {
-			return err
-		}
-		if run != "" {
-			return exit{exitUsage, fmt.Errorf("this plan was carried out already\n  next  rekey log %s", run)}
-		}
-	}
-	if alongside {
-		return nil
-	}
-	return w.alone(open)
-}
-
-// alone refuses to change a consumer while another open run changes it: two
-// restarts at once, and if one breaks nobody knows which.
-func (w *work) alone(open []history.Going) error {
-	if !writesConsumers(w.spec.Purpose) {
-		return nil
-	}
-	for _, r := range open {
-		if !writesConsumers(r.Purpose) {
-			continue
-		}
-		for _, c := range w.spec.Consumers {
-			// As it was opened: rekey.yaml may have changed, or be another one.
-			if slices.ContainsFunc(r.Spec.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
-				return exit{exitLocked, fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    %s", r.Credential, c.Key, r.Run, w.app.again("--alongside"))}
-			}
-		}
-	}
-	return nil
-}
-
-func writesConsumers(p sop.Purpose) bool {
-	return p != sop.ToRevoke && p != sop.ToDelete && p != sop.ToRehearse
-}
-
-// lock makes sure that only one process works on the credential.
-func (w *work) lock() (func(), error) {
-	unlock, err := w.book.J.Lock(w.spec.Name)
-	if errors.Is(err, journal.ErrLocked) {
-		return nil, exit{exitLocked, fmt.Errorf("another process is working on %s right now; look with: rekey status", w.spec.Name)}
-	}
-	if err != nil {
-		return nil, exit{exitFailed, err}
-	}
-	return unlock, nil
-}
-
-// carryOut goes on from the events that were journalled just now until the run ends
-// in this process, showing it.
-func (w *work) carryOut(ctx context.Context, state *rotation.State, recorder *history.Recorder, first []rotation.Event, confirm string, reviewed *rotation.Plan) error {
-	a := w.app
-	w.recorder = recorder
-	s, asJSON := a.screen()
-	if asJSON != nil && w.behind != nil {
-		asJSON.Write(map[string]any{"type": "warning", "code": "journal-set-back", "text": w.behind.Error()})
-	}
-	r := w.runner(s)
-	r.Reviewed = reviewed
-	r.Confirm = w.confirm(s, confirm)
-	r.Journal = recorder
-	if w.verbose {
-		for _, e := range state.Past {
-			s.Event(e)
-		}
-	} else {
-		s.Past(state.Past)
-	}
-	for _, e := range first {
-		state.Apply(e)
-		s.Event(e)
-	}
-	result, err := r.Run(ctx, state)
-	s.End()
-	if a.drawn != nil {
-		a.drawn.Store(false)
-	}
-	if err != nil {
-		return w.stopped(ctx, err, state)
-	}
-	others := w.meanwhile(ctx, r, result.State)
-	w.attest(ctx, asJSON)
-	return w.tell(result, others, asJSON)
+	f := a.newFace(false)
+	ended, err := ops.Open(ctx, o, f)
+	return a.carried(f, ended, err)
 }
 
 // another is a file like that one, and not there yet.

@@ -414,7 +414,7 @@ func unfinished(t *testing.T, a *app, run, name string) *journal.Journal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book, err := journal.Open(a.journalDir(config))
+	book, err := journal.Open(filepath.Join(config.Dir, config.Journal))
 	if err != nil {
 		t.Fatal(err)
 	}

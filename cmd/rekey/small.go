@@ -103,11 +103,11 @@ func (a *app) completeOpenRuns(c *cobra.Command, args []string, _ string) ([]str
 }
 
 func (a *app) complete(ctx context.Context, args []string, onlyOpen bool) ([]string, cobra.ShellCompDirective) {
-	config, err := a.load()
+	ops, err := a.operations()
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	runs, _ := a.runs(ctx, config)
+	runs, _ := ops.Runs(ctx)
 	var out []string
 	for _, r := range runs {
 		if !onlyOpen || r.Open() {

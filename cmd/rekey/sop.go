@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,11 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/document"
-	"rekey/internal/history"
-	"rekey/internal/journal"
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/sop"
-	"rekey/internal/wire"
 )
 
 // sopFlags are the flags of rekey sop.
@@ -75,26 +72,24 @@ func (a *app) sop(ctx context.Context, args []string, f sopFlags) error {
 		}
 		return a.listSOPs(config)
 	}
-	w, err := a.writer(ctx, config, specs, f)
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	w := &sopWriter{app: a, ops: ops, flags: f, ctx: ctx}
 	switch {
 	case f.check != "":
 		return w.checkAll(specs, len(args) == 0)
 	case f.out != "":
 		return w.writeAll(specs, len(args) == 0)
 	}
-	page, err := w.page(specs[0])
-	if err != nil {
+	return w.pages(specs, f.html, func(p estate.Page) error {
+		if a.json {
+			return a.printJSON(map[string]string{"credential": p.Credential, "page": string(p.Text)})
+		}
+		_, err := a.out.Write(p.Text)
 		return err
-	}
-	if a.json {
-		return a.printJSON(map[string]string{"credential": specs[0].Name, "page": string(page)})
-	}
-	_, err = a.out.Write(page)
-	return err
+	})
 }
 
 // listSOPs says what can be rendered.
@@ -124,97 +119,29 @@ func (a *app) listSOPs(config *sop.Config) error {
 	return nil
 }
 
-// sopWriter renders pages.
+// sopWriter writes pages, and holds them against copies.
 type sopWriter struct {
 	*app
-	config  *sop.Config
-	flags   sopFlags
-	ctx     context.Context
-	now     *document.Now    // nil with --stable
-	journal *journal.Journal // nil: there is none yet, or nothing of it is wanted
+	ops   estate.Operations
+	flags sopFlags
+	ctx   context.Context
 }
 
-func (w *sopWriter) close() {
-	if w.journal != nil {
-		_ = w.journal.Close()
+// pages hands over the page of each.
+func (w *sopWriter) pages(specs []sop.Spec, html bool, each func(estate.Page) error) error {
+	names := []string{}
+	for _, s := range specs {
+		names = append(names, s.Name)
 	}
+	return w.told(w.ops.Document(w.ctx, estate.Documenting{Credentials: names, HTML: html, Stable: w.flags.stable || w.flags.check != ""}, each))
 }
 
-// writer reads what all pages share from the journal, if there is one, and keeps it
-// open for what each page reads.
-func (a *app) writer(ctx context.Context, config *sop.Config, specs []sop.Spec, f sopFlags) (*sopWriter, error) {
-	w := &sopWriter{app: a, config: config, flags: f, ctx: ctx}
-	if f.stable || f.check != "" {
-		return w, nil
-	}
-	known, err := a.known(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	w.now = &document.Now{At: a.now().UTC(), Simulated: simulated(config), Known: known, Refs: a.references(config, specs)}
-	w.journal, err = journal.OpenExisting(a.journalDir(config))
-	switch {
-	case errors.Is(err, journal.ErrNone):
-		w.journal = nil
-	case err != nil:
-		return nil, exit{exitFailed, err}
-	default:
-		w.now.Journal = config.Journal
-	}
-	return w, nil
-}
-
-// last adds what the journal knows of one credential.
-func (w *sopWriter) last(name string, into *document.Now) (err error) {
-	if w.journal == nil {
-		return nil
-	}
-	book := history.Book{J: w.journal}
-	if into.Plan, into.PlanAt, err = book.LastPlan(w.ctx, name); err != nil {
-		return exit{exitFailed, err}
-	}
-	if into.Check, into.CheckAt, err = book.LastCheck(w.ctx, name); err != nil {
-		return exit{exitFailed, err}
-	}
-	return nil
-}
-
-// page renders one page.
-func (w *sopWriter) page(spec sop.Spec) ([]byte, error) {
-	hands, err := wire.ByHand(spec, w.config.Vendors)
-	if err != nil {
-		return nil, exit{exitUsage, err}
-	}
-	in := document.Input{Spec: spec, Can: hands.Can, Issuer: hands.Issuer, Store: hands.Store, Consumers: hands.Consumers}
-	for _, s := range w.config.Specs {
-		if s.Name == spec.Name || spec.Procedure != "" && s.Procedure == spec.Procedure {
-			in.Siblings = append(in.Siblings, s)
-		}
-	}
-	in.Pattern = w.config.Patterns[spec.Procedure]
-	if w.now != nil {
-		here := *w.now
-		if err := w.last(spec.Name, &here); err != nil {
-			return nil, err
-		}
-		in.Now = &here
-	}
-	d, err := document.Build(in)
-	if err != nil {
-		return nil, exit{exitUsage, fmt.Errorf("%s: %w", spec.Name, err)}
-	}
-	if w.flags.html {
-		return d.HTML(), nil
-	}
-	return d.Markdown(), nil
-}
-
-func (w *sopWriter) file(base string, spec sop.Spec, many bool) string {
-	return w.path(w.named(base, spec, many))
+func (w *sopWriter) file(base string, name string, many bool) string {
+	return w.path(w.named(base, name, many))
 }
 
 // named is that file as it is given to a command, from the folder that -C names.
-func (w *sopWriter) named(base string, spec sop.Spec, many bool) string {
+func (w *sopWriter) named(base string, name string, many bool) string {
 	if !many {
 		return base
 	}
@@ -222,7 +149,7 @@ func (w *sopWriter) named(base string, spec sop.Spec, many bool) string {
 	if w.flags.html {
 		ext = ".html"
 	}
-	return filepath.Join(base, spec.Name+ext)
+	return filepath.Join(base, name+ext)
 }
 
 func (w *sopWriter) writeAll(specs []sop.Spec, many bool) error {
@@ -232,16 +159,16 @@ func (w *sopWriter) writeAll(specs []sop.Spec, many bool) error {
 		}
 	}
 	var written []string
-	for _, s := range specs {
-		page, err := w.page(s)
-		if err != nil {
-			return err
-		}
-		file := w.file(w.flags.out, s, many)
-		if err := os.WriteFile(file, page, 0o644); err != nil {
+	err := w.pages(specs, w.flags.html, func(p estate.Page) error {
+		file := w.file(w.flags.out, p.Credential, many)
+		if err := os.WriteFile(file, p.Text, 0o644); err != nil {
 			return exit{exitFailed, fmt.Errorf("write the page: %w", err)}
 		}
 		written = append(written, file)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if w.json {
 		return w.printJSON(map[string]any{"written": written})
@@ -262,18 +189,20 @@ func (w *sopWriter) checkAll(specs []sop.Spec, many bool) error {
 	var results []result
 	differ := 0
 	for _, s := range specs {
-		file := w.file(w.flags.check, s, many)
+		file := w.file(w.flags.check, s.Name, many)
 		copied, err := os.ReadFile(file)
 		if err != nil {
-			return exit{exitFailed, fmt.Errorf("read the copy: %w\n  next  rekey sop %s --stable --out %s", err, s.Name, report.Quote(w.named(w.flags.check, s, many)))}
+			return exit{exitFailed, fmt.Errorf("read the copy: %w\n  next  rekey sop %s --stable --out %s", err, s.Name, report.Quote(w.named(w.flags.check, s.Name, many)))}
 		}
-		one := *w
-		one.flags.html = w.flags.html || strings.EqualFold(filepath.Ext(file), ".html") || bytes.HasPrefix(copied, []byte("<!doctype"))
-		page, err := one.page(s)
+		html := w.flags.html || strings.EqualFold(filepath.Ext(file), ".html") || bytes.HasPrefix(copied, []byte("<!doctype"))
+		d := ""
+		err = w.pages([]sop.Spec{s}, html, func(p estate.Page) error {
+			d = document.Differ(copied, p.Text)
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		d := document.Differ(copied, page)
 		if d != "" {
 			differ++
 		}
@@ -294,7 +223,7 @@ func (w *sopWriter) checkAll(specs []sop.Spec, many bool) error {
 			w.print("%s %s does not say what runs (- the copy, + rekey.yaml)\n\n", s.Bad("✗"), r.File)
 			// As it stands in the files: commands of a page are not this machine's.
 			_, _ = io.WriteString(w.out, report.Fold(r.Diff, s.Width))
-			w.print("\n  next  rekey sop %s --stable --out %s\n", specs[i].Name, report.Quote(w.named(w.flags.check, specs[i], many)))
+			w.print("\n  next  rekey sop %s --stable --out %s\n", specs[i].Name, report.Quote(w.named(w.flags.check, specs[i].Name, many)))
 		}
 	}
 	if differ > 0 {

@@ -5,9 +5,9 @@ import (
 	"os"
 	"strings"
 
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
-	"rekey/internal/runner"
 	"rekey/internal/screen"
 )
 
@@ -29,8 +29,8 @@ func (a *app) screen() (screen.Screen, *screen.JSON) {
 }
 
 // tell says how the run came out, and turns that into the exit code.
-func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) error {
-	a, st := w.app, result.State
+func (a *app) tell(ended estate.Ended, asJSON *screen.JSON) error {
+	st, others := ended.State, ended.Others
 	code := exitDone
 	switch {
 	case st.Stuck != nil:
@@ -43,7 +43,7 @@ func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) 
 		code = exitRolledBack
 	}
 	if asJSON != nil {
-		out := w.resultJSON(result, code)
+		out := a.resultJSON(ended, code)
 		if len(others) > 0 {
 			out["others"] = others
 		}
@@ -51,8 +51,8 @@ func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) 
 	} else {
 		a.print("\n%s", report.Ending(st, a.style(a.out), a.now()))
 		if st.Closed == nil && st.Stuck == nil {
-			why := result.Waiting
-			if result.Detached {
+			why := ended.Waiting
+			if ended.Detached {
 				why = "interrupted; everything that had begun was finished and written down"
 			}
 			a.print("  why    %s\n", why)
@@ -68,9 +68,9 @@ func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) 
 			a.print("%s%s\n", head, o)
 		}
 		if len(others) > 0 {
-			a.print("  next   rekey drift %s\n  or     rekey discover %[1]s\n", w.spec.Name)
+			a.print("  next   rekey drift %s\n  or     rekey discover %[1]s\n", st.Opened.Credential)
 		}
-		a.print("%s", w.counted(st))
+		a.print("  run %s, %s", st.Run, strings.TrimLeft(a.counted(ended.Calls), " "))
 	}
 	if code == exitDone {
 		return nil
@@ -78,35 +78,29 @@ func (w *work) tell(result runner.Result, others []string, asJSON *screen.JSON) 
 	return exit{code, nil}
 }
 
-func (w *work) resultJSON(result runner.Result, code int) map[string]any {
-	st := result.State
-	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": w.calls, "simulated": st.Opened.Simulated}
+func (a *app) resultJSON(ended estate.Ended, code int) map[string]any {
+	st := ended.State
+	out := map[string]any{"type": "result", "run": st.Run, "credential": st.Opened.Credential, "exit": code, "calls": ended.Calls, "simulated": st.Opened.Simulated}
 	switch {
 	case st.Stuck != nil:
 		told := *st.Stuck
-		told.Next = w.app.pasteable(told.Next)
+		told.Next = a.pasteable(told.Next)
 		out["ending"], out["stuck"] = "stuck", told
 	case st.Closed != nil:
 		out["ending"], out["closed"] = st.Closed.Ending, st.Closed
 	default:
-		out["ending"], out["waiting"], out["detached"] = "waiting", result.Waiting, result.Detached
-		out["next"] = w.app.pasteable("rekey resume " + st.Run)
+		out["ending"], out["waiting"], out["detached"] = "waiting", ended.Waiting, ended.Detached
+		out["next"] = a.pasteable("rekey resume " + st.Run)
 	}
 	return out
 }
 
-// counted tells the calls of this process.
-func (w *work) counted(st *rotation.State) string {
-	return "  run " + st.Run + ", " + strings.TrimLeft(w.countedCalls(), " ")
-}
-
-func (w *work) countedCalls() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// counted tells the calls of an operation.
+func (a *app) counted(calls map[string]int) string {
 	vendors, sites, parts := 0, 0, []string{}
-	for _, name := range sortedKeys(w.calls) {
-		n := w.calls[name]
-		if _, vendor := w.config.Vendors[name]; vendor {
+	for _, name := range sortedKeys(calls) {
+		n := calls[name]
+		if _, vendor := a.config.Vendors[name]; vendor {
 			vendors += n
 			parts = append(parts, fmt.Sprintf("%s %d", name, n))
 		} else {

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/estate"
 	"rekey/internal/evidence"
-	"rekey/internal/history"
-	"rekey/internal/journal"
-	"rekey/internal/notary"
 	"rekey/internal/report"
 )
 
@@ -51,56 +48,38 @@ Exit codes: 0 it verifies, 10 it does not.`,
 }
 
 func (a *app) verify(ctx context.Context, f verifyFlags) error {
-	dir := a.path(f.journal)
+	verify := func(v estate.Verifying) (estate.Verified, error) {
+		return estate.VerifyCopy(ctx, a.path(f.journal), v)
+	}
 	if f.journal == "" {
-		config, err := a.load()
+		ops, err := a.operations()
 		if err != nil {
 			return err
 		}
-		dir = a.journalDir(config)
+		verify = func(v estate.Verifying) (estate.Verified, error) { return ops.Verify(ctx, v) }
 	}
-	j, err := journal.OpenCopy(dir)
-	if errors.Is(err, journal.ErrNone) {
-		return exit{exitFailed, fmt.Errorf("there is no journal in %s; the first run makes it", dir)}
-	}
-	if err != nil {
-		return exit{exitFailed, err}
-	}
-	defer func() { _ = j.Close() }()
 	keys, err := a.publicKeys(f.keys)
 	if err != nil {
 		return err
-	}
-	beside := len(f.keys) == 0
-	if beside {
-		if keys, err = notary.Public(dir); err != nil {
-			return exit{exitEvidence, err}
-		}
 	}
 	given, remarks, err := a.given(f.checkpoints)
 	if err != nil {
 		return err
 	}
-	own, err := owns(ctx, j)
-	if err != nil {
-		return exit{exitFailed, err}
+	seen, err := verify(estate.Verifying{Keys: keys, Given: given})
+	if none, ok := errors.AsType[*estate.Error](err); ok && none.Code == estate.NoJournal {
+		return exit{exitFailed, fmt.Errorf("there is no journal in %s; the first run makes it", none.Dir)}
 	}
-	kept, err := j.KeptHashes(ctx)
 	if err != nil {
-		return exit{exitFailed, err}
+		return a.told(err)
 	}
-	r, err := evidence.Verify(func(f func(journal.Entry) error) error { return j.Each(ctx, f) }, append(given, own...), kept, keys)
-	if err != nil {
-		return exit{exitFailed, err}
-	}
-	if beside && len(r.Checkpoints) > 0 {
+	if seen.Beside {
 		remarks = append(remarks, "the public key was taken from beside the journal, where it could be exchanged: better --key, with the one that you have noted elsewhere")
 	}
-	// An entry that cannot be read is found above.
-	if practised, known, err := (history.Book{J: j}).Simulated(ctx); err == nil && known && practised {
+	if seen.Simulated {
 		remarks = append([]string{"it is the journal of simulated runs: it proves nothing about anything real"}, remarks...)
 	}
-	return a.sayVerified(r, remarks)
+	return a.sayVerified(seen.Report, remarks)
 }
 
 // sayVerified tells what is proven. The keys ok, entries, last, entry and why were
@@ -166,31 +145,4 @@ func (a *app) given(files []string) (out []evidence.Given, remarks []string, err
 		}
 	}
 	return out, remarks, nil
-}
-
-// owns are the checkpoints that the journal keeps itself, and when each was made
-// and sent, as it says.
-func owns(ctx context.Context, j *journal.Journal) ([]evidence.Given, error) {
-	all, err := j.Checkpoints(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sent, err := j.Sent(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []evidence.Given
-	for _, c := range all {
-		g := evidence.Given{Where: "the journal", Own: true, Note: c.Note}
-		if !c.Made.IsZero() {
-			g.Told = "made " + c.Made.UTC().Format(time.RFC3339)
-		}
-		for _, sink := range sortedKeys(sent) {
-			if sent[sink].ID == c.ID {
-				g.Told += fmt.Sprintf(", sent to %s %s", sink, sent[sink].At.UTC().Format(time.RFC3339))
-			}
-		}
-		out = append(out, g)
-	}
-	return out, nil
 }

@@ -6,11 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"rekey/internal/history"
-	"rekey/internal/journal"
+	"rekey/internal/estate"
 	"rekey/internal/report"
-	"rekey/internal/rotation"
-	"rekey/internal/sop"
 )
 
 // planFlag shows what a command would do, instead of doing it: it needs no
@@ -20,72 +17,57 @@ func planFlag(c *cobra.Command, only *bool) {
 }
 
 // wouldRevoke shows an emergency.
-func (a *app) wouldRevoke(ctx context.Context, config *sop.Config, spec sop.Spec) error {
-	plan, refusals, err := a.compiled(ctx, config, spec)
+func (a *app) wouldRevoke(ctx context.Context, w estate.Wish) error {
+	ops, err := a.operations()
+	if err != nil {
+		return err
+	}
+	planned, err := ops.Plan(ctx, w)
 	switch {
 	case err != nil:
-		return err
-	case len(refusals) > 0:
-		return a.refused(spec.Name, refusals)
+		return a.told(err)
+	case a.json:
+		return a.printJSON(map[string]any{"plan": planned.Plan, "without": planned.Without})
 	}
-	who := plan.Notes
-	a.remark(ctx, config, plan)
-	if a.json {
-		return a.printJSON(map[string]any{"plan": plan, "without": who})
-	}
-	a.print("%s", report.RevokePlan(plan, who, a.style(a.out)))
+	a.print("%s", report.RevokePlan(planned.Plan, planned.Without, a.style(a.out)))
 	a.print("\n  next  %s\n", a.instead("plan", "--reason", "what happened"))
 	return nil
 }
 
 // wouldRehearse shows a rehearsal.
-func (a *app) wouldRehearse(ctx context.Context, config *sop.Config, practice sop.Spec) error {
-	plan, refusals, err := a.planOf(ctx, config, practice)
+func (a *app) wouldRehearse(ctx context.Context, w estate.Wish) error {
+	ops, err := a.operations()
+	if err != nil {
+		return err
+	}
+	planned, err := ops.Plan(ctx, w)
 	switch {
 	case err != nil:
-		return err
-	case len(refusals) > 0:
-		return a.refused(practice.Name, refusals)
+		return a.told(err)
 	case a.json:
-		return a.printJSON(map[string]any{"plan": plan})
+		return a.printJSON(map[string]any{"plan": planned.Plan})
 	}
-	a.print("%s", report.RehearsalPlan(plan, a.style(a.out)))
+	a.print("%s", report.RehearsalPlan(planned.Plan, a.style(a.out)))
 	a.print("\n  next  %s\n", a.instead("plan"))
 	return nil
 }
 
 // wouldGoBack shows a rollback, from the journal alone.
 func (a *app) wouldGoBack(ctx context.Context, id string) error {
-	config, err := a.load()
+	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
-	run, err := a.pick(ctx, config, []string{id})
-	if err != nil {
-		return err
+	back, err := ops.PlanBack(ctx, id)
+	switch {
+	case estate.CodeOf(err) == estate.PastReturn:
+		return exit{exitFailed, fmt.Errorf("run %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", id, id)}
+	case err != nil:
+		return a.told(err)
+	case a.json:
+		return a.printJSON(map[string]any{"run": back.Run, "credential": back.Credential, "back": back.Steps, "without": []string{}})
 	}
-	return a.withJournal(config, func(j *journal.Journal) error {
-		events, err := history.Book{J: j}.Events(ctx, run.Run)
-		if err != nil {
-			return exit{exitFailed, err}
-		}
-		state := rotation.Fold(events)
-		switch {
-		case state.Closed != nil:
-			return usage("run %s is over: %s\n  next  rekey log %s", run.Run, state.Closed.Ending, run.Run)
-		case state.Final:
-			return exit{exitFailed, fmt.Errorf("run %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", run.Run, run.Run)}
-		}
-		var steps []rotation.Step
-		if state.Plan != nil {
-			state.Apply(rotation.Event{At: a.now(), Run: run.Run, Kind: rotation.KindTurned, Turned: &rotation.Turned{Mode: rotation.Back, Generation: state.Generation}})
-			steps = state.Active()
-		}
-		if a.json {
-			return a.printJSON(map[string]any{"run": run.Run, "credential": run.Credential, "back": steps, "without": []string{}})
-		}
-		a.print("%s", report.BackPlan(state, steps, a.style(a.out)))
-		a.print("\n  next  %s\n", a.instead("plan"))
-		return nil
-	})
+	a.print("%s", report.BackPlan(back.State, back.Steps, a.style(a.out)))
+	a.print("\n  next  %s\n", a.instead("plan"))
+	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package estate
 
 import (
 	"context"
@@ -87,7 +87,7 @@ func (w *work) meanwhile(ctx context.Context, r *runner.Runner, st *rotation.Sta
 	if inUse.ID != "" && !ours && st.Plan != nil {
 		made := ""
 		if !inUse.Created.IsZero() {
-			made = ", made " + report.Ago(inUse.Created, w.app.now())
+			made = ", made " + report.Ago(inUse.Created, w.now())
 		}
 		out = append(out, fmt.Sprintf("%s holds %s (%s%s), which this run has not written: somebody else has rotated it meanwhile", w.spec.Store.Key, inUse.Name, inUse.ID, made))
 	}

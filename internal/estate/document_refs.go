@@ -1,4 +1,4 @@
-package main
+package estate
 
 import (
 	"rekey/internal/byhand"
@@ -9,16 +9,16 @@ import (
 
 // references tells of every reference that these credentials need whether it is set
 // here: by name, and never its value.
-func (a *app) references(config *sop.Config, specs []sop.Spec) map[string]string {
-	w := &work{app: a, config: config}
+func (e *Estate) references(specs []sop.Spec) map[string]string {
+	w := &work{Estate: e, calls: map[string]int{}}
 	defer w.close()
 	_, lookup, err := w.surroundings()
 	where := "in this environment"
-	if config.Simulate != "" {
+	if e.simulated() {
 		where = "in the simulated world"
 	}
-	finder := &refs.Finder{Dir: config.Dir, Env: lookup}
-	return finderStates(config, specs, finder, where, err == nil)
+	finder := &refs.Finder{Dir: e.config.Dir, Env: lookup}
+	return finderStates(e.config, specs, finder, where, err == nil)
 }
 
 func finderStates(config *sop.Config, specs []sop.Spec, f *refs.Finder, where string, reachable bool) map[string]string {

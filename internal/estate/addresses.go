@@ -1,4 +1,4 @@
-package main
+package estate
 
 import (
 	"encoding/json"

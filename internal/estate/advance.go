@@ -1,0 +1,151 @@
+package estate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Advance takes an open run up again.
+func (e *Estate) Advance(ctx context.Context, a Advancing, f Face) (Ended, error) {
+	return e.goOn(ctx, a, nil, f)
+}
+
+// GoBack turns an open run back.
+func (e *Estate) GoBack(ctx context.Context, b Backing, f Face) (Ended, error) {
+	return e.goOn(ctx, Advancing{Run: b.Run, Without: b.Without}, &rotation.Asked{Reason: b.Reason}, f)
+}
+
+// goOn takes an open run up again, forward or, where that was asked, back.
+func (e *Estate) goOn(ctx context.Context, a Advancing, asked *rotation.Asked, f Face) (Ended, error) {
+	reason := a.Reason
+	if asked != nil {
+		reason = asked.Reason
+	}
+	if err := reasoned(a.Without, reason); err != nil {
+		return Ended{}, err
+	}
+	run, err := e.pick(ctx, a.Run)
+	if err != nil {
+		return Ended{}, err
+	}
+	spec, err := e.resumed(run)
+	if err != nil {
+		return Ended{}, err
+	}
+	w, err := e.prepare(spec)
+	if err != nil {
+		return Ended{}, err
+	}
+	defer w.close()
+	unlock, err := w.lock()
+	if err != nil {
+		return Ended{}, err
+	}
+	defer unlock()
+	// Read only now: until the lock was ours another process may have written.
+	events, recorder, err := w.book.Take(ctx, spec.Name, run.Run)
+	if err != nil {
+		return Ended{}, failed(err)
+	}
+	state := rotation.Fold(events)
+	if err := w.mayGoOn(ctx, run, state, a, asked != nil); err != nil {
+		return Ended{}, err
+	}
+	w.lookBack(ctx, f)
+	state.Past = events
+	var first []rotation.Event
+	if asked != nil {
+		asked.Actor, asked.By = w.by.Name, &w.by
+		first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
+	}
+	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite}})
+	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
+		return Ended{}, w.stopped(ctx, err, state)
+	} else if err != nil {
+		return Ended{}, &Error{Code: Unwritable, Err: err}
+	}
+	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: first, confirm: a.Confirm}, f)
+}
+
+// resumed is the spec with which a run is taken up: what it does stands in the journal.
+func (e *Estate) resumed(run Summary) (sop.Spec, error) {
+	spec, err := e.config.Spec(run.Credential)
+	switch {
+	case err != nil:
+		return spec, &Error{Code: NoCredential, Credential: run.Credential, Run: run.Run, Err: err}
+	case run.Purpose == sop.ToRehearse && spec.Rehearse == nil:
+		return spec, &Error{Code: RehearsalGone, Run: run.Run}
+	case run.Purpose == sop.ToRehearse:
+		spec = spec.ForRehearsal()
+	case emergency(run.Purpose):
+		spec.Purpose = run.Purpose // nothing of a rate limit is left to others
+	}
+	return spec, nil
+}
+
+func emergency(p sop.Purpose) bool { return p == sop.ToRevoke || p == sop.ToDelete }
+
+// mayGoOn refuses what cannot be done to a run as it stands, and by whom it cannot.
+func (w *work) mayGoOn(ctx context.Context, run Summary, state *rotation.State, a Advancing, back bool) error {
+	switch {
+	case state.Closed != nil:
+		return &Error{Code: RunOver, Run: run.Run, Ending: state.Closed.Ending}
+	case back && state.Final:
+		return &Error{Code: PastReturn, Run: run.Run}
+	case a.Confirm != "" && a.Confirm != w.spec.Name:
+		return &Error{Code: OtherName, Name: a.Confirm, Credential: w.spec.Name}
+	}
+	if err := w.placesKnown(a.Despite); err != nil {
+		return err
+	}
+	for _, key := range a.Despite {
+		if !slices.ContainsFunc(state.Held(), func(c rotation.Copy) bool { return c.Key == key }) {
+			return &Error{Code: NotHeld, Place: key, Run: run.Run}
+		}
+	}
+	if a.Without && !back && !emergency(run.Purpose) {
+		return &Error{Code: RoleNeeded, Run: run.Run}
+	}
+	return w.may(ctx, a.Without, w.spec)
+}
+
+// pick finds the run that is meant: the one named, or the only open one.
+func (e *Estate) pick(ctx context.Context, id string) (Summary, error) {
+	runs, err := e.Runs(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	var open []Summary
+	for _, r := range runs {
+		if id != "" && r.Run == id {
+			return r, nil
+		}
+		if r.Open() {
+			open = append(open, r)
+		}
+	}
+	switch {
+	case id != "":
+		return Summary{}, &Error{Code: NoRun, Run: id}
+	case len(open) == 0:
+		return Summary{}, &Error{Code: NoneOpen}
+	case len(open) > 1:
+		return Summary{}, &Error{Code: SeveralOpen, Open: open}
+	}
+	return open[0], nil
+}
+
+// Runs reads the journal; there may be none yet.
+func (e *Estate) Runs(ctx context.Context) (runs []Summary, err error) {
+	err = e.ifJournal(ctx, func(book history.Book) (err error) {
+		runs, err = book.Runs(ctx)
+		return err
+	})
+	return runs, err
+}

@@ -1,0 +1,75 @@
+package estate
+
+import (
+	"context"
+	"errors"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+)
+
+// carrying is a run that is carried out.
+type carrying struct {
+	state    *rotation.State // as it was read; Past is shown
+	recorder *history.Recorder
+	first    []rotation.Event // that were journalled just now
+	confirm  string           // the name, given beforehand
+	reviewed *rotation.Plan
+}
+
+// carryOut goes on until the run ends in this process, and tells of it.
+func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) {
+	w.recorder, w.face = c.recorder, f
+	r := w.runner()
+	r.Watch, r.Starts, r.Waits = f.Event, f.Starts, f.Waits
+	r.Reviewed, r.Journal = c.reviewed, c.recorder
+	r.Confirm = func(ctx context.Context, ask rotation.Ask) (string, error) {
+		if c.confirm == ask.Name {
+			return "--confirm", nil // the word of the record
+		}
+		return f.Confirm(ctx, ask)
+	}
+	f.Past(c.state.Past)
+	for _, e := range c.first {
+		c.state.Apply(e)
+		f.Event(e)
+	}
+	result, err := r.Run(ctx, c.state)
+	f.End()
+	if err != nil {
+		return Ended{}, w.stopped(ctx, err, c.state)
+	}
+	out := Ended{State: result.State, Waiting: result.Waiting, Detached: result.Detached, Others: w.meanwhile(ctx, r, result.State)}
+	out.Evidence, out.Calls = w.attest(ctx), w.called()
+	return out, nil
+}
+
+// stopped says why this process does not go on with a run that is not over, and what is
+// live as far as is known.
+func (w *work) stopped(ctx context.Context, err error, state *rotation.State) error {
+	if overtaken, ok := errors.AsType[*history.Overtaken](err); ok {
+		return w.overtaken(ctx, overtaken, state)
+	}
+	out := &Error{Code: Stopped, Credential: w.spec.Name, Run: state.Run, Live: state.Live(), Err: err}
+	if replaced, ok := errors.AsType[*journal.Replaced](err); ok {
+		out.Dir = replaced.Path
+	}
+	return out
+}
+
+// overtaken: another process has taken the run up. What is known is read anew, for
+// that process has written it; what this one has begun is in the journal as meant.
+func (w *work) overtaken(ctx context.Context, o *history.Overtaken, state *rotation.State) error {
+	if events, err := w.book.Events(context.WithoutCancel(ctx), o.Run); err == nil && len(events) > 0 {
+		state = rotation.Fold(events)
+	}
+	out := &Error{Code: Overtaken, Credential: w.spec.Name, Run: o.Run, Live: state.Live(), Err: o}
+	if o.By.Seq != 0 {
+		out.By = &o.By
+	}
+	if state.Closed != nil {
+		out.Ending = state.Closed.Ending
+	}
+	return out
+}

@@ -1,0 +1,267 @@
+package estate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rekey/internal/byhand"
+	"rekey/internal/history"
+	"rekey/internal/refs"
+	"rekey/internal/report"
+	"rekey/internal/sop"
+	"rekey/internal/wire"
+)
+
+const (
+	knockTimeout = 5 * time.Second  // how long a host may take to answer at all
+	skewed       = 30 * time.Second // how far two clocks may be apart before it is said
+	worldFew     = 0o077            // nobody else may read or write the journal's folder
+)
+
+// Doctor tells everything that is missing on this machine.
+func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) {
+	specs, err := e.specs(names)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{Estate: e, calls: map[string]int{}}
+	defer w.close()
+	transport, lookup, worldErr := w.surroundings()
+	var all []Finding
+	if worldErr != nil {
+		all = append(all, Finding{"network", strings.SplitN(worldErr.Error(), "\n", 2)[0], false, "start it, or fix simulate in rekey.yaml"})
+	} else {
+		all = append(all, variables(e.config, specs, &refs.Finder{Dir: e.config.Dir, Env: lookup})...)
+	}
+	all = append(all, tools(e.config, specs)...)
+	all = append(all, e.journalFinding(ctx)...)
+	if worldErr == nil {
+		all = append(all, e.knock(ctx, hosts(e.config, specs), transport)...)
+	}
+	return all, nil
+}
+
+// recipes of everybody in these specs.
+func recipes(config *sop.Config, specs []sop.Spec) (out []byhand.Recipe) {
+	for _, spec := range specs {
+		hands, err := wire.ByHand(spec, config.Vendors)
+		if err != nil {
+			continue // lint tells it
+		}
+		out = append(out, hands.Issuer, hands.Store)
+		for _, c := range spec.Consumers {
+			out = append(out, hands.Consumers[c.Key])
+		}
+	}
+	return out
+}
+
+// variables are all references: of several, one that is set is enough.
+func variables(config *sop.Config, specs []sop.Spec, finder *refs.Finder) (out []Finding) {
+	seen := map[string]bool{}
+	look := func(title string, list []string, least []string) {
+		key := strings.Join(list, ", or ")
+		if seen[key] || len(list) == 0 {
+			return
+		}
+		seen[key] = true
+		for _, x := range list {
+			r := sop.Ref(x)
+			if scheme, _ := r.Split(); scheme == "" {
+				return // a text
+			}
+			if finder.IsSet(r) {
+				out = append(out, Finding{"variables", title + ": " + x, true, ""})
+				return
+			}
+		}
+		then := "set it"
+		if scheme, _ := sop.Ref(list[0]).Split(); scheme == "file" {
+			then = "write it"
+		}
+		if len(least) > 0 {
+			then += "; it needs, and no more: " + strings.Join(least, "; ")
+		}
+		out = append(out, Finding{"variables", title + ": " + key + " is not set", false, then})
+	}
+	for _, r := range recipes(config, specs) {
+		for _, in := range r.Inputs {
+			look(in.Title, in.Refs, in.Least)
+		}
+	}
+	for _, spec := range specs {
+		for _, c := range spec.Verify {
+			for name, rs := range c.Headers {
+				look("header "+name+" of the check of "+c.URL, byhand.Texts(rs), nil)
+			}
+		}
+	}
+	return out
+}
+
+// tools are the programs that references run.
+func tools(config *sop.Config, specs []sop.Spec) (out []Finding) {
+	seen := map[string]bool{}
+	look := func(list []string) {
+		for _, x := range list {
+			scheme, command := sop.Ref(x).Split()
+			program, _, _ := strings.Cut(command, " ")
+			if scheme != "cmd" || seen[program] || strings.ContainsAny(program, "$`'\"(") {
+				continue
+			}
+			seen[program] = true
+			if path, err := exec.LookPath(program); err == nil {
+				out = append(out, Finding{"tools", program + " is " + path, true, ""})
+			} else {
+				out = append(out, Finding{"tools", program + ", which " + x + " runs, is not there", false, "install it, or fix PATH"})
+			}
+		}
+	}
+	for _, r := range recipes(config, specs) {
+		for _, in := range r.Inputs {
+			look(in.Refs)
+		}
+	}
+	for _, spec := range specs {
+		for _, c := range spec.Verify {
+			for _, rs := range c.Headers {
+				look(byhand.Texts(rs))
+			}
+		}
+	}
+	return out
+}
+
+// journalFinding tells whether the journal can be written, is ours, and is private.
+func (e *Estate) journalFinding(ctx context.Context) []Finding {
+	dir := e.journalDir()
+	at := dir
+	for {
+		if _, err := os.Stat(at); err == nil {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	probe, err := os.CreateTemp(at, ".rekey-doctor-*")
+	if err != nil {
+		return []Finding{{"journal", "the folder of " + dir + " cannot be written: " + err.Error(), false, "let whoever runs Rekey write it, or name another under journal"}}
+	}
+	_ = probe.Close()
+	_ = os.Remove(probe.Name())
+	if at != dir {
+		return []Finding{{"journal", dir + " is not there yet, and can be made", true, ""}}
+	}
+	out := []Finding{{"journal", dir + " can be written", true, ""}}
+	if st, err := os.Stat(dir); err == nil && runtime.GOOS != "windows" && st.Mode().Perm()&worldFew != 0 {
+		out = append(out, Finding{"journal", fmt.Sprintf("%s can be read by others (%v)", dir, st.Mode().Perm()), false, "chmod 700 " + report.Quote(dir)})
+	}
+	err = e.withJournal(ctx, func(history.Book) error { return nil })
+	if _, statErr := os.Stat(filepath.Join(dir, "journal.db")); statErr == nil && err != nil {
+		out = append(out, unsound(err))
+	}
+	return out
+}
+
+// unsound says why the journal cannot be used.
+func unsound(err error) Finding {
+	out := Finding{About: "journal", What: strings.SplitN(err.Error(), "\n", 2)[0], Then: "rekey verify"}
+	coded, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+	case coded.Code == OtherWorld && coded.Simulated:
+		out.What = "the journal in " + coded.Dir + " is one of simulated runs, and rekey.yaml has no simulate: what was practised is not mixed with what is real"
+	case coded.Code == OtherWorld:
+		out.What = "the journal in " + coded.Dir + " is one of real runs, and rekey.yaml says simulate; what is practised is not mixed with what is real"
+	case coded.Err != nil:
+		out.What = strings.SplitN(coded.Err.Error(), "\n", 2)[0]
+	}
+	if ok && len(coded.Advice) > 0 {
+		out.Then = coded.Advice[0]
+	}
+	return out
+}
+
+// hosts are all places that a run asks.
+func hosts(config *sop.Config, specs []sop.Spec) (out []string) {
+	add := func(address string) {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" {
+			return
+		}
+		if base := u.Scheme + "://" + u.Host; !slices.Contains(out, base) {
+			out = append(out, base)
+		}
+	}
+	for _, r := range recipes(config, specs) {
+		for _, x := range r.Addresses {
+			add(x.Default)
+		}
+	}
+	for _, spec := range specs {
+		for _, p := range spec.Validate {
+			add(p.URL)
+		}
+		for _, c := range spec.Verify {
+			add(c.URL)
+		}
+	}
+	return out
+}
+
+// network asks each host for its head, with no credential: any answer will do, and
+// tells the host's clock.
+func (e *Estate) knock(ctx context.Context, bases []string, transport http.RoundTripper) []Finding {
+	found := make([][]Finding, len(bases))
+	var wait sync.WaitGroup
+	for i, base := range bases {
+		wait.Go(func() { found[i] = e.knockAt(ctx, base, transport) })
+	}
+	wait.Wait()
+	out := slices.Concat(found...)
+	slices.SortStableFunc(out, func(x, y Finding) int { return strings.Compare(y.About, x.About) })
+	return out
+}
+
+func (e *Estate) knockAt(ctx context.Context, base string, transport http.RoundTripper) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, knockTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base+"/", nil)
+	if err != nil {
+		return []Finding{{"network", base + ": " + err.Error(), false, "fix the address"}}
+	}
+	began := e.now()
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		then := "look at the network, the proxy (HTTPS_PROXY) and the name"
+		why := err.Error()
+		if e, ok := err.(net.Error); ok && e.Timeout() {
+			why = fmt.Sprintf("no answer within %v", knockTimeout)
+		}
+		return []Finding{{"network", base + " does not answer: " + why, false, then}}
+	}
+	_ = res.Body.Close()
+	out := []Finding{{"network", base + " answers", true, ""}}
+	theirs, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		return out
+	}
+	middle := began.Add(e.now().Sub(began) / 2)
+	if skew := middle.Sub(theirs).Round(time.Second); skew.Abs() > skewed {
+		out = append(out, Finding{"clock", fmt.Sprintf("this clock and the one of %s are %v apart", base, skew.Abs()), false, "set this machine's clock: times that vendors tell are compared with it"})
+	} else {
+		out = append(out, Finding{"clock", "agrees with " + base, true, ""})
+	}
+	return out
+}

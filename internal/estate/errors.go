@@ -1,0 +1,156 @@
+package estate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Code says why an operation was refused or has failed. A code keeps its meaning.
+type Code string
+
+// The codes. Beside each: the fields of the Error that go with it.
+const (
+	Failed      Code = "failed"      // Err
+	OtherWorld  Code = "other-world" // Simulated (the journal is), Dir; Advice
+	KeyDamaged  Code = "key-damaged" // Err; Advice
+	Interrupted Code = "interrupted" // nothing was changed
+	Misfit      Code = "misfit"      // Err: the configuration and its vendors do not go together
+	Unwritable  Code = "unwritable"  // Err: the journal could not be written
+	NoJournal   Code = "no-journal"  // Dir
+	NotSeen     Code = "not-seen"    // Credential, Purpose, Problems
+	Refused     Code = "refused"     // Credential, Refusals
+	Unwired     Code = "unwired"     // Credential, Err, Problems (references that are not set)
+	NotThisKey  Code = "no-key"      // Err: no new key is in use
+	KeysUnread  Code = "keys-unread" // Err
+	NoEntries   Code = "no-entries"  // the journal is empty
+	Unsigned    Code = "unsigned"    // Err: there is no checkpoint to prove entries with
+	Unnamed     Code = "unnamed"     // Credential: neither the configuration nor the journal knows it; Err
+	RunUnseen   Code = "run-unseen"  // Credential, Problems: beside a rehearsal, of what a run would need
+
+	NoCredential  Code = "no-credential"  // Credential, Err (says what may be meant); Run, where it is that one's
+	NoCredentials Code = "no-credentials" // the configuration names none
+	NoFormerName  Code = "no-former-name" // Name: nobody has it
+	NotFormer     Code = "not-former"     // Name: it is the name of a credential
+	NoConsumer    Code = "no-consumer"    // Credential, Place, Known
+	NotRehearsed  Code = "not-rehearsed"  // Credential
+	BadStrategy   Code = "bad-strategy"   // Name
+	UnknownPlace  Code = "unknown-place"  // Place, Known (vendors)
+	OtherName     Code = "other-name"     // Name (given), Credential
+	NoReason      Code = "no-reason"      // Without: because the role is lacking; otherwise: an emergency
+	PlanDecides   Code = "plan-decides"   // Credential: Despite beside a reviewed plan
+
+	WindowClosed  Code = "window-closed"  // Spec, Opens
+	NoRole        Code = "no-role"        // Err (says why), Who, Known (those who have it), Purpose
+	RoleNeeded    Code = "role-needed"    // Run: without the role an emergency may go on, not a rotation
+	NotIdentified Code = "not-identified" // Err
+
+	RunOpen   Code = "run-open"   // Credential, Run, Final
+	PlaceBusy Code = "place-busy" // Credential (the other one), Run, Place
+	PlanDone  Code = "plan-done"  // Run
+	Busy      Code = "busy"       // Credential: another process works on it
+
+	NoRun         Code = "no-run"         // Run
+	NoneOpen      Code = "none-open"      // no run is
+	SeveralOpen   Code = "several-open"   // Open
+	RunOver       Code = "run-over"       // Run, Ending
+	PastReturn    Code = "past-return"    // Run
+	RehearsalGone Code = "rehearsal-gone" // Run
+	NotHeld       Code = "not-held"       // Place, Run
+
+	Stopped   Code = "stopped"   // Credential, Run, Live, Err; Dir: the journal's file, where it was replaced
+	Overtaken Code = "overtaken" // Run, Live, Err, By (nil: what this process saw is gone), Ending
+)
+
+// Codes are all of them.
+func Codes() []Code {
+	return []Code{
+		Failed, OtherWorld, KeyDamaged, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
+		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
+		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Busy,
+		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld, Stopped, Overtaken,
+	}
+}
+
+// Error is why an operation was refused or has failed. Its text is one line for a log;
+// a face words what it is made of, and the next command, in its own way.
+type Error struct {
+	Code       Code               `json:"code"`
+	Credential string             `json:"credential,omitempty"`
+	Run        string             `json:"run,omitempty"`
+	Purpose    sop.Purpose        `json:"purpose,omitempty"`
+	Name       string             `json:"name,omitempty"`
+	Place      string             `json:"place,omitempty"`
+	Dir        string             `json:"dir,omitempty"`
+	Known      []string           `json:"known,omitempty"`
+	Problems   []string           `json:"problems,omitempty"`
+	Refusals   []rotation.Refusal `json:"refusals,omitempty"`
+	Live       []string           `json:"live,omitempty"` // what is live, and where
+	Advice     []string           `json:"advice,omitempty"`
+	Open       []Summary          `json:"open,omitempty"`
+	Spec       *sop.Spec          `json:"spec,omitempty"`
+	Opens      time.Time          `json:"opens,omitzero"`
+	Who        *rotation.Who      `json:"who,omitempty"`
+	By         *journal.Entry     `json:"by,omitempty"`
+	Ending     rotation.Ending    `json:"ending,omitempty"`
+	Final      bool               `json:"final,omitempty"`
+	Simulated  bool               `json:"simulated,omitempty"`
+	Without    bool               `json:"without,omitempty"`
+	Err        error              `json:"-"`
+}
+
+func (e *Error) Error() string {
+	about := strings.Join(nonEmpty(e.Credential, e.Run, e.Name, e.Place, e.Dir), ", ")
+	text := strings.ReplaceAll(string(e.Code), "-", " ")
+	if about != "" {
+		text += ": " + about
+	}
+	switch {
+	case e.Err != nil:
+		text += ": " + e.Err.Error()
+	case len(e.Problems) > 0:
+		text += ": " + strings.Join(e.Problems, "; ")
+	case len(e.Refusals) > 0:
+		text += ": " + e.Refusals[0].What
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func nonEmpty(words ...string) (out []string) {
+	for _, w := range words {
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// CodeOf returns the code of an error; Failed where it has none.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Failed
+}
+
+// failed wraps what has no better code.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, coded := errors.AsType[*Error](err); coded {
+		return err
+	}
+	return &Error{Code: Failed, Err: err}
+}
+
+func failedf(format string, args ...any) error {
+	return &Error{Code: Failed, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,142 @@
+package estate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"rekey/internal/dossier"
+	"rekey/internal/evidence"
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/notary"
+	"rekey/internal/sop"
+)
+
+// Evidence tells what was done in a period, with proofs.
+func (e *Estate) Evidence(ctx context.Context, p Period) (Evidence, error) {
+	who, err := e.who(ctx)
+	if err != nil {
+		return Evidence{}, err
+	}
+	w, err := e.surround(sop.Spec{})
+	if err != nil {
+		return Evidence{}, err
+	}
+	defer w.close()
+	if err := w.knows(ctx, p.Credential); err != nil {
+		return Evidence{}, err
+	}
+	// Signed first: every entry of the period is covered then.
+	n := w.notary()
+	o := n.Attest(ctx)
+	switch {
+	case o.Problem != "":
+		return Evidence{}, &Error{Code: Unsigned, Err: errors.New(o.Problem)}
+	case o.Checkpoint == nil:
+		return Evidence{}, &Error{Code: NoEntries}
+	}
+	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: p.From, To: p.To, Credential: p.Credential, Now: e.now(), By: who.String(), Tool: e.here.Tool, File: filepath.Base(e.config.File), Simulated: e.simulated(), Specs: e.config.Specs})
+	if err == nil {
+		err = d.Prove(ctx, w.book.J, *o.Checkpoint, o.Key)
+	}
+	if err != nil {
+		return Evidence{}, failed(err)
+	}
+	var lines bytes.Buffer
+	err = d.Write(&lines, evidence.OriginOf(o.Checkpoint.Note), func(text string) (string, error) { return n.Sign(ctx, text) })
+	return Evidence{Dossier: d, Lines: lines.Bytes(), Evidence: o}, failed(err)
+}
+
+// knows refuses a credential that neither the configuration nor the journal knows: an
+// empty export would look as if nothing had been done.
+func (w *work) knows(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := w.config.Spec(name)
+	if err == nil {
+		return nil
+	}
+	runs, problem := w.book.Runs(ctx)
+	if problem != nil {
+		return failed(problem)
+	}
+	for _, r := range runs {
+		if r.Credential == name {
+			return nil
+		}
+	}
+	return &Error{Code: Unnamed, Credential: name, Err: err}
+}
+
+// Verify checks this estate's journal.
+func (e *Estate) Verify(ctx context.Context, v Verifying) (Verified, error) {
+	return VerifyCopy(ctx, e.journalDir(), v)
+}
+
+// VerifyCopy checks a journal by itself, wherever its folder came from: it needs no
+// configuration, no vendor and no private key. Refused as Operations.Verify is.
+func VerifyCopy(ctx context.Context, dir string, v Verifying) (Verified, error) {
+	j, err := journal.OpenCopy(dir)
+	if errors.Is(err, journal.ErrNone) {
+		return Verified{}, &Error{Code: NoJournal, Dir: dir}
+	}
+	if err != nil {
+		return Verified{}, failed(err)
+	}
+	defer func() { _ = j.Close() }()
+	keys, beside := v.Keys, len(v.Keys) == 0
+	if beside {
+		if keys, err = notary.Public(dir); err != nil {
+			return Verified{}, &Error{Code: KeysUnread, Err: err}
+		}
+	}
+	own, err := owns(ctx, j)
+	if err != nil {
+		return Verified{}, failed(err)
+	}
+	kept, err := j.KeptHashes(ctx)
+	if err != nil {
+		return Verified{}, failed(err)
+	}
+	r, err := evidence.Verify(func(f func(journal.Entry) error) error { return j.Each(ctx, f) }, append(append([]evidence.Given{}, v.Given...), own...), kept, keys)
+	if err != nil {
+		return Verified{}, failed(err)
+	}
+	// An entry that cannot be read is found above.
+	practised, known, err := (history.Book{J: j}).Simulated(ctx)
+	return Verified{Report: r, Simulated: err == nil && known && practised, Beside: beside && len(r.Checkpoints) > 0}, nil
+}
+
+// owns are the checkpoints that the journal keeps itself, and when each was made
+// and sent, as it says.
+func owns(ctx context.Context, j *journal.Journal) ([]evidence.Given, error) {
+	all, err := j.Checkpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := j.Sent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []evidence.Given
+	for _, c := range all {
+		g := evidence.Given{Where: "the journal", Own: true, Note: c.Note}
+		if !c.Made.IsZero() {
+			g.Told = "made " + c.Made.UTC().Format(time.RFC3339)
+		}
+		for _, sink := range slices.Sorted(maps.Keys(sent)) {
+			if sent[sink].ID == c.ID {
+				g.Told += fmt.Sprintf(", sent to %s %s", sink, sent[sink].At.UTC().Format(time.RFC3339))
+			}
+		}
+		out = append(out, g)
+	}
+	return out, nil
+}

@@ -1,0 +1,158 @@
+package estate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Open opens a run of whatever purpose and carries it out.
+func (e *Estate) Open(ctx context.Context, o Opening, f Face) (Ended, error) {
+	if emergency(o.Purpose) && o.Reason == "" {
+		return Ended{}, &Error{Code: NoReason, Purpose: o.Purpose}
+	}
+	if err := reasoned(o.Without, o.Reason); err != nil {
+		return Ended{}, err
+	}
+	spec, err := e.wished(ctx, o.Wish, o.Reviewed)
+	if err != nil {
+		return Ended{}, err
+	}
+	if o.Confirm != "" && o.Confirm != spec.Name {
+		return Ended{}, &Error{Code: OtherName, Name: o.Confirm, Credential: spec.Name}
+	}
+	if err := e.inWindow(spec, o.Outside); err != nil {
+		return Ended{}, err
+	}
+	w, err := e.prepare(spec)
+	if err != nil {
+		return Ended{}, err
+	}
+	defer w.close()
+	unlock, err := w.lock()
+	if err != nil {
+		return Ended{}, err
+	}
+	defer unlock()
+	if err := w.may(ctx, o.Without, spec); err != nil {
+		return Ended{}, err
+	}
+	w.lookBack(ctx, f)
+	// The id is made here, whatever a plan says: what bears it may be taken away.
+	run, err := e.runID()
+	if err != nil {
+		return Ended{}, err
+	}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: o.Reason, Ticket: o.Ticket, Tool: e.here.Tool, Overrides: o.overrides(), Simulated: e.simulated()}
+	if o.Reviewed != nil {
+		opened.Expect, opened.Plan = o.Reviewed.Digest(), o.Reviewed.Run
+	}
+	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
+	recorder := &history.Recorder{Book: w.book, Credential: spec.Name}
+	// Looked at and written in one transaction: of several that begin together, those
+	// that must not go on beside each other do not.
+	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
+		return w.mayBegin(ctx, book, opened.Plan, o.Alongside)
+	}, first)
+	if refused, coded := errors.AsType[*Error](err); coded {
+		return Ended{}, refused
+	}
+	if err != nil {
+		return Ended{}, &Error{Code: Unwritable, Err: err}
+	}
+	return w.carryOut(ctx, carrying{state: rotation.NewState(), recorder: recorder, first: []rotation.Event{first}, confirm: o.Confirm, reviewed: o.Reviewed}, f)
+}
+
+// overrides are the rules that a run sets aside, for the record: the words stand in
+// journals, and are those of the command line.
+func (o Opening) overrides() []string {
+	var out []string
+	for _, x := range []struct {
+		said bool
+		word string
+	}{{o.Outside, "--outside-window"}, {o.Alongside, "--alongside"}, {o.Purpose == sop.AfterRevoke, "--after-revoke"}, {o.Without, "--without-role"}, {o.Strategy != "", "--strategy " + o.Strategy}} {
+		if x.said {
+			out = append(out, x.word)
+		}
+	}
+	for _, d := range o.Despite {
+		out = append(out, "--despite "+d)
+	}
+	return out
+}
+
+// inWindow refuses to begin a run while none of its windows is open. An emergency, a
+// repair and a rehearsal do not wait.
+func (e *Estate) inWindow(spec sop.Spec, anyway bool) error {
+	now := e.now()
+	if spec.Purpose != "" && spec.Purpose != sop.ToForget || anyway || sop.Open(spec.Windows, now) {
+		return nil
+	}
+	return &Error{Code: WindowClosed, Credential: spec.Name, Spec: &spec, Opens: sop.NextOpen(spec.Windows, now)}
+}
+
+// mayBegin refuses a run beside others that are open: of the same credential, of the
+// same plan, or of the same consumers.
+func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alongside bool) error {
+	open, err := book.Going(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		if r.Credential == w.spec.Name {
+			st, err := book.State(ctx, r.Run)
+			return &Error{Code: RunOpen, Credential: w.spec.Name, Run: r.Run, Final: err == nil && st.Final}
+		}
+	}
+	if plan != "" {
+		run, err := book.CarriedOut(ctx, plan)
+		if err != nil {
+			return err
+		}
+		if run != "" {
+			return &Error{Code: PlanDone, Run: run}
+		}
+	}
+	if alongside {
+		return nil
+	}
+	return w.alone(open)
+}
+
+// alone refuses to change a consumer while another open run changes it: two
+// restarts at once, and if one breaks nobody knows which.
+func (w *work) alone(open []history.Going) error {
+	if !writesConsumers(w.spec.Purpose) {
+		return nil
+	}
+	for _, r := range open {
+		if !writesConsumers(r.Purpose) {
+			continue
+		}
+		for _, c := range w.spec.Consumers {
+			// As it was opened: the configuration may have changed, or be another one.
+			if slices.ContainsFunc(r.Spec.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
+				return &Error{Code: PlaceBusy, Credential: r.Credential, Run: r.Run, Place: c.Key}
+			}
+		}
+	}
+	return nil
+}
+
+func writesConsumers(p sop.Purpose) bool {
+	return p != sop.ToRevoke && p != sop.ToDelete && p != sop.ToRehearse
+}
+
+// lock makes sure that only one process works on the credential.
+func (w *work) lock() (func(), error) {
+	unlock, err := w.book.J.Lock(w.spec.Name)
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, &Error{Code: Busy, Credential: w.spec.Name}
+	}
+	return unlock, failed(err)
+}

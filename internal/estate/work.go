@@ -1,0 +1,196 @@
+package estate
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"sync"
+
+	"rekey/internal/cred"
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/provider"
+	"rekey/internal/refs"
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
+	"rekey/internal/wire"
+)
+
+// work is everything that one operation works with.
+type work struct {
+	*Estate
+	spec       sop.Spec
+	finder     *refs.Finder
+	env        provider.Env
+	crew       *wire.Crew
+	keyer      secret.Keyer
+	book       history.Book
+	face       Face              // of the run that is carried out; nil: none
+	recorder   *history.Recorder // of the run that is carried out; nil: none
+	by         rotation.Who      // who does this; set before anything is changed
+	unattended bool              // nobody is asked to do anything by hand
+	closes     []func()
+
+	mu    sync.Mutex
+	calls map[string]int // by vendor
+}
+
+func (w *work) close() {
+	for i := len(w.closes) - 1; i >= 0; i-- {
+		w.closes[i]()
+	}
+}
+
+// prepare opens everything for one credential. Nothing of it touches a vendor.
+func (e *Estate) prepare(spec sop.Spec) (*work, error) {
+	w, err := e.surround(spec)
+	if err != nil {
+		return nil, err
+	}
+	if w.crew, err = wire.Open(spec, e.config.Vendors, w.env); err != nil {
+		err = &Error{Code: Unwired, Credential: spec.Name, Err: err, Problems: w.missing()}
+		w.close()
+		return nil, err
+	}
+	w.closes = append(w.closes, func() { w.crew.Close(context.Background()) })
+	return w, nil
+}
+
+// missing are all references of the credential that are not set: they are set in one go.
+func (w *work) missing() (out []string) {
+	for _, f := range variables(w.config, []sop.Spec{w.spec}, w.finder) {
+		if !f.OK {
+			out = append(out, f.What)
+		}
+	}
+	return out
+}
+
+// ours returns why the run that is carried out is not this process's any more.
+func (w *work) ours(ctx context.Context) error {
+	if w.recorder == nil {
+		return nil // nothing is carried out
+	}
+	return w.recorder.Ours(ctx)
+}
+
+// keep writes notes, all or none.
+func (w *work) keep(ctx context.Context, notes ...history.Note) error {
+	if err := w.book.Add(context.WithoutCancel(ctx), notes...); err != nil {
+		return &Error{Code: Unwritable, Err: err}
+	}
+	return nil
+}
+
+// surround opens what is not a vendor: network, references, journal, key.
+func (e *Estate) surround(spec sop.Spec) (*work, error) {
+	w := &work{Estate: e, spec: spec, calls: map[string]int{}}
+	if err := w.open(spec); err != nil {
+		w.close()
+		return nil, failed(err)
+	}
+	return w, nil
+}
+
+func (w *work) open(spec sop.Spec) error {
+	transport, lookup, err := w.surroundings()
+	if err != nil {
+		return err
+	}
+	w.finder = &refs.Finder{Dir: w.config.Dir, Env: lookup, Asked: &w.asked}
+	w.env = provider.Env{
+		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: w.now, Together: wire.Together,
+		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
+		Outside: w.ways(), Ours: w.ours,
+		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
+	}
+	w.finder.Store = w.stored
+	dir := w.journalDir()
+	j, err := journal.Open(dir)
+	if err != nil {
+		return err
+	}
+	w.closes = append(w.closes, func() { _ = j.Close() })
+	if err := private(dir); err != nil {
+		return err
+	}
+	w.book = history.Book{J: j}
+	if err := w.sameWorld(context.Background(), w.book); err != nil {
+		return err
+	}
+	if w.keyer, err = fingerprints(dir); err != nil {
+		return err
+	}
+	w.env.Marks = marks{dir: filepath.Join(dir, "refused"), keyer: w.keyer}
+	return nil
+}
+
+// observe counts calls and tells of them.
+func (w *work) observe(c vendorhttp.Call) {
+	w.mu.Lock()
+	w.calls[c.Vendor]++
+	w.mu.Unlock()
+	if w.face != nil {
+		w.face.Call(c)
+	}
+}
+
+func (w *work) callCount() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.calls {
+		n += c
+	}
+	return n
+}
+
+// called are the calls so far, by vendor.
+func (w *work) called() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.calls)
+}
+
+// person asks whoever is there to do by hand what no request can.
+func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, error) {
+	err := ErrNobody
+	if w.here.Person != nil && !w.unattended {
+		var answer provider.Answer
+		if answer, err = w.here.Person(ctx, t); err == nil {
+			return answer, nil
+		}
+	}
+	if errors.Is(err, ErrNobody) {
+		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal"}
+	}
+	return provider.Answer{}, err
+}
+
+// ErrNobody is what a person's desk answers where nobody sits at it.
+var ErrNobody = errors.New("nobody can be asked")
+
+// stored reads a reference to a store through the vendor that it names, or the only one
+// of that type; where neither is so, the configuration was not taken.
+func (w *work) stored(ctx context.Context, s sop.Stored) (secret.Value, error) {
+	for name, v := range w.config.Vendors {
+		if v.Type == "infisical" && (s.Vendor == "" || s.Vendor == name) {
+			return wire.ReadOne(ctx, name, w.config.Vendors, w.env, s.Environment, s.Path, s.Key)
+		}
+	}
+	return secret.Value{}, errors.New("there is no such vendor of type infisical under vendors")
+}
+
+// runner returns a runner over all this, which tells nobody of what it does.
+func (w *work) runner() *runner.Runner {
+	return &runner.Runner{
+		Journal: &history.Recorder{Book: w.book, Credential: w.spec.Name}, Hold: w.book.J.Hold,
+		Roles: w.crew.Roles, Can: w.crew.Can, Keyer: w.keyer, Clock: w.here.Clock, Together: wire.Together,
+		Past:  func(ctx context.Context) ([]rotation.Generation, error) { return w.book.Generations(ctx, w.spec.Name) },
+		Calls: w.callCount, Sources: w.finder.Used, Actor: w.by.Name, By: &w.by,
+	}
+}
