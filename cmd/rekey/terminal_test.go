@@ -14,8 +14,6 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
-
-	"rekey/internal/sop"
 )
 
 // typist is somebody at a terminal of a size, who says something when asked.
@@ -159,7 +157,7 @@ func TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo(t *testing.T) {
 	if code := a.execute(context.Background(), []string{"-C", world, "rollback", "--plan"}); code != exitUsage {
 		t.Errorf("a rollback without a run: exit %d", code)
 	}
-	runs, err := a.runs(context.Background(), &sop.Config{Journal: filepath.Join(world, ".rekey"), Simulate: "world.json"})
+	runs, err := a.opened.Runs(context.Background())
 	if err != nil || len(runs) == 0 {
 		t.Fatal(err)
 	}
@@ -171,7 +169,7 @@ func TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo(t *testing.T) {
 			t.Errorf("exit %d, and %q is not said: %s", code, want, out.String())
 		}
 	}
-	if again, err := a.runs(context.Background(), &sop.Config{Journal: filepath.Join(world, ".rekey"), Simulate: "world.json"}); err != nil || !again[len(again)-1].Open() {
+	if again, err := a.opened.Runs(context.Background()); err != nil || !again[len(again)-1].Open() {
 		t.Errorf("the run is not open any more: %v", err)
 	}
 }
