@@ -46,6 +46,10 @@ type SlotState struct {
 	Present     bool        `json:"present"`
 	Version     string      `json:"version,omitempty"`     // the store's own version, if it counts them
 	Fingerprint Fingerprint `json:"fingerprint,omitempty"` // of the value held
+	// Hidden: nobody is shown what it holds, so the fingerprint is of what it was given,
+	// as far as that can be told by the date of its last write; "": it cannot.
+	Hidden  bool      `json:"hidden,omitempty"`
+	Written time.Time `json:"written,omitzero"` // when a hidden one was last written, by the vendor's clock
 }
 
 // Place is one vendor rule that names generations: an Access policy or group.

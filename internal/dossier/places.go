@@ -55,7 +55,9 @@ func (r *Run) places(st *rotation.State, events []rotation.Event) {
 		if len(e.Outcome.Slots) > 0 {
 			after[key].at, after[key].slots = e.At.UTC(), map[string]cred.Fingerprint{}
 			for _, s := range e.Outcome.Slots {
-				after[key].slots[s.Slot] = s.Fingerprint
+				if !s.Hidden { // what it was given is known, and was not read back
+					after[key].slots[s.Slot] = s.Fingerprint
+				}
 			}
 		}
 		if e.Outcome.Mark != "" {

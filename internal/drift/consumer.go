@@ -3,6 +3,7 @@ package drift
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -10,6 +11,7 @@ import (
 
 // consumer: does it hold what the store holds, and if not, what?
 func (c *comparison) consumer(k *rotation.ConsumerSeen) {
+	c.untold(k)
 	differing, missing := split(k.Slots)
 	if len(missing) > 0 {
 		c.add(Missing, k.Key, missing, c.repair(), "%s has no %s", k.Key, strings.Join(missing, ", "))
@@ -40,6 +42,49 @@ func (c *comparison) consumer(k *rotation.ConsumerSeen) {
 		return
 	}
 	c.add(Changed, k.Key, slots, c.repair(), "%s holds something in %s that neither the store nor the journal knows", k.Key, list)
+}
+
+// untold: what it holds in these slots is shown to nobody, so nobody can say that it
+// agrees. When they were last written tells whether somebody else has written them.
+func (c *comparison) untold(k *rotation.ConsumerSeen) {
+	var quiet, foreign []string
+	var at time.Time
+	for _, s := range k.Slots {
+		if !s.Untold() {
+			continue
+		}
+		if s.Written.After(at) {
+			at = s.Written
+		}
+		if ours := c.dated(k.Key, s.Slot); !ours.IsZero() && !ours.Equal(s.Written) {
+			foreign = append(foreign, s.Slot)
+		} else {
+			quiet = append(quiet, s.Slot)
+		}
+	}
+	when := "when they were written it does not tell"
+	if !at.IsZero() {
+		when = "last written at " + at.UTC().Format(time.RFC3339) + " by its clock"
+	}
+	if len(foreign) > 0 {
+		c.add(Changed, k.Key, foreign, "find out who wrote it; the next run gives it what the store holds: rekey run "+c.spec.Name,
+			"%s shows nobody what it holds in %s, and somebody else has written it since Rekey did (%s)", k.Key, strings.Join(foreign, ", "), when)
+	}
+	if len(quiet) > 0 {
+		c.add(NotSeen, k.Key, quiet, "look whether what uses it works", "%s shows nobody what it holds in %s, so whether it agrees is not known (%s)", k.Key, strings.Join(quiet, ", "), when)
+	}
+}
+
+// dated is when Rekey last wrote a slot that is not shown, by the vendor's clock; zero
+// if the journal does not know.
+func (c *comparison) dated(place, slot string) time.Time {
+	var last time.Time
+	for _, g := range c.past {
+		if at := g.Dates[place][slot]; at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // ahead: the consumer holds a live credential of its own.

@@ -65,7 +65,11 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	var rows [][]string
 	group := func(key string, slots []rotation.SlotSeen) {
 		for _, x := range slots {
-			rows = append(rows, []string{s.Dim(key), x.Slot, x.Fingerprint.Short() + " → " + s.Good(st.Expected(key, x.Slot).Short())})
+			was, is := x.Fingerprint.Short(), s.Good(st.Expected(key, x.Slot).Short())
+			if x.Hidden {
+				was, is = "not shown", is+s.Dim(" as written, not read back")
+			}
+			rows = append(rows, []string{s.Dim(key), x.Slot, was + " → " + is})
 		}
 	}
 	group(p.Spec.Store.Key, p.Seen.Store.Slots)

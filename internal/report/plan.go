@@ -136,7 +136,11 @@ func changes(p *rotation.Plan, s Style) [][]string {
 	}
 	for _, c := range p.Seen.Consumers {
 		for _, x := range c.Slots {
-			rows = append(rows, []string{s.Dim(c.Key), x.Slot, from(x.Present, x.Fingerprint.Short()) + " → new", s.Dim("in one write")})
+			was, how := from(x.Present, x.Fingerprint.Short()), "in one write"
+			if x.Hidden {
+				was, how = "not shown", "in one write, not read back"
+			}
+			rows = append(rows, []string{s.Dim(c.Key), x.Slot, was + " → new", s.Dim(how)})
 		}
 	}
 	for _, pl := range p.Seen.Admission.Places {

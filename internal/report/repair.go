@@ -40,7 +40,7 @@ func repairs(p *rotation.Plan, s Style) [][]string {
 	var rows [][]string
 	tell := func(key string, slots []rotation.SlotSeen) {
 		for _, x := range slots {
-			if x.Present && x.Fingerprint == x.Expected {
+			if x.Present && x.Had() == x.Expected {
 				continue
 			}
 			was := x.Fingerprint.Short()

@@ -14,6 +14,9 @@ type Generation struct {
 	Ended  time.Time // zero: as far as the journal knows it lives
 	// Prints are the fingerprints of every value made from it, by place and slot.
 	Prints map[string]map[string]cred.Fingerprint
+	// Dates are when slots that are not shown to anybody were given it, by place, slot
+	// and the vendor's clock.
+	Dates map[string]map[string]time.Time
 	// Places are the rules that name it, by key, as they were last seen to; Left those
 	// that it was taken out of.
 	Places, Left map[string]cred.Place
@@ -99,6 +102,10 @@ func Generations(events []Event) []Generation {
 				delete(unproven, e.Run)
 			}
 			switch fresh, ok := made[e.Run]; {
+			case step.Verb == Return, step.Verb == Resettle:
+				known(plan.Old, e.At).dated(step.Target, e.Outcome.Slots)
+			case ok && (step.Verb == Propagate || step.Verb == Settle):
+				known(fresh, e.At).dated(step.Target, e.Outcome.Slots)
 			case step.Verb == Dismiss, step.Verb == Readmit:
 				known(plan.Old, e.At).admitted(step.Verb, step.Target, e.Outcome.Place)
 			case ok && (step.Verb == Admit || step.Verb == Withdraw):
@@ -116,6 +123,22 @@ func Generations(events []Event) []Generation {
 		}
 	}
 	return out
+}
+
+// dated notes when hidden slots were given the generation.
+func (g *Generation) dated(place string, slots []cred.SlotState) {
+	for _, s := range slots {
+		if !s.Hidden || s.Written.IsZero() {
+			continue
+		}
+		if g.Dates == nil {
+			g.Dates = map[string]map[string]time.Time{}
+		}
+		if g.Dates[place] == nil {
+			g.Dates[place] = map[string]time.Time{}
+		}
+		g.Dates[place][s.Slot] = s.Written
+	}
 }
 
 func (g *Generation) print(place, slot string, fp cred.Fingerprint) {

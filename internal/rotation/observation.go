@@ -69,6 +69,19 @@ type SlotSeen struct {
 	ReadBy   []string         `json:"read_by,omitempty"` // slots of others in the same place that refer to it
 }
 
+// Had is the fingerprint of what the slot held; of one that is not shown, of what it
+// should hold, for nobody can see whether it does.
+func (s SlotSeen) Had() cred.Fingerprint {
+	if s.Untold() {
+		return s.Expected
+	}
+	return s.Fingerprint
+}
+
+// Untold reports whether what the slot holds is shown to nobody, and is not noted
+// beside it either.
+func (s SlotSeen) Untold() bool { return s.Present && s.Hidden && s.Fingerprint == "" }
+
 // ConsumerSeen is one consumer.
 type ConsumerSeen struct {
 	Key      string        `json:"key"`

@@ -180,7 +180,7 @@ func consumerRefusals(spec sop.Spec, seen *Observation, add adder) {
 			case s.Problem != "":
 				add(ConsumerUnwell, "fix it first", "%s: slot %s: %s", c.Key, s.Slot, s.Problem)
 			case !s.Present:
-			case s.Expected != "" && s.Fingerprint != s.Expected:
+			case s.Expected != "" && s.Had() != s.Expected:
 				held++
 				how := "slot " + s.Slot
 				if s.From != "" {

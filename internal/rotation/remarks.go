@@ -3,6 +3,7 @@ package rotation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"rekey/internal/cred"
 )
@@ -44,11 +45,17 @@ func (p *Plan) remarks(can Capabilities) {
 				note("%s has no slot %s yet: it will be made", c.Key, s.Slot)
 			}
 		}
+		if hidden := c.hidden(); len(hidden) > 0 || can.Places[c.Key].WriteOnly {
+			note("%s shows nobody what it holds%s: its writes are dated and not read back, so that it holds the new one is shown by what uses it only", c.Key, inSlots(hidden))
+		}
 		for _, n := range c.Notes {
 			note("%s: %s", c.Key, n)
 		}
 		cost := "1 release and 1 restart of " + processes(c.Units)
-		if c.Mark == "" {
+		switch how := can.Places[c.Key]; {
+		case how.Cost != "":
+			cost = how.Cost
+		case c.Mark == "":
 			cost = "no release and no restart"
 		}
 		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
@@ -66,6 +73,24 @@ func (p *Plan) remarks(can Capabilities) {
 	if p.Spec.Role != "" {
 		note("required role: %s", p.Spec.Role)
 	}
+}
+
+// hidden are the slots of which nobody is shown what they hold.
+func (c ConsumerSeen) hidden() []string {
+	var out []string
+	for _, s := range c.Slots {
+		if s.Hidden {
+			out = append(out, s.Slot)
+		}
+	}
+	return out
+}
+
+func inSlots(slots []string) string {
+	if len(slots) == 0 {
+		return ""
+	}
+	return " in " + strings.Join(slots, ", ")
 }
 
 func processes(n int) string {

@@ -68,7 +68,7 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 }
 
 // wrong reports whether a slot does not hold what it should.
-func wrong(s SlotSeen) bool { return !s.Present || s.Fingerprint != s.Expected }
+func wrong(s SlotSeen) bool { return !s.Present || s.Had() != s.Expected }
 
 // repair lays out: taken from the source, proven, written where it is missing,
 // rolled out, checked. It returns false if no place has drifted.

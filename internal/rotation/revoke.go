@@ -129,13 +129,18 @@ func (p *Plan) losing() []string {
 		out = append(out, "which one the store holds is not known, so nobody can say who loses access")
 	case p.Old.ID:
 		for _, c := range p.Seen.Consumers {
-			held := 0
+			held, untold := 0, 0
 			for _, s := range c.Slots {
-				if s.Present && s.Expected != "" && s.Fingerprint == s.Expected {
+				switch {
+				case s.Untold():
+					untold++
+				case s.Present && s.Expected != "" && s.Fingerprint == s.Expected:
 					held++
 				}
 			}
 			switch {
+			case held == 0 && untold > 0:
+				out = append(out, fmt.Sprintf("%s may lose access: what it holds in %s is not shown to anybody", c.Key, count(untold, "slot")))
 			case held > 0:
 				out = append(out, fmt.Sprintf("%s loses access: %s hold it in %s", c.Key, count(c.Units, "process"), count(held, "slot")))
 			case len(c.Slots) == 0:

@@ -41,7 +41,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		if err != nil {
 			return fromError(err)
 		}
-		if r.allExpected(place, now.Slots) == "" {
+		if r.allExpected(place, now.Slots) == "" && !r.guessed(now.Slots) {
 			return rotation.Outcome{Class: cred.Done, Already: true}
 		}
 		if now.Pending {
@@ -53,7 +53,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		}
 		for _, was := range seen.Slots {
 			h := now.Slots[was.Slot]
-			if fp := r.Keyer.Of(h.Value); fp != was.Fingerprint && !r.state.Ours(place.Key, was.Slot, fp) {
+			if fp := r.print(place.Key, was.Slot, h); fp != was.Had() && !r.state.Ours(place.Key, was.Slot, fp) {
 				return failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", place.Key, was.Slot)
 			}
 		}
@@ -71,10 +71,11 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		vs = slices.DeleteFunc(vs, func(v provider.SlotValue) bool { return !slices.Contains(dropped, v.Slot) })
 	}
 	r.forgetSlots(place.Key)
+	r.stamp(vs, r.state.Label())
 	if err := c.Write(ctx, vs); err != nil {
 		return fromError(err)
 	}
-	return rotation.Outcome{Class: cred.Done}
+	return r.dated(ctx, place, c, vs)
 }
 
 // settle follows the roll-out of a write until everything that the consumer runs has taken it
@@ -109,7 +110,7 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 		return o
 	}
 	for _, slot := range place.SlotNames() {
-		got := r.Keyer.Of(p.Slots[slot].Value)
+		got := r.print(place.Key, slot, p.Slots[slot])
 		switch {
 		case got == want(slot):
 		case p.Mark == "":
@@ -119,7 +120,7 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 			return failed(cred.Failed, "%s is rolled out, but slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
 		}
 	}
-	o.Why, o.Evidence, o.Slots = "", p.Evidence, r.states(place.SlotNames(), p.Slots)
+	o.Why, o.Evidence, o.Slots = "", append(p.Evidence, notReadBack(place.Key, p.Slots)...), r.states(place.Key, place.SlotNames(), p.Slots)
 	r.noteSlots(place.Key, o.Slots, true)
 	return o
 }
@@ -143,14 +144,20 @@ func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outco
 	if err != nil {
 		return fromError(err)
 	}
-	o := rotation.Outcome{Class: cred.Done, Evidence: evidence, Slots: r.states(place.SlotNames(), now.Slots)}
+	o := rotation.Outcome{Class: cred.Done, Evidence: evidence, Slots: r.states(place.Key, place.SlotNames(), now.Slots)}
 	if len(back) == 0 {
 		o.Already = true
 		return o
 	}
 	r.forgetSlots(place.Key)
+	r.stamp(back, "given back")
 	if err := c.Write(ctx, back); err != nil {
 		return fromError(err)
+	}
+	if d := r.dated(ctx, place, c, back); d.Class != cred.Done {
+		return d
+	} else if d.Slots != nil {
+		o.Slots = d.Slots
 	}
 	o.Mark = now.Mark
 	for i, s := range o.Slots {

@@ -53,6 +53,6 @@ func (r *Runner) remove(ctx context.Context, a rotation.Action) rotation.Outcome
 			return failed(cred.Waiting, "%s took the removal and still has %s: does a change policy wait for an approval?", place.Key, s)
 		}
 	}
-	return rotation.Outcome{Class: cred.Done, Slots: r.states(place.SlotNames(), after),
+	return rotation.Outcome{Class: cred.Done, Slots: r.states(place.Key, place.SlotNames(), after),
 		Evidence: []string{place.Key + " has no " + strings.Join(there, ", ") + " any more, and the rest as it was"}}
 }

@@ -27,7 +27,7 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 			if o, bad := r.interleaved(ctx, place, held); bad {
 				return o
 			}
-			return rotation.Outcome{Class: cred.Done, Already: true, Slots: r.states(place.SlotNames(), held)}
+			return rotation.Outcome{Class: cred.Done, Already: true, Slots: r.states(place.Key, place.SlotNames(), held)}
 		}
 		if a.LookOnly {
 			o := *r.state.Step(a.Step.ID).Last
@@ -57,7 +57,7 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 	if o, bad := r.interleaved(ctx, place, written); bad {
 		return o
 	}
-	slots := r.states(place.SlotNames(), written)
+	slots := r.states(place.Key, place.SlotNames(), written)
 	r.noteSlots(place.Key, slots, false)
 	return rotation.Outcome{Class: cred.Done, Slots: slots,
 		Evidence: []string{"written in one batch; every slot holds it" + r.oneUp(written)}}
@@ -76,7 +76,7 @@ func (r *Runner) stamp(vs []provider.SlotValue, generation string) {
 // makes, or "".
 func (r *Runner) allExpected(p sop.Place, held map[string]provider.Held) string {
 	for _, name := range p.SlotNames() {
-		if r.Keyer.Of(held[name].Value) != r.state.Expected(p.Key, name) {
+		if r.print(p.Key, name, held[name]) != r.state.Expected(p.Key, name) {
 			return name
 		}
 	}
@@ -237,9 +237,12 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 	var evidence []string
 	var old secret.Bundle
 	for i, was := range seen {
-		now := r.Keyer.Of(held[was.Slot].Value)
+		now := r.print(p.Key, was.Slot, held[was.Slot])
+		if _, known := r.shown(p.Key, was.Slot, held[was.Slot]); !known && now != "" {
+			now = r.state.Expected(p.Key, was.Slot) // it may be either: it is given back
+		}
 		switch {
-		case now == was.Fingerprint && held[was.Slot].Present == was.Present:
+		case now == was.Had() && held[was.Slot].Present == was.Present:
 			continue
 		case now == "" && !p.Slots[i].Dropped, now != "" && !r.state.Ours(p.Key, was.Slot, now):
 			evidence = append(evidence, p.Key+": slot "+was.Slot+" was changed by somebody else and left alone")
@@ -258,7 +261,7 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		if err != nil {
 			return nil, nil, err
 		}
-		if r.Keyer.Of(v) != was.Fingerprint {
+		if r.Keyer.Of(v) != was.Had() {
 			return nil, nil, &cred.Error{Vendor: p.Vendor, Op: "make the old value", Class: cred.Failed, Why: "slot " + was.Slot + " held something that the old credential does not make"}
 		}
 		back = append(back, provider.SlotValue{Slot: was.Slot, Value: v})

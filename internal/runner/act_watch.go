@@ -132,7 +132,7 @@ func (r *Runner) progress(ctx context.Context, c sop.Place) (provider.Progress, 
 	}
 	p, err := consumer.Progress(ctx, follow, c.SlotNames())
 	if err == nil && p.Slots != nil {
-		r.noteSlots(c.Key, r.states(c.SlotNames(), p.Slots), true)
+		r.noteSlots(c.Key, r.states(c.Key, c.SlotNames(), p.Slots), true)
 	}
 	return p, err
 }
@@ -261,8 +261,8 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 // notOld says how a place does not hold what was observed before the run.
 func (r *Runner) notOld(p sop.Place, held map[string]cred.Fingerprint) string {
 	for _, s := range r.seenSlots(p.Key) {
-		if held[s.Slot] != s.Fingerprint {
-			return fmt.Sprintf("slot %s of %s holds %s, and before the run it held %s", s.Slot, p.Key, held[s.Slot].Short(), s.Fingerprint.Short())
+		if held[s.Slot] != s.Had() {
+			return fmt.Sprintf("slot %s of %s holds %s, and before the run it held %s", s.Slot, p.Key, held[s.Slot].Short(), s.Had().Short())
 		}
 	}
 	return ""

@@ -192,12 +192,16 @@ func (r *Runner) fingerprints(spec sop.Spec, b secret.Bundle) (map[string]map[st
 	return out, nil
 }
 
-// states turns what slots hold into what may be shown.
-func (r *Runner) states(names []string, held map[string]provider.Held) []cred.SlotState {
+// states turns what the slots of a place hold into what may be shown.
+func (r *Runner) states(place string, names []string, held map[string]provider.Held) []cred.SlotState {
 	out := make([]cred.SlotState, 0, len(names))
 	for _, n := range names {
 		h := held[n]
-		out = append(out, cred.SlotState{Slot: n, Present: h.Present, Version: h.Version, Fingerprint: r.Keyer.Of(h.Value)})
+		s := cred.SlotState{Slot: n, Present: h.Present, Version: h.Version, Fingerprint: r.print(place, n, h)}
+		if h.Hidden {
+			s.Hidden, s.Written = true, h.Written.UTC()
+		}
+		out = append(out, s)
 	}
 	return out
 }

@@ -123,6 +123,8 @@ func (r *Runner) mismatch(p sop.Place, held map[string]cred.Fingerprint) string 
 		case now == want:
 		case now != "" && now == r.oldPrint(p.Key, slot):
 			return fmt.Sprintf("%s holds the old one in slot %s", p.Key, slot)
+		case now == "" && r.hides(p.Key, slot):
+			return fmt.Sprintf("slot %s of %s, which shows nobody what it holds, was written by somebody else", slot, p.Key)
 		default:
 			return fmt.Sprintf("slot %s of %s was changed by somebody else: it holds %s instead of %s", slot, p.Key, now.Short(), want.Short())
 		}

@@ -212,7 +212,7 @@ func (r *Runner) inUse(spec sop.Spec, stored map[string]provider.Held) secret.Bu
 // slotsSeen compares what slots hold with what they should hold.
 func (r *Runner) slotsSeen(p sop.Place, held map[string]provider.Held, b secret.Bundle) []rotation.SlotSeen {
 	out := make([]rotation.SlotSeen, 0, len(p.Slots))
-	for i, st := range r.states(p.SlotNames(), held) {
+	for i, st := range r.states(p.Key, p.SlotNames(), held) {
 		s := rotation.SlotSeen{SlotState: st, Problem: held[st.Slot].Problem, From: held[st.Slot].From, ReadBy: held[st.Slot].ReadBy}
 		if b != nil {
 			if v, err := b.Render(p.Slots[i].Template); err == nil {

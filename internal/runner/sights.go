@@ -14,14 +14,18 @@ import (
 type sight struct {
 	at    time.Time
 	slots map[string]cred.Fingerprint
-	read  bool // by a read of its own, not from the answer to a write
+	dates map[string]time.Time // of the last write of those that are not shown to anybody
+	read  bool                 // by a read of its own, not from the answer to a write
 }
 
 // noteSlots remembers what a place was seen to hold.
 func (r *Runner) noteSlots(key string, slots []cred.SlotState, read bool) {
-	s := sight{at: r.Clock.Now(), slots: map[string]cred.Fingerprint{}, read: read}
+	s := sight{at: r.Clock.Now(), slots: map[string]cred.Fingerprint{}, dates: map[string]time.Time{}, read: read}
 	for _, x := range slots {
 		s.slots[x.Slot] = x.Fingerprint
+		if x.Hidden {
+			s.dates[x.Slot] = x.Written
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +87,7 @@ func (r *Runner) held(ctx context.Context, p sop.Place, sure bool) (map[string]c
 	if err != nil {
 		return nil, err
 	}
-	r.noteSlots(p.Key, r.states(p.SlotNames(), held), true)
+	r.noteSlots(p.Key, r.states(p.Key, p.SlotNames(), held), true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sights[p.Key].slots, nil

@@ -31,16 +31,17 @@ type triple struct {
 	app    *shelf
 	calls  []string
 	// fault is asked before and after each effect; what it returns is the answer.
-	fault  func(op string, n int, after bool) error
-	count  map[string]int
-	broken []string
-	can    rotation.Capabilities
-	spec   sop.Spec
-	issuer provider.Issuer
-	users  map[string][]provider.User
-	end    provider.Foreseen
-	fails  bool   // the check of the procedure, once everybody runs on the new one
-	name   string // of what is played
+	fault   func(op string, n int, after bool) error
+	count   map[string]int
+	broken  []string
+	can     rotation.Capabilities
+	spec    sop.Spec
+	issuer  provider.Issuer
+	users   map[string][]provider.User
+	end     provider.Foreseen
+	fails   bool   // the check of the procedure, once everybody runs on the new one
+	between func() // happens once everybody runs on the new one
+	name    string // of what is played
 }
 
 type login struct {
@@ -85,13 +86,14 @@ func newTriple(t *testing.T) *triple {
 			{Name: "USER", Template: template(t, "{user}"), For: "DB"}, {Name: "PASS", Template: template(t, "{password}"), For: "DB"}}},
 		Consumers: []sop.Place{{Key: "app:x", Vendor: "app", Slots: []sop.Slot{{Name: "DSN", Template: template(t, "{user}:{password}"), For: "DB"}}}},
 		Validate:  []sop.Probe{{URL: sop.IssuerItself}},
-		Timing:    sop.Waits{Poll: time.Second, Validate: time.Minute, Settle: time.Minute, Verify: time.Minute, Quiet: time.Second, Watch: time.Second, Confirm: time.Minute},
+		Timing:    sop.Waits{Poll: time.Second, Validate: time.Minute, Settle: time.Minute, Verify: time.Minute, Quiet: 10 * time.Second, Watch: time.Second, Confirm: time.Minute},
 	}
 	return x
 }
 
 // effect carries something out unless a fault stands before it, and judges.
 func (x *triple) effect(op string, do func()) error {
+	x.clock.now = x.clock.now.Add(time.Second) // a vendor's dates are exact to a second
 	x.count[op]++
 	x.calls = append(x.calls, op)
 	if x.fault != nil {
@@ -132,19 +134,7 @@ func (x *triple) play() (st *rotation.State, died bool) {
 		x.Append(x.t.Context(), e)
 		state.Apply(e)
 	}
-	roles := runner.Roles{Issuer: x.issuer, Store: x.store, Consumers: map[string]provider.Consumer{"app:x": x.consumer()}, Prober: prober{x}, Checker: checker{x}}
-	roles.Roller, _ = x.issuer.(provider.Roller)
-	r := &runner.Runner{Journal: x, Roles: roles, Keyer: secret.NewKeyer(secret.New("triple")), Clock: x.clock, Can: x.can,
-		Together: func(calls ...func() error) error {
-			var first error
-			for _, c := range calls {
-				if err := c(); err != nil && first == nil {
-					first = err
-				}
-			}
-			return first
-		},
-		Confirm: func(context.Context, rotation.Ask) (string, error) { return "typed", nil }}
+	r := x.runner()
 	defer func() {
 		if p := recover(); p != nil {
 			if _, ok := p.(stage.Crash); !ok {
@@ -158,6 +148,22 @@ func (x *triple) play() (st *rotation.State, died bool) {
 		x.t.Fatal(err)
 	}
 	return res.State, false
+}
+
+func (x *triple) runner() *runner.Runner {
+	roles := runner.Roles{Issuer: x.issuer, Store: x.store, Consumers: map[string]provider.Consumer{"app:x": x.consumer()}, Prober: prober{x}, Checker: checker{x}}
+	roles.Roller, _ = x.issuer.(provider.Roller)
+	return &runner.Runner{Journal: x, Roles: roles, Keyer: secret.NewKeyer(secret.New("triple")), Clock: x.clock, Can: x.can,
+		Together: func(calls ...func() error) error {
+			var first error
+			for _, c := range calls {
+				if err := c(); err != nil && first == nil {
+					first = err
+				}
+			}
+			return first
+		},
+		Confirm: func(context.Context, rotation.Ask) (string, error) { return "typed", nil }}
 }
 
 // ends plays to the end, over as many processes as die.
@@ -451,6 +457,10 @@ func (a applied) Apply(context.Context, []string) error {
 type checker struct{ x *triple }
 
 func (c checker) Check(_ context.Context, _ sop.Check, since time.Time) (cred.Class, string, error) {
+	if c.x.between != nil && !since.IsZero() {
+		c.x.between()
+		c.x.between = nil
+	}
 	if c.x.fails && !since.IsZero() {
 		return cred.Failed, "it does not work", nil
 	}

@@ -101,6 +101,9 @@ func (o *opener) keeps(p sop.Place, role any) error {
 	if _, store := role.(provider.Store); store {
 		how, word = d.Keeps, "store"
 	}
+	if word == "store" && how.WriteOnly {
+		return fmt.Errorf("vendor %s cannot be a store: it shows nobody what it holds, so nothing could be given back from there", p.Vendor)
+	}
 	c.Can.Places[p.Key] = keeping(how)
 	if _, applies := role.(provider.Applier); how.Applied != applies {
 		return fmt.Errorf("vendor %s: a mistake in Rekey: its sheet and its code do not agree whether what is written to it as a %s has to be applied", p.Vendor, word)

@@ -1,0 +1,147 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Some vendors show nobody what they hold: a CI's secrets. What is known of such a slot
+// is what was last written to it, by us, and when; whether that is still so is told by
+// the date of its last write, or by what is noted beside it.
+
+// print is the fingerprint of what a slot of a place holds; of one that is not shown, of
+// what it was given by this run or held before it; "" where somebody else wrote it.
+func (r *Runner) print(place, slot string, h provider.Held) cred.Fingerprint {
+	if fp, known := r.shown(place, slot, h); known || r.state == nil || r.state.Plan == nil {
+		return fp
+	}
+	// A write of ours of which nobody knows whether it happened may have been this one.
+	switch {
+	case r.undated(rotation.Return, place):
+		return r.seenExpected(place, slot)
+	case r.undated(rotation.Propagate, place):
+		return r.state.Expected(place, slot)
+	}
+	return ""
+}
+
+// shown is print as far as it can be told: by the value, a note, or the date of a write
+// that is known.
+func (r *Runner) shown(place, slot string, h provider.Held) (fp cred.Fingerprint, known bool) {
+	switch {
+	case !h.Hidden:
+		return r.Keyer.Of(h.Value), true
+	case h.Stamp["fingerprint"] != "":
+		return cred.Fingerprint(h.Stamp["fingerprint"]), true
+	case r.state == nil || r.state.Plan == nil:
+		return "", false
+	}
+	for _, v := range []rotation.Verb{rotation.Resettle, rotation.Return, rotation.Settle, rotation.Propagate} {
+		if last := r.state.Step(string(v) + " " + place).Last; last != nil {
+			for _, s := range last.Slots {
+				if s.Slot == slot && s.Hidden && s.Written.Equal(h.Written) {
+					return s.Fingerprint, true
+				}
+			}
+		}
+	}
+	for _, s := range r.seenSlots(place) {
+		if s.Slot == slot && s.Present && s.Written.Equal(h.Written) {
+			return s.Had(), true
+		}
+	}
+	return "", false
+}
+
+// undated reports whether a write may have happened whose date is not known.
+func (r *Runner) undated(v rotation.Verb, place string) bool {
+	p := r.state.Step(string(v) + " " + place)
+	return (p.Maybe || p.Status == rotation.Ended) && (p.Last == nil || p.Last.Class != cred.Done || len(p.Last.Slots) == 0)
+}
+
+// guessed reports whether what slots hold is taken from their dates, and not from what
+// was seen there: then a write that may have happened is made once more.
+func (r *Runner) guessed(held map[string]provider.Held) bool {
+	for _, h := range held {
+		if h.Hidden && h.Stamp["fingerprint"] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// dated notes the dates of a write that was just made, where nobody is shown what was
+// written: they are all by which it is known again. It costs one look.
+func (r *Runner) dated(ctx context.Context, p sop.Place, c provider.Consumer, written []provider.SlotValue) rotation.Outcome {
+	hidden := r.Can.Places[p.Key].WriteOnly || slices.ContainsFunc(r.seenSlots(p.Key), func(s rotation.SlotSeen) bool { return s.Hidden })
+	if !hidden {
+		return rotation.Outcome{Class: cred.Done}
+	}
+	held, err := heldByConsumer(ctx, c, p.SlotNames())
+	if err != nil {
+		return afterEffect(err)
+	}
+	o := rotation.Outcome{Class: cred.Done, Slots: r.states(p.Key, p.SlotNames(), held)}
+	for i := range o.Slots {
+		for _, v := range written {
+			if s := &o.Slots[i]; s.Hidden && s.Slot == v.Slot {
+				s.Fingerprint = r.Keyer.Of(v.Value)
+			}
+		}
+	}
+	o.Evidence = notReadBack(p.Key, held)
+	return o
+}
+
+// notReadBack says which slots were not, and when they were written.
+func notReadBack(key string, held map[string]provider.Held) []string {
+	var slots []string
+	var last time.Time
+	for _, slot := range slices.Sorted(maps.Keys(held)) {
+		if h := held[slot]; h.Hidden {
+			slots = append(slots, slot)
+			if h.Written.After(last) {
+				last = h.Written
+			}
+		}
+	}
+	if len(slots) == 0 {
+		return nil
+	}
+	when := ""
+	if !last.IsZero() {
+		when = ", and were last written at " + last.UTC().Format(time.RFC3339) + " by its clock"
+	}
+	return []string{fmt.Sprintf("not read back: %s of %s are shown to nobody%s", strings.Join(slots, ", "), key, when)}
+}
+
+// hides reports whether a slot was last seen to be one that is not shown.
+func (r *Runner) hides(place, slot string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, hidden := r.sights[place].dates[slot]
+	return hidden
+}
+
+// rewritten reports whether a slot that is not shown was written since it was observed,
+// and nothing is known of by whom: a journal that was set back does not know a write.
+func (r *Runner) rewritten(place string) bool {
+	r.mu.Lock()
+	s := r.sights[place]
+	r.mu.Unlock()
+	for _, was := range r.seenSlots(place) {
+		if at, hidden := s.dates[was.Slot]; hidden && s.slots[was.Slot] == "" && !at.Equal(was.Written) {
+			return true
+		}
+	}
+	return false
+}
