@@ -5,6 +5,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/provider/assisted"
 	"rekey/internal/provider/cloudflare"
+	"rekey/internal/provider/file"
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
 )
@@ -14,6 +15,7 @@ func Vendors() []provider.Descriptor {
 	return []provider.Descriptor{
 		assisted.Descriptor,
 		cloudflare.Descriptor,
+		file.Descriptor,
 		heroku.Descriptor,
 		infisical.Descriptor,
 	}
