@@ -81,7 +81,7 @@ func TestEvidenceMistakes(t *testing.T) {
 		"evidence.checkpoints.0: want file, or webhook, or store",
 		"evidence.checkpoints.1.webhook.url: a secret is named by reference",
 		"evidence.checkpoints.2.webhook: the key url is missing",
-		"evidence.checkpoints.3.store.vendor: heroku cannot be a store; stores are infisical",
+		"evidence.checkpoints.3.store.vendor: heroku cannot be a store; stores are ",
 		"evidence.checkpoints.4.store.vendor: there is no vendor of this name under vendors (did you mean infisical?)",
 		"evidence.checkpoints.5.store.path: want a path that begins with /",
 		"evidence.checkpoints.5.store: the key environment is missing",

@@ -191,7 +191,7 @@ func patternWords(pattern string) string {
 		return Ref("").Check().Error()
 	case strings.Contains(pattern, `[^\s+]`):
 		return "want a name without spaces and without +, like example.com/rekey"
-	case pattern == "^/":
+	case pattern == "^/", strings.HasPrefix(pattern, "^(/|"):
 		return "want a path that begins with /"
 	}
 	return "this does not have the form " + pattern

@@ -22,11 +22,11 @@ type consumer struct {
 
 // Calls tells what changes something.
 func (c *consumer) Calls() map[string]string {
-	says := "replace " + c.place.s.Path
-	if what := c.restarts(); what != "" {
-		says += ", then " + what
+	apply := c.restarts()
+	if apply == "" {
+		apply = "nothing: it is read each time that it is used"
 	}
-	return map[string]string{"write": says}
+	return map[string]string{"write": "replace " + c.place.s.Path, "apply": apply}
 }
 
 // restarts is what makes a write effective, in words; "": nothing has to be done.
@@ -103,18 +103,10 @@ func (c *consumer) Snapshot(ctx context.Context, slots []string) (s provider.Sna
 	return s, nil
 }
 
-// Write replaces the file, and until the procedure has a step of its own for that, makes
-// it effective. Killed in between the file holds the new values and processes the old
-// ones: Progress says so, and Apply does what is missing.
+// Write replaces the file. Until Apply, processes have the old values, which Progress says.
 func (c *consumer) Write(ctx context.Context, values []provider.SlotValue) error {
-	if _, err := c.write(ctx, "write the file", values, func(outside.File) error { return nil }); err != nil {
-		return err
-	}
-	slots := make([]string, len(values))
-	for i, v := range values {
-		slots[i] = v.Slot
-	}
-	return c.Apply(ctx, slots)
+	_, err := c.write(ctx, "write the file", values, func(outside.File) error { return nil })
+	return err
 }
 
 // Apply restarts or reloads who reads the file. Processes whose environment is seen to

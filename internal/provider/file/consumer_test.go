@@ -108,8 +108,11 @@ func TestAProcessIsRestartedAndProven(t *testing.T) {
 		h.exec = func(outside.Command) (outside.Ended, error, bool) {
 			return outside.Ended{}, fmt.Errorf("killed: %w", outside.ErrNotStarted), true
 		}
-		if err := c.Write(t.Context(), set("A", "two")); cred.ClassOf(err) != cred.Unsent {
-			t.Fatalf("%v", err)
+		if err := c.Write(t.Context(), set("A", "two")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Apply(t.Context(), []string{"A"}); cred.ClassOf(err) != cred.Unsent {
+			t.Fatal(err)
 		}
 		h.exec = nil
 		p := s.progress(t, c, follow)
@@ -176,8 +179,8 @@ func TestAProcessThatDoesNotComeUp(t *testing.T) {
 	if p, err := c.Progress(t.Context(), provider.Followed{}, []string{"A"}); err != nil || p.Class != cred.Waiting || !strings.Contains(p.Detail, "there is no") {
 		t.Errorf("%s %s %v", p.Class, p.Detail, err)
 	}
-	bad := opened(t, vendor(t, outside.Real{}).Consumer, `{"path":%q,"command":["false"],"pidfiles":[%q]}`, s.path, s.pid)
-	if err := bad.Write(t.Context(), set("A", "two")); cred.ClassOf(err) != cred.Failed || !cred.MayHaveHappened(err) || !strings.Contains(err.Error(), "status 1") {
+	bad := opened(t, vendor(t, outside.Real{}).Consumer, `{"path":%q,"command":["false"],"pidfiles":[%q]}`, s.path, s.pid).(*consumer)
+	if err := bad.Apply(t.Context(), []string{"A"}); cred.ClassOf(err) != cred.Failed || !cred.MayHaveHappened(err) || !strings.Contains(err.Error(), "status 1") {
 		t.Error(err)
 	}
 }

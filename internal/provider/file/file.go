@@ -28,7 +28,7 @@ type Connection struct{}
 // Settings are those of a store, and of a consumer too.
 type Settings struct {
 	// Path of the file, from the root. Where it is a symbolic link, what it leads to is replaced.
-	Path string `json:"path" jsonschema:"required"`
+	Path string `json:"path" jsonschema:"required,pattern=^(/|[A-Za-z]:)"`
 	// How it holds values. Default: by its name (.env, .json, .yaml, .yml, .ini, .conf)
 	Format string `json:"format,omitempty" jsonschema:"enum=dotenv,enum=json,enum=yaml,enum=ini,enum=raw"`
 	// User to whom it belongs, by name or number. Default: to whom it does
