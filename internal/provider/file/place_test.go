@@ -311,16 +311,16 @@ func TestASimulationTouchesNothing(t *testing.T) {
 func TestSettingsThatProveNothingAreRefused(t *testing.T) {
 	v := vendor(t, nil)
 	for settings, says := range map[string]string{
-		`{"path":"a.env"}`:                                     "from the root",
-		`{"path":"/a"}`:                                        "say format",
-		`{"path":"/a.env","mode":"9"}`:                         "octal",
-		`{"path":"/a.env","units":["a"],"command":["b"]}`:      "give one",
-		`{"path":"/a.env","reload":true}`:                      "none is named",
-		`{"path":"/a.env","units":["a"],"reload":true}`:        "give check",
-		`{"path":"/a.env","units":["--now"]}`:                  "names of units",
-		`{"path":"/a.env","environment":true}`:                 "whose environment",
-		`{"path":"/a.env","command":["a"]}`:                    "nothing would prove",
-		`{"path":"/a.env","command":["a"],"pidfiles":["pid"]}`: "from the root",
+		`{"path":"a.env"}`:                                                               "from the root",
+		`{"path":"/a"}`:                                                                  "say format",
+		`{"path":"/a.env","mode":"9"}`:                                                   "octal",
+		`{"path":"/a.env","units":["a"],"command":["b"]}`:                                "give one",
+		`{"path":"/a.env","reload":true}`:                                                "none is named",
+		`{"path":"/a.env","units":["a"],"reload":true}`:                                  "give check",
+		`{"path":"/a.env","units":["--now"]}`:                                            "names of units",
+		`{"path":"/a.env","environment":true}`:                                           "whose environment",
+		`{"path":"/a.env","command":["a"]}`:                                              "nothing would prove",
+		`{"path":"/a.env","command":["a"],"pidfiles":["pid"]}`:                           "from the root",
 		`{"path":"/a.env","units":["a"],"reload":true,"check":["c"],"environment":true}`: "leave environment out",
 	} {
 		if _, err := v.Consumer(json.RawMessage(settings)); err == nil || !strings.Contains(err.Error(), says) {
