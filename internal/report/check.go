@@ -90,6 +90,9 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
 			good("%s lists the credential in use: %s, made %s, %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), lastUse(h, now))
+			if len(seen.Users) > 0 {
+				good("it is in use now by %s", rotation.Named(seen.Users))
+			}
 			for _, p := range seen.Admission.Places {
 				if p.NamesAny(h) {
 					good("%s %q names it", p.Kind, p.Name)

@@ -65,6 +65,7 @@ var topics = map[string]string{
 	rotation.StoreTorn:            "Inconsistent: the slots of the store do not belong to one credential: a new secret beside an old client id, or a former name that somebody forgot. Rotating over it would hide which one is in use. Set the slot that differs to the value of the others.",
 	rotation.StoreUnwritable:      "A slot cannot be written safely: the vendor's own rotation manages it, its value may not be read, or its name stands there twice.",
 	rotation.StoreRule:            "The store has a rule about values that the run would meet: one that refuses values it has held before makes a rollback impossible, one that refuses a value which another name holds refuses former names. Both would show only once something was made, so the run does not start.",
+	rotation.EndRefused:           "The issuer was asked what will fail at the end of the run, and named something: no right to drop the old one, objects that it owns. Everybody would have been switched by then, so the run does not start.",
 	rotation.NoHistory:            "The store did not give back an earlier value when it was asked for one. Without that a rollback could not restore it, so the run does not start.",
 	rotation.NotIssued:            "What the store holds belongs to none of the credentials that the issuer lists as live: it was deleted, or the store holds something else. Rekey never guesses which one to delete.",
 	rotation.SwitchedOff:          "The credential in the store is switched off at the issuer, so nobody can be using it.",

@@ -185,7 +185,7 @@ func same(t *testing.T, name, got string) {
 // TestEveryCodeIsExplained: a refusal's code leads to an explanation.
 func TestEveryCodeIsExplained(t *testing.T) {
 	for _, code := range []string{
-		rotation.NothingStored, rotation.StoreTorn, rotation.StoreUnwritable, rotation.NoHistory, rotation.NotIssued, rotation.SwitchedOff, rotation.Expired,
+		rotation.NothingStored, rotation.StoreTorn, rotation.StoreUnwritable, rotation.NoHistory, rotation.EndRefused, rotation.NotIssued, rotation.SwitchedOff, rotation.Expired,
 		rotation.PlaceStuck, rotation.ConsumerDrift, rotation.ConsumerUnwell, rotation.OpenDoor, rotation.GateUnclear, rotation.GateElsewhere, rotation.GateDenies, rotation.RunTaken,
 		rotation.CheckFalse, rotation.NotSeen, rotation.PlanChanged, rotation.UnregisteredConsumer,
 		string(discover.StoredCopy), string(discover.Earlier), string(discover.Orphan), string(discover.Unclaimed), string(discover.Named),

@@ -17,6 +17,7 @@ type Capabilities struct {
 	Disable  bool     // a generation can be switched off and on again
 	Admits   bool     // rules elsewhere decide which generation is accepted
 	LastSeen bool     // the issuer tells when a generation was last used
+	Users    bool     // the issuer tells who uses a generation now
 	Public   []string // fields of a bundle that are no secret
 	// Calls are the requests by which the vendors change something, in words,
 	// for the reader of a plan: by "create", "delete", kind of place, and the key

@@ -28,7 +28,7 @@ func (p *Plan) essence() map[string]any {
 		q.Seen.Issuer.Live[i] = h
 	}
 	q.Seen.Gates, q.Seen.Checks = nil, nil // their refusals stop a run by themselves
-	q.Notes, q.Seen.Sources, q.Seen.Advice, q.Seen.Strangers = nil, nil, nil, nil
+	q.Notes, q.Seen.Sources, q.Seen.Advice, q.Seen.Strangers, q.Seen.Users = nil, nil, nil, nil, nil
 	q.Steps = make([]Step, len(p.Steps))
 	for i, s := range p.Steps {
 		if s.Verb == Create {

@@ -20,6 +20,7 @@ type Observation struct {
 	Checks    []CheckSeen    `json:"checks"`
 	Sources   []string       `json:"sources,omitempty"`   // which references gave the vendors' credentials
 	Advice    []string       `json:"advice,omitempty"`    // worth knowing, for people
+	Users     []User         `json:"users,omitempty"`     // who was seen to use the generation that is meant, where the issuer tells
 	Strangers []cred.Handle  `json:"strangers,omitempty"` // generations that bear our name, and of which the journal knows nothing
 	Whole     bool           `json:"whole,omitempty"`     // the place that counts holds a complete bundle
 	Copies    []Copy         `json:"copies,omitempty"`    // who holds it without being registered
@@ -35,6 +36,8 @@ type IssuerSeen struct {
 	Self  string        `json:"self,omitempty"` // id of the one with which the issuer itself is reached
 	// Gone: the owner is not there any more, and is known from the journal only.
 	Gone bool `json:"gone,omitempty"`
+	// Refused is what will fail at the end of a run, as the issuer foresees it.
+	Refused []string `json:"refused,omitempty"`
 	// Ahead is how far the issuer's clock is ahead of ours, if it tells.
 	Ahead time.Duration `json:"ahead,omitempty"`
 }

@@ -26,6 +26,7 @@ const (
 	StoreUnwritable = "store-unwritable"
 	NoHistory       = "no-history"
 	StoreRule       = "store-rule"
+	EndRefused      = "end-refused"
 	NotIssued       = "not-issued"
 	SwitchedOff     = "switched-off"
 	Expired         = "expired"
@@ -227,6 +228,9 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy
 	}
 	if old.Expired(seen.Theirs()) && spec.Purpose != sop.AfterRevoke {
 		add(Expired, "rekey run "+spec.Name+" --after-revoke gives its consumers a new one", "the credential in use, %s, expired on %s: it is denied everywhere", old.Name, old.Expires.UTC().Format(time.DateOnly))
+	}
+	for _, why := range seen.Issuer.Refused {
+		add(EndRefused, "put that right first: nothing was made yet", "%s: %s", spec.Issuer.Vendor, why)
 	}
 	if strategy != Replace {
 		return // the rules go on naming the same handle

@@ -161,7 +161,7 @@ func (p *Plan) reapply(b *builder, can Capabilities, key, undoes, given string) 
 func (p *Plan) prove(b *builder, can Capabilities, settled []string) []string {
 	w := p.Spec.Timing
 	proven := slices.Concat(settled, p.checks(b, settled, "after the switch"))
-	if can.LastSeen && p.Strategy == Replace {
+	if (can.LastSeen || can.Users) && p.Strategy == Replace {
 		proven = append(proven, b.add(Step{Verb: Quiet, Needs: settled, After: p.grace() + w.Quiet, Within: w.Verify,
 			Title: "wait until the old one is unused"}))
 	} else {

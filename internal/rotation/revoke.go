@@ -153,6 +153,9 @@ func (p *Plan) losing() []string {
 	default:
 		out = append(out, "it is not the one that the store holds: no registered consumer should notice")
 	}
+	for _, u := range p.Seen.Users {
+		out = append(out, u.String()+" uses it now, and goes without")
+	}
 	if !p.Old.LastSeen.IsZero() {
 		out = append(out, "it was last used "+brief(p.Seen.At.Sub(p.Old.LastSeen).Truncate(1e9))+" ago")
 	}

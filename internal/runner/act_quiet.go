@@ -43,9 +43,19 @@ func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome 
 		return fromError(err)
 	case !ok:
 		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer no longer has the old one, in its list or by its id: somebody else deleted it"}}
-	case old.LastSeen.IsZero():
+	}
+	if o := r.unused(ctx, a, old); o != nil {
+		return *o
+	}
+	if old.LastSeen.IsZero() {
 		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer tells no last use of the old one, so that nobody uses it is not known from there"}}
 	}
+	return r.lastUse(a, old)
+}
+
+// lastUse goes by the time at which the old one was last used.
+func (r *Runner) lastUse(a rotation.Action, old cred.Handle) rotation.Outcome {
+	plan := r.state.Plan
 	now, exact := r.issuerNow()
 	ago := now.Sub(old.LastSeen)
 	o := rotation.Outcome{Class: cred.Waiting, Seen: &old.LastSeen}

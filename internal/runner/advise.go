@@ -33,6 +33,7 @@ func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Obser
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
 			ask(r.Roles.Issuer, h)
+			r.users(ctx, h, seen)
 		}
 	}
 }

@@ -103,6 +103,10 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		r.old = b
 		r.mu.Unlock()
 	}
+	if err := r.foreseeEnd(ctx, spec, &seen); err != nil {
+		return seen, err
+	}
+	r.usedNow(ctx, spec, &seen)
 	seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
 	for i, c := range spec.Consumers {
 		s := snapshots[i]

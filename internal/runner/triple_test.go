@@ -282,6 +282,18 @@ func (m maker) Works(_ context.Context, h cred.Handle, b secret.Bundle) (bool, e
 	return l != nil && l.password.Equal(b["password"]), nil
 }
 
+// watching is an issuer that tells who uses a login, and what will fail at the end.
+type watching struct{ maker }
+
+func (w watching) Users(_ context.Context, h cred.Handle) ([]provider.User, error) {
+	w.x.count["users"]++
+	return w.x.users[h.ID], nil
+}
+
+func (w watching) ForeseeEnd(context.Context, cred.Handle) (provider.Foreseen, error) {
+	return w.x.end, nil
+}
+
 // roller keeps two secrets of a login.
 type roller struct{ maker }
 

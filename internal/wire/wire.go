@@ -181,6 +181,7 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 		return err
 	}
 	c.Can = capabilities(sheet)
+	_, c.Can.Users = issuer.(provider.Users)
 	c.Can.Calls, c.Can.Places = calls, places
 	return proves(sheet, of)
 }
