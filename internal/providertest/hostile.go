@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 
 	"rekey/internal/cred"
 )
@@ -46,18 +45,25 @@ func reply(req *http.Request, status int, mime string, body io.Reader) *http.Res
 	}
 }
 
-// status is an error in the own shape of every vendor at once.
-func status(code int, classes ...cred.Class) answer {
-	body := `{"success":false,"errors":[{"code":99999,"message":"` + Canary + `"}],"messages":[],"result":null,` +
+// shapes is an error in the shapes of many vendors at once.
+func shapes(code int) string {
+	return `{"success":false,"errors":[{"code":99999,"message":"` + Canary + `"}],"messages":[],"result":null,` +
 		`"id":"` + canaryID + `","message":"` + Canary + `","error":"` + Canary + `","reqId":"` + Canary + `","statusCode":` + strconv.Itoa(code) + `}`
+}
+
+// own are all errors in the vendor's own shape.
+type own struct{ body func(status int) string }
+
+func (o own) status(code int, classes ...cred.Class) answer {
+	body := o.body(code)
 	return answer{fmt.Sprint(code), func(req *http.Request) (*http.Response, error) {
 		return reply(req, code, "application/json", strings.NewReader(body)), nil
 	}, classes, code != http.StatusUnauthorized && code != http.StatusForbidden && code != http.StatusTooManyRequests, "", false, false}
 }
 
 // redirect leads elsewhere, where no credential may go.
-func redirect(code int) answer {
-	a := status(code, cred.Unknown)
+func (o own) redirect(code int) answer {
+	a := o.status(code, cred.Unknown)
 	a.says = "redirected"
 	return a
 }
@@ -85,81 +91,50 @@ func nothing(name, body string) answer {
 
 // answers are all bad ones. What a 200 says that cannot be understood may have
 // happened: Unknown, never a refusal, and never done.
-var answers = []answer{
-	status(401, cred.Denied), status(403, cred.Denied), status(404, cred.Absent, cred.Unknown), status(409, cred.Conflict), // a 404 that is in no table may be nobody's word
-	status(400, cred.Refused), status(422, cred.Refused), status(429, cred.Limited),
-	status(500, cred.Unknown), status(502, cred.Unknown), status(503, cred.Unknown), status(504, cred.Unknown),
-	redirect(302), redirect(307),
-	stranger(404, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(404, "nothing", "", ""), stranger(403, "a text", "text/plain", Canary),
-	stranger(409, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(400, "nothing", "application/json", ""),
-	stranger(502, "a page", "text/html", "<html>"+Canary+"</html>"),
-	stranger(404, gateway, "application/json", `{"message":"no Route matched with those values","request_id":"`+Canary+`"}`),
-	stranger(409, gateway, "application/json", `{"error":"`+Canary+`"}`),
-	content("a page", "text/html", "<html>"+Canary+"</html>"),
-	content("nothing", "application/json", ""),
-	content("half of an answer", "application/json", `{"success":true,"result":{"client_secret":"`+Canary),
-	content("an empty object", "application/json", `{}`),
-	content("null", "application/json", `null`),
-	content("an empty part", "application/json", `{"secrets":{},"clientSecrets":{},"workspace":{}}`),
-	nothing("an envelope with nothing in it", `{"success":true,"errors":[],"messages":[],"result":{}}`),
-	content("a list of nothing in particular", "application/json", `[{}]`),
-	content("a text", "application/json", `"`+Canary+`"`),
-	content("numbers for texts", "application/json", `[[1,2,{"`+Canary+`":3}]]`),
-	{"an answer cut off", func(req *http.Request) (*http.Response, error) {
-		return reply(req, http.StatusOK, "application/json", io.MultiReader(strings.NewReader(`{"success":true,"x":"`+Canary), broken{})), nil
-	}, []cred.Class{cred.Unknown}, true, "cut off", false, false},
-	{"an endless answer", func(req *http.Request) (*http.Response, error) {
-		return reply(req, http.StatusOK, "application/json", endless{}), nil
-	}, []cred.Class{cred.Unknown}, true, "larger than", false, false},
-	{"a cut connection", func(*http.Request) (*http.Response, error) {
-		return nil, fmt.Errorf("read tcp: %s: %w", Canary, io.ErrUnexpectedEOF)
-	}, []cred.Class{cred.Unknown}, true, "was cut before the answer", false, false},
-	{"a library's error with an address", func(*http.Request) (*http.Response, error) {
-		return nil, errors.New("get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
-	}, []cred.Class{cred.Unknown}, true, "", false, false},
+func (s *suite) answers() []answer {
+	o := own{shapes}
+	if s.Refusal != nil {
+		o.body = s.Refusal
+	}
+	return []answer{
+		o.status(401, cred.Denied), o.status(403, cred.Denied), o.status(404, cred.Absent, cred.Unknown), o.status(409, cred.Conflict), // a 404 that is in no table may be nobody's word
+		o.status(400, cred.Refused), o.status(422, cred.Refused), o.status(429, cred.Limited),
+		o.status(500, cred.Unknown), o.status(502, cred.Unknown), o.status(503, cred.Unknown), o.status(504, cred.Unknown),
+		o.redirect(302), o.redirect(307),
+		stranger(404, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(404, "nothing", "", ""), stranger(403, "a text", "text/plain", Canary),
+		stranger(409, "a page", "text/html", "<html>"+Canary+"</html>"), stranger(400, "nothing", "application/json", ""),
+		stranger(502, "a page", "text/html", "<html>"+Canary+"</html>"),
+		stranger(404, gateway, "application/json", `{"message":"no Route matched with those values","request_id":"`+Canary+`"}`),
+		stranger(409, gateway, "application/json", `{"error":"`+Canary+`"}`),
+		content("a page", "text/html", "<html>"+Canary+"</html>"),
+		content("nothing", "application/json", ""),
+		content("half of an answer", "application/json", `{"success":true,"result":{"client_secret":"`+Canary),
+		content("an empty object", "application/json", `{}`),
+		content("null", "application/json", `null`),
+		content("an empty part", "application/json", `{"secrets":{},"clientSecrets":{},"workspace":{}}`),
+		nothing("an envelope with nothing in it", `{"success":true,"errors":[],"messages":[],"result":{}}`),
+		content("a list of nothing in particular", "application/json", `[{}]`),
+		content("a text", "application/json", `"`+Canary+`"`),
+		content("numbers for texts", "application/json", `[[1,2,{"`+Canary+`":3}]]`),
+		{"an answer cut off", func(req *http.Request) (*http.Response, error) {
+			return reply(req, http.StatusOK, "application/json", io.MultiReader(strings.NewReader(`{"success":true,"x":"`+Canary), broken{})), nil
+		}, []cred.Class{cred.Unknown}, true, "cut off", false, false},
+		{"an endless answer", func(req *http.Request) (*http.Response, error) {
+			return reply(req, http.StatusOK, "application/json", ceaseless{}), nil
+		}, []cred.Class{cred.Unknown}, true, "larger than", false, false},
+		{"a cut connection", func(*http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("read tcp: %s: %w", Canary, io.ErrUnexpectedEOF)
+		}, []cred.Class{cred.Unknown}, true, "was cut before the answer", false, false},
+		{"a library's error with an address", func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("get https://vendor/?token=" + Canary + ": malformed HTTP response \"" + Canary + "\"")
+		}, []cred.Class{cred.Unknown}, true, "", false, false},
+	}
 }
 
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, fmt.Errorf("%s: %w", Canary, io.ErrUnexpectedEOF) }
 
-type endless struct{}
+type ceaseless struct{}
 
-func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte("x"), len(p))), nil }
-
-// network stands between the vendor and the world, notes every request, and
-// answers badly where it is told to.
-type network struct {
-	world http.RoundTripper
-	bad   func(*http.Request) (*http.Response, error) // nil: the world answers
-	when  func(*http.Request) bool                    // which requests are answered badly; nil: all
-
-	mu    sync.Mutex
-	sent  []string // method and address, in order
-	loose []string // requests without a deadline
-}
-
-func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
-	n.mu.Lock()
-	n.sent = append(n.sent, req.Method+" "+req.URL.String())
-	if _, ok := req.Context().Deadline(); !ok {
-		n.loose = append(n.loose, req.Method+" "+req.URL.Path)
-	}
-	n.mu.Unlock()
-	if n.bad != nil && (n.when == nil || n.when(req)) {
-		return n.bad(req)
-	}
-	return n.world.RoundTrip(req)
-}
-
-// twice returns a request that was sent more than once.
-func (n *network) twice() string {
-	seen := map[string]bool{}
-	for _, s := range n.sent {
-		if seen[s] {
-			return s
-		}
-		seen[s] = true
-	}
-	return ""
-}
+func (ceaseless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte("x"), len(p))), nil }

@@ -2,144 +2,151 @@ package providertest
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"testing"
-	"testing/synctest"
-	"time"
 
-	"rekey/internal/contract"
+	"rekey/internal/claims"
 	"rekey/internal/cred"
 	"rekey/internal/provider"
-	"rekey/internal/vendorhttp"
 )
 
-// Run runs the suite.
-func Run(t *testing.T, h Harness) {
-	h.contract = contract.New()
-	t.Run("what it says of itself", h.says)
-	t.Run("works", h.works)
-	t.Run("lacks", h.lacks)
-	t.Run("repeats safely", h.repeats)
-	t.Run("side by side", h.together)
-	t.Run("bad answers", func(t *testing.T) {
-		h.hostile(t, func(r *http.Request) bool { return !h.login(r) }, false)
-	})
-	t.Run("bad answers to what changes something", func(t *testing.T) {
-		h.hostile(t, func(r *http.Request) bool { return r.Method != http.MethodGet && !h.login(r) }, true)
-	})
-	if h.Login != "" {
-		t.Run("bad answers to the login", h.loginFails)
-	}
-	t.Run("waits no longer than it is told", h.cancelled)
-	t.Run("without credentials", h.unset)
-	t.Run("life cycle", h.simulated)
-	t.Run("live", h.live)
-	t.Run("speaks as published", h.speaks)
-}
-
-// speaks: all that passed between the vendor and its simulated double so far was
-// as the vendor publishes it.
-func (h Harness) speaks(t *testing.T) {
-	for _, v := range h.contract.Violations() {
-		t.Error(v)
-	}
-	counts := h.contract.Counts()
-	for _, op := range slices.Sorted(maps.Keys(counts)) {
-		t.Logf("%6d  %s", counts[op], op)
-	}
-	if h.Vendor.Name == "cloudflare" && len(counts) < 15 || h.Vendor.Name == "heroku" && len(counts) < 8 {
-		t.Errorf("only %d operations were seen", len(counts))
-	}
-}
-
-// says: the descriptor is whole, and the page has what a reader looks for.
-func (h Harness) says(t *testing.T) {
-	for _, heading := range append([]string{"## What it needs", "## What it reads and writes", "## Worth knowing"}, h.Sections...) {
-		if !strings.Contains(h.Vendor.Doc, "\n"+heading+"\n") {
-			t.Errorf("doc.md has no %q", heading)
+// says: the descriptor is whole, sheet and code agree, the harness tries every role,
+// and the page has what a reader looks for.
+func (s *suite) says(t T) {
+	v := s.Vendor
+	if v.Doc != "" {
+		for _, heading := range append([]string{"## What it needs", "## What it reads and writes", "## Worth knowing"}, s.Sections...) {
+			if !strings.Contains(v.Doc, "\n"+heading+"\n") {
+				t.Errorf("doc.md has no %q", heading)
+			}
 		}
 	}
-	if len(h.Vendor.Issuers) != len(h.Issuers) || (h.Vendor.Store == nil) != (h.Store == "") || (h.Vendor.Consumer == nil) != (h.Consumer == "") {
-		t.Error("the harness does not try every role that the descriptor names")
+	if len(v.Issuers) == 0 && v.Store == nil && v.Consumer == nil {
+		t.Errorf("the descriptor names no role: neither an issuer, nor a store, nor a consumer")
 	}
-	for _, s := range h.Vendor.Issuers {
-		if h.Issuers[s.Kind] == "" || s.Settings == nil || len(s.Fields) == 0 || !s.Create && s.Roll == "" {
-			t.Errorf("the sheet of %s is not whole", s.Kind)
+	if len(v.Issuers) != len(s.Issuers) || (v.Store == nil) != (s.Store == "") || (v.Consumer == nil) != (s.Consumer == "") {
+		t.Errorf("the harness does not try every role that the descriptor names")
+	}
+	for _, sheet := range v.Issuers {
+		if s.Issuers[sheet.Kind] == "" || sheet.Settings == nil {
+			t.Errorf("the sheet of %s has no settings", sheet.Kind)
+		}
+		if sheet.NameChars != "" {
+			if _, err := regexp.Compile("[" + sheet.NameChars + "]"); err != nil {
+				t.Fatalf("the sheet of %s: name characters: %v", sheet.Kind, err)
+			}
 		}
 	}
-	for _, bad := range []string{`{`, `[]`, `{"base_url":7}`} {
-		broken := h
-		broken.Connection = bad
-		if _, err := broken.open(h.bench().env(nil)); err == nil || !strings.Contains(err.Error(), h.Vendor.Name) {
-			t.Errorf("settings %s: %v", bad, err)
+	b := s.bench(t)
+	e, _ := b.env(b.tap(), b.value)
+	opened, err := v.Open(e, v.Name, b.fill(s.Connection))
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	if err := claims.Vendor(v, opened); err != nil {
+		t.Errorf("%v", err)
+	}
+	if _, ok := opened.(provider.Refers); ok && s.Refer == "" {
+		t.Errorf("references may name what it holds, and the harness names none (Refer)")
+	}
+	c := b.on(t, b.tap())
+	for _, sheet := range v.Issuers {
+		if i := c.issuers[sheet.Kind]; i != nil {
+			if err := claims.Issuer(v.Name, sheet, i); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+	if c.store != nil {
+		if err := claims.Holding(v.Name, "store", v.Keeps, c.store); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+	if c.consumer != nil {
+		if err := claims.Holding(v.Name, "consumer", v.Holds, c.consumer); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+	unusable := []string{`{`, `[]`}
+	if v.Base != "" {
+		unusable = append(unusable, `{"base_url":7}`)
+	}
+	for _, bad := range unusable {
+		if _, err := v.Open(e, v.Name, json.RawMessage(bad)); err == nil || !strings.Contains(err.Error(), v.Name) {
+			t.Errorf("settings %s are not refused in the name of %s: %v", bad, v.Name, err)
 		}
 	}
 }
 
-func (b *bench) env(n http.RoundTripper) provider.Env {
-	return env(n, func() time.Time { return b.now }, b.value, &[]vendorhttp.Call{}, inOrder)
-}
-
-// works: every call does what it is for, in requests that are bounded, counted,
-// sent once, and carry no secret in their address.
-func (h Harness) works(t *testing.T) {
-	for _, o := range h.bench().ops(t) {
-		t.Run(o.name, func(t *testing.T) {
-			b := h.bench()
-			op := find(t, b, o.name)
-			n := &network{world: b.net()}
+// works: every call does what it is for, in uses that are bounded, told, sent once,
+// and carry no secret where others see it.
+func (s *suite) works(t T) {
+	for _, o := range s.bench(t).ops(t) {
+		t.Run(o.name, func(t T) {
+			b := s.bench(t)
+			op := b.find(t, o.name)
+			n := b.tap()
+			n.judged = true
 			c := b.on(t, n)
-			if err := op.do(t.Context(), c); err != nil {
-				t.Fatal(err)
+			if _, err := op.do(t.Context(), c); err != nil {
+				t.Fatalf("%v", err)
 			}
-			if len(n.sent) == 0 || len(*c.calls) != len(n.sent) {
-				t.Errorf("%d requests, %d of them told", len(n.sent), len(*c.calls))
+			s.did[op.role]++
+			calls := c.told.all()
+			overHTTP, changed := 0, false
+			for _, call := range calls {
+				changed = changed || call.Changes
+				if call.Method != "" {
+					overHTTP++
+				}
 			}
-			clean(t, b, n, c, nil)
-			if op.effect == (readOnly(n.sent)) {
-				t.Errorf("effect %v, but it sent %v", op.effect, n.sent)
+			switch {
+			case len(n.uses) == 0:
+				t.Errorf("it reached for nothing outside: no request, connection, program or file")
+			case len(calls) == 0:
+				t.Errorf("nothing was told of %v: call Env.Look or Env.Change", n.uses)
+			case overHTTP != len(n.sent):
+				t.Errorf("%d requests, %d of them told", len(n.sent), overHTTP)
+			case op.effect != changed:
+				t.Errorf("it is meant to change something: %v; by what it tells it does: %v: %+v", op.effect, changed, calls)
+			case !op.effect && n.count(write) > 0:
+				t.Errorf("it only looks, and wrote a file")
 			}
+			s.clean(t, b, n, c, nil)
 		})
 	}
 }
 
-func readOnly(sent []string) bool {
-	for _, s := range sent {
-		if !strings.HasPrefix(s, "GET ") && !strings.Contains(s, "/login") {
-			return false
+// lacks: what the service has no route for is told as absent, not passed over.
+func (s *suite) lacks(t T) {
+	b := s.bench(t)
+	for _, o := range b.every(t) {
+		if slices.Contains(s.Lacks, o.name) {
+			if _, err := o.do(t.Context(), b.on(t, b.tap())); cred.ClassOf(err) != cred.Absent {
+				t.Errorf("%s: %v", o.name, err)
+			}
 		}
 	}
-	return true
-}
-
-func find(t *testing.T, b *bench, name string) op {
-	t.Helper()
-	for _, o := range b.ops(t) {
-		if o.name == name {
-			return o
-		}
-	}
-	t.Fatalf("no call %s", name)
-	return op{}
 }
 
 // repeats: what is called idempotent is so.
-func (h Harness) repeats(t *testing.T) {
-	for _, o := range h.bench().ops(t) {
+func (s *suite) repeats(t T) {
+	for _, o := range s.bench(t).ops(t) {
 		if !o.again {
 			continue
 		}
-		b := h.bench()
-		op := find(t, b, o.name)
-		c := b.on(t, b.net())
+		b := s.bench(t)
+		op := b.find(t, o.name)
+		n := b.tap()
+		n.judged = true
+		c := b.on(t, n)
 		for i := range 2 {
-			if err := op.do(t.Context(), c); err != nil {
+			if _, err := op.do(t.Context(), c); err != nil {
 				t.Errorf("%s, time %d: %v", o.name, i+1, err)
 			}
 		}
@@ -147,18 +154,15 @@ func (h Harness) repeats(t *testing.T) {
 }
 
 // together: reads may run side by side; the race detector looks on.
-func (h Harness) together(t *testing.T) {
-	b := h.bench()
-	c, err := h.open(b.env(&network{world: b.net()}))
-	if err != nil {
-		t.Fatal(err)
-	}
+func (s *suite) together(t T) {
+	b := s.bench(t)
+	c := b.on(t, b.tap())
 	var wg sync.WaitGroup
 	for _, o := range b.ops(t) {
 		for range 4 {
 			if !o.effect {
 				wg.Go(func() {
-					if err := o.do(context.Background(), c); err != nil {
+					if _, err := o.do(context.Background(), c); err != nil {
 						t.Errorf("%s: %v", o.name, err)
 					}
 				})
@@ -168,156 +172,71 @@ func (h Harness) together(t *testing.T) {
 	wg.Wait()
 }
 
-// hostile: every call meets every bad answer.
-func (h Harness) hostile(t *testing.T, when func(*http.Request) bool, effectsOnly bool) {
-	for _, o := range h.bench().ops(t) {
-		if effectsOnly && !o.effect {
-			continue
-		}
-		for _, a := range answers {
-			if a.shape && h.AnyJSON || a.write && !effectsOnly {
-				continue
-			}
-			t.Run(o.name+"/"+a.name, func(t *testing.T) {
-				b := h.bench()
-				op := find(t, b, o.name)
-				n := &network{world: b.net(), bad: a.respond, when: when}
-				c := b.on(t, n)
-				err := op.do(t.Context(), c)
-				got, classified := class(err)
-				switch {
-				case err == nil:
-					t.Error("it calls that done")
-					return
-				case !classified:
-					t.Errorf("%v is not classified", err)
-				case h.Login != "" && a.name == "401" && got == cred.Limited:
-					// The session has ended; the next attempt logs in again.
-				case !slices.Contains(a.classes, got):
-					t.Errorf("%s, want one of %v: %v", got, a.classes, err)
-				case got == cred.Limited && cred.RetryAfter(err) != 7*time.Second:
-					t.Errorf("asked to wait 7s, it waits %s", cred.RetryAfter(err))
-				}
-				if effectsOnly && got != cred.Limited && cred.MayHaveHappened(err) != a.unproven {
-					t.Errorf("whether it may have happened is told as %v: %v", cred.MayHaveHappened(err), err)
-				}
-				if !strings.Contains(err.Error(), a.says) {
-					t.Errorf("it does not say %q: %v", a.says, err)
-				}
-				if again := n.twice(); again != "" {
-					t.Errorf("sent twice: %s", again)
-				}
-				clean(t, b, n, c, err)
-			})
-		}
+// speaks: all that passed between the driver and its double so far was as the vendor
+// publishes it.
+func (s *suite) speaks(t T) {
+	if s.Judge == nil {
+		t.Logf("nothing is published of what it says, or nobody holds it against that")
+		return
+	}
+	for _, v := range s.Judge.Violations() {
+		t.Errorf("%s", v)
+	}
+	counts := s.Judge.Counts()
+	for _, op := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%6d  %s", counts[op], op)
+	}
+	if len(counts) < s.Least {
+		t.Errorf("only %d operations were seen", len(counts))
 	}
 }
 
-func (h Harness) login(r *http.Request) bool {
-	return h.Login != "" && strings.Contains(r.URL.Path, h.Login)
-}
-
-// loginFails: whatever a login answers, nothing else was sent, so nothing was
-// applied, and that is how it is classified.
-func (h Harness) loginFails(t *testing.T) {
-	for _, o := range h.bench().ops(t) {
-		for _, a := range answers {
-			if a.shape && h.AnyJSON {
-				continue
-			}
-			b := h.bench()
-			op := find(t, b, o.name)
-			n := &network{world: b.net(), bad: a.respond, when: h.login}
-			c := b.on(t, n)
-			err := op.do(t.Context(), c)
-			if got, ok := class(err); !ok || !got.NotApplied() || len(n.sent) != 1 {
-				t.Errorf("%s, %s: %s after %d requests: %v", o.name, a.name, got, len(n.sent), err)
-			}
-			clean(t, b, n, c, err)
+// whole: every role was tried and something went wrong at each kind of use; a suite
+// that ran nothing is none that was passed.
+func (s *suite) whole(t T) {
+	var roles []string
+	for _, sheet := range s.Vendor.Issuers {
+		roles = append(roles, sheet.Kind)
+	}
+	if s.Vendor.Store != nil {
+		roles = append(roles, inStore)
+	}
+	if s.Vendor.Consumer != nil {
+		roles = append(roles, inConsumer)
+	}
+	if s.Refer != "" {
+		roles = append(roles, inRefer)
+	}
+	for _, r := range roles {
+		if s.did[r] == 0 {
+			t.Errorf("no operation of %s was carried out", r)
 		}
 	}
+	if len(s.did) == 0 {
+		t.Errorf("no operation was carried out at all")
+	}
+	if len(s.met) == 0 {
+		t.Errorf("no fault was met: what the driver does when its vendor is not well was not tried")
+	}
+	t.Logf("operations carried out %v, faults met %v", s.did, s.met)
 }
 
 // clean: no secret in an error, however it is printed, in what is told of calls,
-// or in an address; every request has a deadline; nobody is followed elsewhere.
-func clean(t *testing.T, b *bench, n *network, c cast, err error) {
+// or in an address; everything has a deadline; nobody is followed elsewhere.
+func (s *suite) clean(t T, b *bench, n *tap, c cast, err error) {
 	t.Helper()
-	secrets := map[string]string{"the canary": Canary, "an id that is in no table": canaryID}
-	for name, v := range b.world.Env() {
-		if strings.Contains(name, "SECRET") || strings.Contains(name, "KEY") || strings.Contains(name, "MGMT") {
-			secrets[name] = v
-		}
-	}
-	texts := map[string]string{"what is told of calls": fmt.Sprintf("%+v", *c.calls), "an address": strings.Join(n.sent, "\n")}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		texts["the error"] += fmt.Sprintf("%v %+v %#v %q\n", e, e, e, e)
-	}
+	texts := map[string]string{"what is told of calls": fmt.Sprintf("%+v", c.told.all()), "an address": strings.Join(n.sent, "\n"), "the error": printed(err)}
 	for where, text := range texts {
-		for what, s := range secrets {
-			if strings.Contains(text, s) {
+		for what, v := range b.secrets() {
+			if v.In(text) {
 				t.Errorf("%s stands in %s: %s", what, where, text)
 			}
 		}
 	}
 	if strings.Contains(texts["an address"], "elsewhere.example.com") {
-		t.Error("it followed a redirect, with its credential")
+		t.Errorf("it followed a redirect, with its credential")
 	}
 	if len(n.loose) > 0 {
 		t.Errorf("without a deadline: %v", n.loose)
-	}
-}
-
-// cancelled: a vendor that never answers holds nobody longer than the caller's
-// own deadline, and what was sent may have happened. Time is virtual, so however
-// busy the machine is, the request is out before the deadline.
-func (h Harness) cancelled(t *testing.T) {
-	const deadline = 20 * time.Millisecond
-	for _, o := range h.bench().ops(t) {
-		synctest.Test(t, func(t *testing.T) {
-			b := h.bench()
-			op := find(t, b, o.name)
-			ctx, stop := context.WithTimeout(t.Context(), deadline)
-			defer stop()
-			begun := time.Now()
-			err := op.do(ctx, b.on(t, &network{world: b.net(), when: func(r *http.Request) bool { return !h.login(r) }, bad: func(req *http.Request) (*http.Response, error) {
-				<-req.Context().Done()
-				return nil, req.Context().Err()
-			}}))
-			if got, ok := class(err); got != cred.Unknown || !ok {
-				t.Errorf("%s: %s: %v", o.name, got, err)
-			}
-			if took := time.Since(begun); took != deadline {
-				t.Errorf("%s: returned after %s", o.name, took)
-			}
-		})
-	}
-}
-
-// unset: without a credential nothing is sent, and the reference is named.
-func (h Harness) unset(t *testing.T) {
-	for _, o := range h.bench().ops(t) {
-		b := h.bench()
-		op := find(t, b, o.name)
-		n := &network{world: b.net()}
-		e := env(n, func() time.Time { return b.now }, func(name string) (string, bool) {
-			v, ok := b.value(name)
-			// What is printable is set: account, project. What is secret is not.
-			return v, ok && (strings.HasSuffix(name, "_ID") && !strings.Contains(name, "CLIENT"))
-		}, &[]vendorhttp.Call{}, inOrder)
-		want := "env:"
-		if h.ByHand {
-			e.Person, want = nil, "run it on a terminal"
-		}
-		c, err := h.open(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = op.do(t.Context(), c)
-		if got, ok := class(err); got != cred.Unsent || !ok || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "denied") {
-			t.Errorf("%s: %s: %v", o.name, got, err)
-		}
-		if len(n.sent) != 0 {
-			t.Errorf("%s: sent %v", o.name, n.sent)
-		}
 	}
 }

@@ -49,6 +49,14 @@ func (v Value) Equal(w Value) bool {
 	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(w.Reveal())) == 1
 }
 
+// In reports whether v stands in a text: for what looks whether anything has leaked.
+// Nothing stands nowhere, and what is shorter than 6 characters is not looked for: it
+// would be found in ordinary words.
+func (v Value) In(text string) bool {
+	s := v.Reveal()
+	return len(s) >= 6 && strings.Contains(text, s)
+}
+
 // Format prints the placeholder for every verb.
 func (v Value) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 

@@ -85,6 +85,17 @@ func (r Request) writes() bool {
 	return !r.Reads && r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
+type changesKey struct{}
+
+// Changes reports whether a request of a Client may change something: not every method
+// but GET does. Of a request of somebody else it goes by the method.
+func Changes(req *http.Request) bool {
+	if changes, told := req.Context().Value(changesKey{}).(bool); told {
+		return changes
+	}
+	return req.Method != http.MethodGet && req.Method != http.MethodHead
+}
+
 // Response is one answer.
 type Response struct {
 	Status int
@@ -127,7 +138,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ctx, way := noted(ctx)
-	req = req.WithContext(ctx)
+	req = req.WithContext(context.WithValue(ctx, changesKey{}, r.writes()))
 	start := c.Now()
 	hc := http.Client{
 		Transport:     c.Transport,

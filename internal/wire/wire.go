@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"rekey/internal/claims"
 	"rekey/internal/provider"
 	"rekey/internal/provider/all"
 	"rekey/internal/provider/httpcheck"
@@ -105,10 +106,7 @@ func (o *opener) keeps(p sop.Place, role any) error {
 		return fmt.Errorf("vendor %s cannot be a store: it shows nobody what it holds, so nothing could be given back from there", p.Vendor)
 	}
 	c.Can.Places[p.Key] = keeping(how)
-	if _, applies := role.(provider.Applier); how.Applied != applies {
-		return fmt.Errorf("vendor %s: a mistake in Rekey: its sheet and its code do not agree whether what is written to it as a %s has to be applied", p.Vendor, word)
-	}
-	return nil
+	return claims.Holding(p.Vendor, word, how, role)
 }
 
 func keeping(h provider.Holding) rotation.Keeping {
@@ -139,6 +137,9 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 	env.At = conf.At
 	v, err := d.Open(env, name, conf.Settings)
 	if err != nil {
+		return nil, err
+	}
+	if err := claims.Vendor(d, v); err != nil {
 		return nil, err
 	}
 	o.byName[name] = v
@@ -177,7 +178,7 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 		return fmt.Errorf("vendor %s: a mistake in Rekey: it issues a %s, and has no sheet of what that can do", spec.Vendor, spec.Kind)
 	}
 	sheet, calls, places := d.Issuers[i], c.Can.Calls, c.Can.Places
-	if err := claims(spec.Vendor, sheet, issuer); err != nil {
+	if err := claims.Issuer(spec.Vendor, sheet, issuer); err != nil {
 		return err
 	}
 	c.Can = capabilities(sheet)

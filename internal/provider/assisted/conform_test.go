@@ -5,6 +5,7 @@ import (
 
 	"rekey/internal/provider/assisted"
 	"rekey/internal/providertest"
+	"rekey/internal/providertest/simulated"
 	"rekey/internal/sim"
 )
 
@@ -17,7 +18,7 @@ func TestConform(t *testing.T) {
 		Vendor:     assisted.Descriptor,
 		ByHand:     true,
 		AnyJSON:    true, // what a person sees on a page of the portal
-		World:      func(w *sim.State) { w.GivePortalKey("console-2026-08-23", "PORTAL_KEY") },
+		Double:     simulated.World(func(w *sim.State) { w.GivePortalKey("console-2026-08-23", "PORTAL_KEY") }),
 		Connection: `{"link":["https://portal.example.com/keys"]}`,
 		Issuers:    map[string]string{assisted.KindKey: key, assisted.KindClient: client},
 	})

@@ -5,6 +5,7 @@ import (
 
 	"rekey/internal/provider/infisical"
 	"rekey/internal/providertest"
+	"rekey/internal/providertest/simulated"
 	"rekey/internal/sim"
 )
 
@@ -16,12 +17,12 @@ func harness(world func(*sim.State)) providertest.Harness {
 		Issuers:    map[string]string{infisical.KindClientSecret: `{"identity":["env:APP_IDENTITY_ID"]}`},
 		Store:      `{"path":"/MooseQuest/cloudflare/","environment":"prod"}`,
 		Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_CONSOLE__CLIENT_ID"},
-		World: func(s *sim.State) {
+		Double: simulated.World(func(s *sim.State) {
 			s.GiveClientSecret("raxx-app", "")
 			if world != nil {
 				world(s)
 			}
-		},
+		}),
 	}
 }
 
