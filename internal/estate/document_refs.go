@@ -55,6 +55,9 @@ func finderStates(config *sop.Config, specs []sop.Spec, f *refs.Finder, where st
 }
 
 func refState(f *refs.Finder, r sop.Ref, where string, reachable bool) string {
+	if r.Check() != nil {
+		return "" // a text
+	}
 	switch scheme, _ := r.Split(); scheme {
 	case "env", "file":
 		switch {
@@ -70,8 +73,6 @@ func refState(f *refs.Finder, r sop.Ref, where string, reachable bool) string {
 		return "is not there"
 	case "cmd":
 		return "is run when it is needed; not tried"
-	case "infisical":
-		return "is read when it is needed; not tried"
 	}
-	return ""
+	return "is read when it is needed; not tried"
 }

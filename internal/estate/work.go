@@ -108,7 +108,7 @@ func (w *work) open(spec sop.Spec) error {
 		Outside: w.ways(), Ours: w.ours,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
-	w.finder.Store = w.stored
+	w.finder.Store = w.referred
 	dir := w.journalDir()
 	j, err := journal.Open(dir)
 	if err != nil {
@@ -173,17 +173,6 @@ func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, er
 
 // ErrNobody is what a person's desk answers where nobody sits at it.
 var ErrNobody = errors.New("nobody can be asked")
-
-// stored reads a reference to a store through the vendor that it names, or the only one
-// of that type; where neither is so, the configuration was not taken.
-func (w *work) stored(ctx context.Context, s sop.Stored) (secret.Value, error) {
-	for name, v := range w.config.Vendors {
-		if v.Type == "infisical" && (s.Vendor == "" || s.Vendor == name) {
-			return wire.ReadOne(ctx, name, w.config.Vendors, w.env, s.Environment, s.Path, s.Key)
-		}
-	}
-	return secret.Value{}, errors.New("there is no such vendor of type infisical under vendors")
-}
 
 // runner returns a runner over all this, which tells nobody of what it does.
 func (w *work) runner() *runner.Runner {

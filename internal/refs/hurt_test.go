@@ -27,7 +27,7 @@ func from(t *testing.T, given string) map[sop.Ref]error {
 	if err := os.WriteFile(filepath.Join(f.Dir, "token"), []byte(given), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.Store = func(context.Context, sop.Stored) (secret.Value, error) { return secret.New(given), nil }
+	f.Store = func(context.Context, sop.Ref) (secret.Value, error) { return secret.New(given), nil }
 	out := map[sop.Ref]error{}
 	for _, r := range []sop.Ref{"env:SET", "file:token", sop.Ref("cmd:cat '" + filepath.Join(f.Dir, "token") + "'"), "infisical:prod/KEY"} {
 		scheme, _ := r.Split()
@@ -292,7 +292,7 @@ func FuzzReference(f *testing.F) {
 			return // not to be run
 		}
 		find := Finder{Dir: t.TempDir(), Env: func(string) (string, bool) { return value, true }, Patience: time.Millisecond}
-		find.Store = func(context.Context, sop.Stored) (secret.Value, error) { return secret.New(value), nil }
+		find.Store = func(context.Context, sop.Ref) (secret.Value, error) { return secret.New(value), nil }
 		if scheme, rest := r.Split(); scheme == "file" && filepath.IsAbs(rest) {
 			return // nothing of this machine
 		}

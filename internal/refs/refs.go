@@ -24,8 +24,8 @@ const patience = 2 * time.Minute
 type Finder struct {
 	Dir string                           // relative file: paths start here
 	Env func(name string) (string, bool) // os.LookupEnv outside of simulations
-	// Store reads infisical: references; nil: there is none.
-	Store func(ctx context.Context, s sop.Stored) (secret.Value, error)
+	// Store reads references to a vendor; nil: there is none.
+	Store func(ctx context.Context, r sop.Ref) (secret.Value, error)
 
 	Asked    *Asked           // shared by all of a command; nil: its own
 	Patience time.Duration    // with commands and pipes; 0: two minutes
@@ -190,10 +190,8 @@ func (f *Finder) read(ctx context.Context, scheme, rest string) (secret.Value, b
 			return secret.Value{}, false, err
 		}
 		return clean(b)
-	case "infisical":
-		return f.stored(ctx, sop.Ref("infisical:"+rest))
 	}
-	return secret.Value{}, false, fmt.Errorf("unknown kind of reference")
+	return f.stored(ctx, sop.Ref(scheme+":"+rest))
 }
 
 // clean makes one line of what a file or a command gave.
@@ -203,16 +201,13 @@ func clean(b []byte) (secret.Value, bool, error) {
 	return v, err == nil, err
 }
 
-// stored reads infisical:ENV/path/KEY.
+// stored reads a secret that a vendor keeps. Which kinds there are is checked before.
 func (f *Finder) stored(ctx context.Context, r sop.Ref) (secret.Value, bool, error) {
-	s, ok := r.Stored()
-	if !ok {
-		return secret.Value{}, false, fmt.Errorf("want infisical:ENV/path/KEY")
-	}
 	if f.Store == nil {
-		return secret.Value{}, false, fmt.Errorf("there is no vendor of type infisical under vendors")
+		kind, _ := r.Split()
+		return secret.Value{}, false, fmt.Errorf("there is no vendor of type %s under vendors", kind)
 	}
-	v, err := f.Store(ctx, s)
+	v, err := f.Store(ctx, r)
 	if err != nil || !v.Present() {
 		return secret.Value{}, false, err
 	}

@@ -29,8 +29,8 @@ func TestEveryKindOfReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := ""
-	f.Store = func(_ context.Context, s sop.Stored) (secret.Value, error) {
-		asked = s.Environment + " " + s.Path + " " + s.Key
+	f.Store = func(_ context.Context, r sop.Ref) (secret.Value, error) {
+		asked = r.String()
 		return secret.New(canary), nil
 	}
 	for _, ref := range []sop.Ref{"env:SET", "file:token", sop.Ref("file:" + filepath.Join(f.Dir, "token")), sop.Ref("cmd:printf '%s\\n' " + canary), "infisical:prod/a/b/KEY"} {
@@ -39,7 +39,7 @@ func TestEveryKindOfReference(t *testing.T) {
 			t.Errorf("%s: %v %v", ref, src, err)
 		}
 	}
-	if asked != "prod /a/b KEY" {
+	if asked != "infisical:prod/a/b/KEY" {
 		t.Errorf("the store was asked for %q", asked)
 	}
 	if used := strings.Join(f.Used(), "\n"); strings.Contains(strings.ReplaceAll(used, "cmd:printf '%s\\n' "+canary, ""), canary) {
@@ -61,12 +61,12 @@ func TestNothingFallsThroughInSilence(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.Store = func(context.Context, sop.Stored) (secret.Value, error) {
+	f.Store = func(context.Context, sop.Ref) (secret.Value, error) {
 		return secret.Value{}, errors.New("not to be reached")
 	}
 	for ref, want := range map[sop.Ref]string{
 		"file:empty": "it is empty", "cmd:printf " + canary + "; exit 3": "the command failed: exit status 3", "cmd:true": "it is empty",
-		"infisical:prod/KEY": "not to be reached", "infisical:KEY": "want infisical:ENV/path/KEY", "vault:x": "",
+		"infisical:prod/KEY": "not to be reached", "vault:x": "",
 	} {
 		_, _, err := f.Secret(t.Context(), sop.Refs{ref, "env:SECOND"})
 		if err == nil || !strings.Contains(err.Error(), want) {

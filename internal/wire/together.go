@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -33,28 +32,19 @@ func surviving(call func() error) (err error) {
 	return call()
 }
 
-// ReadOne reads one secret from a store that is named by place, for references.
-func ReadOne(ctx context.Context, vendor string, vendors map[string]sop.Vendor, env provider.Env, environment, path, key string) (secret.Value, error) {
+// Refer returns the value that a reference names at a vendor, in that vendor's words.
+func Refer(ctx context.Context, vendor string, vendors map[string]sop.Vendor, env provider.Env, rest string) (secret.Value, error) {
 	o := opener{vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
 	v, err := o.vendor(vendor)
 	if err != nil {
 		return secret.Value{}, err
 	}
 	defer v.Close(ctx)
-	stores, ok := v.(provider.Stores)
+	refers, ok := v.(provider.Refers)
 	if !ok {
-		return secret.Value{}, fmt.Errorf("vendor %s cannot be a store", vendor)
+		return secret.Value{}, fmt.Errorf("vendor %s cannot be asked for a secret by a reference", vendor)
 	}
-	settings, err := json.Marshal(map[string]string{"path": path, "environment": environment})
-	if err != nil {
-		return secret.Value{}, err
-	}
-	s, err := stores.Store(settings)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	held, err := s.Read(ctx, []string{key})
-	return held[key].Value, err
+	return refers.Refer(ctx, rest)
 }
 
 // ReadSlot reads one slot of a store.
