@@ -28,6 +28,7 @@ type line struct {
 	mu      sync.Mutex
 	now     net.Conn // what the driver talks to: the double, or what took its place
 	cut     bool
+	closed  bool      // by the driver
 	read    time.Time // deadlines, for what takes its place
 	written time.Time
 	rd      sync.Mutex // held while somebody reads
@@ -46,6 +47,9 @@ func (l *line) replace(far func(net.Conn)) {
 	_ = near.SetReadDeadline(l.read)
 	_ = near.SetWriteDeadline(l.written)
 	l.now = near
+	if l.closed {
+		_ = near.Close()
+	}
 	l.mu.Unlock()
 	_ = l.world.Close()
 	go far(other)
@@ -139,7 +143,10 @@ func (l *line) Read(p []byte) (int, error) {
 }
 
 func (l *line) Close() error {
-	c, _ := l.current()
+	l.mu.Lock()
+	c := l.now
+	l.closed = true
+	l.mu.Unlock()
 	_ = l.world.Close()
 	return c.Close()
 }
