@@ -32,6 +32,9 @@ func unanswered(ctx context.Context, err error, host string, way *route) string 
 	return reason(ctx, err, host)
 }
 
+// Reason says what went wrong on the way to a host, for drivers that do not speak HTTP.
+func Reason(ctx context.Context, err error, host string) string { return reason(ctx, err, host) }
+
 // reason says what went wrong on the way to a host.
 func reason(ctx context.Context, err error, host string) string {
 	var dns *net.DNSError

@@ -8,6 +8,7 @@ import (
 	"rekey/internal/provider/file"
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
+	"rekey/internal/provider/postgres"
 )
 
 // Vendors returns the descriptor of every vendor, by name in order.
@@ -18,6 +19,7 @@ func Vendors() []provider.Descriptor {
 		file.Descriptor,
 		heroku.Descriptor,
 		infisical.Descriptor,
+		postgres.Descriptor,
 	}
 }
 

@@ -1,0 +1,162 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rekey/internal/cred"
+)
+
+// application is how our own sessions name themselves, and are left out by.
+const application = "rekey"
+
+const certLimit = 1 << 20
+
+// config is a configuration of which nothing is left that pgconn takes from the
+// environment or the disk (PGHOST, .pgpass, a service file): it can only be made by
+// ParseConfig, so everything is written over.
+func (s *Server) config() (*pgconn.Config, error) {
+	c, err := pgconn.ParseConfig("host=localhost port=5432 user=rekey password=none dbname=postgres sslmode=disable sslcert='' sslkey='' sslrootcert='' " +
+		"sslcertmode=disable sslnegotiation=postgres target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer connect_timeout=0")
+	if err != nil {
+		return nil, errors.New("the environment says something of PostgreSQL that cannot be read: unset PGSERVICE")
+	}
+	c.Host, c.Port, c.Fallbacks, c.ValidateConnect = s.host, uint16(s.conn.Port), nil, nil
+	c.KerberosSrvName, c.KerberosSpn, c.ConnectTimeout = "", "", 0
+	c.DialFunc = s.env.Ways().Dial
+	// The name is looked up by the way out, once: each address tried here would be one
+	// more attempt, with the password.
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	return c, nil
+}
+
+// connect opens one session. proves: only a server that asks for the password is
+// accepted. The password is sent in clear where only TLS or a socket can see it.
+func (s *Server) connect(ctx context.Context, user, password, database string, proves bool) (*pgconn.PgConn, error) {
+	c := s.base.Copy()
+	var err error
+	if c.TLSConfig, err = s.tls(); err != nil {
+		return nil, err
+	}
+	c.User, c.Password, c.Database = user, password, database
+	c.RuntimeParams = map[string]string{"application_name": application, "client_encoding": "UTF8"}
+	open := c.TLSConfig == nil && !socket(s.host)
+	switch {
+	case proves && open:
+		c.RequireAuth = "scram-sha-256,md5"
+	case proves:
+		c.RequireAuth = "scram-sha-256,md5,password"
+	case open:
+		c.RequireAuth = "!password"
+	}
+	return pgconn.ConnectConfig(ctx, c)
+}
+
+// admin opens a session as the role that Rekey works as. Nothing of what others have
+// set for it or the database decides what a statement means.
+func (s *Server) admin(ctx context.Context, database string) (*pgconn.PgConn, error) {
+	password, err := s.password(ctx)
+	if err != nil {
+		return nil, &cred.Error{Class: cred.Unsent, Why: "password: " + err.Error()}
+	}
+	conn, err := s.connect(ctx, s.user, password, database, false)
+	if err != nil {
+		return nil, s.unreached(ctx, err)
+	}
+	_, err = conn.Exec(ctx, "SET standard_conforming_strings = on; SET search_path = pg_catalog; SET statement_timeout = '25s'; SET lock_timeout = '10s'").ReadAll()
+	if err != nil {
+		_ = conn.Close(ctx)
+		return nil, s.unreached(ctx, err)
+	}
+	return conn, nil
+}
+
+// rows asks one question. NULL comes back as "".
+func (s *Server) rows(ctx context.Context, op, sql string, args ...string) (out [][]string, err error) {
+	err = s.env.Look(ctx, s.name, op, func(ctx context.Context) error {
+		conn, err := s.admin(ctx, s.conn.Database)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		given := make([][]byte, len(args))
+		for i, a := range args {
+			given[i] = []byte(a)
+		}
+		got := conn.ExecParams(ctx, sql, given, nil, nil, nil).Read()
+		if got.Err != nil {
+			return s.answer(ctx, got.Err)
+		}
+		for _, r := range got.Rows {
+			row := make([]string, len(r))
+			for i, v := range r {
+				row[i] = string(v)
+			}
+			out = append(out, row)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// change sends statements in one request. The server takes them as one transaction
+// [postgresql.org/docs/current/protocol-flow.html, Multiple Statements in a Simple
+// Query], so an error that it answers proves that none was applied.
+func (s *Server) change(ctx context.Context, op, database, sql string) error {
+	return s.env.Change(ctx, s.name, op, func(ctx context.Context) error {
+		conn, err := s.admin(ctx, database)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		if _, err := conn.Exec(ctx, sql).ReadAll(); err != nil {
+			return s.answer(ctx, err)
+		}
+		return nil
+	})
+}
+
+// tls is read anew for each session, as the file may have been.
+func (s *Server) tls() (*tls.Config, error) {
+	if socket(s.host) || s.conn.SSLMode == "disable" {
+		return nil, nil
+	}
+	c := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
+	mode := s.conn.SSLMode
+	if s.conn.SSLRootCert != "" {
+		f, err := s.env.Ways().Files().Read(s.conn.SSLRootCert, certLimit)
+		if err != nil {
+			return nil, &cred.Error{Class: cred.Unsent, Why: fmt.Sprintf("sslrootcert %s cannot be read", s.conn.SSLRootCert), Err: err}
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM([]byte(f.Content.Reveal())) {
+			return nil, &cred.Error{Class: cred.Unsent, Why: fmt.Sprintf("sslrootcert %s holds no certificate in PEM", s.conn.SSLRootCert)}
+		}
+		if mode == "require" { // as libpq has it
+			mode = "verify-ca"
+		}
+	}
+	if mode != "verify-full" {
+		c.InsecureSkipVerify = true
+	}
+	if mode == "verify-ca" {
+		c.VerifyConnection = func(st tls.ConnectionState) error {
+			o := x509.VerifyOptions{Roots: c.RootCAs, Intermediates: x509.NewCertPool()}
+			for _, more := range st.PeerCertificates[1:] {
+				o.Intermediates.AddCert(more)
+			}
+			_, err := st.PeerCertificates[0].Verify(o)
+			return err
+		}
+	}
+	return c, nil
+}
+
+// address of the server, for people.
+func (s *Server) address() string { return net.JoinHostPort(s.host, fmt.Sprint(s.conn.Port)) }

@@ -1,0 +1,193 @@
+//go:build !windows
+
+package realserver
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Postgres is a started PostgreSQL with every statement in its log. It asks for a
+// password on TCP (127.0.0.1, with TLS or without); in the database "trusting" for none,
+// and in "cleartext" for one in clear.
+type Postgres struct {
+	Port        int
+	Socket      string // folder of the socket, on which the role postgres needs no password
+	Certificate string // file with the authority that has signed its certificate, which is of localhost
+	*service
+}
+
+// MaxConnections is how many sessions there may be at once.
+const MaxConnections = 20
+
+// PostgresOnce returns what starts a server when it is first called, and what stops it.
+func PostgresOnce() (get func(testing.TB) *Postgres, stop func()) {
+	start := sync.OnceValues(startPostgres)
+	started := false
+	get = func(t testing.TB) *Postgres {
+		t.Helper()
+		started = true
+		p, err := start()
+		if err != nil {
+			Lacking(t, "PostgreSQL (Debian: postgresql)", err)
+		}
+		return p
+	}
+	return get, func() {
+		if !started {
+			return
+		}
+		if p, err := start(); err == nil {
+			p.stop()
+		}
+	}
+}
+
+func startPostgres() (*Postgres, error) {
+	const installed = "/usr/lib/postgresql/*/bin"
+	initdb, err := program("initdb", installed)
+	if err != nil {
+		return nil, err
+	}
+	postgres, err := program("postgres", installed)
+	if err != nil {
+		return nil, err
+	}
+	s, err := folder("postgres")
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{service: s, Socket: s.dir, Certificate: filepath.Join(s.dir, "server.crt")}
+	if p.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	data := filepath.Join(s.dir, "data")
+	if err := s.once(initdb, "--no-sync", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"); err != nil {
+		return nil, err
+	}
+	hba := "local all all trust\nhost trusting all 127.0.0.1/32 trust\nhost cleartext all 127.0.0.1/32 password\nhost all all 127.0.0.1/32 scram-sha-256\n"
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(hba), 0o600); err != nil {
+		return nil, err
+	}
+	if err := s.own(filepath.Join(data, "pg_hba.conf")); err != nil {
+		return nil, err
+	}
+	if err := s.certify(p.Certificate, filepath.Join(s.dir, "server.key")); err != nil {
+		return nil, err
+	}
+	args := []string{"-D", data, "-k", s.dir, "-p", strconv.Itoa(p.Port), "-h", "127.0.0.1"}
+	for _, setting := range []string{
+		"fsync=off", "log_statement=all", "restart_after_crash=on", "shared_buffers=16MB", fmt.Sprintf("max_connections=%d", MaxConnections), "superuser_reserved_connections=3",
+		"ssl=on", "ssl_cert_file=" + p.Certificate, "ssl_key_file=" + filepath.Join(s.dir, "server.key"),
+	} {
+		args = append(args, "-c", setting)
+	}
+	if err := s.start(postgres, args...); err != nil {
+		return nil, err
+	}
+	if err := s.await(func() error { _, err := p.sql("postgres", "SELECT 1"); return err }); err != nil {
+		s.stop()
+		return nil, err
+	}
+	for _, db := range []string{"trusting", "cleartext", "app"} {
+		if _, err := p.sql("postgres", "CREATE DATABASE "+db); err != nil {
+			s.stop()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// certify makes a certificate of localhost that has signed itself.
+func (s *service) certify(cert, key string) error {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	if err != nil {
+		return err
+	}
+	kder, err := x509.MarshalECPrivateKey(k)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: kder}), 0o600); err != nil {
+		return err
+	}
+	return s.own(key)
+}
+
+// SQL runs statements as the superuser, and returns the rows of the last one.
+func (p *Postgres) SQL(t testing.TB, database, sql string) [][]string {
+	t.Helper()
+	rows, err := p.sql(database, sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return rows
+}
+
+func (p *Postgres) sql(database, sql string) ([][]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c, err := pgconn.Connect(ctx, fmt.Sprintf("host=%s port=%d user=postgres dbname=%s sslmode=disable application_name=test", p.Socket, p.Port, database))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close(ctx) }()
+	results, err := c.Exec(ctx, sql).ReadAll()
+	if err != nil || len(results) == 0 {
+		return nil, err
+	}
+	var out [][]string
+	for _, r := range results[len(results)-1].Rows {
+		row := make([]string, len(r))
+		for i, v := range r {
+			row[i] = string(v)
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// Log is everything that the server has written down.
+func (p *Postgres) Log(t testing.TB) string {
+	t.Helper()
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Await waits until the server answers again, after a crash.
+func (p *Postgres) Await(t testing.TB) {
+	t.Helper()
+	if err := p.await(func() error { _, err := p.sql("postgres", "SELECT 1"); return err }); err != nil {
+		t.Fatal(err)
+	}
+}
