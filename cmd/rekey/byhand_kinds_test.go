@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // handVendors reach every simulated vendor, and waits that can be watched.

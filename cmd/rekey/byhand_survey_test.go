@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestByHandWhoElseHoldsItIsFound: before the old one is switched off the page finds

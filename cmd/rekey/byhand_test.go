@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // hand is a person who works by the page, with nothing but bash, curl and jq.

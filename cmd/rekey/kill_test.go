@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // builtBinary tells whether there is something to clean up.

@@ -18,8 +18,8 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 	"rekey/internal/wire"
 )
 

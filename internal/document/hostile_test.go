@@ -15,8 +15,8 @@ import (
 	"rekey/internal/document"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // hostile are names as nobody should have them; %s is a file that must not appear.

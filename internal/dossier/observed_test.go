@@ -15,8 +15,8 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // played carries out one run on a stage and reads the dossier of it.

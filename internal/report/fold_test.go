@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"rekey/internal/report"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // unfolded undoes what a shell undoes: a backslash at a line's end.

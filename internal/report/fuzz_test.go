@@ -10,7 +10,7 @@ import (
 	"rekey/internal/journal"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 	"rekey/internal/visible"
 )
 

@@ -8,7 +8,7 @@ import (
 	"rekey/internal/evidence"
 	"rekey/internal/journal"
 	"rekey/internal/report"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestAJournalWithoutCheckpoints verifies by its chain, and is told how little that

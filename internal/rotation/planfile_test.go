@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"rekey/internal/rotation"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // filed is a plan as `rekey plan --out` writes it.

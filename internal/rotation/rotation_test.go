@@ -13,8 +13,8 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // played returns the events of a run on the simulated world.

@@ -11,7 +11,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 	"rekey/internal/wire"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"rekey/internal/rotation"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // The second issuer: API tokens of a user and of the account, rolled as well, and

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"rekey/internal/rotation"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // restarting is a triple whose app reads what is written only when it is restarted.

@@ -8,7 +8,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 var byHand = stage.Scenario{Credential: stage.PortalKey, On: stage.NewByHand}

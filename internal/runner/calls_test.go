@@ -9,7 +9,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestARotationTakesFewCalls: at most thirty calls to vendors, with the waits and the

@@ -9,8 +9,8 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // clientSecrets are logins of machine identities, kept in Infisical itself and

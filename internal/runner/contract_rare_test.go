@@ -10,7 +10,7 @@ import (
 	"rekey/internal/contract"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // rareScenes are what a vendor is asked only where something is not as usual: each

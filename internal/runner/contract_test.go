@@ -12,8 +12,8 @@ import (
 	"rekey/internal/contract"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // zoneScenarios are the console's token as one of a zone.

@@ -11,8 +11,8 @@ import (
 	"rekey/internal/discover"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // discovered returns what nobody registered.

@@ -12,8 +12,8 @@ import (
 	"rekey/internal/drift"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // compared returns what disagrees about the SOP's first credential.

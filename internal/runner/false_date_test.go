@@ -7,7 +7,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // A proxy that puts its own time on answers makes the vendor's clock look ten minutes

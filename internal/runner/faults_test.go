@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"rekey/internal/rotation"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // variations are the SOP's two credentials (one admitted by a policy, one

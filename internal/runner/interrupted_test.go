@@ -7,7 +7,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestWhatAnInterruptionCutsOffIsNoFailure: a run that is interrupted while it reads

@@ -6,7 +6,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // What the ending says of store and consumers bears the time at which they were looked

@@ -12,7 +12,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // A gate that has not heard yet that the old one was switched off lets it in, and

@@ -6,7 +6,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // A secret that we make is found out by trying it: a lost answer makes no second one.

@@ -8,8 +8,8 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 var forgetting = stage.Scenario{Credential: console, Purpose: sop.ToForget, On: stage.NewWithoutReaders}

@@ -7,7 +7,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // authorizations are Heroku's own tokens, kept in Infisical and used by an app:

@@ -8,7 +8,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // older are runs on an Infisical without v4: the store is written in two halves,

@@ -11,7 +11,7 @@ import (
 	"rekey/internal/provider/assisted"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 const otherKey = "heroku:" + stage.Other
@@ -125,11 +125,15 @@ func TestCopiedWhileTheRunIsUnderWay(t *testing.T) {
 func lastLook(t *testing.T, strategy string) (list, off int) {
 	t.Helper()
 	polite := stage.Knobs
-	sc := stage.Scenario{Credential: console, Strategy: strategy, Knobs: &polite, On: func(seed int64, knobs sim.Knobs) *stage.Stage { return stage.New(seed, knobs) }}
+	var on *stage.Stage
+	sc := stage.Scenario{Credential: console, Strategy: strategy, Knobs: &polite, On: func(seed int64, knobs sim.Knobs) *stage.Stage {
+		on = stage.New(seed, knobs)
+		return on
+	}}
 	sc.Around = func(next http.RoundTripper) http.RoundTripper {
 		return counted(func(req *http.Request) (*http.Response, error) {
 			resp, err := next.RoundTrip(req)
-			switch n := next.(*stage.Stage).Calls; {
+			switch n := on.Calls; {
 			case req.Method == http.MethodGet && req.URL.Path == "/apps":
 				list = n
 			case req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/service_tokens/"):

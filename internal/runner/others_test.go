@@ -10,7 +10,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestEditsOfOthersStayWhenever: somebody edits the policy before any one of a

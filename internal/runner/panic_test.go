@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"rekey/internal/rotation"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestAPanicInAVendorEndsNothing: a mistake in a driver, after its call was applied,

@@ -10,8 +10,8 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 const reviewStage = "heroku:raxx/review"

@@ -10,7 +10,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // The tests of this file hold promises against a world that is not polite. Each is

@@ -6,8 +6,8 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 var purposes = []stage.Scenario{

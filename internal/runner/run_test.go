@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"rekey/internal/rotation"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 func TestCleanRun(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // By hand the audit entry is a template typed at the end, if the terminal lives:

@@ -10,7 +10,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // nothingWritten demands that neither store nor app nor token was written.

@@ -18,8 +18,8 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // The SOP's commands, run by hand, fail in 48 ways; T01 to T48 are their numbers

@@ -10,7 +10,7 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // By hand OLD_TOKEN_ID is never assigned, the DELETE goes to the collection, and

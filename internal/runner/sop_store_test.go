@@ -8,8 +8,8 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // wholePairs looks after every request whether each name of the credential has

@@ -9,7 +9,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // By hand the check says true with the old token as with the new one, since both

@@ -6,7 +6,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // TestRulesOfTheStoreStopARun: what the store would refuse, of the write or of a

@@ -14,8 +14,8 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/secret"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
-	"rekey/internal/stage"
 )
 
 // triple is an issuer of logins, a store and a consumer in memory, small enough to

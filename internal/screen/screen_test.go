@@ -13,7 +13,7 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/screen"
 	"rekey/internal/sim"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew; read the diff")

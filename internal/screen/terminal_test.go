@@ -14,7 +14,7 @@ import (
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/screen"
-	"rekey/internal/stage"
+	"rekey/internal/sim/stage"
 )
 
 // terminal is a terminal emulator in memory, and what stood on it before.

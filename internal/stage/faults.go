@@ -1,16 +1,10 @@
 package stage
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"net/http"
-	"regexp"
-	"strings"
 
-	"rekey/internal/rotation"
-	"rekey/internal/sim"
-	"rekey/internal/sop"
+	"rekey/internal/world"
 )
 
 // Kind of a fault at one call.
@@ -59,21 +53,39 @@ type Fault struct {
 func (f Fault) String() string { return fmt.Sprintf("%s at call %d", f.Kind, f.Call) }
 
 // Arrange makes the stage suffer these faults.
-func (s *Stage) Arrange(faults ...Fault) {
-	s.Before = func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-		for _, f := range faults {
-			if f.Call == n {
-				return s.suffer(f.Kind, req, send)
-			}
-		}
-		if s.refused[endpoint(req)] {
-			return refusal(req, http.StatusForbidden), nil
-		}
-		return send()
-	}
+func (s *Stage) Arrange(faults ...Fault) { s.Before, s.faults = nil, faults }
+
+// Calm takes back every fault that is still to come.
+func (s *Stage) Calm() { s.faults, s.refused, s.Before = nil, nil, nil }
+
+// asked is one call on one way to a double, and how that way answers what the double
+// did not say. T is an answer.
+type asked[T any] interface {
+	kind() string  // of call: two of one kind differ only in what they are about
+	changes() bool // it is meant to change something
+	site() bool    // it goes to what a credential opens, not to a vendor
+
+	page(status int) (T, error)    // a page that a proxy made
+	refusal(status int) (T, error) // in the shape of whoever was asked
+	elsewhere() (T, error)         // a redirection
+	nothing() (T, error)           // success, with nothing in it
 }
 
-func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+// meet lets a call meet what was arranged for it.
+func meet[T any](s *Stage, a asked[T], send func() (T, error)) (T, error) {
+	for _, f := range s.faults {
+		if f.Call == s.Calls {
+			return suffer(s, f.Kind, a, send)
+		}
+	}
+	if s.refused[a.kind()] {
+		return a.refusal(403)
+	}
+	return send()
+}
+
+func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, error) {
+	var none T
 	switch k {
 	case CrashBefore:
 		panic(Crash{})
@@ -81,139 +93,77 @@ func (s *Stage) suffer(k Kind, req *http.Request, send func() (*http.Response, e
 		_, _ = send()
 		panic(Crash{})
 	case Lost:
-		return nil, io.ErrUnexpectedEOF
+		return none, io.ErrUnexpectedEOF
 	case Applied:
 		_, _ = send()
-		return nil, io.ErrUnexpectedEOF
+		return none, io.ErrUnexpectedEOF
 	case Page:
 		_, _ = send()
-		return answer(req, http.StatusBadGateway, "text/html", "<html>502 Bad Gateway</html>"), nil
+		return a.page(502)
 	case Late:
-		s.late, s.lateMade = true, s.lateMade || creates(req)
-		s.World.Turn(func(k *sim.Knobs) { k.ListLag = 1 })
+		before := s.generations()
+		s.World.Turn(func(k *world.Knobs) { k.ListLag = 1 })
 		_, _ = send()
-		return nil, io.ErrUnexpectedEOF
+		s.Late, s.LateMade = true, s.LateMade || s.generations() > before
+		return none, io.ErrUnexpectedEOF
 	case Refused:
-		return refusal(req, http.StatusForbidden), nil
+		return a.refusal(403)
 	case RefusedForEver:
 		if s.refused == nil {
 			s.refused = map[string]bool{}
 		}
-		s.refused[endpoint(req)] = true
-		return refusal(req, http.StatusForbidden), nil
+		s.refused[a.kind()] = true
+		return a.refusal(403)
 	case NotThere:
-		return refusal(req, http.StatusNotFound), nil
+		return a.refusal(404)
 	case NotThereHTML:
-		return answer(req, http.StatusNotFound, "text/html", "<html>404 Not Found</html>"), nil
-	case Applied400, Applied409, Applied422, Moved:
+		return a.page(404)
+	case Applied400:
 		_, _ = send()
-		if k == Moved {
-			return redirected(req), nil
-		}
-		return refusal(req, map[Kind]int{Applied400: 400, Applied409: 409, Applied422: 422}[k]), nil
+		return a.refusal(400)
+	case Applied409:
+		_, _ = send()
+		return a.refusal(409)
+	case Applied422:
+		_, _ = send()
+		return a.refusal(422)
+	case Moved:
+		_, _ = send()
+		return a.elsewhere()
 	case Nothing:
-		if sim.Hosts[req.URL.Host] == "" {
+		if a.site() {
 			return send() // what a site answers with 200 is an acceptance, by whatever body
 		}
 		_, _ = send()
-		return answer(req, http.StatusOK, "application/json", "{}"), nil
+		return a.nothing()
 	case SetBack:
 		_, _ = send()
 		s.setBack = true
 		panic(Crash{})
 	case Twin:
-		resp, err := send()
+		answer, err := send()
 		s.another()
-		return resp, err
+		return answer, err
 	case TwinBefore:
 		s.another()
-		if req.Method != http.MethodGet && req.Method != http.MethodHead && s.overtaken() != nil {
-			return nil, errOvertaken // it was about to be sent; what was on its way already is another kind
+		if a.changes() && s.overtaken() != nil {
+			return none, errOvertaken // it was about to be sent; what was on its way already is another kind
 		}
 		return send()
 	case Limited:
-		r := refusal(req, http.StatusTooManyRequests)
-		r.Header.Set("Retry-After", "5")
-		return r, nil
+		return a.refusal(429)
 	}
 	panic("unknown kind of fault " + k)
 }
 
-// creates reports whether a call makes a new generation.
-func creates(req *http.Request) bool {
-	return req.Method == http.MethodPost && (strings.HasSuffix(req.URL.Path, "/service_tokens") || strings.HasSuffix(req.URL.Path, "/oauth/authorizations") || strings.HasSuffix(req.URL.Path, "/client-secrets"))
-}
-
-// endpoint is the kind of a call: method and path without ids.
-func endpoint(req *http.Request) string {
-	return req.Method + " " + req.URL.Host + ids.ReplaceAllString(req.URL.Path, "*")
-}
-
-var ids = regexp.MustCompile(`[0-9a-f-]{36}`)
-
-// refusal answers in the shape of the vendor that was asked.
-func refusal(req *http.Request, status int) *http.Response {
-	switch vendor := sim.Hosts[req.URL.Host]; vendor {
-	case "cloudflare":
-		code := map[int]int{400: 12130, 403: 10000, 404: 7003, 409: 12130, 422: 12130, 429: 971}[status]
-		return answer(req, status, "application/json", fmt.Sprintf(`{"success":false,"errors":[{"code":%d,"message":"no"}],"messages":[],"result":null}`, code))
-	case "infisical":
-		name := map[int]string{400: "BadRequest", 403: "PermissionDenied", 404: "NotFound", 409: "Conflict", 422: "ValidationFailure", 429: "RateLimitExceeded"}[status]
-		return answer(req, status, "application/json", fmt.Sprintf(`{"statusCode":%d,"message":"no","error":%q}`, status, name))
-	case "heroku":
-		id := map[int]string{400: "bad_request", 403: "forbidden", 404: "not_found", 409: "conflict", 422: "invalid_params", 429: "rate_limit"}[status]
-		return answer(req, status, "application/json", fmt.Sprintf(`{"id":%q,"message":"no"}`, id))
-	}
-	return answer(req, status, "text/html", "<html>no</html>")
-}
-
-// redirected answers a 302 as a gateway does.
-func redirected(req *http.Request) *http.Response {
-	r := answer(req, http.StatusFound, "text/html", "<html>Found</html>")
-	r.Header.Set("Location", "https://login.example.com/")
-	return r
-}
-
-func answer(req *http.Request, status int, kind, body string) *http.Response {
-	return &http.Response{
-		StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader([]byte(body))), ContentLength: int64(len(body)),
-	}
-}
-
-// Scenario is one way to play the SOP.
-type Scenario struct {
-	Credential string
-	// On makes the stage; nil: New.
-	On func(seed int64, knobs sim.Knobs) *Stage
-	// Around as of the stage.
-	Around func(http.RoundTripper) http.RoundTripper
-	// Everyone: a rule accepts any valid token, so no rule has to be edited.
-	Everyone bool
-	Faults   []Fault
-	// Strategy of the issuer; "": replace.
-	Strategy string
-	// Purpose of the run; "": to rotate.
-	Purpose sop.Purpose
-	// Knobs of the world; nil: those of a realistic Heroku.
-	Knobs *sim.Knobs
-	// Damage breaks the plan, to see whether the judge sees it.
-	Damage func(*rotation.Plan)
-}
-
-func (sc Scenario) String() string {
-	parts := []string{sc.Credential}
-	if sc.Strategy != "" {
-		parts = append(parts, sc.Strategy)
-	}
-	if sc.Purpose != "" {
-		parts = append(parts, "to "+string(sc.Purpose))
-	}
-	if sc.Everyone {
-		parts = append(parts, "without admission")
-	}
-	for _, f := range sc.Faults {
-		parts = append(parts, f.String())
-	}
-	return strings.Join(parts, ", ")
+// generations are how many there have been in the world.
+func (s *Stage) generations() (n int) {
+	s.World.See(func(*world.State) {
+		for _, d := range s.World.Doubles() {
+			if i, ok := d.(world.Issues); ok {
+				n += len(i.Generations())
+			}
+		}
+	})
+	return n
 }

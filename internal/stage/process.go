@@ -45,9 +45,9 @@ func (s *Stage) another() {
 	if s.twinned != nil || len(s.Log.Lines) == 0 {
 		return
 	}
-	before := s.Before
-	s.Before = nil
-	defer func() { s.Before = before }()
+	before, faults, refused := s.Before, s.faults, s.refused
+	s.Calm()
+	defer func() { s.Before, s.faults, s.refused = before, faults, refused }()
 	result, err := s.Resume()
 	if err == nil {
 		s.twinned = &result

@@ -1,4 +1,8 @@
-// Package stage plays runs of the SOP on a simulated world in virtual time, for tests: inject, kill, resume, judge.
+// Package stage plays runs with any issuer, store and consumer in virtual time, for tests: inject, kill, resume, judge.
+//
+// It knows the vendors' doubles by internal/world's interfaces only, and drivers by
+// their descriptors. A call reaches its double by HTTP (RoundTrip) or directly (Direct);
+// both ways count it, suffer the same faults and let the same time pass.
 package stage
 
 import (
@@ -7,39 +11,42 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/secret"
-	"rekey/internal/sim"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 	"rekey/internal/wire"
+	"rekey/internal/world"
 )
 
 // Stage is one world, one journal and one virtual clock. Calls are made one
 // after the other, so that the n-th call of a run is the same in every repetition.
 type Stage struct {
-	World  *sim.World
+	World  *world.World
 	Clock  *Clock
 	Config *sop.Config
 	Keyer  secret.Keyer
 	Log    *Log
+	// Drivers finds a driver by its type; nil: those of the program.
+	Drivers func(name string) (provider.Descriptor, bool)
 	// Earlier are the events of runs before the one in Log.
 	Earlier []rotation.Event
-	Calls   int // requests made so far, over all processes of the run
+	Calls   int // made so far, over all processes of the run
 	// Before is called before each request with its number from 1; it may answer
-	// in the vendor's place, or panic with Crash. nil: the world answers.
+	// in the vendor's place, or panic with Crash. nil: the arranged faults, then the world.
 	Before func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
+	// Sees is told of every request before anything else; nil: nobody.
+	Sees func(*http.Request)
 	// Around puts something between the vendors' clients and this network, faults
 	// included; nil: nothing.
 	Around func(http.RoundTripper) http.RoundTripper
 	// Confirm is what a person would do; default: confirms.
 	Confirm func(context.Context, rotation.Ask) (string, error)
-	// Person does by hand what is asked; default: does it in the simulated portal.
+	// Person does by hand what is asked; nil: nobody is there.
 	Person provider.Person
 	// Sources of secrets, over the world's own environment.
 	Env map[string]string
@@ -47,21 +54,23 @@ type Stage struct {
 	Despite []string
 	// Resuming are such places as named by whoever resumes it.
 	Resuming []string
+	// Damage breaks the plan, to see whether a judge sees it; nil: the plan stays.
+	Damage func(*rotation.Plan)
 
-	losing         int             // so many entries
-	lostTail       bool            // it has lost it once
-	setBack        bool            // the journal loses its tail before the next process
-	procs          []*process      // that are alive, the newest last
-	twinned        *runner.Result  // how a run came out that another process ended
-	late, lateMade bool            // a late fault happened; it met a creation
-	refused        map[string]bool // kinds of calls that are refused for ever
-	damage         func(*rotation.Plan)
-	strategy       string
-	purpose        sop.Purpose
-	target         string
-	looked         int                      // calls made before the first plan
-	copyAt         func(*http.Request) bool // somebody copies the credential before this call
-	copied         map[string]string
+	LostTail bool // the journal has lost its tail once
+	Late     bool // a late fault happened
+	LateMade bool // and it met a creation
+	Looked   int  // calls made before the first plan
+
+	faults   []Fault
+	losing   int             // so many entries
+	setBack  bool            // the journal loses its tail before the next process
+	procs    []*process      // that are alive, the newest last
+	twinned  *runner.Result  // how a run came out that another process ended
+	refused  map[string]bool // kinds of calls that are refused for ever
+	strategy string
+	purpose  sop.Purpose
+	target   string
 }
 
 // Crash is what a simulated kill panics with.
@@ -75,6 +84,9 @@ var _ provider.EndOfProcess = Crash{}
 // Clock is virtual: sleeping moves it.
 type Clock struct{ now time.Time }
 
+// NewClock begins at a moment.
+func NewClock(now time.Time) *Clock { return &Clock{now} }
+
 // Now returns the virtual time.
 func (c *Clock) Now() time.Time { return c.now }
 
@@ -86,56 +98,51 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-func (c *Clock) pass(d time.Duration) { c.now = c.now.Add(d) }
+// Pass moves the clock.
+func (c *Clock) Pass(d time.Duration) { c.now = c.now.Add(d) }
 
 // Start is when every stage begins.
 var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
-// callTime is how long every simulated request takes.
+// callTime is how long every simulated call takes.
 const callTime = 20 * time.Millisecond
 
-// example is the example, parsed once, and only where it is asked for: the program
-// that tests the command line starts as rekey hundreds of times.
-var example = parsed(sop.Example())
-
-func parsed(text string) func() *sop.Config {
-	return sync.OnceValue(func() *sop.Config {
-		c, err := sop.Parse("rekey.yaml", []byte(text))
-		if err != nil {
-			panic(err)
-		}
-		return c
-	})
+// New returns a stage in a world whose time is that of the clock.
+func New(w *world.World, clock *Clock, config *sop.Config) *Stage {
+	w.Sleep = clock.Pass
+	return &Stage{World: w, Clock: clock, Config: config, Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
 }
-
-// New returns a stage with the SOP's world.
-func New(seed int64, knobs sim.Knobs) *Stage {
-	s := &Stage{Clock: &Clock{now: Start}, Config: example(), Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
-	s.World = sim.Open(sim.New(sim.Options{Seed: seed, Now: Start, Knobs: knobs}), s.Clock.Now)
-	s.World.Sleep = s.Clock.pass
-	return s
-}
-
-// Knobs are those of a realistic Heroku.
-var Knobs = sim.Knobs{BootDelay: sim.Duration(900 * time.Millisecond), Shutdown: sim.Duration(25 * time.Second), PrebootDelay: sim.Duration(3 * time.Minute)}
 
 // RoundTrip is the network of the stage.
 func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.Calls++
-	s.Clock.now = s.Clock.now.Add(callTime)
-	if s.copyAt != nil && s.copyAt(req) {
-		s.copyAt = nil
-		s.World.Look(func(w *sim.State) { AddApp(w, Other, s.copied) })
+	s.Clock.Pass(callTime)
+	if s.Sees != nil {
+		s.Sees(req)
 	}
 	send := func() (*http.Response, error) { return s.World.RoundTrip(req) }
 	if s.Before != nil {
 		return s.Before(s.Calls, req, send)
 	}
-	return send()
+	return meet(s, request{s, req}, send)
 }
 
-// env is what vendors get.
-func (s *Stage) env() provider.Env {
+// Direct is how a driver without a network asks its double: op names the kind of
+// call, changes says whether it is meant to change something, and effect does it. The
+// error is the double's, or what a fault makes of it.
+func (s *Stage) Direct(vendor, op string, changes bool, effect func() error) error {
+	s.Calls++
+	s.Clock.Pass(callTime)
+	_, err := meet(s, direct{s, vendor, op, changes}, func() (struct{}, error) {
+		var err error
+		s.World.Do(func() { err = effect() })
+		return struct{}{}, err
+	})
+	return err
+}
+
+// Driver is the environment that drivers get.
+func (s *Stage) Driver() provider.Env {
 	known := s.World.Env()
 	for k, v := range s.Env {
 		known[k] = v
@@ -145,8 +152,9 @@ func (s *Stage) env() provider.Env {
 		v, set := known[name]
 		return v, ok && set && v != ""
 	}
+	ours := func(context.Context) error { return s.overtaken() }
 	return provider.Env{
-		Transport: s.network(), Now: s.Clock.Now, Together: InOrder, Person: s.person(),
+		Transport: vendorhttp.Fence{Next: s.around(), Ours: ours}, Ours: ours, Now: s.Clock.Now, Together: InOrder, Person: s.Person,
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			for i, r := range refs {
 				if v, ok := lookup(string(r)); ok {
@@ -175,22 +183,11 @@ func (s *Stage) env() provider.Env {
 	}
 }
 
-func (s *Stage) network() http.RoundTripper {
-	return vendorhttp.Fence{Next: s.around(), Ours: func(context.Context) error { return s.overtaken() }}
-}
-
 func (s *Stage) around() http.RoundTripper {
 	if s.Around != nil {
 		return s.Around(s)
 	}
 	return s
-}
-
-func (s *Stage) person() provider.Person {
-	if s.Person != nil {
-		return s.Person
-	}
-	return sim.Person(s, s.Clock.Now, nil)
 }
 
 // InOrder runs calls one after the other and joins their errors.
@@ -238,7 +235,7 @@ func (s *Stage) Open(name, run string) error {
 // Each process but the first resumes. It knows nothing but the journal.
 func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 	if s.setBack {
-		s.setBack, s.lostTail = false, true
+		s.setBack, s.LostTail = false, true
 		if s.losing == 0 {
 			s.losing = 1 + s.Calls%9
 		}
@@ -253,8 +250,8 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 	s.procs = append(s.procs, me)
 	defer func() { s.procs = s.procs[:len(s.procs)-1] }()
 	state := rotation.Fold(events)
-	if s.damage != nil {
-		s.Log.Damage = s.damage
+	if s.Damage != nil {
+		s.Log.Damage = s.Damage
 	}
 	if len(events) > 1 {
 		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test", Despite: s.Resuming}}
@@ -263,14 +260,14 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 		}
 		state.Apply(e)
 	}
-	crew, err := wire.Open(state.Opened.Spec, s.Config.Vendors, s.env())
+	crew, err := s.Crew(state.Opened.Spec)
 	if err != nil {
 		return result, false, err
 	}
 	r := &runner.Runner{
 		Journal: me, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
-		Calls: func() int { return s.Calls }, Confirm: s.Confirm, Unguarded: s.damage != nil,
-		Past: func(context.Context) ([]rotation.Generation, error) { return s.past(state.Opened.Credential) },
+		Calls: func() int { return s.Calls }, Confirm: s.Confirm, Unguarded: s.Damage != nil,
+		Past: func(context.Context) ([]rotation.Generation, error) { return s.Past(state.Opened.Credential) },
 	}
 	if r.Confirm == nil {
 		r.Confirm = func(context.Context, rotation.Ask) (string, error) { return "typed", nil }
@@ -285,6 +282,32 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 	}()
 	result, err = r.Run(context.Background(), state)
 	return result, false, err
+}
+
+// Crew opens the drivers of a spec.
+func (s *Stage) Crew(spec sop.Spec) (*wire.Crew, error) {
+	if s.Drivers != nil {
+		return wire.OpenWith(s.Drivers, spec, s.Config.Vendors, s.Driver())
+	}
+	return wire.Open(spec, s.Config.Vendors, s.Driver())
+}
+
+// Past is what the events of a credential's runs tell of its generations.
+func (s *Stage) Past(credential string) ([]rotation.Generation, error) {
+	events, err := s.Log.Events()
+	var own []rotation.Event
+	of := map[string]bool{}
+	for _, list := range [][]rotation.Event{s.Earlier, events} {
+		for _, e := range list {
+			if e.Opened != nil && e.Opened.Credential == credential {
+				of[e.Run] = true
+			}
+			if of[e.Run] {
+				own = append(own, e)
+			}
+		}
+	}
+	return rotation.Generations(own), err
 }
 
 // Play opens a run and goes on, process after process, until it neither crashes
@@ -306,70 +329,7 @@ func (s *Stage) Resume() (runner.Result, error) {
 		if err != nil || !crashed {
 			return result, err
 		}
-		s.Clock.now = s.Clock.now.Add(3 * time.Second) // somebody notices
+		s.Clock.Pass(3 * time.Second) // somebody notices
 	}
 	return runner.Result{}, errors.New("the run did not end within 50 processes")
-}
-
-// Log is a journal in memory. It keeps the bytes, so that what cannot be written
-// and read back shows.
-type Log struct {
-	Lines []Line
-	// Fail makes the next append fail.
-	Fail error
-	// Damage breaks a plan on its way into the journal.
-	Damage func(*rotation.Plan)
-	// Watch is told of every event; may be nil.
-	Watch func(rotation.Event)
-}
-
-// Line is one entry.
-type Line struct {
-	At   time.Time
-	Run  string
-	Kind rotation.Kind
-	Body []byte
-}
-
-// Append writes events.
-func (l *Log) Append(_ context.Context, events ...rotation.Event) error {
-	if l.Fail != nil {
-		return l.Fail
-	}
-	for _, e := range events {
-		if e.Planned != nil && l.Damage != nil {
-			l.Damage(e.Planned)
-		}
-		if l.Watch != nil {
-			l.Watch(e)
-		}
-		b, err := e.Body()
-		if err != nil {
-			return err
-		}
-		l.Lines = append(l.Lines, Line{e.At, e.Run, e.Kind, b})
-	}
-	return nil
-}
-
-// Events reads everything back.
-func (l *Log) Events() ([]rotation.Event, error) {
-	out := make([]rotation.Event, 0, len(l.Lines))
-	for _, line := range l.Lines {
-		e := rotation.Event{At: line.At, Run: line.Run, Kind: line.Kind}
-		if err := e.Decode(line.Body); err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	}
-	return out, nil
-}
-
-// Text is the journal as one would read it.
-func (l *Log) Text() string {
-	var b strings.Builder
-	for _, line := range l.Lines {
-		_, _ = fmt.Fprintf(&b, "%s %-9s %s\n", line.At.Format("15:04:05.000"), line.Kind, line.Body)
-	}
-	return b.String()
 }

@@ -36,6 +36,12 @@ func Open(spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew
 	return o.open(spec)
 }
 
+// OpenWith is Open with drivers of one's own: find returns one by its type.
+func OpenWith(find func(name string) (provider.Descriptor, bool), spec sop.Spec, vendors map[string]sop.Vendor, env provider.Env) (*Crew, error) {
+	o := opener{find: find, vendors: vendors, env: env, byName: map[string]provider.Vendor{}, crew: &Crew{}}
+	return o.open(spec)
+}
+
 // open asks each vendor of the spec for its role.
 func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	env, c := o.env, o.crew
@@ -97,7 +103,7 @@ func (o *opener) keeps(p sop.Place, role any) error {
 		c.Can.Calls["remove "+p.Key] = t.Calls()["remove"]
 		c.Can.Calls["apply "+p.Key] = t.Calls()["apply"]
 	}
-	d, _ := all.Find(o.vendors[p.Vendor].Type)
+	d, _ := o.driver(o.vendors[p.Vendor].Type)
 	how, word := d.Holds, "consumer"
 	if _, store := role.(provider.Store); store {
 		how, word = d.Keeps, "store"
@@ -114,10 +120,19 @@ func keeping(h provider.Holding) rotation.Keeping {
 }
 
 type opener struct {
+	find    func(name string) (provider.Descriptor, bool) // nil: those of the program
 	vendors map[string]sop.Vendor
 	env     provider.Env
 	byName  map[string]provider.Vendor
 	crew    *Crew
+}
+
+// driver finds a driver by its type.
+func (o *opener) driver(name string) (provider.Descriptor, bool) {
+	if o.find != nil {
+		return o.find(name)
+	}
+	return all.Find(name)
 }
 
 // vendor opens a vendor once.
@@ -129,7 +144,7 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 	if !ok {
 		return nil, fmt.Errorf("vendor %s is not in rekey.yaml", name)
 	}
-	d, ok := all.Find(conf.Type)
+	d, ok := o.driver(conf.Type)
 	if !ok {
 		return nil, fmt.Errorf("vendor %s: there is no vendor of type %s", name, conf.Type)
 	}
@@ -172,7 +187,7 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	if t, ok := issuer.(provider.Calls); ok {
 		maps.Copy(c.Can.Calls, t.Calls())
 	}
-	d, _ := all.Find(o.vendors[spec.Vendor].Type)
+	d, _ := o.driver(o.vendors[spec.Vendor].Type)
 	i := slices.IndexFunc(d.Issuers, func(s provider.Sheet) bool { return s.Kind == spec.Kind })
 	if i < 0 {
 		return fmt.Errorf("vendor %s: a mistake in Rekey: it issues a %s, and has no sheet of what that can do", spec.Vendor, spec.Kind)

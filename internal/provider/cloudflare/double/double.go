@@ -62,6 +62,8 @@ func (API) Fail(rw http.ResponseWriter, status int, _ string) {
 		code, message = 10000, "Authentication error"
 	case 404:
 		code, message = 7003, "Could not route to the object, perhaps your object identifier is invalid?"
+	case 400, 422:
+		code, message = 12130, "access.api.error.invalid_request"
 	case 409:
 		code, message = 12130, "access.api.error.conflict"
 	case 429:

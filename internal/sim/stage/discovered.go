@@ -15,7 +15,7 @@ import (
 // and returns it with what was seen of each and how many requests that took.
 func (s *Stage) Discovered() ([]discover.Finding, []discover.Seen, int, error) {
 	before := s.Calls
-	estate := wire.OpenEstate(s.Config.Specs, s.Config.Vendors, s.env())
+	estate := wire.OpenEstate(s.Config.Specs, s.Config.Vendors, s.Driver())
 	defer estate.Close(context.Background())
 	events, err := s.Log.Events()
 	if err != nil {

@@ -34,7 +34,7 @@ func NewDriftedStore(seed int64, knobs sim.Knobs) *Stage {
 			Put(w, n+"__CLIENT_ID", "0123456789abcdef0123456789abcdef.access")
 		}
 	})
-	s.target = "heroku:" + s.appName()
+	s.Target("heroku:" + s.appName())
 	return s
 }
 

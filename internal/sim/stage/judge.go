@@ -23,7 +23,7 @@ func (s *Stage) Judge(result runner.Result) []string {
 
 	s.World.Look(func(w *sim.State) {
 		if p := st.Opened.Spec.Purpose; p != "" && p != sop.AfterRevoke {
-			if s.lostTail && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun {
+			if s.LostTail && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun {
 				return // it began anew in a world that it had changed, and touched nothing more
 			}
 			if st.Opened.Spec.Issuer.Kind == infisical.KindClientSecret {
@@ -40,7 +40,7 @@ func (s *Stage) Judge(result runner.Result) []string {
 				bad("promise 1: failed logins locked the identity %s for everybody", who.ClientID)
 			}
 		}
-		if s.lostTail && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun {
+		if s.LostTail && st.Closed != nil && st.Closed.Ending == rotation.RefusedRun {
 			s.endingAnew(w, st, bad)
 			return
 		}

@@ -133,7 +133,7 @@ func alike(a, b *sim.APIToken) bool {
 // outages judges promise 1. A roll at once has no overlap, which its plan says.
 func (s *Stage) outages(w *sim.State, st *rotation.State, bad func(string, ...any)) {
 	leftWithout(w, st, bad)
-	atOnce := st.Plan == nil && s.lostTail && st.Opened.Spec.Issuer.Strategy == "roll" && strings.HasSuffix(st.Opened.Spec.Issuer.Kind, "-api-token")
+	atOnce := st.Plan == nil && s.LostTail && st.Opened.Spec.Issuer.Strategy == "roll" && strings.HasSuffix(st.Opened.Spec.Issuer.Kind, "-api-token")
 	if atOnce || st.Plan != nil && st.Plan.Strategy == rotation.RollAtOnce {
 		return
 	}

@@ -39,20 +39,22 @@ func (sc Scenario) Run(seed int64) Verdict {
 		s.Config = configFor(sc.Credential)
 	}
 	s.Around = sc.Around
-	s.damage, s.strategy, s.purpose = sc.Damage, sc.Strategy, sc.Purpose
+	s.Damage = sc.Damage
+	s.Strategy(sc.Strategy)
+	s.Purpose(sc.Purpose)
 	if sc.Everyone {
 		s.World.Look(openToEveryone)
 	}
 	s.Arrange(sc.Faults...)
 	s.Log.Watch = func(e rotation.Event) {
-		if e.Planned != nil && s.looked == 0 {
-			s.looked = s.Calls
+		if e.Planned != nil && s.Looked == 0 {
+			s.Looked = s.Calls
 		}
 	}
 	v := Verdict{Scenario: sc, Stage: s, Seed: seed}
 	result, err := s.Play(sc.Credential)
-	v.Calls, v.Err, v.Late, v.Made = s.Calls, err, s.late, s.lateMade
-	v.Looked = s.looked
+	v.Calls, v.Err, v.Late, v.Made = s.Calls, err, s.Late, s.LateMade
+	v.Looked = s.Looked
 	if err != nil {
 		return v
 	}
@@ -62,7 +64,7 @@ func (sc Scenario) Run(seed int64) Verdict {
 		v.Ending = string(st.Closed.Ending)
 	case st.Stuck != nil:
 		v.Ending, v.Stuck = "stuck", st.Stuck
-		s.Before = nil
+		s.Calm()
 		s.World.Turn(func(k *sim.Knobs) { k.Crash, k.Release = false, "" })
 		again, err := s.Resume()
 		v.Err = err

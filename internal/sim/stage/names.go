@@ -11,7 +11,7 @@ import (
 // first credential, which nobody reads any more.
 func NewWithoutReaders(seed int64, knobs sim.Knobs) *Stage {
 	s := New(seed, knobs)
-	s.target = driftedFormer
+	s.Target(driftedFormer)
 	return s
 }
 

@@ -7,14 +7,12 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
 	"rekey/internal/sim"
-	"rekey/internal/wire"
 )
 
 // NewZone returns a stage on which the console's token belongs to a zone, and is
 // named everywhere a rule can stand: in a reusable policy, in one that belongs
 // to an application of the account, in one of the zone's, and in a group of the zone.
 func NewZone(seed int64, knobs sim.Knobs) *Stage {
-	s := New(seed, knobs)
 	state := sim.New(sim.Options{Seed: seed, Now: Start, Knobs: knobs})
 	c := &state.Cloudflare
 	console, app := c.Tokens[0], c.Apps[0]
@@ -41,9 +39,7 @@ func NewZone(seed int64, knobs sim.Knobs) *Stage {
 		ID: "7a0c1d2e-3f40-4a51-8b62-c3d4e5f60703", Name: "Status of the zone", Domain: "status.raxx.app", AUD: "7a0c1d2e3f404a518b62c3d4e5f60704", Type: "self_hosted",
 		Policies: []sim.Rules{names("7a0c1d2e-3f40-4a51-8b62-c3d4e5f60705", "zone service auth", service)},
 	}}
-	s.World = sim.Open(state, s.Clock.Now)
-	s.World.Sleep = s.Clock.pass
-	return s
+	return in(state)
 }
 
 // Look does what `rekey check` does: it looks at everything that a run would
@@ -53,7 +49,7 @@ func (s *Stage) Look(name string) (rotation.Observation, error) {
 	if err != nil {
 		return rotation.Observation{}, err
 	}
-	crew, err := wire.Open(spec, s.Config.Vendors, s.env())
+	crew, err := s.Crew(spec)
 	if err != nil {
 		return rotation.Observation{}, err
 	}
