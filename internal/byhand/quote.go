@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"rekey/internal/cred"
 )
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=-]+$`)
@@ -102,4 +104,21 @@ func Texts[T ~string](refs []T) []string {
 		out[i] = string(r)
 	}
 	return out
+}
+
+// Filtered is an expression of jq whose text goes through the filters of a template.
+func Filtered(expression string, by []cred.Filter) string {
+	if len(by) == 0 {
+		return expression
+	}
+	// Versions of jq differ in what @uri leaves as it is.
+	uri := "@uri"
+	for _, c := range `!*'()` {
+		uri += fmt.Sprintf(` | split("\u%04x") | join("%%%02X")`, c, c)
+	}
+	of := map[cred.Filter]string{cred.URL: uri, cred.JSON: "@json", cred.Base64: "@base64", cred.Sh: "@sh"}
+	for _, f := range by {
+		expression += " | " + of[f]
+	}
+	return "(" + expression + ")"
 }

@@ -113,7 +113,7 @@ func rendered(t cred.Template, bundle string) (expression string, args []string)
 		if a := rawfile(p.Field, bundle); !slices.Contains(args, a) {
 			args = append(args, a)
 		}
-		parts = append(parts, "$"+jqName(p.Field))
+		parts = append(parts, byhand.Filtered("$"+jqName(p.Field), p.Filters))
 	}
 	expression = strings.Join(parts, " + ")
 	if len(parts) > 1 {

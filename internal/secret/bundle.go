@@ -44,7 +44,11 @@ func (b Bundle) Render(t cred.Template) (Value, error) {
 		if !v.Present() {
 			return Value{}, fmt.Errorf("bundle has no field %q for template %q", part.Field, t)
 		}
-		out.WriteString(v.Reveal())
+		text, err := filtered(v.Reveal(), part.Filters)
+		if err != nil {
+			return Value{}, fmt.Errorf("field %q for template %q: %w", part.Field, t, err)
+		}
+		out.WriteString(text)
 	}
 	return New(out.String()), nil
 }

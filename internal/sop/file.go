@@ -103,7 +103,7 @@ type IssuerBinding struct {
 type StoreBinding struct {
 	// Vendor, as named under vendors.
 	Vendor string `json:"vendor,omitempty"`
-	// Name of each slot and the template of what it holds: "<name>": "{client_secret}". A slot with <name> in it is written for the former names too.
+	// Name of each slot and the template of what it holds: "<name>": "{client_secret}". A slot with <name> in it is written for the former names too. A field may go through filters, from left to right: {password|url} for a part of a URL, |json for a string of JSON with its quotation marks, |base64, |sh for one quoted word of a shell.
 	Slots map[string]string `json:"slots,omitempty"`
 }
 
@@ -111,7 +111,7 @@ type StoreBinding struct {
 type ConsumerBinding struct {
 	// Vendor, as named under vendors.
 	Vendor string `json:"vendor,omitempty"`
-	// Name of each slot and the template of what it holds: "<name>": "{client_id}:{client_secret}".
+	// Name of each slot and the template of what it holds: "<name>": "{client_id}:{client_secret}". A field may go through filters, from left to right: {password|url} for a part of a URL, |json for a string of JSON with its quotation marks, |base64, |sh for one quoted word of a shell.
 	Slots map[string]string `json:"slots,omitempty"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,17 @@ func TestUnknownWordsInPatterns(t *testing.T) {
 	src := strings.Replace(Example(), "        jq: ", "        jq: '.a<.b and .b>.c' #", 1)
 	if _, err := Parse("rekey.yaml", []byte(src)); err != nil {
 		t.Errorf("jq has < of its own: %v", err)
+	}
+}
+
+// TestUnknownFilters: told where it stands, with those that there are.
+func TestUnknownFilters(t *testing.T) {
+	told := wrongIn(t, strings.Replace(Example(), `<name>: "{client_id}:`, `<name>: "{client_id|uri}:`, 1))
+	if want := `there is no filter "uri"; want {client_id|url}, |json, |base64 or |sh`; !strings.Contains(told, want) || !regexp.MustCompile(`rekey\.yaml:\d+:\d+`).MatchString(told) {
+		t.Errorf("want %s\n got %s", want, told)
+	}
+	if _, err := Parse("rekey.yaml", []byte(strings.Replace(Example(), `<name>: "{client_id}:`, `<name>: "{client_id|url|json}:`, 1))); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -75,7 +75,9 @@ func headersByHand(headers map[string]string) (string, error) {
 		}
 		words := []string{byhand.Quote(name + ": ")}
 		for _, p := range t.Parts() {
-			if p.Field != "" {
+			if len(p.Filters) > 0 {
+				words = append(words, `"$(jq -Rrs `+byhand.Quote(byhand.Filtered(".", p.Filters))+` "$1/`+p.Field+`")"`)
+			} else if p.Field != "" {
 				words = append(words, `"$(<"$1/`+p.Field+`")"`)
 			} else {
 				words = append(words, byhand.Quote(p.Text))
