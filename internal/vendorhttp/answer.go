@@ -30,10 +30,10 @@ func ClassOfStatus(status int) cred.Class {
 	return cred.Unknown
 }
 
-// failure classifies an answer outside 2xx. Who gave it is asked first: a proxy's
-// or a gateway's 404 does not say that the vendor has no such thing, and an answer
+// Failure classifies an answer outside 2xx, as Do does, for whom has to read one itself
+// first. Who gave it is asked before anything else: a proxy's or a gateway's 404 does not say that the vendor has no such thing, and an answer
 // of the vendor to a write says only what the vendor documents of it.
-func (c *Client) failure(req Request, r *Response) error {
+func (c *Client) Failure(req Request, r *Response) error {
 	e := &cred.Error{Vendor: c.Vendor, Op: req.Op, Status: r.Status, Class: ClassOfStatus(r.Status), Where: c.Where}
 	var asked string
 	e.RetryAfter, asked = wait(RetryAfter(r.Header, c.Now()))

@@ -117,7 +117,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if resp.Status >= 200 && resp.Status < 300 {
 		return resp, nil
 	}
-	return nil, c.failure(r, resp)
+	return nil, c.Failure(r, resp)
 }
 
 // Raw sends one request once and returns whatever was answered: for probes,

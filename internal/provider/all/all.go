@@ -9,6 +9,7 @@ import (
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
 	"rekey/internal/provider/postgres"
+	"rekey/internal/provider/vault"
 )
 
 // Vendors returns the descriptor of every vendor, by name in order.
@@ -20,6 +21,7 @@ func Vendors() []provider.Descriptor {
 		heroku.Descriptor,
 		infisical.Descriptor,
 		postgres.Descriptor,
+		vault.Descriptor,
 	}
 }
 
