@@ -33,7 +33,7 @@ type Postgres struct {
 }
 
 // MaxConnections is how many sessions there may be at once.
-const MaxConnections = 20
+const MaxConnections = 60
 
 // PostgresOnce returns what starts a server when it is first called, and what stops it.
 func PostgresOnce() (get func(testing.TB) *Postgres, stop func()) {

@@ -164,7 +164,7 @@ const passwordLength = 32
 func (i *roles) bundle(username string) (secret.Bundle, error) {
 	p, err := secret.Generate(i.env.Random, passwordLength, secret.Alphanumeric)
 	if err != nil {
-		return nil, err
+		return nil, &cred.Error{Vendor: i.name, Op: "make a password", Class: cred.Unsent, Why: err.Error()}
 	}
 	return secret.Bundle{
 		FieldUsername: secret.New(username), FieldPassword: p, FieldHost: secret.New(i.host),

@@ -73,7 +73,7 @@ func (i *login) Calls() map[string]string {
 // Make needs nothing of the server.
 func (i *login) Make(name string) (secret.Bundle, error) {
 	if err := fits(name); err != nil {
-		return nil, err
+		return nil, i.refuse("create role", "%v", err)
 	}
 	return i.bundle(name)
 }
@@ -82,7 +82,7 @@ func (i *login) Make(name string) (secret.Bundle, error) {
 func (i *login) Create(ctx context.Context, name string) (cred.Handle, secret.Bundle, error) {
 	b, err := i.Make(name)
 	if err != nil {
-		return cred.Handle{}, nil, i.refuse("create role", "%v", err)
+		return cred.Handle{}, nil, err
 	}
 	h, err := i.CreateWith(ctx, name, b)
 	if err != nil {

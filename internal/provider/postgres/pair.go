@@ -94,7 +94,7 @@ func (i *pair) Make(string) (secret.Bundle, error) {
 	idle := i.idle
 	i.mu.Unlock()
 	if idle == "" {
-		return nil, fmt.Errorf("neither %s nor %s is known to be idle", i.names[0], i.names[1])
+		return nil, i.refuse("find the idle role", "neither %s nor %s is known to be idle", i.names[0], i.names[1])
 	}
 	return i.bundle(idle)
 }
@@ -106,7 +106,7 @@ func (i *pair) Create(ctx context.Context, name string) (cred.Handle, secret.Bun
 	}
 	b, err := i.Make(name)
 	if err != nil {
-		return cred.Handle{}, nil, i.refuse("create", "%v", err)
+		return cred.Handle{}, nil, err
 	}
 	h, err := i.CreateWith(ctx, name, b)
 	if err != nil {

@@ -75,7 +75,7 @@ func (i *inPlace) Make(string) (secret.Bundle, error) { return i.bundle(i.role) 
 func (i *inPlace) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
 	b, err := i.Make(h.Name)
 	if err != nil {
-		return cred.Handle{}, nil, &cred.Error{Vendor: i.name, Op: "roll password", Class: cred.Unsent, Why: err.Error()}
+		return cred.Handle{}, nil, err
 	}
 	h, err = i.RollWith(ctx, h, keep, b)
 	if err != nil {

@@ -29,6 +29,11 @@ func verifier(random io.Reader, password secret.Value) (string, error) {
 	if _, err := io.ReadFull(random, salt); err != nil {
 		return "", fmt.Errorf("no randomness: %w", err)
 	}
+	return kept(password, salt, iterations)
+}
+
+// kept is the verifier with a salt, made by so many iterations.
+func kept(password secret.Value, salt []byte, iterations int) (string, error) {
 	salted, err := pbkdf2.Key(sha256.New, password.Reveal(), salt, iterations, sha256.Size)
 	if err != nil {
 		return "", err
