@@ -1,4 +1,4 @@
-// Package contract holds every request and answer of a run against what Cloudflare and Heroku publish of their APIs; tests only.
+// Package contract holds every request and answer of a run against what Cloudflare, GitHub and Heroku publish of their APIs; tests only.
 //
 // A simulator that is tested only with the client it was written for can agree
 // with it on something that no vendor ever said. Here both are judged by a third
@@ -55,6 +55,8 @@ func Check(x Exchange) Verdict {
 	switch {
 	case x.URL.Host == "api.cloudflare.com" && strings.HasPrefix(x.URL.Path, cloudflareBase+"/"):
 		v = cloudflareContract()
+	case x.URL.Host == "api.github.com":
+		v = githubContract()
 	case x.URL.Host == "api.heroku.com":
 		v = herokuContract()
 	default:

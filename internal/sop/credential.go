@@ -382,24 +382,23 @@ func (c *credential) consumers() {
 // know several ways (an app; a pipeline and a stage); exactly one is used, whole.
 func (c *credential) consumerID(def string, item *yaml.Node, under string) string {
 	var found, words []string
-	used := 0
+	given, taken := map[string]bool{}, 0
 	for _, w := range c.texts(def, "x-id") {
 		keys := strings.Split(w, "+")
 		words = append(words, strings.Join(keys, " and "))
 		var said []string
 		for _, k := range keys {
 			if v := value(get(item, k)); v != "" {
+				given[k] = true
 				said = append(said, v)
 			}
 		}
-		if len(said) > 0 {
-			used++
-		}
-		if len(said) == len(keys) {
-			found = said
+		// "repo and environment" says more than "repo" alone.
+		if len(said) == len(keys) && len(keys) > taken {
+			found, taken = said, len(keys)
 		}
 	}
-	if used != 1 || found == nil {
+	if taken == 0 || len(given) != taken {
 		c.wrong(item, under, "want "+strings.Join(words, ", or "), "")
 	}
 	return strings.Join(found, "/")
