@@ -280,7 +280,7 @@ func (c *credential) issuer() {
 // settings checks a vendor's own settings exactly.
 func (c *credential) settings(def string, n *yaml.Node, under string) []byte {
 	n = fill(n, map[string]string{"name": c.spec.Name})
-	if known, ok := c.settled(def, n); ok {
+	if known, ok := c.known(def, n); ok {
 		return known
 	}
 	d, before := c.doc(n), len(*c.problems)
@@ -289,7 +289,7 @@ func (c *credential) settings(def string, n *yaml.Node, under string) []byte {
 	c.check(def, d, v, path)
 	out := raw(v)
 	if len(*c.problems) == before {
-		c.settle(out)
+		c.keep(out)
 	}
 	return out
 }

@@ -27,16 +27,16 @@ func newOnce() once {
 	return once{settings: map[string][]byte{}, templates: map[string]cred.Template{}, programs: map[string]bool{}}
 }
 
-// settled returns a vendor's settings that were checked before, with the words that
+// known returns a vendor's settings that were checked before, with the words that
 // are filled in now.
-func (o *once) settled(def string, n *yaml.Node) (found []byte, ok bool) {
+func (o *once) known(def string, n *yaml.Node) (found []byte, ok bool) {
 	o.key = canonical(append(append(o.key[:0], def...), 0), n)
 	found, ok = o.settings[string(o.key)]
 	return found, ok
 }
 
-// settle keeps settings that settled has not found and nothing was wrong with.
-func (o *once) settle(settings []byte) {
+// keep keeps settings that known has not found and nothing was wrong with.
+func (o *once) keep(settings []byte) {
 	if len(o.settings) < mostKept {
 		o.settings[string(o.key)] = settings
 	}

@@ -6,6 +6,7 @@ import (
 	"rekey/internal/provider/assisted"
 	"rekey/internal/provider/cloudflare"
 	"rekey/internal/provider/file"
+	"rekey/internal/provider/github"
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
 	"rekey/internal/provider/postgres"
@@ -18,6 +19,7 @@ func Vendors() []provider.Descriptor {
 		assisted.Descriptor,
 		cloudflare.Descriptor,
 		file.Descriptor,
+		github.Descriptor,
 		heroku.Descriptor,
 		infisical.Descriptor,
 		postgres.Descriptor,

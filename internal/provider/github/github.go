@@ -169,7 +169,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 		case says("saml"):
 			return cred.Denied, "saml", "the organisation asks for single sign-on: authorise the token for it"
 		case says("ip allow list"):
-			return cred.Denied, "ip", "the organisation does not let this address in: that does not say that the token is dead"
+			return cred.Denied, "ip", "the organisation allows no requests from this address: that does not say that the token is dead"
 		case says("not accessible by"):
 			return cred.Denied, "permission", "the token lacks a permission: Secrets, Environments or Organization secrets (write), and Actions (read)"
 		}
