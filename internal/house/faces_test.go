@@ -113,7 +113,6 @@ var naming = map[string]string{
 	"internal/sop/stored.go":     "references to secrets that a store keeps",
 	"internal/sop/values.go":     "references to secrets that a store keeps",
 	"internal/report/explain.go": "words are explained by examples",
-	"internal/stage/":            "runs are played with the vendors of the written procedure",
 }
 
 // plain are names of vendors that are words of the language as well.

@@ -164,7 +164,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 		return cred.Denied, "", "the token is dead or unknown"
 	case http.StatusForbidden, http.StatusTooManyRequests:
 		switch {
-		case says("rate limit"):
+		case status == http.StatusTooManyRequests, says("rate limit"):
 			return cred.Limited, "", "the rate limit of the token is used up"
 		case says("saml"):
 			return cred.Denied, "saml", "the organisation asks for single sign-on: authorise the token for it"

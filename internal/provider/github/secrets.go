@@ -128,7 +128,7 @@ func (p *place) Write(ctx context.Context, values []provider.SlotValue) error {
 		reach, err = p.reach(ctx, values)
 	}
 	if err != nil {
-		return notSent(err)
+		return err
 	}
 	for _, v := range values {
 		if !v.Value.Present() {
@@ -148,16 +148,26 @@ func (p *place) Write(ctx context.Context, values []provider.SlotValue) error {
 				body["selected_repository_ids"] = a.repositories
 			}
 		}
-		if _, err := p.api.Do(ctx, vendorhttp.Request{Op: "write secret " + v.Slot, Method: http.MethodPut, Path: p.path + "/" + url.PathEscape(v.Slot), Body: body}); err != nil {
+		if err := p.change(ctx, "write", v.Slot, http.MethodPut, body); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// change sends one change. It was made where GitHub says 201 or 204, which are the only
+// answers that it documents: a 200 is of something on the way.
+func (p *place) change(ctx context.Context, what, slot, method string, body any) error {
+	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: what + " secret " + slot, Method: method, Path: p.path + "/" + url.PathEscape(slot), Body: body})
+	if err == nil && resp.Status != http.StatusCreated && resp.Status != http.StatusNoContent {
+		err = resp.Nonsense("GitHub answers 201 or 204 to this")
+	}
+	return err
+}
+
 // remove takes a secret away; that there is none is what is wanted.
 func (p *place) remove(ctx context.Context, slot string) error {
-	_, err := p.api.Do(ctx, vendorhttp.Request{Op: "delete secret " + slot, Method: http.MethodDelete, Path: p.path + "/" + url.PathEscape(slot)})
+	err := p.change(ctx, "delete", slot, http.MethodDelete, nil)
 	if cred.ClassOf(err) != cred.Absent {
 		return err
 	}
@@ -167,14 +177,6 @@ func (p *place) remove(ctx context.Context, slot string) error {
 		return err
 	}
 	return nil
-}
-
-// notSent: what failed before the first write has changed nothing.
-func notSent(err error) error {
-	if c := cred.ClassOf(err); c != cred.Unknown {
-		return err
-	}
-	return &cred.Error{Op: "prepare to write secrets", Class: cred.Limited, Why: "nothing was written", Err: err}
 }
 
 // publicKey seals for one place, and changes now and then.
