@@ -66,7 +66,7 @@ func (a *app) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	seen, err := verify(estate.Verifying{Keys: keys, Given: given})
+	seen, err := verify(estate.Verifying{Keys: keyTexts(keys), Given: given})
 	if none, ok := errors.AsType[*estate.Error](err); ok && none.Code == estate.NoJournal {
 		return exit{exitFailed, fmt.Errorf("there is no journal in %s; the first run makes it", none.Dir)}
 	}
@@ -100,6 +100,13 @@ func (a *app) sayVerified(r *evidence.Report, remarks []string) error {
 		return exit{exitEvidence, nil}
 	}
 	return nil
+}
+
+func keyTexts(keys evidence.Keys) (out []string) {
+	for _, k := range keys {
+		out = append(out, k.Text)
+	}
+	return out
 }
 
 // publicKeys reads keys, each written down or in a file.

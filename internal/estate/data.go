@@ -205,7 +205,7 @@ type Evidence struct {
 
 // Verifying is what a journal is held against, beside what it keeps itself.
 type Verifying struct {
-	Keys  evidence.Keys    `json:"keys,omitempty"` // none: those beside it
+	Keys  []string         `json:"keys,omitempty"` // public ones, as name+hash+key; none: those beside it
 	Given []evidence.Given `json:"given,omitempty"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"rekey/internal/dossier"
@@ -91,11 +92,13 @@ func VerifyCopy(ctx context.Context, dir string, v Verifying) (Verified, error) 
 		return Verified{}, failed(err)
 	}
 	defer func() { _ = j.Close() }()
-	keys, beside := v.Keys, len(v.Keys) == 0
+	beside := len(v.Keys) == 0
+	keys, err := evidence.ParseKeys(strings.Join(v.Keys, "\n"))
 	if beside {
-		if keys, err = notary.Public(dir); err != nil {
-			return Verified{}, &Error{Code: KeysUnread, Err: err}
-		}
+		keys, err = notary.Public(dir)
+	}
+	if err != nil {
+		return Verified{}, &Error{Code: KeysUnread, Err: err}
 	}
 	own, err := owns(ctx, j)
 	if err != nil {

@@ -1,0 +1,224 @@
+package estate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/estate"
+	"rekey/internal/sim"
+	"rekey/internal/sop"
+)
+
+// TestWhatIsAskedWronglyIsRefusedBeforeAnythingIsTouched: each has its code, and nobody
+// is asked and nothing is written.
+func TestWhatIsAskedWronglyIsRefusedBeforeAnythingIsTouched(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "    rehearse:", "    windows: [Sun 03:00-04:00 UTC]\n    rehearse:")
+	b.before = func(req *http.Request) { t.Errorf("somebody was asked: %s %s", req.Method, req.URL) }
+	wish := func(w estate.Wish) estate.Opening {
+		return estate.Opening{Wish: w, Reason: "why", Outside: true}
+	}
+	for _, c := range []struct {
+		code estate.Code
+		o    estate.Opening
+	}{
+		{estate.NoCredential, wish(estate.Wish{Credential: "NOBODY"})},
+		{estate.NoCredential, wish(estate.Wish{Credential: former})},
+		{estate.NoFormerName, wish(estate.Wish{Purpose: sop.ToForget, Target: "NOBODY"})},
+		{estate.NotFormer, wish(estate.Wish{Purpose: sop.ToForget, Target: console})},
+		{estate.NoConsumer, wish(estate.Wish{Credential: console, Purpose: sop.ToRepair, Target: "heroku:nobody"})},
+		{estate.BadStrategy, wish(estate.Wish{Credential: console, Strategy: "refresh"})},
+		{estate.UnknownPlace, wish(estate.Wish{Credential: console, Despite: []string{"hreoku:x"}})},
+		{estate.UnknownPlace, wish(estate.Wish{Credential: console, Despite: []string{"heroku:"}})},
+		{estate.OtherName, estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: vault, Outside: true}},
+		{estate.NoReason, estate.Opening{Wish: estate.Wish{Credential: console, Purpose: sop.ToDelete}}},
+		{estate.NoReason, estate.Opening{Wish: estate.Wish{Credential: console}, Without: true}},
+		{estate.WindowClosed, estate.Opening{Wish: estate.Wish{Credential: console}}},
+	} {
+		_, err := b.operations().Open(t.Context(), c.o, &told{})
+		b.refused(err, c.code)
+	}
+	for code, a := range map[estate.Code]estate.Advancing{estate.NoneOpen: {}, estate.NoRun: {Run: "222222"}, estate.NoReason: {Run: "222222", Without: true}} {
+		_, err := b.operations().Advance(t.Context(), a, &told{})
+		b.refused(err, code)
+	}
+	_, err := b.operations().GoBack(t.Context(), estate.Backing{Run: "222222"}, &told{})
+	b.refused(err, estate.NoRun)
+	_, err = b.operations().Log(t.Context(), "222222")
+	b.refused(err, estate.NoJournal)
+	if _, err := os.Stat(filepath.Join(b.dir, ".rekey")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a journal was begun: %v", err)
+	}
+}
+
+// TestWhoHasNotTheRoleIsRefusedAndToldWhoHas; in an emergency he may go without it.
+func TestWhoHasNotTheRoleIsRefusedAndToldWhoHas(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "# What all credentials", "identity:\n  roles:\n    superadmin: [{user: bob@desk}]\n\n# What all credentials")
+	open := func(o estate.Opening) error {
+		o.Credential, o.Confirm = console, console
+		_, err := b.operations().Open(t.Context(), o, &told{})
+		return err
+	}
+	if e := b.refused(open(estate.Opening{}), estate.NoRole); e.Who == nil || e.Who.Name != "alice@laptop" || len(e.Known) != 1 || !strings.Contains(e.Known[0], "bob") {
+		t.Errorf("refused is %+v, and %v have it", e.Who, e.Known)
+	}
+	emergency := estate.Opening{Wish: estate.Wish{Purpose: sop.ToRevoke}, Reason: "stolen"}
+	if e := b.refused(open(emergency), estate.NoRole); e.Purpose != sop.ToRevoke {
+		t.Errorf("the purpose is %q", e.Purpose)
+	}
+	emergency.Without = true
+	if err := open(emergency); err != nil {
+		t.Errorf("an emergency is refused: %v", err)
+	}
+	_, err := b.operations().NewKey(t.Context(), estate.NewKey{})
+	b.refused(err, estate.NoRole)
+	if runs, err := b.operations().Runs(t.Context()); err != nil || len(runs) != 1 {
+		t.Errorf("%d runs were opened (%v)", len(runs), err)
+	}
+	me, err := b.operations().Whoami(t.Context())
+	if err != nil || !me.Enforced || me.Refused[console] != "superadmin" {
+		t.Errorf("who asks: %+v (%v)", me, err)
+	}
+}
+
+// TestWhatCannotBeSeenOrStandsAgainstARunIsNamed.
+func TestWhatCannotBeSeenOrStandsAgainstARunIsNamed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	down := &sim.Fault{Vendor: "heroku", Endpoint: "GET", Status: 503, Times: -1}
+	b.world.Look(func(s *sim.State) { s.Faults = append(s.Faults, down) })
+	_, err := b.operations().Plan(t.Context(), estate.Wish{Credential: console})
+	if e := b.refused(err, estate.NotSeen); e.Credential != console || len(e.Problems) == 0 {
+		t.Errorf("not seen: %+v", e)
+	}
+	_, err = b.operations().Open(t.Context(), estate.Opening{Wish: estate.Wish{Credential: console, Purpose: sop.ToRehearse}}, &told{})
+	b.refused(err, estate.RunUnseen)
+	if checked, err := b.operations().Check(t.Context(), estate.Wish{Credential: console}); err != nil || checked.OK() || len(checked.Problems) == 0 {
+		t.Errorf("check: %+v (%v)", checked, err)
+	}
+	if seen, err := b.operations().FormerNames(t.Context(), nil); err != nil || !seen.Unseen {
+		t.Errorf("former names: %+v (%v)", seen, err)
+	}
+	b.world.Look(func(s *sim.State) { s.Faults = nil; s.Infisical.Secrets = nil })
+	_, err = b.operations().Plan(t.Context(), estate.Wish{Credential: console})
+	if e := b.refused(err, estate.Refused); len(e.Refusals) == 0 || e.Refusals[0].Code == "" {
+		t.Errorf("nothing is stored, and refused is %+v", e)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	b.once("GET", "", cancel)
+	_, err = b.operations().Compare(ctx, nil)
+	b.refused(err, estate.Interrupted)
+}
+
+// TestPractisedAndRealAreNotMixed in one journal.
+func TestPractisedAndRealAreNotMixed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.rotate(console)
+	text, err := os.ReadFile(filepath.Join(b.dir, "rekey.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.dir, "rekey.yaml"), append([]byte("simulate: world.json\njournal: .rekey\n"), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, ask := range map[string]func(estate.Operations) error{
+		"runs":   func(ops estate.Operations) error { _, err := ops.Runs(t.Context()); return err },
+		"status": func(ops estate.Operations) error { _, err := ops.Status(t.Context(), estate.StatusAsked{}); return err },
+		"log":    func(ops estate.Operations) error { _, err := ops.Log(t.Context(), "222222"); return err },
+	} {
+		if e := b.refused(ask(b.operations()), estate.OtherWorld); e.Simulated || len(e.Advice) == 0 || e.Dir == "" {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+// TestAllCodesAreListed: a face translates each, and would miss one.
+func TestAllCodesAreListed(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []estate.Code
+	ast.Inspect(f, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok {
+			if id, ok := v.Type.(*ast.Ident); ok && id.Name == "Code" {
+				codes = append(codes, estate.Code(strings.Trim(v.Values[0].(*ast.BasicLit).Value, `"`)))
+			}
+		}
+		return true
+	})
+	listed := estate.Codes()
+	slices.Sort(codes)
+	slices.Sort(listed)
+	if !slices.Equal(codes, listed) || len(slices.Compact(listed)) != len(codes) {
+		t.Errorf("declared are %v, listed %v", codes, listed)
+	}
+}
+
+// TestWhatGoesInAndComesOutIsPlainData, so that it can go over a network: it can be
+// encoded, and no secret, function or channel is in it.
+func TestWhatGoesInAndComesOutIsPlainData(t *testing.T) {
+	ops := reflect.TypeFor[estate.Operations]()
+	seen := map[reflect.Type]bool{}
+	var look func(where string, x reflect.Type)
+	look = func(where string, x reflect.Type) {
+		if seen[x] || x == reflect.TypeFor[time.Time]() || x == reflect.TypeFor[json.RawMessage]() {
+			return
+		}
+		seen[x] = true
+		if strings.HasSuffix(x.PkgPath(), "internal/secret") {
+			t.Errorf("%s is a secret", where)
+		}
+		switch x.Kind() {
+		case reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Interface:
+			t.Errorf("%s is a %s", where, x.Kind())
+		case reflect.Pointer, reflect.Slice, reflect.Array:
+			look(where, x.Elem())
+		case reflect.Map:
+			if x.Key().Kind() != reflect.String {
+				t.Errorf("%s has keys that are no text", where)
+			}
+			look(where, x.Elem())
+		case reflect.Struct:
+			for i := range x.NumField() {
+				if f := x.Field(i); f.IsExported() && f.Tag.Get("json") != "-" {
+					look(where+"."+f.Name, f.Type)
+				}
+			}
+		}
+	}
+	for i := range ops.NumMethod() {
+		m := ops.Method(i)
+		for j := range m.Type.NumIn() {
+			switch in := m.Type.In(j); {
+			case in == reflect.TypeFor[context.Context](), in == reflect.TypeFor[estate.Face](), in == reflect.TypeFor[func(estate.Page) error]():
+			default:
+				look(m.Name+" takes "+in.Name(), in)
+			}
+		}
+		for j := range m.Type.NumOut() {
+			if out := m.Type.Out(j); out != reflect.TypeFor[error]() {
+				look(m.Name+" returns "+out.Name(), out)
+			}
+		}
+	}
+	look("Error", reflect.TypeFor[estate.Error]())
+	look("Page", reflect.TypeFor[estate.Page]())
+	if len(seen) < 100 {
+		t.Errorf("only %d types were looked at", len(seen))
+	}
+}
