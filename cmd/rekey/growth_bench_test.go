@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,6 +68,7 @@ func fleetFolder(tb testing.TB, world string, n int) string {
 // spend runs a command of the program and reports what it cost.
 func spend(b *testing.B, path string, args ...string) {
 	b.Helper()
+	debug.FreeOSMemory() // a child's peak counts what its parent held when it was forked
 	var cpu time.Duration
 	var rss int64
 	for b.Loop() {

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -35,6 +36,20 @@ func (c *comparison) rules() {
 			c.add(RuleStray, p.Key(), nil, "remove it there by hand: it has no effect any more", "%s names %s", rule(p), strings.Join(ended, "; "))
 		}
 	}
+}
+
+// Unlisted reports whether a rule names what the issuer does not list: whether that is
+// a generation which has ended only the whole past tells.
+func Unlisted(seen rotation.Observation) bool {
+	for _, p := range seen.Admission.Places {
+		for _, name := range p.Names {
+			one := cred.Place{Names: []string{name}}
+			if !slices.ContainsFunc(seen.Issuer.Live, one.NamesAny) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func rule(p cred.Place) string { return fmt.Sprintf("%s %q", p.Kind, p.Name) }

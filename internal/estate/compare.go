@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"rekey/internal/drift"
 	"rekey/internal/history"
@@ -20,9 +21,6 @@ type many struct {
 	specs  []sop.Spec
 	shared *wire.Estate
 	open   []string // runs, as they were when everything was compared
-	// retired tells where the configuration still has a name that a run has taken away,
-	// by credential and name.
-	retired map[string]map[string]string
 }
 
 // many opens these credentials, or all. Nothing of it touches a vendor.
@@ -38,7 +36,7 @@ func (e *Estate) many(names []string) (*many, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &many{work: w, specs: specs, shared: wire.OpenEstate(specs, e.config.Vendors, w.env), retired: map[string]map[string]string{}}
+	m := &many{work: w, specs: specs, shared: wire.OpenEstate(specs, e.config.Vendors, w.env)}
 	w.closes = append(w.closes, func() { m.shared.Close(context.Background()) })
 	return m, nil
 }
@@ -68,18 +66,7 @@ func (e *Estate) Compare(ctx context.Context, names []string) (Compared, error) 
 }
 
 func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
-	runs, err := m.book.Overview(ctx)
-	if err != nil {
-		return nil, failed(err)
-	}
-	for _, r := range runs {
-		if _, line, ok := m.config.Formerly(r.Why); ok && r.Ending == rotation.NameGone {
-			if m.retired[r.Credential] == nil {
-				m.retired[r.Credential] = map[string]string{}
-			}
-			m.retired[r.Credential][r.Why] = fmt.Sprintf("%s:%d", filepath.Base(m.config.File), line)
-		}
-	}
+	var err error
 	if m.open, err = m.openRuns(ctx); err != nil {
 		return nil, failed(err)
 	}
@@ -104,21 +91,50 @@ func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
 
 func (m *many) compareOne(ctx context.Context, spec sop.Spec) (report.Compared, error) {
 	c := report.Compared{Credential: spec.Name, At: m.now().UTC(), Consumers: len(spec.Consumers), Findings: []drift.Finding{}}
-	past, err := m.book.Generations(ctx, spec.Name)
-	if err != nil {
-		return c, failed(err)
-	}
 	r, err := m.looker(spec)
 	if err != nil {
 		return c, err
 	}
 	seen := r.Compare(ctx, spec)
 	c.Current = seen.Issuer.InUse()
+	past, whole, err := m.book.Recent(ctx, spec.Name, seen.Issuer.Owner)
+	found := drift.Compare(spec, seen, past)
+	// Where all agree, what was before the generation in use tells nothing more.
+	if err == nil && !whole && (len(found) > 0 || drift.Unlisted(seen) || len(rotation.Strangers(spec, seen.Issuer, past, m.open)) > 0) {
+		past, err = m.book.Generations(ctx, spec.Name)
+		found = drift.Compare(spec, seen, past)
+	}
+	if err != nil {
+		return c, failed(err)
+	}
+	retired, err := m.retired(ctx, spec, found)
+	if err != nil {
+		return c, failed(err)
+	}
 	for _, h := range rotation.Strangers(spec, seen.Issuer, past, m.open) {
 		c.Strangers = append(c.Strangers, rotation.Stranger(spec, h))
 	}
-	c.Findings = append(c.Findings, drift.Retired(spec, drift.Compare(spec, seen, past), m.retired[spec.Name])...)
+	c.Findings = append(c.Findings, drift.Retired(spec, found, retired)...)
 	return c, nil
+}
+
+// retired tells where the configuration still has a name that a run has taken away, by
+// name, if that can be why something is missing.
+func (m *many) retired(ctx context.Context, spec sop.Spec, found []drift.Finding) (map[string]string, error) {
+	if len(spec.Former) == 0 || !slices.ContainsFunc(found, func(f drift.Finding) bool { return f.Kind == drift.Missing }) {
+		return nil, nil
+	}
+	gone, err := m.book.Retired(ctx, spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, name := range gone {
+		if _, line, ok := m.config.Formerly(name); ok {
+			out[name] = fmt.Sprintf("%s:%d", filepath.Base(m.config.File), line)
+		}
+	}
+	return out, nil
 }
 
 // FormerNames tells who still has a former name.

@@ -110,7 +110,7 @@ func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alo
 		}
 	}
 	if plan != "" {
-		run, err := book.CarriedOut(ctx, plan)
+		run, err := book.CarriedOut(ctx, w.spec.Name, plan)
 		if err != nil {
 			return err
 		}

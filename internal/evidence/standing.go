@@ -35,34 +35,27 @@ func Stand(ctx context.Context, j *journal.Journal, sinks []string) (Standing, e
 	if err != nil {
 		return s, err
 	}
-	all, err := j.Checkpoints(ctx)
+	newest, known, err := j.Newest(ctx)
 	if err != nil {
 		return s, err
 	}
 	s.Entries = head.Seq
-	if len(all) > 0 {
-		newest := all[len(all)-1]
+	if known {
 		s.Covered, s.At = newest.Size, newest.Made
 	}
 	s.Uncovered = max(0, s.Entries-s.Covered)
-	sent, err := j.Sent(ctx)
-	if err != nil {
-		return s, err
-	}
 	for _, name := range sinks {
-		if left := Unsent(all, sent, name); len(left) > 0 {
+		sent, err := j.SentTo(ctx, name)
+		if err != nil {
+			return s, err
+		}
+		left, err := j.CheckpointsAfter(ctx, sent.ID)
+		if err != nil {
+			return s, err
+		}
+		if len(left) > 0 {
 			s.Lagging = append(s.Lagging, Lag{Sink: name, Behind: len(left), Since: left[0].Made})
 		}
 	}
 	return s, nil
-}
-
-// Unsent returns the checkpoints that a sink has not got, oldest first.
-func Unsent(all []journal.Checkpoint, sent map[string]journal.Sending, sink string) []journal.Checkpoint {
-	for i, c := range all {
-		if c.ID > sent[sink].ID {
-			return all[i:]
-		}
-	}
-	return nil
 }

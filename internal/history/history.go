@@ -82,14 +82,31 @@ func (b Book) Generations(ctx context.Context, credential string) ([]rotation.Ge
 	return rotation.Generations(events), err
 }
 
+// Recent returns the newest of a credential's generations, oldest first: as far back
+// as all that the journal knows of the one with this id is among them. whole tells
+// that nothing was left out. Runs of one credential follow one another, so that from
+// the plan of one on the journal tells whole runs.
+func (b Book) Recent(ctx context.Context, credential, id string) (past []rotation.Generation, whole bool, err error) {
+	for n := 2; ; n *= 8 {
+		entries, whole, err := b.read().Since(ctx, credential, n, string(rotation.KindPlanned), string(rotation.KindPlanned), string(rotation.KindOutcome))
+		if err != nil {
+			return nil, false, err
+		}
+		events, err := Decode(entries)
+		if err != nil || whole || rotation.Makes(events, id) {
+			return rotation.Generations(events), whole, err
+		}
+	}
+}
+
 // LastPlan returns the newest plan of a credential and when it was made; nil if the
 // journal knows none.
 func (b Book) LastPlan(ctx context.Context, credential string) (*rotation.Plan, time.Time, error) {
-	entries, err := b.read().Of(ctx, credential, string(rotation.KindPlanned))
-	if err != nil || len(entries) == 0 {
+	newest, found, err := b.read().NewestOf(ctx, credential, string(rotation.KindPlanned))
+	if err != nil || !found {
 		return nil, time.Time{}, err
 	}
-	events, err := Decode(entries[len(entries)-1:])
+	events, err := Decode([]journal.Entry{newest})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -248,9 +265,10 @@ func (b Book) Going(ctx context.Context) ([]Going, error) {
 	return out, nil
 }
 
-// CarriedOut returns the run that carried out the plan with this id, if there is one.
-func (b Book) CarriedOut(ctx context.Context, plan string) (run string, err error) {
-	entries, err := b.read().Kinds(ctx, string(rotation.KindOpened))
+// CarriedOut returns the run that carried out the plan of a credential with this id,
+// if there is one.
+func (b Book) CarriedOut(ctx context.Context, credential, plan string) (run string, err error) {
+	entries, err := b.read().Of(ctx, credential, string(rotation.KindOpened))
 	if err != nil {
 		return "", err
 	}
@@ -264,6 +282,25 @@ func (b Book) CarriedOut(ctx context.Context, plan string) (run string, err erro
 		}
 	}
 	return "", nil
+}
+
+// Retired are the former names of a credential that runs have taken away, oldest first.
+func (b Book) Retired(ctx context.Context, credential string) ([]string, error) {
+	entries, err := b.read().Of(ctx, credential, string(rotation.KindClosed))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, en := range entries {
+		var s Summary
+		if err := s.add(en); err != nil {
+			return nil, unread(en, err)
+		}
+		if s.Ending == rotation.NameGone {
+			out = append(out, s.Why)
+		}
+	}
+	return out, nil
 }
 
 // asWritten reports the first entry that was edited.

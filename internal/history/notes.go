@@ -48,11 +48,10 @@ type Check struct {
 // LastCheck returns the newest check of a credential and when it was made; nil if
 // the journal knows none.
 func (b Book) LastCheck(ctx context.Context, credential string) (*Check, time.Time, error) {
-	entries, err := b.read().Of(ctx, credential, Checked)
-	if err != nil || len(entries) == 0 {
+	last, found, err := b.read().NewestOf(ctx, credential, Checked)
+	if err != nil || !found {
 		return nil, time.Time{}, err
 	}
-	last := entries[len(entries)-1]
 	var c Check
 	if err := json.Unmarshal(last.Body, &c); err != nil {
 		return nil, time.Time{}, unread(last, err)

@@ -60,6 +60,8 @@ type Journal struct {
 	dir  string
 	file *place // nil: a copy that nobody writes
 	mu   sync.Mutex
+
+	whole bool // it has all tables of this version
 }
 
 const schema = `
@@ -76,6 +78,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_run ON entries (run, seq);
 CREATE INDEX IF NOT EXISTS entries_subject ON entries (subject, kind, seq);
 CREATE INDEX IF NOT EXISTS entries_kind ON entries (kind, run);
+CREATE INDEX IF NOT EXISTS entries_kind_seq ON entries (kind, seq, run);
 `
 
 // Append writes drafts as the next entries, all or none, and returns when they
@@ -103,7 +106,7 @@ func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, draf
 	if last, err = head(ctx, tx); err != nil {
 		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
-	if err := condition(View{tx, j.path}); err != nil {
+	if err := condition(View{tx, j.path, j.whole}); err != nil {
 		return last, err
 	}
 	for _, d := range drafts {

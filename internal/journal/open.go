@@ -35,7 +35,7 @@ func Open(dir string) (*Journal, error) {
 	case err != nil:
 		return nil, err
 	}
-	return open(dir, "rw", schema+treeSchema)
+	return open(dir, "rw", schema+treeSchema+standingSchema)
 }
 
 // OpenExisting opens a journal for reading and refuses to make one.
@@ -110,7 +110,7 @@ func create(dir string) error {
 	if err != nil {
 		return fmt.Errorf("make the journal: %w", err)
 	}
-	_, err = db.Exec(schema + treeSchema)
+	_, err = db.Exec(schema + treeSchema + standingSchema)
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make the journal: %w", err)
 	}
@@ -156,7 +156,7 @@ func open(dir, mode, setup string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	j := &Journal{View: View{db, path}, db: db, dir: dir}
+	j := &Journal{View: View{q: db, path: path}, db: db, dir: dir, whole: setup != ""}
 	if err := j.prepare(path, setup, written); err != nil {
 		_ = db.Close()
 		return nil, err

@@ -12,8 +12,9 @@ const columns = `seq, at, run, subject, kind, body, prev, hash`
 
 // View is the journal as it can be read: at large, or as it is in one transaction.
 type View struct {
-	q    querier
-	path string
+	q      querier
+	path   string
+	writes bool // in a transaction that writes, to a journal of this version
 }
 
 // querier is a transaction or the database.
@@ -29,22 +30,29 @@ func head(ctx context.Context, q querier) (Entry, error) {
 }
 
 func each(ctx context.Context, q querier, fn func(Entry) error, query string, args ...any) error {
+	return scan(ctx, q, func(rows *sql.Rows) error {
+		var e Entry
+		var at string
+		err := rows.Scan(&e.Seq, &at, &e.Run, &e.Subject, &e.Kind, (*[]byte)(&e.Body), &e.Prev, &e.Hash)
+		if err != nil {
+			return err
+		}
+		if e.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return &Broken{Seq: e.Seq, Why: "its time cannot be read"}
+		}
+		return fn(e)
+	}, query, args...)
+}
+
+// scan calls fn for every row.
+func scan(ctx context.Context, q querier, fn func(*sql.Rows) error, query string, args ...any) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var e Entry
-		var at, body string
-		if err := rows.Scan(&e.Seq, &at, &e.Run, &e.Subject, &e.Kind, &body, &e.Prev, &e.Hash); err != nil {
-			return err
-		}
-		e.Body = []byte(body)
-		if e.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			return &Broken{Seq: e.Seq, Why: "its time cannot be read"}
-		}
-		if err := fn(e); err != nil {
+		if err := fn(rows); err != nil {
 			return err
 		}
 	}
@@ -77,15 +85,38 @@ func (v View) Of(ctx context.Context, subject string, kinds ...string) ([]Entry,
 	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE subject = $1 AND kind IN (`+in+`) ORDER BY seq`, append([]any{subject}, args...)...)
 }
 
+// Since returns the entries of some kinds about one subject from the n-th newest of a
+// kind on, in order; whole tells that there are no more than n of that.
+func (v View) Since(ctx context.Context, subject string, n int, mark string, kinds ...string) (out []Entry, whole bool, err error) {
+	var from int64
+	found := 0
+	err = scan(ctx, v.q, func(rows *sql.Rows) error { found++; return rows.Scan(&from) },
+		`SELECT seq FROM entries WHERE subject = $1 AND kind = $2 ORDER BY seq DESC LIMIT $3`, subject, mark, n)
+	if err != nil {
+		return nil, false, fmt.Errorf("read journal: %w", v.told(err))
+	}
+	if found < n {
+		out, err = v.Of(ctx, subject, kinds...)
+		return out, true, err
+	}
+	in, args := numbered(3, kinds)
+	out, err = v.collect(ctx, `SELECT `+columns+` FROM entries WHERE subject = $1 AND seq >= $2 AND kind IN (`+in+`) ORDER BY seq`, append([]any{subject, from}, args...)...)
+	return out, false, err
+}
+
 // Latest returns the newest entry of a kind about each subject, in order.
 func (v View) Latest(ctx context.Context, kind string) ([]Entry, error) {
 	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE seq IN (SELECT MAX(seq) FROM entries WHERE kind = $1 GROUP BY subject) ORDER BY seq`, kind)
 }
 
-// Begun returns the entries of kind begin of all runs that have none of kind end,
-// in order.
-func (v View) Begun(ctx context.Context, begin, end string) ([]Entry, error) {
-	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE kind = $1 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.kind = $2 AND e.run = entries.run) ORDER BY seq`, begin, end)
+// NewestOf returns the newest entry of a kind about one subject; false if there is
+// none.
+func (v View) NewestOf(ctx context.Context, subject, kind string) (Entry, bool, error) {
+	list, err := v.collect(ctx, `SELECT `+columns+` FROM entries WHERE subject = $1 AND kind = $2 ORDER BY seq DESC LIMIT 1`, subject, kind)
+	if err != nil || len(list) == 0 {
+		return Entry{}, false, err
+	}
+	return list[0], true, nil
 }
 
 // numbered makes the placeholders of a list, from the n-th on.

@@ -121,8 +121,8 @@ func (t *Tree) Add(c Checkpoint) (Checkpoint, error) {
 	return c, err
 }
 
-func checkpoints(ctx context.Context, q querier, rest string) ([]Checkpoint, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, size, made, note FROM checkpoints`+rest)
+func checkpoints(ctx context.Context, q querier, rest string, args ...any) ([]Checkpoint, error) {
+	rows, err := q.QueryContext(ctx, `SELECT id, size, made, note FROM checkpoints`+rest, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func checkpoints(ctx context.Context, q querier, rest string) ([]Checkpoint, err
 // hasTree tells whether the journal is of a version that keeps checkpoints.
 func (j *Journal) hasTree(ctx context.Context) bool {
 	var n int64
-	return j.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM checkpoints`).Scan(&n) == nil
+	return j.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM checkpoints LIMIT 1) AS any_of_them`).Scan(&n) == nil
 }
 
 // Checkpoints returns all checkpoints, oldest first; none for a journal of a
@@ -153,6 +153,19 @@ func (j *Journal) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 		return nil, nil
 	}
 	out, err := checkpoints(ctx, j.db, ` ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints: %w", j.told(err))
+	}
+	return out, nil
+}
+
+// CheckpointsAfter returns the checkpoints that were made after the one with this id,
+// oldest first.
+func (j *Journal) CheckpointsAfter(ctx context.Context, id int64) ([]Checkpoint, error) {
+	if !j.hasTree(ctx) {
+		return nil, nil
+	}
+	out, err := checkpoints(ctx, j.db, ` WHERE id > $1 ORDER BY id`, id)
 	if err != nil {
 		return nil, fmt.Errorf("read checkpoints: %w", j.told(err))
 	}
@@ -195,6 +208,23 @@ func (j *Journal) Sent(ctx context.Context) (map[string]Sending, error) {
 		out[sink] = s
 	}
 	return out, j.told(rows.Err())
+}
+
+// SentTo returns how far a sink has come; the zero Sending where it has none yet.
+func (j *Journal) SentTo(ctx context.Context, sink string) (s Sending, err error) {
+	if !j.hasTree(ctx) {
+		return s, nil
+	}
+	var at string
+	err = j.db.QueryRowContext(ctx, `SELECT checkpoint, at FROM sent WHERE sink = $1 ORDER BY checkpoint DESC LIMIT 1`, sink).Scan(&s.ID, &at)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Sending{}, nil
+	case err != nil:
+		return s, fmt.Errorf("read what was sent: %w", j.told(err))
+	}
+	s.At, _ = time.Parse(time.RFC3339Nano, at)
+	return s, nil
 }
 
 // MarkSent notes that a sink has a checkpoint. Idempotent.

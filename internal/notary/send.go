@@ -27,20 +27,22 @@ func (n *Notary) send(ctx context.Context) []Sent {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	out := make([]Sent, len(n.Config.Sinks))
-	all, err := n.Journal.Checkpoints(ctx)
-	sent, err2 := n.Journal.Sent(ctx)
 	calls := make([]func() error, 0, len(out))
 	for i, s := range n.Config.Sinks {
 		out[i].Sink = s.Name
-		if err := errors.Join(err, err2); err != nil {
+		sent, err := n.Journal.SentTo(ctx, s.Name)
+		var left []journal.Checkpoint
+		if err == nil {
+			left, err = n.Journal.CheckpointsAfter(ctx, sent.ID)
+		}
+		if err != nil {
 			out[i].Problem = err.Error()
 			continue
 		}
-		left := evidence.Unsent(all, sent, s.Name)
 		if len(left) == 0 {
 			continue
 		}
-		_, known := sent[s.Name]
+		known := sent.ID > 0
 		calls = append(calls, func() error {
 			done, behind, err := n.sendTo(ctx, s, left, known)
 			out[i].Sent, out[i].Behind = done, behind

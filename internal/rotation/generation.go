@@ -125,6 +125,23 @@ func Generations(events []Event) []Generation {
 	return out
 }
 
+// Makes reports whether one of the runs has made the generation with this id anew:
+// nothing before that is about it. One that is rolled keeps its id, and what was
+// known of it.
+func Makes(events []Event, id string) bool {
+	runs := map[string]*Plan{}
+	for _, e := range events {
+		switch plan := runs[e.Run]; {
+		case e.Planned != nil:
+			runs[e.Run] = e.Planned
+		case e.Outcome == nil || e.Outcome.Handle == nil || e.Outcome.Makes == nil || plan == nil:
+		case e.Outcome.Handle.ID == id && id != "" && plan.Strategy != Rehearse && plan.Maker() != string(Roll):
+			return true
+		}
+	}
+	return false
+}
+
 // dated notes when hidden slots were given the generation.
 func (g *Generation) dated(place string, slots []cred.SlotState) {
 	for _, s := range slots {

@@ -208,11 +208,15 @@ func (r *Runner) plan(ctx context.Context) error {
 		return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
 	}
 	if r.Past != nil {
-		past, err := r.Past(ctx)
-		if err != nil {
-			return err
+		ours := []string{r.state.Run}
+		seen.Strangers = rotation.Strangers(r.state.Opened.Spec, seen.Issuer, nil, ours)
+		if len(seen.Strangers) > 0 { // or there is none, whatever the journal knows
+			past, err := r.Past(ctx)
+			if err != nil {
+				return err
+			}
+			seen.Strangers = rotation.Strangers(r.state.Opened.Spec, seen.Issuer, past, ours)
 		}
-		seen.Strangers = rotation.Strangers(r.state.Opened.Spec, seen.Issuer, past, []string{r.state.Run})
 	}
 	if r.state.Resumed {
 		seen.Lost = rotation.LostAttempts(seen.Issuer.Live, r.state.Run)
