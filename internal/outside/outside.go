@@ -34,6 +34,7 @@ type Command struct {
 	Path  string   // of the program; without a slash it is looked for in PATH
 	Args  []string // without the program
 	Env   []string // NAME=value; nil: PATH, HOME and LANG of this process only
+	More  []string // NAME=value beside those of this process, where Env is nil
 	Dir   string   // where it runs; "": here
 	Stdin secret.Value
 	// Limit is how many bytes of each output are kept; more end it. 0: 1 MiB.

@@ -48,7 +48,7 @@ func (Real) Exec(ctx context.Context, c Command) (Ended, error) {
 	cmd := exec.CommandContext(within, c.Path, c.Args...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	if cmd.Env == nil {
-		cmd.Env = ordinary()
+		cmd.Env = append(ordinary(), c.More...)
 	}
 	out, bad := &bounded{limit: c.Limit, full: cancel}, &bounded{limit: c.Limit, full: cancel}
 	cmd.Stdout, cmd.Stderr, cmd.Stdin = out, bad, strings.NewReader(c.Stdin.Reveal())
