@@ -9,6 +9,7 @@ import (
 	"rekey/internal/provider/github"
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
+	"rekey/internal/provider/kubernetes"
 	"rekey/internal/provider/postgres"
 	"rekey/internal/provider/vault"
 )
@@ -22,6 +23,7 @@ func Vendors() []provider.Descriptor {
 		github.Descriptor,
 		heroku.Descriptor,
 		infisical.Descriptor,
+		kubernetes.Descriptor,
 		postgres.Descriptor,
 		vault.Descriptor,
 	}

@@ -86,10 +86,11 @@ func (c *cluster) client(ctx context.Context) (*vendorhttp.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	way, done, err := vendorhttp.WithTerms(c.env.Transport, terms)
+	set, err := terms.set()
 	if err != nil {
 		return nil, c.unsent("connect", err.Error())
 	}
+	way, done := vendorhttp.WithTLS(c.env.Transport, set)
 	c.done, c.who = done, who
 	c.api = &vendorhttp.Client{
 		Vendor: c.name, Base: base, Transport: way, Now: c.env.Now, Observe: c.env.Observe,
@@ -129,56 +130,60 @@ func (c *cluster) fromFile(path string) identity {
 
 // found reads the settings: where the server is, what its certificate is measured by,
 // and who we are.
-func (c *cluster) found(ctx context.Context) (base string, terms vendorhttp.Terms, who identity, err error) {
+func (c *cluster) found(ctx context.Context) (base string, t terms, who identity, err error) {
 	switch {
 	case c.conn.InCluster:
-		terms.Roots, err = c.read(ctx, filepath.Join(mounted, "ca.crt"))
-		return inside, terms, c.fromFile(filepath.Join(mounted, "token")), err
+		t.roots, err = c.read(ctx, filepath.Join(mounted, "ca.crt"))
+		return inside, t, c.fromFile(filepath.Join(mounted, "token")), err
 	case c.conn.BaseURL != "":
 		if c.conn.CAFile != "" {
-			terms.Roots, err = c.read(ctx, c.conn.CAFile)
+			t.roots, err = c.read(ctx, c.conn.CAFile)
 		}
 		who.token = func(ctx context.Context) (secret.Value, time.Time, error) {
 			v, _, err := c.env.Resolve(ctx, c.conn.Token)
 			return v, time.Time{}, err
 		}
-		return c.conn.BaseURL, terms, who, err
+		return c.conn.BaseURL, t, who, err
 	}
 	path, err := c.env.Text(c.conn.Kubeconfig)
 	if err != nil {
-		return "", terms, who, c.unsent("read the kubeconfig", "its path: "+err.Error())
+		return "", t, who, c.unsent("read the kubeconfig", "its path: "+err.Error())
 	}
 	text, err := c.read(ctx, path)
 	if err != nil {
-		return "", terms, who, err
+		return "", t, who, err
 	}
 	k, err := parseKubeconfig(text, c.conn.Context)
 	if err != nil {
-		return "", terms, who, c.unsent("read the kubeconfig", path+": "+err.Error())
+		return "", t, who, c.unsent("read the kubeconfig", path+": "+err.Error())
 	}
 	return c.configured(ctx, k, filepath.Dir(path))
 }
 
 // configured turns one context of a kubeconfig into terms and identity.
-func (c *cluster) configured(ctx context.Context, k kubeconfig, dir string) (base string, terms vendorhttp.Terms, who identity, err error) {
+func (c *cluster) configured(ctx context.Context, k kubeconfig, dir string) (base string, t terms, who identity, err error) {
 	part := func(data, path string) (secret.Value, error) {
 		if data != "" {
-			return decoded(data)
+			v, err := decoded(data)
+			if err != nil {
+				err = c.unsent("read the kubeconfig", err.Error())
+			}
+			return v, err
 		}
 		if path == "" {
 			return secret.Value{}, nil
 		}
 		return c.read(ctx, from(dir, path))
 	}
-	terms.ServerName = k.cluster.ServerName
-	if terms.Roots, err = part(k.cluster.CAData, k.cluster.CA); err != nil {
-		return "", terms, who, err
+	t.name = k.cluster.ServerName
+	if t.roots, err = part(k.cluster.CAData, k.cluster.CA); err != nil {
+		return "", t, who, err
 	}
-	if terms.Certificate, err = part(k.user.CertificateData, k.user.Certificate); err != nil {
-		return "", terms, who, err
+	if t.certificate, err = part(k.user.CertificateData, k.user.Certificate); err != nil {
+		return "", t, who, err
 	}
-	if terms.Key, err = part(k.user.KeyData, k.user.Key); err != nil {
-		return "", terms, who, err
+	if t.key, err = part(k.user.KeyData, k.user.Key); err != nil {
+		return "", t, who, err
 	}
 	switch {
 	case k.user.Token != "":
@@ -189,10 +194,10 @@ func (c *cluster) configured(ctx context.Context, k kubeconfig, dir string) (bas
 	case k.user.Exec != nil:
 		first, err := c.execute(ctx, k, dir)
 		if err != nil {
-			return "", terms, who, err
+			return "", t, who, err
 		}
 		if first.certificate.Present() {
-			terms.Certificate, terms.Key = first.certificate, first.key
+			t.certificate, t.key = first.certificate, first.key
 		}
 		if first.token.Present() {
 			c.held, c.till = first.token, first.till
@@ -201,13 +206,13 @@ func (c *cluster) configured(ctx context.Context, k kubeconfig, dir string) (bas
 				return next.token, next.till, err
 			}}
 		}
-	case !terms.Certificate.Present():
-		return "", terms, who, c.unsent("read the kubeconfig", "its user has no token, no certificate and no command that gives one")
+	case !t.certificate.Present():
+		return "", t, who, c.unsent("read the kubeconfig", "its user has no token, no certificate and no command that gives one")
 	}
 	if who.says == "" {
 		who.says = "the client certificate of the kubeconfig"
 	}
-	return k.cluster.Server, terms, who, nil
+	return k.cluster.Server, t, who, nil
 }
 
 // given is what a command gave as a credential.
