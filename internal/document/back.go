@@ -78,7 +78,7 @@ func (b *builder) backLines(st rotation.Step) (byhand.Step, []string) {
 		return r["resettle"], []string{"if [ -e " + dir + "/returned ]; then", r["resettle"].Shell, "fi", r["read"].Shell, "same " + dir + ` now.json was.json || stop "it does not read back as it was"`}
 	case rotation.Revalidate:
 		return byhand.Step{Text: "The protected address may learn of it late; nobody is given the old one before it is accepted."},
-			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " gate_says accepted was " + b.probeArgs(b.probe(st.Target)), `echo "ok: the old one is accepted"`}
+			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " " + b.says("accepted", "was", b.probe(st.Target)), `echo "ok: the old one is accepted"`}
 	case rotation.Look:
 		return byhand.Step{}, append(b.holders("was"), `echo "ok: store and consumers hold the old one"`)
 	case rotation.Restore:

@@ -172,8 +172,8 @@ func (b *builder) observe() {
 	}
 	var gates []string
 	for i := range b.Spec.Validate {
-		gates = append(gates, "gate_says denied - "+b.probeArgs(i)+` || stop "nobody may get in here without a credential: an open address proves nothing"`,
-			"gate_says denied wrong "+b.probeArgs(i)+` || stop "a made-up credential is not denied by what protects the address"`)
+		gates = append(gates, b.says("denied", "-", i)+` || stop "nobody may get in here without a credential: an open address proves nothing"`,
+			b.says("denied", "wrong", i)+` || stop "a made-up credential is not denied by what protects the address"`)
 	}
 	b.add(paragraph("The protected address, asked without a credential and with a made-up one: both must be denied by what protects it. A redirect to a login page is no 200."),
 		on(append(gates, `echo "ok: both are denied"`)...))
@@ -270,7 +270,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 			"jq -nr 'now + 1 | floor | todate' > settled"}
 	case rotation.Validate:
 		return byhand.Step{Text: "A fresh credential may take a while until every edge knows it; so it is asked repeatedly, and not once."},
-			[]string{"wait_until " + b.seconds(b.Spec.Timing.Validate.Seconds()) + " gate_says accepted new " + b.probeArgs(b.probe(st.Target)), `echo "ok: the new one is accepted"`}
+			[]string{"wait_until " + b.seconds(b.Spec.Timing.Validate.Seconds()) + " " + b.says("accepted", "new", b.probe(st.Target)), `echo "ok: the new one is accepted"`}
 	case rotation.Check:
 		n, when, _ := strings.Cut(st.Target, " ")
 		return byhand.Step{}, []string{"wait_until " + b.seconds(st.Within.Seconds()) + " check_" + n, "echo " + byhand.Quote("ok: check "+n+" is true "+when)}
@@ -284,14 +284,14 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		return byhand.Step{Text: text}, append([]string{"sleep " + b.seconds(st.Long.Seconds())}, append(b.holders("new"), `echo "ok: waited, and everybody holds the new one"`)...)
 	case rotation.Denied:
 		return byhand.Step{Text: "The protected address may learn of it late. Only from now on is the old one really off."},
-			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " gate_says denied was " + b.probeArgs(b.probe(st.Target)), `echo "ok: the old one is denied"`}
+			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " " + b.says("denied", "was", b.probe(st.Target)), `echo "ok: the old one is denied"`}
 	case rotation.Running:
 		return byhand.Step{Text: "Once more, at the end: who holds what."}, append(b.holders("new"), `echo "ok: store and consumers hold the new one"`)
 	case rotation.Confirm:
-		a := b.probeArgs(b.probe(st.Target))
+		i := b.probe(st.Target)
 		wait := "wait_until " + b.seconds(st.Within.Seconds())
 		return byhand.Step{Text: "Both ways: the old one is denied by what protects the address, and the new one is accepted."},
-			[]string{wait + " gate_says denied was " + a, wait + " gate_says accepted new " + a, `echo "ok: the old one is denied, the new one is accepted"`}
+			[]string{wait + " " + b.says("denied", "was", i), wait + " " + b.says("accepted", "new", i), `echo "ok: the old one is denied, the new one is accepted"`}
 	}
 	lines := []string{issuer.Shell}
 	switch st.Verb {

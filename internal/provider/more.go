@@ -6,6 +6,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/secret"
+	"rekey/internal/sop"
 )
 
 // Maker is an issuer whose secrets we make: a database's passwords, keys. The secret
@@ -75,4 +76,20 @@ type Applier interface {
 	// Apply makes what is held effective. Idempotent: what runs with it already is
 	// left alone where that can be seen, and is restarted once more where it cannot.
 	Apply(ctx context.Context, slots []string) error
+}
+
+// Queries is a Vendor that answers a question of the written procedure in a language
+// of its own (verify, query).
+type Queries interface {
+	// Query asks once, with the rights that rekey.yaml gives the vendor. Done: it came
+	// out true, by the rule that the vendor's page names. Waiting: it did not. Failed:
+	// waiting will not change that: it cannot be asked so. The text says which, and
+	// nothing of what the answer holds. It changes nothing, whatever the question says.
+	Query(ctx context.Context, question string) (cred.Class, string, error)
+}
+
+// Feeds is a Checker that can hand a check what it is to work with.
+type Feeds interface {
+	// CheckWith is Checker.Check with what the check reads from its standard input.
+	CheckWith(ctx context.Context, c sop.Check, since time.Time, stdin secret.Value) (cred.Class, string, error)
 }

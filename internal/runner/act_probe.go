@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/provider"
 	"rekey/internal/rotation"
+	"rekey/internal/secret"
 	"rekey/internal/sop"
 )
 
@@ -216,7 +218,7 @@ func (r *Runner) check(ctx context.Context, a rotation.Action) rotation.Outcome 
 		if !a.Step.IsCheck(i) {
 			continue
 		}
-		class, detail, err := r.Roles.Checker.Check(ctx, c, r.state.SettledAt())
+		class, detail, err := r.ask(ctx, c, r.state.SettledAt(), r.newBundle)
 		if err != nil {
 			return fromError(err)
 		}
@@ -226,4 +228,28 @@ func (r *Runner) check(ctx context.Context, a rotation.Action) rotation.Outcome 
 		return rotation.Outcome{Class: cred.Done, Evidence: []string{detail}}
 	}
 	return failed(cred.Refused, "the plan knows no check %s", a.Step.Target)
+}
+
+// ask runs a check, and gives it on its standard input what rekey.yaml says.
+func (r *Runner) ask(ctx context.Context, c sop.Check, since time.Time, bundle func(context.Context) (secret.Bundle, error)) (cred.Class, string, error) {
+	if c.Stdin == "" {
+		return r.Roles.Checker.Check(ctx, c, since)
+	}
+	feeds, ok := r.Roles.Checker.(provider.Feeds)
+	if !ok {
+		return "", "", &cred.Error{Vendor: "check", Op: c.Title(), Class: cred.Refused, Why: "nothing can be given to it"}
+	}
+	t, err := cred.ParseTemplate(c.Stdin)
+	if err != nil {
+		return "", "", &cred.Error{Vendor: "check", Op: c.Title(), Class: cred.Refused, Why: err.Error()}
+	}
+	b, err := bundle(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	v, err := b.Render(t)
+	if err != nil {
+		return "", "", &cred.Error{Vendor: "check", Op: c.Title(), Class: cred.Refused, Why: err.Error()}
+	}
+	return feeds.CheckWith(ctx, c, since, v)
 }

@@ -76,6 +76,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		if spec.Purpose == sop.ToRepair {
 			continue // what has drifted cannot be true now
 		}
+		if c.Stdin != "" {
+			continue // once it is known what is in use
+		}
 		calls = append(calls, aside(func() error {
 			class, detail, err := r.Roles.Checker.Check(ctx, c, time.Time{})
 			seen.Checks[i] = rotation.CheckSeen{URL: c.Title(), Class: class, Detail: detail}
@@ -102,6 +105,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		r.mu.Lock()
 		r.old = b
 		r.mu.Unlock()
+	}
+	if err := r.fed(ctx, spec, b, &seen, aside); err != nil {
+		return seen, err
 	}
 	if err := r.foreseeEnd(ctx, spec, &seen); err != nil {
 		return seen, err
@@ -130,6 +136,29 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		seen.Sources = r.Sources()
 	}
 	return seen, nil
+}
+
+// fed runs the checks that are given the credential in use.
+func (r *Runner) fed(ctx context.Context, spec sop.Spec, b secret.Bundle, seen *rotation.Observation, aside func(func() error) func() error) error {
+	var calls []func() error
+	for i, c := range spec.Verify {
+		if c.Stdin == "" || spec.Purpose == sop.ToRepair {
+			continue
+		}
+		calls = append(calls, aside(func() error {
+			seen.Checks[i] = rotation.CheckSeen{URL: c.Title(), Class: cred.Failed, Detail: "the store holds no complete credential that it could be given"}
+			if b == nil {
+				return nil
+			}
+			class, detail, err := r.ask(ctx, c, time.Time{}, func(context.Context) (secret.Bundle, error) { return b, nil })
+			seen.Checks[i].Class, seen.Checks[i].Detail = class, detail
+			return err
+		}))
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	return r.Together(calls...)
 }
 
 // partly keeps what was seen although something else was not, for people: no plan is

@@ -79,3 +79,14 @@ func TestWhatWillFailAtTheEndStopsARunAtItsStart(t *testing.T) {
 		t.Error(st.Plan.Notes)
 	}
 }
+
+// A check that works with the credential is given the one in use before the run, and
+// the new one after the switch.
+func TestACheckIsGivenTheCredentialOnItsStandardInput(t *testing.T) {
+	x := newTriple(t)
+	x.spec.Verify = []sop.Check{{Command: []string{"works"}, Stdin: "{user|sh} {password}"}}
+	st := x.ends(rotation.Rotated)
+	if len(x.given) < 2 || x.given[0] != "'db-old' first" || x.given[1] != "'db-r1-1' made-1" || st.Plan.Seen.Checks[0].URL != "the command works" {
+		t.Errorf("%q, %+v", x.given, st.Plan.Seen.Checks)
+	}
+}

@@ -53,6 +53,7 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 				d.Extras["x-verifies"] = true
 			}
 			merge(s.Definitions["IssuerBinding"], d, v.Title)
+			merge(s.Definitions["Probe"], d, v.Title)
 		}
 		if v.Store != nil {
 			d := add("store."+v.Name, v.Store)

@@ -74,9 +74,7 @@ func (c *credential) probes() {
 		return
 	}
 	for i, item := range n.Content {
-		u := get(item, "url")
-		c.address(u, "validate."+strconv.Itoa(i)+".url")
-		c.spec.Validate = append(c.spec.Validate, Probe{URL: c.named(u), Status: number(get(item, "status"))})
+		c.spec.Validate = append(c.spec.Validate, c.probe(item, "validate."+strconv.Itoa(i), c.spec.Validate))
 	}
 }
 
@@ -87,9 +85,8 @@ func (c *credential) checks() {
 	}
 	for i, item := range n.Content {
 		under := "verify." + strconv.Itoa(i)
-		u, jq := get(item, "url"), get(item, "jq")
-		c.address(u, under+".url")
-		k := Check{URL: c.named(u), Status: number(get(item, "status")), JQ: c.named(jq)}
+		jq := get(item, "jq")
+		k := c.question(item, under)
 		if jq != nil {
 			if err := c.compiles(k); err != nil {
 				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")

@@ -1,6 +1,8 @@
 // Package sop turns rekey.yaml into checked specs, with every mistake at its line.
 package sop
 
+import "encoding/json"
+
 // File is rekey.yaml: which vendors there are, how a kind of credential is
 // rotated, and which credentials there are.
 type File struct {
@@ -118,15 +120,21 @@ type ConsumerBinding struct {
 // Probe is a protected place. It is asked without a credential, with a wrong one and with the new one.
 type Probe struct {
 	// Address that this credential gives access to.
-	URL string `json:"url" jsonschema:"required"`
+	URL string `json:"url,omitempty"`
 	// Status that the place answers to a good credential. Default: 200
 	Status int `json:"status,omitempty" jsonschema:"minimum=200,maximum=599"`
+	// Vendor, as named under vendors, whose own check is made instead: the issuer itself, or another server that accepts the credential, such as a replica. Its settings are the issuer's, where the type is the same, with what stands beside this key.
+	Vendor string `json:"vendor,omitempty"`
+	// Kind of credential by whose check that vendor is asked. Default: the issuer's kind
+	Kind string `json:"kind,omitempty"`
+	// Settings are the vendor's own; in the file they stand beside the other keys.
+	Settings json.RawMessage `json:"settings,omitempty" jsonschema:"-"`
 }
 
-// Check is a request whose answer proves that a consumer works.
+// Check is something whose answer proves that a consumer works: an address, a command, or a query of a vendor.
 type Check struct {
 	// Address to ask. Redirects are not followed.
-	URL string `json:"url" jsonschema:"required"`
+	URL string `json:"url,omitempty"`
 	// Headers to send; secrets by reference.
 	Headers map[string]Refs `json:"headers,omitempty"`
 	// Status that is expected. Default: 200
@@ -135,6 +143,14 @@ type Check struct {
 	// consumers had taken up the new credential (RFC 3339, UTC, whole seconds), ""
 	// before that: with it, an answer that is cached from before proves nothing.
 	JQ string `json:"jq,omitempty"`
+	// Command to run, as a list: the program and its arguments. It is true where it ends with status 0. An argument $since is what it is in jq. What it prints is not shown.
+	Command []string `json:"command,omitempty" jsonschema:"minItems=1"`
+	// What the command reads from its standard input, made like a slot: "{password}". A value never stands in an argument or in the environment.
+	Stdin string `json:"stdin,omitempty"`
+	// Vendor, as named under vendors, that is asked the query.
+	Vendor string `json:"vendor,omitempty"`
+	// Question in the vendor's own language; what it has to give is in the vendor's page.
+	Query string `json:"query,omitempty"`
 }
 
 // Timing bounds every wait.

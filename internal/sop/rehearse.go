@@ -38,9 +38,7 @@ func (c *credential) rehearse() {
 	r := &Rehearsed{Store: p}
 	if places := get(n, "validate"); places != nil && places.Kind == yaml.SequenceNode {
 		for i, item := range places.Content {
-			u := get(item, "url")
-			c.address(u, "rehearse.validate."+strconv.Itoa(i)+".url")
-			r.Validate = append(r.Validate, Probe{URL: c.named(u), Status: number(get(item, "status"))})
+			r.Validate = append(r.Validate, c.probe(item, "rehearse.validate."+strconv.Itoa(i), r.Validate))
 		}
 	}
 	if len(r.Validate) == 0 && c.verifies {

@@ -3,6 +3,8 @@ package sop
 import (
 	"encoding/json"
 	"net/url"
+	"path"
+	"strings"
 	"time"
 
 	"rekey/internal/cred"
@@ -159,11 +161,17 @@ func (t *Timing) waits() Waits {
 
 // Title is the place in words.
 func (p Probe) Title() string {
-	if p.URL == IssuerItself {
+	switch {
+	case p.URL == IssuerItself:
 		return "the issuer itself"
+	case p.Vendor != "":
+		return strings.TrimPrefix(p.URL, OfVendor)
 	}
 	return p.URL
 }
+
+// OfVendor begins the key of a probe that another vendor makes.
+const OfVendor = "vendor:"
 
 // IssuerItself stands for the issuer's own verification where no address is
 // guarded by the credential.
@@ -171,6 +179,12 @@ const IssuerItself = "issuer"
 
 // Title is the check's address without scheme and query, for people.
 func (c Check) Title() string {
+	switch {
+	case len(c.Command) > 0:
+		return "the command " + path.Base(c.Command[0])
+	case c.Query != "":
+		return "the query at " + c.Vendor
+	}
 	u, err := url.Parse(c.URL)
 	if err != nil {
 		return "check"

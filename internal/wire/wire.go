@@ -47,7 +47,8 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	env, c := o.env, o.crew
 	c.Roles.Consumers, c.Roles.Surveys = map[string]provider.Consumer{}, map[string]provider.Surveys{}
 	c.Can.Calls, c.Can.Places = map[string]string{}, map[string]rotation.Keeping{}
-	c.Roles.Checker = httpcheck.New(env)
+	checks := &checker{http: httpcheck.New(env), env: env, asked: map[string]provider.Queries{}}
+	c.Roles.Checker = checks
 
 	if err := o.issuer(spec.Issuer, spec); err != nil {
 		return nil, err
@@ -87,6 +88,9 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 		if s, ok := v.(provider.Surveys); ok {
 			c.Roles.Surveys[place.Vendor] = s
 		}
+	}
+	if err := o.questions(spec, checks); err != nil {
+		return nil, err
 	}
 	if p, ok := c.Roles.Issuer.(provider.Peers); ok {
 		p.Peers(maps.Clone(o.byName))
@@ -181,9 +185,6 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	c.Roles.Switcher, _ = issuer.(provider.Switcher)
 	c.Roles.Admitter, _ = issuer.(provider.Admitter)
 	c.Roles.Prober, _ = issuer.(provider.Prober)
-	if c.Roles.Prober == nil {
-		return fmt.Errorf("vendor %s cannot prove that a %s works", spec.Vendor, spec.Kind)
-	}
 	if t, ok := issuer.(provider.Calls); ok {
 		maps.Copy(c.Can.Calls, t.Calls())
 	}
@@ -199,6 +200,9 @@ func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {
 	c.Can = capabilities(sheet)
 	_, c.Can.Users = issuer.(provider.Users)
 	c.Can.Calls, c.Can.Places = calls, places
+	if c.Roles.Prober, err = o.probers(of, c.Roles.Prober); err != nil {
+		return err
+	}
 	return proves(sheet, of)
 }
 

@@ -1,4 +1,4 @@
-// Package httpcheck runs the checks of a written procedure: a status and a jq expression.
+// Package httpcheck runs the checks of a written procedure: an address with a status and a jq expression, or a command.
 package httpcheck
 
 import (
@@ -78,12 +78,7 @@ func evaluate(ctx context.Context, k sop.Check, input any, since time.Time) (cre
 	}
 	ctx, cancel := context.WithTimeout(ctx, jqTimeout)
 	defer cancel()
-	from := ""
-	if !since.IsZero() {
-		// Rounded up: a check made in the same second may be from before.
-		from = since.UTC().Truncate(time.Second).Add(time.Second).Format(time.RFC3339)
-	}
-	iter, results := code.RunWithContext(ctx, input, from), 0
+	iter, results := code.RunWithContext(ctx, input, from(since)), 0
 	for {
 		v, more := iter.Next()
 		if !more {
