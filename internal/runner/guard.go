@@ -58,14 +58,24 @@ func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Ou
 		if r.state.Step(string(rotation.Denied)+" "+p.URL).Status == rotation.Ended {
 			continue
 		}
+		var verdict cred.Verdict
+		var detail string
 		b, err := r.oldBundle(ctx)
-		if err != nil {
-			return nil // it cannot be asked, and is asked again before anybody is given the old one
+		if err == nil {
+			verdict, detail, err = r.Roles.Prober.Probe(ctx, p, b)
 		}
-		if verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b); err == nil && verdict == cred.Accepted {
+		switch {
+		case err != nil:
+			detail = Problems(err)[0]
+		case verdict == cred.Rejected:
+			continue
+		case verdict == cred.Accepted:
 			o := failed(cred.Waiting, "%s has not learned yet that the old one was taken away (%s); what it says of it proves nothing until then", p.Title(), detail)
 			return &o
 		}
+		// An answer that is none is no denial: it may be as late as before.
+		o := failed(cred.Waiting, "whether %s has learned that the old one was taken away cannot be seen (%s); what it says of it proves nothing until then", p.Title(), detail)
+		return &o
 	}
 	return nil
 }

@@ -41,6 +41,8 @@ type Stage struct {
 	Before func(n int, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
 	// Sees is told of every request before anything else; nil: nobody.
 	Sees func(*http.Request)
+	// Hears is told of every call that goes to its double directly; nil: nobody.
+	Hears func(vendor, op string)
 	// Around puts something between the vendors' clients and this network, faults
 	// included; nil: nothing.
 	Around func(http.RoundTripper) http.RoundTripper
@@ -62,6 +64,7 @@ type Stage struct {
 	LateMade bool // and it met a creation
 	Looked   int  // calls made before the first plan
 
+	then     truth // as the world was when the run was opened
 	faults   []Fault
 	losing   int             // so many entries
 	setBack  bool            // the journal loses its tail before the next process
@@ -133,6 +136,9 @@ func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
 func (s *Stage) Direct(vendor, op string, changes bool, effect func() error) error {
 	s.Calls++
 	s.Clock.Pass(callTime)
+	if s.Hears != nil {
+		s.Hears(vendor, op)
+	}
 	_, err := meet(s, direct{s, vendor, op, changes}, func() (struct{}, error) {
 		var err error
 		s.World.Do(func() { err = effect() })
@@ -217,6 +223,7 @@ func (s *Stage) Open(name, run string) error {
 		return err
 	}
 	spec.Issuer.Strategy = s.strategy
+	s.then = s.truth()
 	switch s.purpose {
 	case sop.ToRehearse:
 		spec = spec.ForRehearsal()

@@ -95,8 +95,10 @@ type Generation struct {
 	ID, Name string
 	Live     bool              // it is not ended, whether or not it is switched on
 	On       bool              // it is switched on and not expired
-	Fields   map[string]string // its bundle, secrets included
+	Fields   map[string]string // the secret part of its bundle
+	Public   map[string]string // the part that may be printed
 	Earlier  string            // the secret before the present one, while it is accepted too
+	Until    time.Time         // so long; zero: without end
 	Named    int               // rules that name it
 }
 

@@ -109,9 +109,9 @@ func (d API) Generations() []world.Generation {
 	var out []world.Generation
 	token := func(t *Token, live bool) {
 		g := world.Generation{Kind: "service token", ID: t.ID, Name: t.Name, Live: live, On: live && t.Enabled, Named: c.Named(t.ID),
-			Fields: map[string]string{"client_id": t.ClientID, "client_secret": t.Secret}}
+			Fields: map[string]string{"client_secret": t.Secret}, Public: map[string]string{"client_id": t.ClientID}}
 		if t.PrevUntil.After(d.At) {
-			g.Earlier = t.PrevSecret
+			g.Earlier, g.Until = t.PrevSecret, t.PrevUntil
 		}
 		out = append(out, g)
 	}
@@ -122,7 +122,7 @@ func (d API) Generations() []world.Generation {
 		token(t, false)
 	}
 	for _, t := range c.APITokens {
-		out = append(out, world.Generation{Kind: "API token", ID: t.ID, Name: t.Name, Live: true, On: t.works(d.At), Fields: map[string]string{"token": t.Value}})
+		out = append(out, world.Generation{Kind: "API token", ID: t.ID, Name: t.Name, Live: true, On: t.works(d.At), Fields: map[string]string{"token": t.Value}, Public: map[string]string{"id": t.ID}})
 	}
 	for _, t := range c.DeletedAPITokens {
 		out = append(out, world.Generation{Kind: "API token", ID: t.ID, Name: t.Name, Fields: map[string]string{"token": t.Value}})

@@ -114,7 +114,7 @@ func (d *Double) Generations() []world.Generation {
 	var out []world.Generation
 	add := func(a *Authorization, live bool) {
 		out = append(out, world.Generation{Kind: "authorization", ID: a.ID, Name: a.Description, Live: live, On: live && a.live(d.At),
-			Fields: map[string]string{"token": a.Token, "id": a.ID}})
+			Fields: map[string]string{"token": a.Token}, Public: map[string]string{"id": a.ID}})
 	}
 	for _, a := range d.Heroku.Authorizations {
 		add(a, true)

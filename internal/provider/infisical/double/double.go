@@ -78,7 +78,7 @@ func (d *Double) Generations() []world.Generation {
 	for _, who := range d.Infisical.Identities {
 		for _, c := range who.Secrets {
 			out = append(out, world.Generation{Kind: "client secret", ID: c.ID, Name: c.Description, Live: !c.Revoked, On: !c.Revoked && c.spent(d.At) == "",
-				Fields: map[string]string{"client_secret": c.Value, "id": c.ID}})
+				Fields: map[string]string{"client_secret": c.Value}, Public: map[string]string{"id": c.ID}})
 		}
 	}
 	return out

@@ -1,0 +1,210 @@
+package stage
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+	"rekey/internal/world"
+)
+
+// judge collects the promises that were broken.
+type judge struct {
+	then, now truth // before the run, and now
+	st        *rotation.State
+	lostTail  bool
+	journal   string
+	at        time.Time
+	broken    []string
+}
+
+func (j *judge) bad(format string, args ...any) {
+	j.broken = append(j.broken, fmt.Sprintf(format, args...))
+}
+
+// Judge compares world and journal with the promises and returns every one that was
+// broken, by what the doubles say of themselves: whatever vendors they are.
+func (s *Stage) Judge(result runner.Result) []string {
+	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, journal: s.Log.Text(), at: s.Clock.Now()}
+	j.outages()
+	for what, secret := range j.now.secrets {
+		if secret != "" && strings.Contains(j.journal, secret) {
+			j.bad("promise 4: %s stands in the journal", what)
+		}
+	}
+	j.untouched()
+	switch st := j.st; {
+	case st.Closed == nil && st.Stuck == nil:
+		j.bad("promise 6: the run ended without an ending")
+	case st.Stuck != nil:
+		if len(st.Stuck.Live) == 0 || !strings.HasPrefix(st.Stuck.Next, "rekey ") || st.Stuck.Why == "" {
+			j.bad("promise 6: stuck without saying what is live and what to do: %+v", st.Stuck)
+		}
+	case st.Closed.Ending == rotation.RefusedRun:
+		j.refused()
+	case st.Opened.Spec.Purpose == sop.ToRehearse:
+		j.rehearsed()
+	case st.Opened.Spec.Purpose == sop.ToRevoke, st.Opened.Spec.Purpose == sop.ToDelete:
+		j.revoked()
+	default:
+		j.rotated()
+	}
+	return j.broken
+}
+
+// outages: nobody is without, unless the plan says so: a roll at once has no overlap,
+// and an emergency takes it away.
+func (j *judge) outages() {
+	spec, plan := j.st.Opened.Spec, j.st.Plan
+	switch {
+	case spec.Purpose == sop.ToRevoke, spec.Purpose == sop.ToDelete, spec.Purpose == sop.AfterRevoke,
+		plan != nil && plan.Strategy == rotation.RollAtOnce, plan == nil && j.lostTail && spec.Issuer.Strategy == "roll":
+		return
+	}
+	for _, o := range j.now.outages {
+		j.bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format(time.TimeOnly), o.Why)
+	}
+}
+
+// untouched: what is no slot and no generation of this credential is as it was.
+func (j *judge) untouched() {
+	spec := j.st.Opened.Spec
+	if !maps.Equal(j.then.others(spec), j.now.others(spec)) {
+		j.bad("what is not ours was changed: %d values besides, and %d before", len(j.now.others(spec)), len(j.then.others(spec)))
+	}
+	for _, was := range j.then.generations {
+		if ours(spec, was) {
+			continue
+		}
+		i := slices.IndexFunc(j.now.generations, func(g world.Generation) bool { return g.ID == was.ID && g.Kind == was.Kind })
+		if i < 0 || j.now.generations[i].Live != was.Live || j.now.generations[i].On != was.On || j.now.generations[i].Named != was.Named {
+			j.bad("%s %s is not ours, and was changed", was.Kind, was.Name)
+		}
+	}
+}
+
+// refused: nothing was changed. A run that began anew, because its journal was set
+// back, in a world that it had changed, names what it had made.
+func (j *judge) refused() {
+	spec := j.st.Opened.Spec
+	if j.lostTail {
+		told := fmt.Sprint(j.st.Closed.Refusals)
+		if slices.ContainsFunc(j.st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.NotSeen }) {
+			return // it could not look
+		}
+		for _, g := range j.now.generations {
+			if g.Live && strings.Contains(g.Name, j.st.Run) && !strings.Contains(told, g.Name) {
+				j.bad("promise 3: the journal was set back, and %s, which lives, is not told", g.Name)
+			}
+		}
+		return
+	}
+	if len(j.now.generations) != len(j.then.generations) || len(j.now.ours(spec)) != len(j.then.ours(spec)) || !maps.Equal(j.now.kept, j.then.kept) {
+		j.bad("promise 8: refused, but something was changed")
+	}
+}
+
+// rotated: exactly one live generation bears the name, every place holds it, the rules
+// name it as they named the one before, and the ending says which it is.
+func (j *judge) rotated() {
+	spec, st := j.st.Opened.Spec, j.st
+	live := j.now.ours(spec)
+	if len(live) != 1 {
+		var names []string
+		for _, g := range live {
+			names = append(names, g.Name)
+		}
+		j.bad("promise 3: %d live generations bear our name: %s", len(live), strings.Join(names, ", "))
+		return
+	}
+	one := live[0]
+	back := st.Closed.Ending == rotation.RolledBack
+	earlier := back && st.Plan != nil && st.Plan.Strategy == rotation.RollWithGrace && one.Earlier != ""
+	if earlier && !one.Until.IsZero() && one.Until.Sub(j.at) < 20*24*time.Hour {
+		j.bad("promise 1: the secret in use will not live for long")
+	}
+	absent := map[string]bool{}
+	if back && st.Plan != nil {
+		for _, s := range st.Plan.Seen.Store.Slots {
+			absent[s.Slot] = !s.Present
+		}
+	}
+	for _, p := range places(spec) {
+		for _, s := range p.Slots {
+			want, ok := made(s.Template, one, earlier)
+			if p.Key == spec.Store.Key && absent[s.Name] {
+				want = secret.Value{}
+			}
+			if got := secret.New(j.now.kept[place{p.Key, s.Name}]); ok && !got.Equal(want) {
+				j.bad("promise 3: slot %s of %s is not of the live generation", s.Name, p.Key)
+			}
+		}
+	}
+	if !one.On {
+		j.bad("promise 3: the live one is switched off")
+	}
+	j.named(one)
+	isNew := strings.Contains(one.Name, st.Run)
+	if st.Plan != nil && st.Plan.Strategy == rotation.Replace && isNew != (st.Closed.Ending == rotation.Rotated) {
+		j.bad("promise 6: the ending is %q, but %s is live", st.Closed.Ending, one.Name)
+	}
+}
+
+// named: rules name the live one as often as they named the one before, and none that
+// is ended.
+func (j *judge) named(one world.Generation) {
+	before := 0
+	for _, g := range j.then.ours(j.st.Opened.Spec) {
+		before = max(before, g.Named)
+	}
+	if one.Named != before {
+		j.bad("promise 3: the live one is named in %d rules, want %d", one.Named, before)
+	}
+	for _, g := range j.now.generations {
+		if !g.Live && g.Named > 0 {
+			j.bad("promise 3: a rule still names %s, which is not live", g.Name)
+		}
+	}
+}
+
+// rehearsed: of the rehearsal nothing is left, and nothing else was touched.
+func (j *judge) rehearsed() {
+	for _, g := range j.now.generations {
+		if g.Live && strings.HasPrefix(g.Name, sop.RehearsalPrefix) {
+			j.bad("promise 3: %s is left of the rehearsal", g.Name)
+		}
+	}
+	if !maps.Equal(j.then.kept, j.now.kept) {
+		j.bad("a rehearsal left something in a slot")
+	}
+}
+
+// revoked: where it says so, it is off or gone; where it says that it went back, it works.
+func (j *judge) revoked() {
+	st := j.st
+	if st.Plan == nil {
+		return
+	}
+	for _, g := range j.now.generations {
+		if g.ID != st.Plan.Old.ID {
+			continue
+		}
+		switch {
+		case st.Closed.Ending == rotation.Revoked && g.On:
+			j.bad("it says revoked, and it works")
+		case st.Closed.Ending == rotation.RolledBack && !g.On:
+			j.bad("it says rolled back, and it does not work")
+		case st.Opened.Spec.Purpose == sop.ToDelete && st.Closed.Ending == rotation.Revoked && g.Live:
+			j.bad("it was to end for good, and did not")
+		}
+	}
+	if !maps.Equal(j.then.kept, j.now.kept) {
+		j.bad("an emergency wrote a slot")
+	}
+}

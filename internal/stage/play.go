@@ -1,0 +1,63 @@
+package stage
+
+import (
+	"strings"
+
+	"rekey/internal/rotation"
+	"rekey/internal/runner"
+	"rekey/internal/world"
+)
+
+// Verdict is how a run came out.
+type Verdict struct {
+	Ending string   // rotated, rolled back, refused, stuck
+	Broken []string // promises
+	Calls  int
+	Looked int  // calls made before the first plan
+	Late   bool // a late fault was among them
+	Made   bool // and it met a creation
+	Err    error
+	Stuck  *rotation.Stuck
+	// Healed: stuck, then resumed without further faults, it came to an end.
+	Healed bool
+}
+
+// Run plays a credential to its end, and judges it; one that is stuck is resumed once
+// without further faults, and judged again.
+func (s *Stage) Run(credential string, judge func(runner.Result) []string, faults ...Fault) Verdict {
+	s.Arrange(faults...)
+	s.Log.Watch = func(e rotation.Event) {
+		if e.Planned != nil && s.Looked == 0 {
+			s.Looked = s.Calls
+		}
+	}
+	result, err := s.Play(credential)
+	v := Verdict{Calls: s.Calls, Looked: s.Looked, Late: s.Late, Made: s.LateMade, Err: err}
+	if err != nil {
+		return v
+	}
+	v.Broken = judge(result)
+	switch st := result.State; {
+	case st.Closed != nil:
+		v.Ending = string(st.Closed.Ending)
+	case st.Stuck != nil:
+		v.Ending, v.Stuck = "stuck", st.Stuck
+		s.Calm()
+		s.World.Turn(func(k *world.Knobs) { k.Crash, k.Release = false, "" })
+		again, err := s.Resume()
+		v.Err = err
+		if v.Healed = err == nil && again.State.Closed != nil; v.Healed {
+			v.Broken = append(v.Broken, judge(again)...)
+		}
+	}
+	return v
+}
+
+// Words of faults, for people.
+func Words(faults []Fault) string {
+	var out []string
+	for _, f := range faults {
+		out = append(out, f.String())
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,281 @@
+package reference
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/world"
+)
+
+// Double is what the three know and do.
+type Double struct {
+	*world.State
+	Can
+	M Memory
+
+	call func(vendor, op string, changes bool, effect func() error) error
+	// skewed: the issuer has told its clock.
+	skewed bool
+}
+
+// Memory is what the double remembers.
+type Memory struct {
+	Tokens    []*Token             `json:"tokens"`
+	Rules     []*Rule              `json:"rules"`
+	Folders   map[string][]Version `json:"folders"` // by folder/slot; the newest last
+	Vars      map[string]Var       `json:"vars"`
+	Mark      int                  `json:"mark"`
+	Processes []*Process           `json:"processes"`
+	Known     View                 `json:"known"`
+	Coming    []View               `json:"coming,omitempty"`
+}
+
+// Token is one generation.
+type Token struct {
+	ID, Name, Secret, Before string
+	Until                    time.Time // of the secret before; zero: it has none
+	Forever                  bool      // the secret before has no end by itself
+	Version                  int
+	On                       bool
+	Ended                    bool
+	Created, LastSeen        time.Time
+	Hidden                   int // lists that do not show it yet
+}
+
+// Rule names those that it accepts.
+type Rule struct {
+	ID, Name string
+	Revision int
+	Names    []string
+	Everyone bool
+}
+
+// Version is one value of a slot; gone: the slot was removed.
+type Version struct {
+	Value string
+	Gone  bool
+}
+
+// Var is what the app holds.
+type Var struct {
+	Value   string
+	Written time.Time
+	Stamp   map[string]string
+}
+
+// Process is one of the app's.
+type Process struct {
+	ID      string
+	Mark    int
+	Env     map[string]string
+	Started time.Time
+	Up      time.Time
+	Stops   time.Time
+}
+
+// View is what the edge knows.
+type View struct {
+	At     time.Time
+	Tokens []Token
+	Named  map[string]bool
+	All    bool
+}
+
+// begin makes what there is at first.
+func (d *Double) begin() {
+	born := d.At.AddDate(0, 0, -92)
+	token := func(name string) *Token {
+		t := d.token(name, "secret-"+d.Random(8))
+		t.Created = born
+		return t
+	}
+	old, others := token("ours-"+born.Format(time.DateOnly)), token("theirs")
+	d.M.Rules = []*Rule{
+		{ID: "rule-1", Name: "ours and theirs", Names: []string{others.ID, old.ID}}, {ID: "rule-2", Name: "theirs", Names: []string{others.ID}},
+		{ID: "rule-3", Name: "ours", Names: []string{old.ID}},
+	}
+	switch {
+	case !d.Admits:
+		d.M.Rules = nil
+	case d.Everyone:
+		d.M.Rules = []*Rule{{ID: "rule-1", Name: "every token", Everyone: true}}
+	}
+	d.M.Folders, d.M.Vars = map[string][]Version{}, map[string]Var{"UNRELATED": {Value: "not ours"}}
+	for _, n := range []string{Credential, Former} {
+		if n == Credential || !d.Absent {
+			for slot, v := range map[string]string{n: old.Secret, n + "__ID": old.ID} {
+				d.M.Folders["folder/"+slot] = []Version{{Value: "long-ago"}, {Value: v}}
+			}
+		}
+		d.M.Vars[n] = Var{Value: old.ID + ":" + old.Secret, Written: born}
+	}
+	d.M.Folders["folder/UNRELATED"] = []Version{{Value: "not ours"}}
+	d.M.Mark = 7
+	for range 2 {
+		d.start().Up = d.At
+	}
+	for _, p := range d.M.Processes {
+		p.Started = born
+	}
+}
+
+func (d *Double) token(name, secret string) *Token {
+	t := &Token{ID: "id-" + d.Random(6), Name: name, Secret: secret, Version: 1, On: true, Created: d.At}
+	d.M.Tokens = append(d.M.Tokens, t)
+	return t
+}
+
+// Name of the double.
+func (*Double) Name() string { return "reference" }
+
+// Memory is all that it remembers.
+func (d *Double) Memory() any { return &d.M }
+
+// Routes: it is asked by function calls.
+func (*Double) Routes(*http.ServeMux) {}
+
+// Begin lets the edge know what there is.
+func (d *Double) Begin() {
+	delay := d.Knobs.EdgeDelay
+	d.Knobs.EdgeDelay = 0
+	d.publish()
+	d.Knobs.EdgeDelay = delay
+}
+
+// publish lets the edge learn of a change, at once or after its delay.
+func (d *Double) publish() {
+	v := View{At: d.At.Add(d.Knobs.EdgeDelay.Std()), Named: map[string]bool{}, All: !d.Admits}
+	for _, t := range d.M.Tokens {
+		if !t.Ended {
+			v.Tokens = append(v.Tokens, *t)
+		}
+	}
+	for _, r := range d.M.Rules {
+		v.All = v.All || r.Everyone
+		for _, id := range r.Names {
+			v.Named[id] = true
+		}
+	}
+	if d.Knobs.EdgeDelay <= 0 {
+		d.M.Known, d.M.Coming = v, nil
+		return
+	}
+	d.M.Coming = append(d.M.Coming, v)
+}
+
+// accepts tells why a pair is not accepted; "" if it is.
+func (v *View) accepts(id, secret string, at time.Time) string { return v.opens(id, secret, at, v.All) }
+
+// opens does so for a place that rules decide on, or that every token opens.
+func (v *View) opens(id, secret string, at time.Time, every bool) string {
+	for i := range v.Tokens {
+		t := &v.Tokens[i]
+		switch {
+		case t.ID != id:
+		case !t.On:
+			return t.Name + " is switched off"
+		case secret == "" || t.Secret != secret && (t.Before != secret || !t.Forever && !t.Until.After(at)):
+			return t.Name + " has another secret"
+		case !every && !v.Named[id]:
+			return "no rule names " + t.Name
+		default:
+			return ""
+		}
+	}
+	return "there is no such token"
+}
+
+// Events are what the edge learns, ends of secrets, and processes that start and stop.
+func (d *Double) Events(offer func(time.Time, func())) {
+	if len(d.M.Coming) > 0 {
+		v := d.M.Coming[0]
+		offer(v.At, func() { d.M.Known, d.M.Coming = v, d.M.Coming[1:] })
+	}
+	for i := range d.M.Known.Tokens {
+		if t := &d.M.Known.Tokens[i]; t.Until.After(d.At) && !t.Forever {
+			offer(t.Until, func() {})
+		}
+	}
+	for _, p := range d.M.Processes {
+		if p.Stops.After(d.At) {
+			offer(p.Stops, func() {})
+		}
+	}
+}
+
+// Processes are those of the app, living and ended.
+func (d *Double) Processes(yield func(world.Process)) {
+	for _, p := range d.M.Processes {
+		yield(world.Process{App: "app", ID: p.ID, Env: p.Env, Started: p.Started, Stops: p.Stops})
+	}
+}
+
+// Denied tells which of the app's variables the edge refuses.
+func (d *Double) Denied(env map[string]string, tell func(name, why string)) {
+	for _, name := range []string{Credential, Former} {
+		pair, ok := env[name]
+		if !ok {
+			tell(name, "it has none")
+			continue
+		}
+		id, secret, _ := strings.Cut(pair, ":")
+		if why := d.M.Known.accepts(id, secret, d.At); why != "" {
+			tell(name, why)
+		}
+	}
+}
+
+// Used notes the use of what a process holds.
+func (d *Double) Used(env map[string]string, at time.Time) {
+	for _, name := range []string{Credential, Former} {
+		id, secret, _ := strings.Cut(env[name], ":")
+		if t := d.find(id); t != nil && at.After(t.LastSeen) && d.M.Known.accepts(id, secret, at) == "" {
+			t.LastSeen = at
+		}
+	}
+}
+
+func (d *Double) find(id string) *Token {
+	for _, t := range d.M.Tokens {
+		if t.ID == id && !t.Ended {
+			return t
+		}
+	}
+	return nil
+}
+
+// Generations are the tokens.
+func (d *Double) Generations() []world.Generation {
+	out := make([]world.Generation, 0, len(d.M.Tokens))
+	for _, t := range d.M.Tokens {
+		g := world.Generation{Kind: kindToken, ID: t.ID, Name: t.Name, Live: !t.Ended, On: t.On && !t.Ended,
+			Fields: map[string]string{fieldSecret: t.Secret}, Public: map[string]string{fieldID: t.ID}}
+		if t.Before != "" && (t.Forever || t.Until.After(d.At)) {
+			g.Earlier, g.Until = t.Before, t.Until
+		}
+		for _, r := range d.M.Rules {
+			if slices.Contains(r.Names, t.ID) {
+				g.Named++
+			}
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// Kept are the newest values of the store and what the app holds.
+func (d *Double) Kept(yield func(world.Kept)) {
+	for _, key := range slices.Sorted(maps.Keys(d.M.Folders)) {
+		all := d.M.Folders[key]
+		if last := all[len(all)-1]; !last.Gone {
+			folder, slot, _ := strings.Cut(key, "/")
+			yield(world.Kept{Where: "store:" + folder, Slot: slot, Value: last.Value})
+		}
+	}
+	for slot, v := range d.M.Vars {
+		yield(world.Kept{Where: consumerKey, Slot: slot, Value: v.Value})
+	}
+}

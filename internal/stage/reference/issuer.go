@@ -1,0 +1,334 @@
+package reference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
+)
+
+// issuer makes tokens.
+type issuer struct {
+	*Double
+	env provider.Env
+}
+
+// refused is an answer of the issuer's own. To a write it proves that nothing was
+// applied only where it says so: a gateway may have sent it twice.
+func refused(class cred.Class, why string, maybe bool) error {
+	return &cred.Error{Class: class, Why: why, Maybe: maybe}
+}
+
+// look asks and changes nothing, change is the other kind of call.
+func (d *Double) look(ctx context.Context, env provider.Env, vendor, op string, effect func() error) error {
+	return env.Look(ctx, vendor, op, func(context.Context) error { return d.call(vendor, op, false, effect) })
+}
+
+func (d *Double) change(ctx context.Context, env provider.Env, vendor, op string, effect func() error) error {
+	return env.Change(ctx, vendor, op, func(context.Context) error { return d.call(vendor, op, true, effect) })
+}
+
+// skew is how far the issuer's clock is ahead.
+func (d *Double) skew() time.Duration { return d.Knobs.Skew[issuerName].Std() }
+
+func (d *Double) handle(t *Token) cred.Handle {
+	h := cred.Handle{ID: t.ID, Public: t.ID, Name: t.Name, Created: t.Created.Add(d.skew()), Disabled: !t.On, Version: t.Version, Previous: t.Until}
+	if d.LastSeen && !t.LastSeen.IsZero() {
+		h.LastSeen = t.LastSeen.Add(d.skew())
+	}
+	return h
+}
+
+// List shows all but what is not listed yet.
+func (i issuer) List(ctx context.Context) ([]cred.Handle, error) {
+	var out []cred.Handle
+	err := i.look(ctx, i.env, issuerName, "list", func() error {
+		i.skewed = true
+		for _, t := range i.M.Tokens {
+			switch {
+			case t.Ended:
+			case t.Hidden > 0:
+				t.Hidden--
+			default:
+				out = append(out, i.handle(t))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Ahead is the issuer's clock, once it was asked.
+func (i issuer) Ahead() (time.Duration, bool) { return i.skew(), i.skewed }
+
+// Owner goes by the id.
+func (i issuer) Owner(_ context.Context, b secret.Bundle, listed []cred.Handle) (string, error) {
+	for _, h := range listed {
+		if b[fieldID].Equal(secret.New(h.ID)) {
+			return h.ID, nil
+		}
+	}
+	return "", nil
+}
+
+// room refuses where there are too many.
+func (i issuer) room() error {
+	live := 0
+	for _, t := range i.M.Tokens {
+		if !t.Ended {
+			live++
+		}
+	}
+	if i.MaxLive > 0 && live >= i.MaxLive {
+		return refused(cred.Refused, "there are too many", false)
+	}
+	return nil
+}
+
+func (i issuer) Create(ctx context.Context, name string) (h cred.Handle, b secret.Bundle, err error) {
+	err = i.change(ctx, i.env, issuerName, "create", func() error {
+		if err := i.room(); err != nil {
+			return err
+		}
+		t := i.token(name, "secret-"+i.Random(8))
+		t.Hidden = i.Knobs.ListLag
+		i.publish()
+		h, b = i.handle(t), secret.Bundle{fieldID: secret.New(t.ID), fieldSecret: secret.New(t.Secret)}
+		return nil
+	})
+	if err != nil {
+		return cred.Handle{}, nil, err
+	}
+	return h, b, nil
+}
+
+// Revoke refuses while a rule names it.
+func (i issuer) Revoke(ctx context.Context, h cred.Handle) error {
+	return i.change(ctx, i.env, issuerName, "revoke", func() error {
+		t := i.find(h.ID)
+		if t == nil {
+			return refused(cred.Absent, "there is none", true)
+		}
+		for _, r := range i.M.Rules {
+			if i.Admits && slices.Contains(r.Names, h.ID) {
+				return refused(cred.Refused, "a rule names it", false)
+			}
+		}
+		t.Ended = true
+		i.publish()
+		return nil
+	})
+}
+
+// finder looks at one by its id.
+type finder struct{ issuer }
+
+func (f finder) Find(ctx context.Context, h cred.Handle) (now cred.Handle, err error) {
+	err = f.look(ctx, f.env, issuerName, "find", func() error {
+		t := f.find(h.ID)
+		if t == nil {
+			return refused(cred.Absent, "there is none", false)
+		}
+		now = f.handle(t)
+		return nil
+	})
+	return now, err
+}
+
+// switcher switches.
+type switcher struct{ issuer }
+
+func (s switcher) Switch(ctx context.Context, h cred.Handle, on bool) (now cred.Handle, err error) {
+	op := "switch off"
+	if on {
+		op = "switch on"
+	}
+	err = s.change(ctx, s.env, issuerName, op, func() error {
+		t := s.find(h.ID)
+		if t == nil {
+			return refused(cred.Absent, "there is none", true)
+		}
+		t.On = on
+		s.publish()
+		now = s.handle(t)
+		return nil
+	})
+	return now, err
+}
+
+// roller rolls in place; made: to a secret that we make.
+type roller struct{ issuer }
+
+func (r roller) roll(ctx context.Context, h cred.Handle, keep time.Time, made string) (now cred.Handle, b secret.Bundle, err error) {
+	err = r.change(ctx, r.env, issuerName, "roll", func() error {
+		t := r.find(h.ID)
+		if t == nil {
+			return refused(cred.Absent, "there is none", true)
+		}
+		if made == "" {
+			made = "secret-" + r.Random(8)
+		}
+		t.Before, t.Until, t.Secret, t.Version = t.Secret, keep, made, t.Version+1
+		t.Forever = r.Lingers && !keep.IsZero()
+		if keep.IsZero() {
+			t.Before = ""
+		}
+		r.publish()
+		now, b = r.handle(t), secret.Bundle{fieldID: secret.New(t.ID), fieldSecret: secret.New(t.Secret)}
+		return nil
+	})
+	if err != nil {
+		return cred.Handle{}, nil, err
+	}
+	return now, b, nil
+}
+
+func (r roller) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
+	return r.roll(ctx, h, keep, "")
+}
+
+func (r roller) Keep(ctx context.Context, h cred.Handle, until time.Time) (now cred.Handle, err error) {
+	err = r.change(ctx, r.env, issuerName, "keep", func() error {
+		t := r.find(h.ID)
+		if t == nil {
+			return refused(cred.Absent, "there is none", true)
+		}
+		t.Until = until
+		if t.Forever = r.Lingers && until.After(r.At); !until.After(r.At) {
+			t.Before = ""
+		}
+		r.publish()
+		now = r.handle(t)
+		return nil
+	})
+	return now, err
+}
+
+// maker takes secrets that we make.
+type maker struct{ issuer }
+
+func (m maker) Make(string) (secret.Bundle, error) {
+	v, err := secret.Generate(m.random(), 24, "abcdefghijkmnpqrstuvwxyz23456789")
+	if err != nil {
+		return nil, err
+	}
+	// The id is made with it: it stands in the bundle before anything is sent.
+	return secret.Bundle{fieldID: secret.New("id-" + m.Random(6)), fieldSecret: v}, nil
+}
+
+// random is a function of the world's seed.
+func (d *Double) random() io.Reader { return randomness{d} }
+
+type randomness struct{ d *Double }
+
+func (r randomness) Read(p []byte) (int, error) {
+	for i := range p {
+		h := r.d.Random(2)
+		p[i] = unhex(h[0])<<4 | unhex(h[1])
+	}
+	return len(p), nil
+}
+
+func unhex(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	return c - '0'
+}
+
+func (m maker) CreateWith(ctx context.Context, name string, b secret.Bundle) (h cred.Handle, err error) {
+	err = m.change(ctx, m.env, issuerName, "create", func() error {
+		id := b[fieldID].Reveal()
+		if m.find(id) != nil {
+			return refused(cred.Conflict, "there is one already", true)
+		}
+		if err := m.room(); err != nil {
+			return err
+		}
+		t := m.token(name, b[fieldSecret].Reveal())
+		t.ID, t.Hidden = id, m.Knobs.ListLag
+		m.publish()
+		h = m.handle(t)
+		return nil
+	})
+	if err != nil {
+		return cred.Handle{}, err
+	}
+	return h, nil
+}
+
+// Works logs in at the issuer itself, which knows of every change at once.
+func (m maker) Works(ctx context.Context, h cred.Handle, b secret.Bundle) (works bool, err error) {
+	err = m.look(ctx, m.env, issuerName, "log in", func() error {
+		t := m.find(h.ID)
+		works = t != nil && t.On && secret.New(t.Secret).Equal(b[fieldSecret])
+		return nil
+	})
+	return works, err
+}
+
+// rollMaker rolls to a secret that we make.
+type rollMaker struct {
+	roller
+	maker maker
+}
+
+func (r rollMaker) Make(name string) (secret.Bundle, error) {
+	b, err := r.maker.Make(name)
+	if err == nil {
+		for _, t := range r.M.Tokens {
+			if !t.Ended && t.Name == name {
+				b[fieldID] = secret.New(t.ID) // it stays
+			}
+		}
+	}
+	return b, err
+}
+
+func (r rollMaker) CreateWith(ctx context.Context, name string, b secret.Bundle) (cred.Handle, error) {
+	return r.maker.CreateWith(ctx, name, b)
+}
+
+func (r rollMaker) Works(ctx context.Context, h cred.Handle, b secret.Bundle) (bool, error) {
+	return r.maker.Works(ctx, h, b)
+}
+
+func (r rollMaker) RollWith(ctx context.Context, h cred.Handle, keep time.Time, b secret.Bundle) (cred.Handle, error) {
+	now, _, err := r.roll(ctx, h, keep, b[fieldSecret].Reveal())
+	return now, err
+}
+
+// Probe asks the edge, or the issuer itself.
+func (i issuer) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
+	verdict, detail := cred.Rejected, "denied"
+	err := i.look(ctx, i.env, issuerName, "probe", func() error {
+		if b != nil && i.M.Known.opens(b[fieldID].Reveal(), b[fieldSecret].Reveal(), i.At, i.M.Known.All || p.URL == sandboxURL) == "" {
+			verdict, detail = cred.Accepted, "accepted"
+		}
+		return nil
+	})
+	if e, ok := errors.AsType[*cred.Error](err); ok && e.Status != 0 {
+		return cred.Unclear, fmt.Sprint(e.Status), nil // somebody answered, and it tells nothing
+	}
+	return verdict, detail, err
+}
+
+// Guard tells which gate the rules decide on.
+func (i issuer) Guard(_ context.Context, p sop.Probe) (string, error) {
+	if i.Admits && p.URL != sandboxURL {
+		return "gate", nil
+	}
+	return "", nil
+}
+
+// Wrong is a pair that nobody made.
+func (issuer) Wrong() secret.Bundle {
+	return secret.Bundle{fieldID: secret.New("id-nobody"), fieldSecret: secret.New("secret-nothing")}
+}

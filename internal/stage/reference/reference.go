@@ -1,0 +1,153 @@
+// Package reference is an issuer, a store and a consumer in memory of which every capability can be switched, for the exhaustive fault simulation.
+//
+// They are drivers like any other, opened by their descriptor and held to the same
+// rules; only that a call reaches its double as a function call, so that a run takes
+// about a millisecond and every pair of faults can be tried.
+package reference
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+	"rekey/internal/stage"
+	"rekey/internal/world"
+)
+
+// Can is what the three can do; the zero Can is of an issuer that can make nothing.
+type Can struct {
+	// The issuer.
+	Beside   bool   // a second generation can be made beside the first
+	Roll     string // rotation.RollWithGrace, rotation.RollAtOnce or ""
+	Lingers  bool   // a grace has no end by itself
+	Disable  bool   // a generation can be switched off and on again
+	LastSeen bool   // it tells when a generation was last used
+	Admits   bool   // rules decide who is accepted
+	Everyone bool   // a rule accepts every generation, so none has to be edited
+	Makes    bool   // its secrets are made by us
+	Finds    bool   // one generation can be looked at by its id
+	Itself   bool   // it tells by itself whether a credential works, and validate asks it
+	MaxLive  int    // generations that may live at once; 0: no limit
+
+	// The store.
+	Piecewise bool // each slot is a write of its own
+	NoHistory bool // it counts no versions and keeps none
+	Absent    bool // under the former name it holds nothing at first
+
+	// The consumer.
+	Restarts bool // a write replaces its processes; otherwise they read the value that is there
+	Applied  bool // a write takes effect by a step of its own
+	Hidden   bool // what it holds is shown to nobody
+	Stamps   bool // a note is kept beside what is hidden
+	Surveys  bool // it can list who else holds something
+}
+
+// Names of the credential, its vendors and places.
+const (
+	Credential = "REFERENCE_TOKEN"
+	Former     = "OLD_TOKEN"
+
+	issuerName, storeName, consumerName = "issuer", "store", "consumer"
+	storeKey, consumerKey               = "store:folder", "consumer:app"
+	fieldID, fieldSecret                = "id", "secret"
+	gateURL                             = "https://gate.example.com/"
+	sandboxURL                          = "https://sandbox.example.com/" // accepts every token that lives
+	kindToken                           = "token"
+)
+
+// Triple is the three on a stage.
+type Triple struct {
+	*stage.Stage
+	*Double
+}
+
+// New returns a triple in use: a generation made 92 days ago, stored under its name
+// and its former one, held by an app with two processes; and things of others.
+func New(seed int64, can Can, knobs world.Knobs) *Triple {
+	clock := stage.NewClock(stage.Start)
+	d := &Double{State: &world.State{Seed: seed, At: stage.Start, Knobs: knobs, Env: map[string]string{}}, Can: can}
+	d.begin()
+	w := world.Open(d.State, clock.Now, d)
+	s := stage.New(w, clock, config(can))
+	d.call = s.Direct
+	s.Drivers = d.driver
+	return &Triple{s, d}
+}
+
+// config is rekey.yaml as it is read, with the settings of a quick procedure.
+func config(can Can) *sop.Config {
+	t := func(s string) cred.Template {
+		out, err := cred.ParseTemplate(s)
+		if err != nil {
+			panic(err)
+		}
+		return out
+	}
+	spec := sop.Spec{
+		Name: Credential, Former: []string{Former},
+		Issuer: sop.Issuer{Vendor: issuerName, Kind: kindToken, Name: "ours-<date>-<run>", Fields: []string{fieldID, fieldSecret}, Grace: 24 * time.Hour, Settings: json.RawMessage("{}")},
+		Store:  sop.Place{Key: storeKey, Vendor: storeName, Settings: json.RawMessage("{}")},
+		Timing: sop.Waits{Poll: time.Second, Validate: time.Minute, Settle: 2 * time.Minute, Verify: time.Minute, Quiet: 20 * time.Second, Watch: 10 * time.Second, Confirm: time.Minute},
+	}
+	app := sop.Place{Key: consumerKey, Vendor: consumerName, Settings: json.RawMessage("{}")}
+	for _, n := range []string{Credential, Former} {
+		spec.Store.Slots = append(spec.Store.Slots,
+			sop.Slot{Name: n, Template: t("{secret}"), For: n}, sop.Slot{Name: n + "__ID", Template: t("{id}"), For: n})
+		app.Slots = append(app.Slots, sop.Slot{Name: n, Template: t("{id}:{secret}"), For: n})
+	}
+	spec.Consumers = []sop.Place{app}
+	spec.Validate = []sop.Probe{{URL: gateURL}}
+	if can.Itself {
+		spec.Validate = []sop.Probe{{URL: sop.IssuerItself}}
+	}
+	rehearsed := spec.Store
+	rehearsed.Key = "store:rehearsal"
+	rehearsed.Settings = json.RawMessage(`{"folder":"rehearsal"}`)
+	spec.Rehearse = &sop.Rehearsed{Store: rehearsed, Validate: []sop.Probe{{URL: sandboxURL}}}
+	return &sop.Config{Specs: []sop.Spec{spec}, Vendors: map[string]sop.Vendor{
+		issuerName: {Type: issuerName}, storeName: {Type: storeName}, consumerName: {Type: consumerName},
+	}}
+}
+
+// String names what is switched on, for people.
+func (c Can) String() string {
+	var out []string
+	add := func(on bool, word string) {
+		if on {
+			out = append(out, word)
+		}
+	}
+	add(c.Beside, "beside")
+	add(c.Roll != "", c.Roll)
+	add(c.Lingers, "lingers")
+	add(c.Disable, "disable")
+	add(c.LastSeen, "last seen")
+	add(c.Admits, "admits")
+	add(c.Everyone, "everyone")
+	add(c.Makes, "makes")
+	add(c.Finds, "finds")
+	add(c.Itself, "itself")
+	add(c.MaxLive > 0, fmt.Sprintf("at most %d", c.MaxLive))
+	add(c.Piecewise, "piecewise")
+	add(c.NoHistory, "no history")
+	add(c.Absent, "absent")
+	add(c.Restarts, "restarts")
+	add(c.Applied, "applied")
+	add(c.Hidden, "hidden")
+	add(c.Stamps, "stamps")
+	add(c.Surveys, "surveys")
+	return strings.Join(out, ", ")
+}
+
+// Sheet is the capability sheet of the issuer.
+func (c Can) Sheet() provider.Sheet {
+	return provider.Sheet{
+		Kind: kindToken, Fields: []string{fieldID, fieldSecret}, Public: []string{fieldID}, MaxLive: c.MaxLive, Create: c.Beside, Roll: c.Roll,
+		Disable: c.Disable, LastSeen: c.LastSeen, Admits: c.Admits, Label: true, Verifies: c.Itself, Lingers: c.Lingers && c.Roll == rotation.RollWithGrace,
+	}
+}
