@@ -13,7 +13,7 @@ import (
 // below: every call meets every fault at every place, or at the first and last ones.
 // An error that says "not applied" has to be true, and so has a success.
 func (s *suite) below(t T) {
-	for _, o := range s.bench(t).ops(t) {
+	for _, o := range s.sampled(t) {
 		seen := s.undisturbed(t, o)
 		for _, f := range faults {
 			for _, at := range spread(seen.n.count(f.kinds...), s.Positions) {
@@ -21,6 +21,17 @@ func (s *suite) below(t T) {
 			}
 		}
 	}
+}
+
+// sampled are the operations that faults are tried on.
+func (s *suite) sampled(t T) []op {
+	had := map[string]bool{}
+	return slices.DeleteFunc(s.bench(t).ops(t), func(o op) bool {
+		key := fmt.Sprint(o.role, o.effect)
+		skip := s.Sample && had[key]
+		had[key] = had[key] || !o.idle
+		return skip
+	})
 }
 
 // seen is an operation that nothing disturbed.
@@ -111,6 +122,9 @@ func differ(a, b string) int {
 // pieces: what arrives one byte at a time is understood as well.
 func (s *suite) pieces(t T) {
 	for _, o := range s.bench(t).ops(t) {
+		if s.Sample {
+			continue // one use is one program
+		}
 		b := s.bench(t)
 		op := b.find(t, o.name)
 		n := b.tap()
@@ -129,7 +143,7 @@ const patience = 20 * time.Second
 // and what was sent may have happened.
 func (s *suite) cancelled(t T) {
 	tried := 0
-	for _, o := range s.bench(t).ops(t) {
+	for _, o := range s.sampled(t) {
 		f := fault{"silence", silent, []kind{request, send, program}}
 		b := s.bench(t)
 		op := b.find(t, o.name)

@@ -39,6 +39,10 @@ type Harness struct {
 	// the first and the last ones; 0: 8. Fewer where a fresh world takes long.
 	Positions int
 
+	// Sample tries each fault on one look and on one change of each role only: where
+	// what is below is another program, which is not broken by it.
+	Sample bool
+
 	// Of drivers that speak HTTP:
 	Login   string                  // part of the path of its login, if it has one
 	Refusal func(status int) string // body of an error in the vendor's own shape, with Canary in it; nil: one that has the shapes of many
@@ -112,4 +116,6 @@ type suite struct {
 	Harness
 	did map[string]int // operations that were carried out as they should, by role
 	met map[string]int // faults that were met, by kind of use
+	// counts: the store counts versions; nil until it was asked.
+	counts *bool
 }

@@ -19,6 +19,9 @@ type op struct {
 	effect bool   // it changes something
 	again  bool   // doing it twice is as doing it once
 	probe  bool   // it asks with a bundle of its own, and what it is answered is a verdict
+	idle   bool   // it may have nothing to ask
+	// prep gets ready, once, what it needs of the world; nil: nothing.
+	prep func(T)
 	// do carries it out and returns what came of it, to be compared with another try.
 	do func(context.Context, cast) (string, error)
 }
@@ -60,10 +63,10 @@ func (b *bench) every(t T) []op {
 		out = append(out, b.consumerOps(t, good.consumer)...)
 	}
 	if good.surveys != nil {
-		out = append(out, op{inSurvey, "survey", false, true, false, survey})
+		out = append(out, op{role: inSurvey, name: "survey", again: true, do: survey})
 	}
 	if good.refers != nil && b.s.Refer != "" {
-		out = append(out, op{inRefer, "refer", false, true, false, func(ctx context.Context, c cast) (string, error) {
+		out = append(out, op{role: inRefer, name: "refer", again: true, do: func(ctx context.Context, c cast) (string, error) {
 			v, err := c.refers.Refer(ctx, b.s.Refer)
 			if err == nil && !v.Present() {
 				return "", errors.New("the reference leads to nothing, without an error")
@@ -82,11 +85,19 @@ func (b *bench) find(t T, name string) op {
 	t.Helper()
 	for _, o := range b.ops(t) {
 		if o.name == name {
+			o.ready(t)
 			return o
 		}
 	}
 	t.Fatalf("no call %s", name)
 	return op{}
+}
+
+func (o op) ready(t T) {
+	t.Helper()
+	if o.prep != nil {
+		o.prep(t)
+	}
 }
 
 // mark stands for a value in what is compared.

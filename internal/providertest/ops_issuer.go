@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"rekey/internal/cred"
@@ -56,38 +57,49 @@ func (b *bench) grace(sheet provider.Sheet) time.Time {
 
 func (b *bench) issuerOps(t T, sheet provider.Sheet, good provider.Issuer) []op {
 	t.Helper()
-	ctx, kind := t.Context(), sheet.Kind
-	listed, err := good.List(ctx)
-	if err != nil || len(listed) == 0 {
-		t.Fatalf("%s: the world has none, or does not tell: %v", kind, err)
-	}
+	kind := sheet.Kind
 	of := func(c cast) provider.Issuer { return c.issuers[kind] }
 	// One that nothing names, so that it may be ended; where no second one can be
 	// made, the one that is there.
-	h, bundle := listed[len(listed)-1], secret.Bundle(nil)
-	if sheet.Create {
-		if h, bundle, err = create(ctx, good, named(sheet, "of the suite"), listed[0]); err != nil {
-			t.Fatalf("%s: %v", kind, err)
+	var h, like cred.Handle
+	var bundle secret.Bundle
+	listed := sync.OnceFunc(func() {
+		list, err := good.List(t.Context())
+		if err != nil || len(list) == 0 {
+			t.Fatalf("%s: the world has none, or does not tell: %v", kind, err)
 		}
-		b.gave(kind, bundle)
-	}
-	out := []op{{kind, kind + ": list", false, true, false, func(ctx context.Context, c cast) (string, error) {
+		h, like = list[len(list)-1], list[0]
+	})
+	made := sync.OnceFunc(func() {
+		listed()
+		if sheet.Create {
+			var err error
+			if h, bundle, err = create(t.Context(), good, named(sheet, "of the suite"), like); err != nil {
+				t.Fatalf("%s: %v", kind, err)
+			}
+			b.gave(kind, bundle)
+		}
+	})
+	out := []op{{role: kind, name: kind + ": list", again: true, do: func(ctx context.Context, c cast) (string, error) {
 		l, err := of(c).List(ctx)
+		if err == nil && len(l) == 0 {
+			err = errors.New("the world has none")
+		}
 		return handles(l), err
 	}}}
 	if sheet.Create {
-		out = append(out, op{kind, kind + ": create", true, false, false, wholly(func(ctx context.Context, c cast) error {
-			made, bundle, err := create(ctx, of(c), named(sheet, "another"), listed[0])
+		out = append(out, op{role: kind, name: kind + ": create", effect: true, do: wholly(func(ctx context.Context, c cast) error {
+			made, bundle, err := create(ctx, of(c), named(sheet, "another"), like)
 			b.gave(kind, bundle)
 			if err == nil && (made.ID == "" || !bundle.Complete(sheet.Fields)) {
 				return errors.New("created, without a handle or without every field that the sheet names")
 			}
 			return err
-		})})
+		}), prep: func(T) { listed() }})
 	}
-	out = append(out, b.looks(sheet, good, h, bundle)...)
+	out = append(out, b.looks(sheet, good, &h, &bundle)...)
 	if _, ok := good.(provider.Switcher); ok && sheet.Disable {
-		out = append(out, op{kind, kind + ": switch off", true, true, false, wholly(func(ctx context.Context, c cast) error {
+		out = append(out, op{role: kind, name: kind + ": switch off", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
 			got, err := of(c).(provider.Switcher).Switch(ctx, h, false)
 			if err == nil && !got.Disabled {
 				return errors.New("switched off, and it says that it is on")
@@ -96,7 +108,7 @@ func (b *bench) issuerOps(t T, sheet provider.Sheet, good provider.Issuer) []op 
 		})})
 	}
 	if _, ok := good.(provider.Roller); ok && sheet.Roll != "" {
-		out = append(out, op{kind, kind + ": roll", true, false, false, wholly(func(ctx context.Context, c cast) error {
+		out = append(out, op{role: kind, name: kind + ": roll", effect: true, do: wholly(func(ctx context.Context, c cast) error {
 			_, bundle, err := roll(ctx, of(c), h, b.grace(sheet))
 			b.gave(kind, bundle)
 			if err == nil && !bundle.Complete(sheet.Fields) {
@@ -106,32 +118,38 @@ func (b *bench) issuerOps(t T, sheet provider.Sheet, good provider.Issuer) []op 
 		})})
 	}
 	if a, ok := good.(provider.Admitter); ok && sheet.Admits {
-		in, err := a.Places(ctx)
+		in, err := a.Places(t.Context())
 		if err != nil || len(in.Places) == 0 {
 			t.Fatalf("%s: the world has no rules: %v", kind, err)
 		}
-		out = append(out, admitterOps(kind, in, h)...)
+		out = append(out, admitterOps(kind, in, &h)...)
 	}
-	return append(out, op{kind, kind + ": revoke", true, false, false, wholly(func(ctx context.Context, c cast) error { return of(c).Revoke(ctx, h) })})
+	out = append(out, op{role: kind, name: kind + ": revoke", effect: true, do: wholly(func(ctx context.Context, c cast) error { return of(c).Revoke(ctx, h) })})
+	for i := range out {
+		if out[i].prep == nil && out[i].name != kind+": list" {
+			out[i].prep = func(T) { made() }
+		}
+	}
+	return out
 }
 
 // looks are the questions that an issuer may be asked besides.
-func (b *bench) looks(sheet provider.Sheet, good provider.Issuer, h cred.Handle, bundle secret.Bundle) []op {
+func (b *bench) looks(sheet provider.Sheet, good provider.Issuer, h *cred.Handle, bundle *secret.Bundle) []op {
 	kind := sheet.Kind
 	var out []op
 	look := func(name string, ask func(context.Context, provider.Issuer) (string, error)) {
-		out = append(out, op{kind, kind + ": " + name, false, true, false, func(ctx context.Context, c cast) (string, error) { return ask(ctx, c.issuers[kind]) }})
+		out = append(out, op{role: kind, name: kind + ": " + name, again: true, do: func(ctx context.Context, c cast) (string, error) { return ask(ctx, c.issuers[kind]) }})
 	}
 	if _, ok := good.(provider.Adviser); ok {
 		look("advise", func(ctx context.Context, i provider.Issuer) (string, error) {
-			_, err := i.(provider.Adviser).Advise(ctx, h)
+			_, err := i.(provider.Adviser).Advise(ctx, *h)
 			return "", err
 		})
 	}
 	if _, ok := good.(provider.Finder); ok {
 		look("find", func(ctx context.Context, i provider.Issuer) (string, error) {
-			got, err := i.(provider.Finder).Find(ctx, h)
-			if err == nil && got.ID != h.ID {
+			got, err := i.(provider.Finder).Find(ctx, *h)
+			if err == nil && got.ID != (*h).ID {
 				return "", errors.New("it found another one than it was asked for")
 			}
 			return handles([]cred.Handle{got}), err
@@ -139,16 +157,17 @@ func (b *bench) looks(sheet provider.Sheet, good provider.Issuer, h cred.Handle,
 	}
 	if _, ok := good.(provider.EndForesight); ok {
 		look("foresee the end", func(ctx context.Context, i provider.Issuer) (string, error) {
-			f, err := i.(provider.EndForesight).ForeseeEnd(ctx, h)
+			f, err := i.(provider.EndForesight).ForeseeEnd(ctx, *h)
 			if err == nil && len(f.Refused) > 0 {
 				return "", fmt.Errorf("nothing stands against it here, and it says that %v does", f.Refused)
 			}
 			return "", err
 		})
+		out[len(out)-1].idle = true
 	}
 	if _, ok := good.(provider.Users); ok {
 		look("users", func(ctx context.Context, i provider.Issuer) (string, error) {
-			who, err := i.(provider.Users).Users(ctx, h)
+			who, err := i.(provider.Users).Users(ctx, *h)
 			for _, u := range who {
 				if u.Count < 1 || u.Name == "" && u.From == "" {
 					return "", fmt.Errorf("a user of which nothing is told: %+v", u)
@@ -157,18 +176,18 @@ func (b *bench) looks(sheet provider.Sheet, good provider.Issuer, h cred.Handle,
 			return "", err
 		})
 	}
-	if _, ok := good.(provider.Maker); ok && bundle != nil {
+	if _, ok := good.(provider.Maker); ok && sheet.Create {
 		look("works", func(ctx context.Context, i provider.Issuer) (string, error) {
-			yes, err := i.(provider.Maker).Works(ctx, h, bundle)
+			yes, err := i.(provider.Maker).Works(ctx, *h, *bundle)
 			if err == nil && !yes {
 				return "", errors.New("it was made with this bundle, and does not work with it")
 			}
 			return "", err
 		})
 	}
-	if _, ok := good.(provider.Prober); ok && sheet.Verifies && bundle != nil {
+	if _, ok := good.(provider.Prober); ok && sheet.Verifies && sheet.Create {
 		look("verify", func(ctx context.Context, i provider.Issuer) (string, error) {
-			v, detail, err := i.(provider.Prober).Probe(ctx, sop.Probe{URL: sop.IssuerItself}, bundle)
+			v, detail, err := i.(provider.Prober).Probe(ctx, sop.Probe{URL: sop.IssuerItself}, *bundle)
 			if err == nil && v == cred.Unclear { // it says so itself: that is no success
 				err = &cred.Error{Op: "verify", Class: cred.Unknown, Why: detail}
 			}
@@ -179,21 +198,21 @@ func (b *bench) looks(sheet provider.Sheet, good provider.Issuer, h cred.Handle,
 	return out
 }
 
-func admitterOps(kind string, in provider.Admission, h cred.Handle) []op {
+func admitterOps(kind string, in provider.Admission, h *cred.Handle) []op {
 	of := func(c cast) provider.Admitter { return c.issuers[kind].(provider.Admitter) }
 	first := in.Places[0]
 	out := []op{
-		{kind, kind + ": places", false, true, false, func(ctx context.Context, c cast) (string, error) {
+		{role: kind, name: kind + ": places", again: true, do: func(ctx context.Context, c cast) (string, error) {
 			got, err := of(c).Places(ctx)
 			return places(got), err
 		}},
-		{kind, kind + ": admit", true, true, false, wholly(func(ctx context.Context, c cast) error {
+		{role: kind, name: kind + ": admit", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
 			_, err := of(c).Admit(ctx, first, h.ID)
 			return err
 		})},
 	}
 	if len(first.Names) > 0 {
-		out = append(out, op{kind, kind + ": dismiss", true, true, false, wholly(func(ctx context.Context, c cast) error {
+		out = append(out, op{role: kind, name: kind + ": dismiss", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
 			_, err := of(c).Dismiss(ctx, first, first.Names[0])
 			return err
 		})})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -45,24 +46,35 @@ func (b *bench) storeOps(t T, good provider.Store) []op {
 		t.Fatalf("the harness names no slots")
 	}
 	first := b.s.Slots[0]
-	now, err := good.Read(t.Context(), b.s.Slots)
-	if err != nil || !now[first].Present {
-		t.Fatalf("the world's store does not hold %s: %v", first, err)
+	var now map[string]provider.Held
+	look := sync.OnceFunc(func() {
+		var err error
+		if now, err = good.Read(t.Context(), b.s.Slots); err != nil || !now[first].Present {
+			t.Fatalf("the world's store does not hold %s: %v", first, err)
+		}
+	})
+	if b.s.counts == nil {
+		look()
+		counts := now[first].Version != "" && !b.s.Vendor.Keeps.WriteOnly
+		b.s.counts = &counts
 	}
 	out := asked(good, b.s.Slots)
-	out = append(out, op{inStore, "store: read", false, true, false, func(ctx context.Context, c cast) (string, error) {
+	out = append(out, op{role: inStore, name: "store: read", again: true, do: func(ctx context.Context, c cast) (string, error) {
 		h, err := c.store.Read(ctx, b.s.Slots)
 		return held(h), err
 	}})
-	if version := now[first].Version; version != "" && !b.s.Vendor.Keeps.WriteOnly {
+	if *b.s.counts {
 		out = append(out,
-			op{inStore, "store: read version", false, true, false, func(ctx context.Context, c cast) (string, error) {
-				v, err := c.store.ReadVersion(ctx, first, b.early(version))
+			op{role: inStore, name: "store: read version", again: true, do: func(ctx context.Context, c cast) (string, error) {
+				v, err := c.store.ReadVersion(ctx, first, b.early(now[first].Version))
 				return mark(v), err
 			}},
-			op{inStore, "store: history", false, true, false, wholly(func(ctx context.Context, c cast) error { return c.store.History(ctx, now) })})
+			op{role: inStore, name: "store: history", again: true, do: wholly(func(ctx context.Context, c cast) error { return c.store.History(ctx, now) })})
+		for i := range out[len(out)-2:] {
+			out[len(out)-2+i].prep = func(T) { look() }
+		}
 	}
-	out = append(out, op{inStore, "store: write", true, true, false, wholly(func(ctx context.Context, c cast) error {
+	out = append(out, op{role: inStore, name: "store: write", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
 		got, err := c.store.Write(ctx, b.values())
 		if err != nil {
 			return err
@@ -72,7 +84,7 @@ func (b *bench) storeOps(t T, good provider.Store) []op {
 	if _, ok := good.(provider.Applier); ok {
 		out = append(out, apply(inStore, b.s.Slots, func(c cast) provider.Applier { return c.store.(provider.Applier) }))
 	}
-	return append(out, op{inStore, "store: remove", true, true, false, wholly(func(ctx context.Context, c cast) error { return c.store.Remove(ctx, []string{first}) })})
+	return append(out, op{role: inStore, name: "store: remove", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error { return c.store.Remove(ctx, []string{first}) })})
 }
 
 // early is the version that is read back: the first one where they are counted.
@@ -89,7 +101,7 @@ func (b *bench) early(now string) string {
 func asked(good provider.Store, slots []string) []op {
 	var out []op
 	if _, ok := good.(provider.Foresight); ok {
-		out = append(out, op{inStore, "store: foresee", false, true, false, wholly(func(ctx context.Context, c cast) error {
+		out = append(out, op{role: inStore, name: "store: foresee", again: true, do: wholly(func(ctx context.Context, c cast) error {
 			var writes []provider.Intended
 			for _, s := range slots {
 				writes = append(writes, provider.Intended{Slot: s, Like: s})
@@ -99,7 +111,7 @@ func asked(good provider.Store, slots []string) []op {
 		})})
 	}
 	if _, ok := good.(provider.Adviser); ok {
-		out = append(out, op{inStore, "store: advise", false, true, false, wholly(func(ctx context.Context, c cast) error {
+		out = append(out, op{role: inStore, name: "store: advise", again: true, do: wholly(func(ctx context.Context, c cast) error {
 			_, err := c.store.(provider.Adviser).Advise(ctx, cred.Handle{})
 			return err
 		})})
@@ -113,21 +125,21 @@ func (b *bench) consumerOps(t T, good provider.Consumer) []op {
 		t.Fatalf("the harness names no slots")
 	}
 	out := []op{
-		{inConsumer, "consumer: snapshot", false, true, false, func(ctx context.Context, c cast) (string, error) {
+		{role: inConsumer, name: "consumer: snapshot", again: true, do: func(ctx context.Context, c cast) (string, error) {
 			s, err := c.consumer.Snapshot(ctx, b.s.Slots)
 			return held(s.Slots), err
 		}},
-		{inConsumer, "consumer: progress", false, true, false, func(ctx context.Context, c cast) (string, error) {
+		{role: inConsumer, name: "consumer: progress", again: true, do: func(ctx context.Context, c cast) (string, error) {
 			p, err := c.consumer.Progress(ctx, provider.Followed{}, b.s.Slots)
 			if err == nil && p.Class != cred.Done && p.Class != cred.Waiting && p.Class != cred.Failed {
 				return "", errors.New("progress has the class " + string(p.Class))
 			}
 			return held(p.Slots), err
 		}},
-		{inConsumer, "consumer: write", true, true, false, wholly(func(ctx context.Context, c cast) error { return c.consumer.Write(ctx, b.values()) })},
+		{role: inConsumer, name: "consumer: write", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error { return c.consumer.Write(ctx, b.values()) })},
 	}
 	if _, ok := good.(provider.Holder); ok {
-		out = append(out, op{inConsumer, "consumer: held", false, true, false, func(ctx context.Context, c cast) (string, error) {
+		out = append(out, op{role: inConsumer, name: "consumer: held", again: true, do: func(ctx context.Context, c cast) (string, error) {
 			h, err := c.consumer.(provider.Holder).Held(ctx, b.s.Slots)
 			return held(h), err
 		}})
@@ -139,5 +151,5 @@ func (b *bench) consumerOps(t T, good provider.Consumer) []op {
 }
 
 func apply(role string, slots []string, of func(cast) provider.Applier) op {
-	return op{role, role + ": apply", true, true, false, wholly(func(ctx context.Context, c cast) error { return of(c).Apply(ctx, slots) })}
+	return op{role: role, name: role + ": apply", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error { return of(c).Apply(ctx, slots) })}
 }

@@ -106,6 +106,7 @@ func (s *suite) works(t T) {
 				}
 			}
 			switch {
+			case len(n.uses) == 0 && op.idle:
 			case len(n.uses) == 0:
 				t.Errorf("it reached for nothing outside: no request, connection, program or file")
 			case len(calls) == 0:
@@ -127,6 +128,7 @@ func (s *suite) lacks(t T) {
 	b := s.bench(t)
 	for _, o := range b.every(t) {
 		if slices.Contains(s.Lacks, o.name) {
+			o.ready(t)
 			if _, err := o.do(t.Context(), b.on(t, b.tap())); cred.ClassOf(err) != cred.Absent {
 				t.Errorf("%s: %v", o.name, err)
 			}
@@ -161,6 +163,7 @@ func (s *suite) together(t T) {
 	for _, o := range b.ops(t) {
 		for range 4 {
 			if !o.effect {
+				o.ready(t)
 				wg.Go(func() {
 					if _, err := o.do(context.Background(), c); err != nil {
 						t.Errorf("%s: %v", o.name, err)

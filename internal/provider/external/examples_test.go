@@ -1,0 +1,94 @@
+package external_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"rekey/internal/outside"
+	"rekey/internal/provider/external"
+	"rekey/internal/providertest"
+)
+
+const examples = "../../../examples/drivers"
+
+// needs skips loudly what this machine cannot try, and fails where it has to be able to.
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatalf("NOT TRIED: there is no %s here", p)
+			}
+			t.Skipf("NOT TRIED: there is no %s here", p)
+		}
+	}
+}
+
+// harness is that of an example, with the sum of it as it is.
+func harness(t *testing.T, name, connection string) providertest.Harness {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(examples, "rekey-driver-"+name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(b)
+	d, err := external.Ask(context.Background(), outside.Real{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]any{}
+	if err := json.Unmarshal([]byte(connection), &settings); err != nil {
+		t.Fatal(err)
+	}
+	settings["command"], settings["sha256"] = path, hex.EncodeToString(sum[:])
+	out, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return providertest.Harness{Vendor: external.Descriptor(d), Connection: string(out), Sample: true}
+}
+
+// file writes a file for one case and returns its path.
+func file(t providertest.T, content string) string {
+	path := filepath.Join(t.TempDir(), "state.json")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return path
+}
+
+// TestTheDriverInPythonConforms: the example is whole.
+func TestTheDriverInPythonConforms(t *testing.T) {
+	needs(t, "/usr/bin/python3")
+	h := harness(t, "keyfile", `{"file":"${FILE}","password":"env:KEYFILE_PASSWORD"}`)
+	h.Issuers = map[string]string{"api-key": `{}`}
+	h.Double = func(t providertest.T) *providertest.Double {
+		const password = "correct-horse-battery"
+		sum := sha256.Sum256([]byte(password))
+		path := file(t, `{"admin":"`+hex.EncodeToString(sum[:])+`","keys":{"0123456789abcdef":{"name":"first","hash":"","created":"2026-01-01T00:00:00Z","disabled":false}}}`)
+		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"FILE": path, "KEYFILE_PASSWORD": password}, Printable: []string{"FILE"}}
+	}
+	providertest.Run(t, h)
+}
+
+// TestTheDriverInShellConforms: so is this one.
+func TestTheDriverInShellConforms(t *testing.T) {
+	needs(t, "sh", "jq")
+	h := harness(t, "versioned", `{}`)
+	h.Store, h.Slots = `{"path":"${FILE}"}`, []string{"A", "B"}
+	h.Double = func(t providertest.T) *providertest.Double {
+		path := file(t, `{"last":2,"slots":{"A":[{"version":1,"value":"a","stamp":{}}],"B":[{"version":2,"value":"b","stamp":{}}]}}`)
+		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"FILE": path}, Printable: []string{"FILE"}}
+	}
+	providertest.Run(t, h)
+}
