@@ -17,6 +17,7 @@ func harness(world func(*sim.State)) providertest.Harness {
 		Issuers:    map[string]string{infisical.KindClientSecret: `{"identity":["env:APP_IDENTITY_ID"]}`},
 		Store:      `{"path":"/MooseQuest/cloudflare/","environment":"prod"}`,
 		Slots:      []string{"CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_CONSOLE__CLIENT_ID"},
+		Refer:      "prod/MooseQuest/cloudflare/CF_ACCESS_SVC_CONSOLE",
 		Double: simulated.World(func(s *sim.State) {
 			s.GiveClientSecret("raxx-app", "")
 			if world != nil {

@@ -22,6 +22,9 @@ func (s *Server) Refer(ctx context.Context, rest string) (secret.Value, error) {
 	s.keeps.Store(true)
 	f := &folder{Server: s, at: Settings{Environment: environment, Path: clean(where[:max(slash, 0)])}}
 	held, err := f.Read(ctx, []string{key})
+	if err == nil && !held[key].Present {
+		err = &cred.Error{Vendor: s.api.Vendor, Op: "read a reference", Class: cred.Absent, Why: "there is no secret " + key + " in this folder"}
+	}
 	return held[key].Value, err
 }
 
