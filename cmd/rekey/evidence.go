@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -86,22 +88,34 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 	if err != nil {
 		return err
 	}
-	found, err := ops.Evidence(ctx, estate.Period{From: from, To: to, Credential: f.credential})
+	var into []io.Writer
+	var x *export
+	if f.out != "" {
+		if x, err = a.export(f.out); err != nil {
+			return err
+		}
+		into = append(into, x)
+	}
+	if a.json {
+		into = append(into, a.out)
+	}
+	var lines func([]byte) error
+	if len(into) > 0 {
+		lines = func(p []byte) error { _, err := io.MultiWriter(into...).Write(p); return err }
+	}
+	found, err := ops.Evidence(ctx, estate.Period{From: from, To: to, Credential: f.credential}, lines)
+	d := found.Dossier
+	if x != nil {
+		if err := x.end(d, err); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return a.told(err)
 	}
 	a.unsent(found.Evidence) // with --json as well: standard output is the export
-	d := found.Dossier
-	if f.out != "" {
-		if err := a.export(f.out, d, found.Lines); err != nil {
-			return err
-		}
-	}
 	switch {
 	case a.json:
-		if _, err := a.out.Write(found.Lines); err != nil {
-			return err
-		}
 	case f.out != "":
 		a.print("%s\n  %s  to be read and printed\n  %s  the evidence\n  next  rekey verify --export %s\n", dossier.Line(d),
 			filepath.Join(f.out, "evidence.html"), filepath.Join(f.out, "evidence.jsonl"), report.Quote(filepath.Join(f.out, "evidence.jsonl")))
@@ -119,25 +133,73 @@ func optional(flag, value string) string {
 	return flag + value
 }
 
-// export writes the files of an export into a folder that was not there.
-func (a *app) export(dir string, d *dossier.Dossier, lines []byte) error {
-	dir = a.path(dir)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		if os.IsExist(err) {
-			return usage("%s is there already and is never overwritten", dir)
+// export is a folder that was not there, and that is made when there is something to
+// write: what is refused leaves none.
+type export struct {
+	dir   string
+	lines *os.File
+	err   error // why it cannot be written
+}
+
+func (a *app) export(dir string) (*export, error) {
+	x := &export{dir: a.path(dir)}
+	if _, err := os.Lstat(x.dir); err == nil {
+		return nil, x.there()
+	}
+	return x, nil
+}
+
+func (x *export) there() error { return usage("%s is there already and is never overwritten", x.dir) }
+
+// Write writes evidence.jsonl.
+func (x *export) Write(p []byte) (int, error) {
+	if x.lines == nil && x.err == nil {
+		switch x.err = os.Mkdir(x.dir, 0o755); {
+		case errors.Is(x.err, os.ErrExist):
+			x.err = x.there()
+		case x.err != nil:
+			x.err = exit{exitFailed, fmt.Errorf("make the folder: %w", x.err)}
+		default:
+			x.lines, x.err = os.OpenFile(filepath.Join(x.dir, "evidence.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+			x.err = unwritten(x.err)
 		}
-		return exit{exitFailed, fmt.Errorf("make the folder: %w", err)}
+	}
+	if x.err != nil {
+		return 0, x.err
+	}
+	n, err := x.lines.Write(p)
+	x.err = unwritten(err)
+	return n, x.err
+}
+
+func unwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exit{exitFailed, fmt.Errorf("write the export: %w", err)}
+}
+
+// end writes the other files, or takes away what an error has cut off. It returns what
+// was wrong with the folder.
+func (x *export) end(d *dossier.Dossier, err error) error {
+	if x.lines == nil {
+		return x.err
+	}
+	closed := x.lines.Close()
+	if err != nil || x.err != nil || closed != nil {
+		_ = os.RemoveAll(x.dir) // made just now, by this
+		return errors.Join(x.err, unwritten(closed))
 	}
 	var page bytes.Buffer
 	if err := dossier.Page(&page, d); err != nil {
 		return exit{exitFailed, fmt.Errorf("make the page: %w", err)}
 	}
-	for _, x := range []struct {
+	for _, f := range []struct {
 		name string
 		data []byte
-	}{{"evidence.jsonl", lines}, {"evidence.html", page.Bytes()}, {"checkpoint.txt", []byte(d.Header.Checkpoint)}} {
-		if err := os.WriteFile(filepath.Join(dir, x.name), x.data, 0o644); err != nil {
-			return exit{exitFailed, fmt.Errorf("write the export: %w", err)}
+	}{{"evidence.html", page.Bytes()}, {"checkpoint.txt", []byte(d.Header.Checkpoint)}} {
+		if err := unwritten(os.WriteFile(filepath.Join(x.dir, f.name), f.data, 0o644)); err != nil {
+			return err
 		}
 	}
 	return nil

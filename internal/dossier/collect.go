@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,38 +32,29 @@ func (a Ask) wants(name string) bool { return a.Credential == "" || a.Credential
 // Collect reads what the journal holds about a period: all entries between the first
 // and the last of it, all entries of every run that was open in it, and the entries
 // just before and after, which show that nothing of it is left out. With one
-// credential only its own entries are taken. Proofs, checkpoint and signature are
-// added by Prove and Write.
+// credential only its own entries are taken. Entries are counted and not kept; proofs,
+// checkpoint and signature are added by Prove and Write.
 func Collect(ctx context.Context, j *journal.Journal, ask Ask) (*Dossier, error) {
 	d := &Dossier{Header: Header{
 		Type: "header", Format: Format, Tool: ask.Tool, By: ask.By, Generated: ask.Now.UTC(), From: ask.From.UTC(), To: ask.To.UTC(),
 		Credential: ask.Credential, File: ask.File, Whole: ask.Credential == "", Simulated: ask.Simulated, Statement: Statement,
 	}}
-	seen, err := survey(ctx, j, ask)
-	if err != nil {
+	var err error
+	if d.scope, err = survey(ctx, j, ask); err != nil {
 		return nil, err
 	}
-	d.Header.Entries, d.Header.First, d.Header.Last = seen.entries, seen.first, seen.last
-	byRun := map[string][]journal.Entry{}
-	err = j.Each(ctx, func(e journal.Entry) error {
-		inside := seen.first > 0 && e.Seq >= seen.first && e.Seq <= seen.last && ask.wants(e.Subject)
-		edge := d.Header.Whole && seen.first > 0 && (e.Seq == seen.first-1 || e.Seq == seen.last+1)
-		if !inside && !edge && !seen.runs[e.Run] {
-			return nil
-		}
-		d.Entries = append(d.Entries, Entry{Type: "entry", Entry: e, Boundary: edge && !inside})
-		if seen.runs[e.Run] {
-			byRun[e.Run] = append(byRun[e.Run], e)
-		}
-		if inside && e.Kind == history.Compared {
+	d.Header.Entries, d.Header.First, d.Header.Last = d.scope.entries, d.scope.first, d.scope.last
+	err = d.scope.each(ctx, j, func(e journal.Entry, boundary bool) error {
+		d.Summary.Entries++
+		if e.Kind == history.Compared && d.scope.inside(e) {
 			return d.compared(e)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, err
 	}
-	if err := d.readRuns(byRun); err != nil {
+	if err := d.readRuns(ctx, j); err != nil {
 		return nil, err
 	}
 	if err := d.population(ctx, j, ask); err != nil {
@@ -76,14 +68,15 @@ func Collect(ctx context.Context, j *journal.Journal, ask Ask) (*Dossier, error)
 type surveyed struct {
 	entries, first, last int64
 	runs                 map[string]bool
+	ask                  Ask
 }
 
 // survey goes over all entries once, without keeping them. A run is of the period
 // if it was open in it, with or without an entry there.
 func survey(ctx context.Context, j *journal.Journal, ask Ask) (surveyed, error) {
-	s := surveyed{runs: map[string]bool{}}
+	s := surveyed{runs: map[string]bool{}, ask: ask}
 	open := map[string]time.Time{} // runs that are not closed yet, and when they were opened
-	err := j.Each(ctx, func(e journal.Entry) error {
+	err := j.EachHead(ctx, func(e journal.Entry) error {
 		s.entries = e.Seq
 		inside := !e.At.Before(ask.From) && e.At.Before(ask.To)
 		if inside {
@@ -120,6 +113,42 @@ func survey(ctx context.Context, j *journal.Journal, ask Ask) (surveyed, error) 
 	return s, nil
 }
 
+// inside reports whether an entry is of the period.
+func (s surveyed) inside(e journal.Entry) bool {
+	return s.first > 0 && e.Seq >= s.first && e.Seq <= s.last && s.ask.wants(e.Subject)
+}
+
+// edge reports whether an entry is the one just before the period, or just after.
+func (s surveyed) edge(e journal.Entry) bool {
+	return s.ask.Credential == "" && s.first > 0 && (e.Seq == s.first-1 || e.Seq == s.last+1)
+}
+
+// atOnce is how many entries are held at once.
+const atOnce = 500
+
+// each calls f for every entry that is in the export, in order; boundary tells one
+// that is there only to show where the period begins or ends.
+func (s surveyed) each(ctx context.Context, j *journal.Journal, f func(e journal.Entry, boundary bool) error) error {
+	for seq := int64(0); seq < s.entries; {
+		part, err := j.After(ctx, seq, atOnce)
+		if err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		if len(part) == 0 {
+			return fmt.Errorf("read journal: entry %d is missing", seq+1)
+		}
+		for _, e := range part {
+			seq = e.Seq
+			if inside := s.inside(e); e.Seq <= s.entries && (inside || s.edge(e) || s.runs[e.Run]) {
+				if err := f(e, !inside && s.edge(e)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 func (d *Dossier) compared(e journal.Entry) error {
 	var c report.Compared
 	if err := json.Unmarshal(e.Body, &c); err != nil {
@@ -129,36 +158,94 @@ func (d *Dossier) compared(e journal.Entry) error {
 	return nil
 }
 
-func (d *Dossier) readRuns(byRun map[string][]journal.Entry) error {
-	type read struct {
-		st      *rotation.State
-		events  []rotation.Event
-		entries []journal.Entry
+// readRuns reads every run by itself. Of all others it keeps only what a run has to
+// know of those that were open beside it.
+func (d *Dossier) readRuns(ctx context.Context, j *journal.Journal) error {
+	type begun struct {
+		run   string
+		first int64
+		slim  *rotation.State
 	}
-	var all []read
-	for _, entries := range byRun {
+	var all []begun
+	of := func(run string) ([]journal.Entry, []rotation.Event, error) {
+		entries, err := j.Run(ctx, run)
+		if err != nil {
+			return nil, nil, err
+		}
+		entries = slices.DeleteFunc(entries, func(e journal.Entry) bool { return e.Seq > d.scope.entries })
 		events, err := history.Decode(entries)
+		if err == nil && (len(events) == 0 || events[0].Opened == nil) {
+			err = fmt.Errorf("run %s does not begin with its opening", run)
+		}
+		return entries, events, err
+	}
+	for run := range d.scope.runs {
+		entries, events, err := of(run)
 		if err != nil {
 			return err
 		}
-		if events[0].Opened == nil {
-			return fmt.Errorf("run %s does not begin with its opening", events[0].Run)
-		}
-		all = append(all, read{rotation.Fold(events), events, entries})
+		all = append(all, begun{run, entries[0].Seq, slim(events)})
 	}
-	slices.SortFunc(all, func(a, b read) int { return int(a.entries[0].Seq - b.entries[0].Seq) })
+	slices.SortFunc(all, func(a, b begun) int { return cmp.Compare(a.first, b.first) })
+	states := make([]*rotation.State, len(all))
 	for i, x := range all {
-		var others []*rotation.State
-		for k, o := range all {
-			if i != k && overlap(x.st, o.st) {
-				others = append(others, o.st)
-			}
+		states[i] = x.slim
+	}
+	beside := overlaps(states)
+	for i, x := range all {
+		entries, events, err := of(x.run)
+		if err != nil {
+			return err
 		}
-		r := runOf(x.events, others)
-		r.First, r.Last, r.Entries = x.entries[0].Seq, x.entries[len(x.entries)-1].Seq, len(x.entries)
+		var others []*rotation.State
+		for _, k := range beside[i] {
+			others = append(others, states[k])
+		}
+		r := runOf(events, others)
+		r.First, r.Last, r.Entries = entries[0].Seq, entries[len(entries)-1].Seq, len(entries)
 		d.Runs = append(d.Runs, r)
 	}
 	return nil
+}
+
+// slim is what another run has to know of one: when it was open, and what it changes.
+func slim(events []rotation.Event) *rotation.State {
+	st := rotation.Fold(events)
+	spec := sop.Spec{Purpose: st.Opened.Spec.Purpose}
+	for _, c := range st.Opened.Spec.Consumers {
+		spec.Consumers = append(spec.Consumers, sop.Place{Key: c.Key})
+	}
+	out := &rotation.State{Run: st.Run, OpenedAt: st.OpenedAt, ClosedAt: st.ClosedAt, Opened: &rotation.Opened{Credential: st.Opened.Credential, Spec: spec}}
+	if st.Closed != nil {
+		out.Closed = &rotation.Closed{}
+	}
+	return out
+}
+
+// overlaps tells of every run, by its place, which others were open at one time with
+// it, in order. It goes by when they were opened, so that each is held only against
+// those that had not ended by then.
+func overlaps(all []*rotation.State) [][]int {
+	out := make([][]int, len(all))
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return all[a].OpenedAt.Compare(all[b].OpenedAt) })
+	var open []int
+	for _, i := range order {
+		open = slices.DeleteFunc(open, func(k int) bool { return all[k].Closed != nil && !all[k].ClosedAt.After(all[i].OpenedAt) })
+		for _, k := range open {
+			if overlap(all[i], all[k]) {
+				out[i], out[k] = append(out[i], k), append(out[k], i)
+			}
+		}
+		open = append(open, i)
+	}
+	for i := range out {
+		slices.Sort(out[i])
+	}
+	return out
 }
 
 // overlap reports whether two runs were open at one time.
@@ -169,7 +256,7 @@ func overlap(a, b *rotation.State) bool {
 
 // sum counts.
 func (d *Dossier) sum() {
-	s := Summary{Type: "summary", Credentials: len(d.Credentials), Without: []string{}, Overdue: []string{}, Unknown: []string{}, Unproven: []string{}, Runs: map[string]int{}, Drift: len(d.Drifts), Entries: len(d.Entries)}
+	s := Summary{Type: "summary", Credentials: len(d.Credentials), Without: []string{}, Overdue: []string{}, Unknown: []string{}, Unproven: []string{}, Runs: map[string]int{}, Drift: len(d.Drifts), Entries: d.Summary.Entries}
 	for _, c := range d.Credentials {
 		if len(c.Runs) > 0 {
 			s.WithRuns++
@@ -192,6 +279,6 @@ func (d *Dossier) sum() {
 	for _, x := range d.Drifts {
 		s.Findings += serious(x)
 	}
-	s.Lines = 2 + len(d.Credentials) + len(d.Runs) + len(d.Drifts) + len(d.Entries)
+	s.Lines = 2 + len(d.Credentials) + len(d.Runs) + len(d.Drifts) + d.Summary.Entries
 	d.Summary = s
 }

@@ -25,6 +25,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/drift"
+	"rekey/internal/evidence"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
 )
@@ -188,12 +189,15 @@ type Summary struct {
 	Entries     int            `json:"entries"`
 }
 
-// Dossier is all of it.
+// Dossier is all of it but the entries: of these there may be very many, so they are
+// read again, some at a time, when they are written.
 type Dossier struct {
 	Header      Header
 	Credentials []Credential
 	Runs        []Run
 	Drifts      []Drift
-	Entries     []Entry
 	Summary     Summary
+
+	scope  surveyed // which entries are in it
+	proofs *evidence.Prover
 }

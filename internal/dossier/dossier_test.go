@@ -157,11 +157,11 @@ func (y *year) export(ask dossier.Ask) (*dossier.Dossier, []byte) {
 	if err != nil {
 		y.Fatal(err)
 	}
-	if err := d.Prove(ctx, y.j, cp, y.keys[0].Text); err != nil {
+	if err := d.Prove(y.j, cp, y.keys[0].Text); err != nil {
 		y.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := d.Write(&b, "example.com/rekey", y.sign); err != nil {
+	if err := d.Write(ctx, y.j, &b, "example.com/rekey", y.sign); err != nil {
 		y.Fatal(err)
 	}
 	return d, b.Bytes()

@@ -14,7 +14,7 @@ import (
 // population is every credential in scope: those of rekey.yaml, and those of which
 // only the journal knows.
 func (d *Dossier) population(ctx context.Context, j *journal.Journal, ask Ask) error {
-	runs, err := history.Book{J: j}.Runs(ctx)
+	runs, err := history.Book{J: j}.Overview(ctx)
 	if err != nil {
 		return err
 	}

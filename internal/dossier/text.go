@@ -180,7 +180,7 @@ func count(n int, what string) string {
 // Line is the dossier in one line.
 func Line(d *Dossier) string {
 	d = visible.Copy(d)
-	return fmt.Sprintf("%s to %s%s: %s, %s, %s with their proofs", day(d.Header.From), day(d.Header.To), scope(d.Header), count(len(d.Credentials), "credential"), count(len(d.Runs), "run"), entriesOf(len(d.Entries)))
+	return fmt.Sprintf("%s to %s%s: %s, %s, %s with their proofs", day(d.Header.From), day(d.Header.To), scope(d.Header), count(len(d.Credentials), "credential"), count(len(d.Runs), "run"), entriesOf(d.Summary.Entries))
 }
 
 func entriesOf(n int) string {

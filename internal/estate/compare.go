@@ -77,6 +77,9 @@ func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
 			return nil, &Error{Code: Interrupted}
 		}
 		c, err := m.compareOne(ctx, spec)
+		if err != nil && ctx.Err() != nil {
+			return nil, &Error{Code: Interrupted}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -199,7 +199,6 @@ type Period struct {
 // Evidence is what was done, with proofs.
 type Evidence struct {
 	Dossier  *dossier.Dossier `json:"dossier"`
-	Lines    []byte           `json:"lines"` // the same as JSON lines, signed
 	Evidence Signed           `json:"evidence"`
 }
 

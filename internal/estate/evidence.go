@@ -1,7 +1,6 @@
 package estate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,7 @@ import (
 )
 
 // Evidence tells what was done in a period, with proofs.
-func (e *Estate) Evidence(ctx context.Context, p Period) (Evidence, error) {
+func (e *Estate) Evidence(ctx context.Context, p Period, lines func([]byte) error) (Evidence, error) {
 	who, err := e.who(ctx)
 	if err != nil {
 		return Evidence{}, err
@@ -44,14 +43,26 @@ func (e *Estate) Evidence(ctx context.Context, p Period) (Evidence, error) {
 	}
 	d, err := dossier.Collect(ctx, w.book.J, dossier.Ask{From: p.From, To: p.To, Credential: p.Credential, Now: e.now(), By: who.String(), Tool: e.here.Tool, File: filepath.Base(e.config.File), Simulated: e.simulated(), Specs: e.config.Specs})
 	if err == nil {
-		err = d.Prove(ctx, w.book.J, *o.Checkpoint, o.Key)
+		err = d.Prove(w.book.J, *o.Checkpoint, o.Key)
 	}
 	if err != nil {
 		return Evidence{}, failed(err)
 	}
-	var lines bytes.Buffer
-	err = d.Write(&lines, evidence.OriginOf(o.Checkpoint.Note), func(text string) (string, error) { return n.Sign(ctx, text) })
-	return Evidence{Dossier: d, Lines: lines.Bytes(), Evidence: o}, failed(err)
+	if lines == nil {
+		return Evidence{Dossier: d, Evidence: o}, nil
+	}
+	err = d.Write(ctx, w.book.J, writer(lines), evidence.OriginOf(o.Checkpoint.Note), func(text string) (string, error) { return n.Sign(ctx, text) })
+	return Evidence{Dossier: d, Evidence: o}, failed(err)
+}
+
+// writer is a function that is handed what is written.
+type writer func([]byte) error
+
+func (w writer) Write(p []byte) (int, error) {
+	if err := w(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // knows refuses a credential that neither the configuration nor the journal knows: an

@@ -1,6 +1,7 @@
 package estate_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"path/filepath"
@@ -125,14 +126,15 @@ func TestWhatWasDoneIsProven(t *testing.T) {
 	if e := b.refused(err, estate.NoJournal); e.Dir != filepath.Join(b.dir, ".rekey") {
 		t.Errorf("there is no journal in %s", e.Dir)
 	}
-	_, err = ops.Evidence(ctx, period)
+	_, err = ops.Evidence(ctx, period, nil)
 	b.refused(err, estate.NoEntries)
 	b.rotate(console)
-	_, err = ops.Evidence(ctx, estate.Period{From: period.From, To: period.To, Credential: "NOBODY"})
+	_, err = ops.Evidence(ctx, estate.Period{From: period.From, To: period.To, Credential: "NOBODY"}, nil)
 	b.refused(err, estate.Unnamed)
-	found, err := ops.Evidence(ctx, period)
-	if err != nil || len(found.Dossier.Runs) != 1 || !strings.HasPrefix(string(found.Lines), "{") {
-		t.Fatalf("evidence: %d bytes (%v)", len(found.Lines), err)
+	var lines bytes.Buffer
+	found, err := ops.Evidence(ctx, period, func(p []byte) error { lines.Write(p); return nil })
+	if err != nil || len(found.Dossier.Runs) != 1 || !strings.HasPrefix(lines.String(), "{") {
+		t.Fatalf("evidence: %d bytes (%v)", lines.Len(), err)
 	}
 	signed, err := ops.Sign(ctx)
 	if err != nil || !signed.OK() || signed.Made {

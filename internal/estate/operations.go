@@ -95,9 +95,11 @@ type Operations interface {
 	// Misfit.
 	Document(ctx context.Context, d Documenting, each func(Page) error) error
 
-	// Evidence tells what was done in a period, with proofs. Refused: NoCredential,
+	// Evidence tells what was done in a period, and hands it to lines as JSON lines,
+	// signed, with the entries and their proofs, some whole lines at a time; nil: they
+	// are not wanted. What an error cuts off has no signature. Refused: NoCredential,
 	// NotIdentified, NoCheckpoint, NoEntries.
-	Evidence(ctx context.Context, p Period) (Evidence, error)
+	Evidence(ctx context.Context, p Period, lines func([]byte) error) (Evidence, error)
 
 	// Verify checks the journal against its chain, its checkpoints, and those given.
 	// That it does not verify is in the report, and is no error. Refused: NoJournal;

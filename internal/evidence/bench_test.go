@@ -68,7 +68,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 	})
 	b.Run("proof", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := evidence.Proofs(ctx, j, cp.Size, []int64{500_000}); err != nil {
+			if _, err := evidence.NewProver(j, cp.Size).Proofs(ctx, []int64{500_000}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -79,7 +79,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 			seqs[i] = int64(400_000 + i)
 		}
 		for b.Loop() {
-			if _, err := evidence.Proofs(ctx, j, cp.Size, seqs); err != nil {
+			if _, err := evidence.NewProver(j, cp.Size).Proofs(ctx, seqs); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -481,7 +481,7 @@ func TestTheTreeIsThatOfTlog(t *testing.T) {
 		for seq := int64(2); size == 1100 && seq <= 1100; seq++ {
 			seqs = append(seqs, seq) // all of them: more than are proven at once
 		}
-		proofs, err := evidence.Proofs(ctx, j, int64(size), seqs)
+		proofs, err := evidence.NewProver(j, int64(size)).Proofs(ctx, seqs)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -198,11 +198,21 @@ func keep(t *journal.Tree, block int64, h tlog.Hash) error {
 // second, for a run that wants to write must not wait for an export.
 const proofsAtOnce = 1000
 
-// Proofs returns the inclusion proofs (RFC 6962 §2.1.1) of entries, by their
-// numbers, in the tree of a checkpoint of this size.
-func Proofs(ctx context.Context, j *journal.Journal, size int64, seqs []int64) (map[int64]tlog.RecordProof, error) {
+// Prover makes inclusion proofs in the tree of one checkpoint. It remembers what it
+// has read of the tree, so that proofs of entries that lie together cost little.
+type Prover struct {
+	j    *journal.Journal
+	size int64
+	r    *reader
+}
+
+// NewProver makes one for the tree of a checkpoint of this size.
+func NewProver(j *journal.Journal, size int64) *Prover { return &Prover{j, size, newReader(nil)} }
+
+// Proofs returns the inclusion proofs (RFC 6962 §2.1.1) of entries, by their numbers.
+func (p *Prover) Proofs(ctx context.Context, seqs []int64) (map[int64]tlog.RecordProof, error) {
 	out := make(map[int64]tlog.RecordProof, len(seqs))
-	r := newReader(nil)
+	j, size, r := p.j, p.size, p.r
 	for part := range slices.Chunk(seqs, proofsAtOnce) {
 		err := j.Tend(ctx, func(t *journal.Tree) error {
 			r.t = t

@@ -137,6 +137,17 @@ func (v View) Last(ctx context.Context) (Entry, error) {
 	return last, v.told(err)
 }
 
+// After returns at most n entries after one with this number, in order.
+func (v View) After(ctx context.Context, seq int64, n int) ([]Entry, error) {
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE seq > $1 ORDER BY seq LIMIT $2`, seq, n)
+}
+
+// EachHead calls f for every entry without its body, in order, without holding them
+// all.
+func (v View) EachHead(ctx context.Context, f func(Entry) error) error {
+	return v.told(each(ctx, v.q, f, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries ORDER BY seq`))
+}
+
 // Kinds returns the entries of some kinds, of all runs, in order.
 func (v View) Kinds(ctx context.Context, kinds ...string) ([]Entry, error) {
 	in, args := numbered(1, kinds)
