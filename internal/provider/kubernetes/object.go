@@ -25,7 +25,8 @@ const (
 	stampsKey = "rekey/stamps" // run, generation and fingerprint of each slot, as JSON
 )
 
-// biggest is what a Secret may hold [kubernetes.io/docs/concepts/configuration/secret].
+// biggest is what the values of a Secret may have together, in bytes
+// [kubernetes.io/docs/concepts/configuration/secret].
 const biggest = 1 << 20
 
 var dataKey = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
@@ -212,8 +213,8 @@ func (o *object) write(ctx context.Context, op string, values []provider.SlotVal
 		stamps = map[string]map[string]string{}
 	}
 	data, size := map[string]any{}, 0
-	for k, v := range was.Data {
-		size += len(k) + len(v.Reveal())*3/4
+	for _, v := range was.Data {
+		size += base64.StdEncoding.DecodedLen(len(v.Reveal())) - strings.Count(v.Reveal(), "=")
 	}
 	for _, v := range values {
 		h := now[v.Slot]
@@ -230,7 +231,7 @@ func (o *object) write(ctx context.Context, op string, values []provider.SlotVal
 			delete(stamps, v.Slot)
 		case v.Value.Present() && !h.Value.Equal(v.Value):
 			text := v.Value.Reveal()
-			size += len(v.Slot) + len(text)
+			size += len(text) - len(h.Value.Reveal())
 			data[v.Slot] = base64.StdEncoding.EncodeToString([]byte(text))
 			if len(v.Stamp) > 0 {
 				stamps[v.Slot] = v.Stamp

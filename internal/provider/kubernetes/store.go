@@ -239,6 +239,9 @@ func (s *store) make(ctx context.Context, op string, was opaque, data map[string
 	}
 	var made opaque
 	err := s.ask(ctx, r, &made)
+	if trial && made.Meta.ResourceVersion == "" {
+		made.Meta.ResourceVersion = "0" // what was not stored has none
+	}
 	return s.whole(op, s.keep, made, err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,16 +62,27 @@ func (d *Double) create(rw http.ResponseWriter, req *http.Request) {
 		d.Fail(rw, http.StatusConflict, "AlreadyExists")
 		return
 	}
-	o.Meta.Namespace = req.PathValue("ns")
+	o.APIVersion, o.Kind, o.Type, o.Meta.Namespace = "v1", "Secret", "Opaque", req.PathValue("ns")
 	made := d.Put(path, o)
+	out := show(made)
 	if req.URL.Query().Get("dryRun") == "All" {
 		delete(d.Cluster.Objects, path)
+		out.Meta.ResourceVersion = ""
 	}
-	world.WriteJSON(rw, http.StatusCreated, show(made))
+	world.WriteJSON(rw, http.StatusCreated, out)
 }
 
+var key = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
+
+// decodes reports whether the values of a Secret are valid: base64, 1 MiB together,
+// under names that are keys.
 func decodes(o Object) bool {
-	for _, v := range o.Data {
+	size := 0
+	for k, v := range o.Data {
+		size += base64.StdEncoding.DecodedLen(len(v)) - strings.Count(v, "=")
+		if !key.MatchString(k) || size > 1<<20 {
+			return false
+		}
 		if _, err := base64.StdEncoding.DecodeString(v); err != nil {
 			return false
 		}
@@ -103,12 +115,12 @@ func (d *Double) patch(rw http.ResponseWriter, req *http.Request) {
 	_ = json.Unmarshal(b, &tree)
 	b, _ = json.Marshal(merged(tree, change))
 	var next Object
-	if json.Unmarshal(b, &next) != nil || !decodes(next) {
+	if json.Unmarshal(b, &next) != nil {
 		d.Fail(rw, http.StatusBadRequest, "")
 		return
 	}
 	next.Hidden = was.Hidden
-	if was.Immutable && !reflect.DeepEqual(was.Data, next.Data) {
+	if !decodes(next) || was.Immutable && !reflect.DeepEqual(was.Data, next.Data) {
 		d.Fail(rw, http.StatusUnprocessableEntity, "")
 		return
 	}

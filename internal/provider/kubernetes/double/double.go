@@ -51,7 +51,7 @@ type Meta struct {
 	Name            string            `json:"name"`
 	Namespace       string            `json:"namespace"`
 	UID             string            `json:"uid"`
-	ResourceVersion string            `json:"resourceVersion"`
+	ResourceVersion string            `json:"resourceVersion,omitempty"`
 	Generation      int64             `json:"generation,omitempty"`
 	Created         time.Time         `json:"creationTimestamp"`
 	Deleted         *time.Time        `json:"deletionTimestamp,omitempty"`
@@ -89,7 +89,7 @@ type Hidden struct {
 
 // New is an empty cluster.
 func New(state *world.State, token string) *Double {
-	return &Double{State: state, Cluster: &Cluster{Token: token, Objects: map[string]*Object{}}}
+	return &Double{State: state, Cluster: &Cluster{Token: token, Version: 100, Objects: map[string]*Object{}}}
 }
 
 // Name of the double.
