@@ -37,14 +37,14 @@ type control struct {
 	http        *http.Client
 }
 
-// realCluster starts one, or says loudly why not: REKEY_KUBERNETES names the program
+// realCluster starts one, or says loudly why not: REKEY_KUBERNETES_SERVER names the program
 // (servers/kubernetes/build.sh prints it). With REKEY_SERVERS=1 it has to be there.
 func realCluster(t *testing.T) *control {
 	t.Helper()
-	binary := os.Getenv("REKEY_KUBERNETES")
+	binary := os.Getenv("REKEY_KUBERNETES_SERVER")
 	_, err := exec.LookPath("etcd")
 	if binary == "" || err != nil {
-		why := "REKEY_KUBERNETES names no program (servers/kubernetes/build.sh builds it), or etcd is not installed: the real Kubernetes is not tried"
+		why := "REKEY_KUBERNETES_SERVER names no program (servers/kubernetes/build.sh builds it), or etcd is not installed: the real Kubernetes is not tried"
 		if os.Getenv("REKEY_SERVERS") == "1" {
 			t.Fatal(why)
 		}
