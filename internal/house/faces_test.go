@@ -109,9 +109,6 @@ var vendorless = []string{"internal/rotation", "internal/runner", "internal/sop"
 var naming = map[string]string{
 	"internal/rotation/copy.go":  "an example of how a place is written",
 	"internal/sop/first.go":      "rekey init writes a first file for the procedure that this project started from",
-	"internal/sop/schema.go":     "the pattern of references to secrets that a store keeps",
-	"internal/sop/stored.go":     "references to secrets that a store keeps",
-	"internal/sop/values.go":     "references to secrets that a store keeps",
 	"internal/report/explain.go": "words are explained by examples",
 }
 

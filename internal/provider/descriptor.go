@@ -30,11 +30,19 @@ type Descriptor struct {
 	ConsumerID []string
 	// Keeps tells how the store keeps what it holds, Holds how the consumer does.
 	Keeps, Holds Holding
-	Doc          string // docs page: prerequisites, least privilege, gotchas
+	Refers       Reference // how a reference in rekey.yaml names one of its values (role Refers); zero: none can
+	Doc          string    // docs page: prerequisites, least privilege, gotchas
 	// ByHand tells how one of its roles is done by hand, with bash, curl and jq, for
 	// the written procedure. It reads nothing but the question. nil: only Rekey does it.
 	ByHand func(byhand.Question) (byhand.Recipe, error)
 	Open   func(Env, string, json.RawMessage) (Vendor, error)
+}
+
+// Reference is how a value of a vendor is named in rekey.yaml, after its type and a
+// colon: vault:secret/ci#token.
+type Reference struct {
+	Form    string // for people: "MOUNT/PATH#KEY"
+	Pattern string // regular expression that every such name matches; "": any text
 }
 
 // Sheet is the capability sheet of one kind of credential.

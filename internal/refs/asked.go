@@ -60,9 +60,9 @@ func (a *Asked) once(ctx context.Context, r sop.Ref, now func() time.Time, ask f
 func (a *Asked) ask(ctx context.Context, r sop.Ref, known *answer, now func() time.Time, ask func() (secret.Value, bool, error)) (secret.Value, bool, error) {
 	defer close(known.done)
 	known.value, known.set, known.err = ask()
-	scheme, _ := r.Split()
+	_, _, _, vendor := r.Vendor()
 	switch {
-	case known.err != nil && ctx.Err() == nil && scheme != "infisical":
+	case known.err != nil && ctx.Err() == nil && !vendor:
 		known.until = now().Add(failureHolds)
 	case known.err != nil || !known.set: // an interruption, a store that may be back: the next one asks
 		a.forget(r, known)

@@ -17,7 +17,7 @@ import (
 func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 	r := &jsonschema.Reflector{
 		Anonymous: true, RequiredFromJSONSchemaTags: true, ExpandedStruct: false,
-		Mapper: special,
+		Mapper: special(vendors),
 	}
 	if err := r.AddGoComments("rekey", root); err != nil {
 		return nil, err
@@ -39,6 +39,9 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 	for _, v := range vendors {
 		c := add("connection."+v.Name, v.Connection)
 		c.Properties.Set("vendor", &jsonschema.Schema{Type: "string"})
+		if v.Refers.Form != "" {
+			c.Extras = map[string]any{"x-refers": map[string]any{"form": v.Refers.Form, "pattern": v.Refers.Pattern}}
+		}
 		merge(connection, c, v.Title)
 		for _, sheet := range v.Issuers {
 			d := add("issuer."+v.Name+"."+sheet.Kind, sheet.Settings)
@@ -92,7 +95,18 @@ func merge(into, from *jsonschema.Schema, title string) {
 }
 
 // special gives the types that are written as text their shape.
-func special(t reflect.Type) *jsonschema.Schema {
+func special(vendors []provider.Descriptor) func(reflect.Type) *jsonschema.Schema {
+	kinds := []string{"env", "file", "cmd"}
+	for _, v := range vendors {
+		if v.Refers.Form != "" {
+			kinds = append(kinds, v.Name)
+		}
+	}
+	refs := sop.RefPattern(kinds)
+	return func(t reflect.Type) *jsonschema.Schema { return shape(t, refs) }
+}
+
+func shape(t reflect.Type, refs string) *jsonschema.Schema {
 	text := func(pattern string, examples ...any) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: pattern, Examples: examples}
 	}
@@ -106,7 +120,7 @@ func special(t reflect.Type) *jsonschema.Schema {
 		s.Format = sop.FormatLength
 		return s
 	case reflect.TypeFor[sop.Refs]():
-		return oneOrMany(text(`^(env|file|cmd|infisical):.+`, "env:NAME", "file:PATH", "cmd:COMMAND"))
+		return oneOrMany(text(refs, "env:NAME", "file:PATH", "cmd:COMMAND"))
 	case reflect.TypeFor[sop.Text]():
 		return oneOrMany(text(``, "env:NAME"))
 	}

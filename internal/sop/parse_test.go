@@ -124,7 +124,7 @@ func TestEveryMistakeIsToldAtOnceWithItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := strings.NewReplacer("<types>", strings.Join(known.having("connection."), ", "), "<consumers>", strings.Join(known.having("consumer."), ", ")).Replace(string(want))
+	said := strings.NewReplacer("<types>", strings.Join(known.having("connection."), ", "), "<consumers>", strings.Join(known.having("consumer."), ", "), "<refs>", strings.Join(kinds()[3:], ":…, ")+":…").Replace(string(want))
 	if got := problems.Error() + "\n"; got != said {
 		t.Errorf("got\n%s\nwant\n%s", got, said)
 	}

@@ -170,7 +170,7 @@ func oneOrMany(e *jsonschema.ValidationError) string {
 }
 
 func collect(e *jsonschema.ValidationError, b *strings.Builder) {
-	if k, ok := e.ErrorKind.(*kind.Pattern); ok && strings.Contains(k.Want, "infisical") {
+	if k, ok := e.ErrorKind.(*kind.Pattern); ok && strings.HasPrefix(k.Want, refsBegin) {
 		b.WriteString("pattern")
 	}
 	for _, c := range e.Causes {
@@ -187,7 +187,7 @@ func patternWords(pattern string) string {
 		return "want hours as the issuer writes them: 8760h, or forever"
 	case strings.Contains(pattern, "<SCOPE>"):
 		return "want a name with <SCOPE> in it: CF_ACCESS_SVC_<SCOPE>"
-	case strings.Contains(pattern, "infisical"):
+	case strings.HasPrefix(pattern, refsBegin):
 		return Ref("").Check().Error()
 	case strings.Contains(pattern, `[^\s+]`):
 		return "want a name without spaces and without +, like example.com/rekey"

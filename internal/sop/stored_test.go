@@ -58,20 +58,33 @@ func TestAReferenceNamesItsStore(t *testing.T) {
 	}
 }
 
-func TestStoredReference(t *testing.T) {
-	for ref, want := range map[Ref]Stored{
-		"infisical:prod/KEY":             {"", "prod", "/", "KEY"},
-		"infisical:prod/a/b/KEY":         {"", "prod", "/a/b", "KEY"},
-		"infisical:team-b:prod/a/KEY":    {"team-b", "prod", "/a", "KEY"},
-		"infisical:team-b:prod//a/b/KEY": {"team-b", "prod", "/a/b", "KEY"},
+// TestAReferenceNamesAValueOfAnyVendorThatCanBeAsked: by its type, and by its name
+// where there are several, in the one way or the other.
+func TestAReferenceNamesAValueOfAnyVendorThatCanBeAsked(t *testing.T) {
+	for ref, want := range map[Ref][3]string{
+		"infisical:prod/a/KEY":      {"infisical", "", "prod/a/KEY"},
+		"infisical:team-b:prod/KEY": {"infisical", "", "team-b:prod/KEY"},
+		"vault:secret/ci#token":     {"vault", "", "secret/ci#token"},
+		"vault[prod]:secret/ci#t":   {"vault", "prod", "secret/ci#t"},
+		"other-driver[x]:whatever":  {"other-driver", "x", "whatever"},
 	} {
-		if got, ok := ref.Stored(); !ok || got != want {
-			t.Errorf("%s: %+v %v", ref, got, ok)
+		kind, name, rest, ok := ref.Vendor()
+		if got := [3]string{kind, name, rest}; !ok || got != want || ref.Check() != nil {
+			t.Errorf("%s: %v %v", ref, got, ok)
 		}
 	}
-	for _, ref := range []Ref{"infisical:KEY", "infisical:prod/", "infisical:/a/KEY", "infisical::prod/KEY", "env:prod/KEY", "infisical:b:KEY"} {
-		if got, ok := ref.Stored(); ok {
-			t.Errorf("%s: %+v", ref, got)
+	for _, ref := range []Ref{"env:X", "file:/x", "cmd:x", "other-driver:whatever", "vault:", "vault[]:x", "hunter2", "vault[a b]:x"} {
+		if _, _, _, ok := ref.Vendor(); ok {
+			t.Errorf("%s is one of a vendor", ref)
+		}
+	}
+	for ref, want := range map[string]string{
+		"vault:secret/ci": "want vault:MOUNT/PATH#KEY, or vault[NAME]:MOUNT/PATH#KEY", "vault:secret/ci#t": "there is no vendor of type vault under vendors",
+		"infisical[team-c]:prod/KEY": "there is no vendor team-c of type infisical", "infisical[team-b]:prod/KEY": "",
+	} {
+		_, err := Parse("rekey.yaml", fmt.Appendf(nil, twoProjects, "env:E", ref))
+		if told := fmt.Sprint(err); want != "" && (!strings.Contains(told, want) || !strings.Contains(told, "rekey.yaml:9")) || want == "" && strings.Contains(told, "infisical") {
+			t.Errorf("%s: %v", ref, err)
 		}
 	}
 }

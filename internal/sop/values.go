@@ -88,33 +88,6 @@ func (d Duration) Or(fallback time.Duration) time.Duration {
 	return fallback
 }
 
-// Ref names a secret without holding it: env:NAME, file:PATH, cmd:COMMAND or
-// infisical:ENV/path/KEY (infisical:NAME:ENV/path/KEY where vendors has several).
-type Ref string
-
-// Schemes are the ways in which a secret may be named.
-var Schemes = []string{"env", "file", "cmd", "infisical"}
-
-// Split returns the scheme and what follows it.
-func (r Ref) Split() (scheme, rest string) {
-	scheme, rest, _ = strings.Cut(string(r), ":")
-	return scheme, rest
-}
-
-// Check reports what is wrong with a reference, without quoting it: somebody
-// may have written the secret itself.
-func (r Ref) Check() error {
-	scheme, rest, found := strings.Cut(string(r), ":")
-	if found && rest != "" {
-		for _, s := range Schemes {
-			if scheme == s {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("a secret is named by reference (env:NAME, file:PATH, cmd:COMMAND, infisical:ENV/path/KEY), never written down; what stands here is none of these and is not shown")
-}
-
 // String is the reference as it may be shown. What follows a command's first word
 // is not: people write passwords there.
 func (r Ref) String() string {

@@ -54,6 +54,7 @@ var Descriptor = provider.Descriptor{
 	Title:      "Infisical",
 	Base:       DefaultBase,
 	Connection: &Connection{},
+	Refers:     provider.Reference{Form: "ENV/path/KEY", Pattern: `^[^/:]+/(.*/)?[^/]+$`},
 	Issuers: []provider.Sheet{{
 		Kind:     KindClientSecret,
 		Settings: &ClientSecretSettings{},

@@ -51,6 +51,7 @@ var Descriptor = provider.Descriptor{
 	Name:       "vault",
 	Title:      "Vault and OpenBao",
 	Connection: &Connection{},
+	Refers:     provider.Reference{Form: "MOUNT/PATH#KEY", Pattern: `^[^#]+/[^#]+#[^#]+$`},
 	Issuers: []provider.Sheet{{
 		Kind:     KindSecretID,
 		Settings: &SecretIDSettings{},
