@@ -214,6 +214,9 @@ func (s *State) turn(t *Turned) {
 func (s *State) resume() {
 	s.Stuck = nil
 	s.Resumed = true
+	// The journal may have been set back, and what the run had made may be listed late:
+	// where it knows of nothing made, that is looked for once more at the end.
+	s.Uncertain = s.Uncertain || s.Made == nil
 	s.Seeing, s.Sight = s.mustSee(), Progress{}
 	s.forget()
 	s.Observing = Progress{}

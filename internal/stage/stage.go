@@ -66,6 +66,7 @@ type Stage struct {
 
 	then     truth // as the world was when the run was opened
 	faults   []Fault
+	begun    bool            // a process has begun the run
 	losing   int             // so many entries
 	setBack  bool            // the journal loses its tail before the next process
 	procs    []*process      // that are alive, the newest last
@@ -223,7 +224,7 @@ func (s *Stage) Open(name, run string) error {
 		return err
 	}
 	spec.Issuer.Strategy = s.strategy
-	s.then = s.truth()
+	s.then, s.begun = s.truth(), false
 	switch s.purpose {
 	case sop.ToRehearse:
 		spec = spec.ForRehearsal()
@@ -260,13 +261,14 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 	if s.Damage != nil {
 		s.Log.Damage = s.Damage
 	}
-	if len(events) > 1 {
+	if s.begun || len(events) > 1 { // also where the journal remembers nothing but that it was opened
 		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test", Despite: s.Resuming}}
 		if err := me.Append(context.Background(), e); err != nil {
 			return result, false, err
 		}
 		state.Apply(e)
 	}
+	s.begun = true
 	crew, err := s.Crew(state.Opened.Spec)
 	if err != nil {
 		return result, false, err

@@ -21,6 +21,7 @@ import (
 
 var (
 	whole = flag.Bool("whole", false, "every fault, and every pair of faults, of every kind at every call")
+	every = flag.Int("every", 0, "of all there is, only every n-th")
 	only  = flag.String("only", "", "only variations whose name contains this")
 )
 
@@ -180,6 +181,17 @@ func play(t *testing.T, sampled string, send func(chan<- scenario)) {
 	}
 }
 
+// sample is how much of all there is is tried, and says so.
+func sample(step int) (int, string) {
+	switch {
+	case *every > 0:
+		step = *every
+	case *whole:
+		return 1, ""
+	}
+	return step, fmt.Sprintf("; EVERY %d. (-args -whole tries all)", step)
+}
+
 // chosen are the variations that are asked for.
 func chosen() []variation {
 	return slices.DeleteFunc(slices.Clone(variations), func(v variation) bool { return !strings.Contains(v.name, *only) })
@@ -214,10 +226,7 @@ func TestWithoutFaults(t *testing.T) {
 
 // TestEverySingleFault: each kind at each call.
 func TestEverySingleFault(t *testing.T) {
-	step, sampled := 11, "; EVERY 11th (-args -whole tries all)"
-	if *whole {
-		step, sampled = 1, ""
-	}
+	step, sampled := sample(11)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
@@ -236,10 +245,7 @@ func TestEverySingleFault(t *testing.T) {
 // TestEveryPairOfFaults: each kind at each call, and each kind at each call after that,
 // as far as the run with the first fault goes.
 func TestEveryPairOfFaults(t *testing.T) {
-	step, sampled := 2999, "; EVERY 2999th (-args -whole tries all)"
-	if *whole {
-		step, sampled = 1, ""
-	}
+	step, sampled := sample(2999)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
