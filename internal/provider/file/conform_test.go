@@ -1,45 +1,45 @@
 package file
 
 import (
-	"encoding/json"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
 
-	"rekey/internal/provider"
+	"rekey/internal/outside"
+	"rekey/internal/providertest"
 )
 
-// TestWhatItSaysIsSo: the page has what a reader looks for and names every setting, and
-// what the descriptor says of its roles is what the code can do.
-func TestWhatItSaysIsSo(t *testing.T) {
-	for _, heading := range []string{"## What it needs", "## What it reads and writes", "## Worth knowing"} {
-		if !strings.Contains(Descriptor.Doc, "\n"+heading+"\n") {
-			t.Errorf("doc.md has no %q", heading)
-		}
-	}
-	v := vendor(t, nil)
-	settings := json.RawMessage(`{"path":"/a.env","units":["a.service"]}`)
-	store, err := v.Store(json.RawMessage(`{"path":"/a.env"}`))
-	if err != nil || store == nil {
-		t.Fatal(err)
-	}
-	consumer, err := v.Consumer(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, applies := consumer.(provider.Applier); applies != Descriptor.Holds.Applied {
-		t.Error("the descriptor and the consumer disagree on applying")
-	}
-	if _, applies := store.(provider.Applier); applies != Descriptor.Keeps.Applied {
-		t.Error("the descriptor and the store disagree on applying")
-	}
-	for what, role := range map[string]any{"store": store, "consumer": consumer} {
-		if calls := role.(provider.Calls).Calls(); !strings.Contains(calls["write"], "/a.env") {
-			t.Errorf("the %s does not tell what it writes: %v", what, calls)
-		}
-	}
-	for _, bad := range []string{`{`, `[]`} {
-		if _, err := open(provider.Env{}, "file", json.RawMessage(bad)); err == nil || !strings.Contains(err.Error(), "file") {
-			t.Errorf("settings %s: %v", bad, err)
-		}
+// TestConform is the suite that every driver passes, on real files.
+func TestConform(t *testing.T) {
+	for _, c := range []struct{ format, text string }{
+		{"dotenv", "# of others\nKEY=old-value-of-the-key\nKEY__ID='old-id'\nOTHER=x\n"},
+		{"yaml", "# of others\nKEY: old-value-of-the-key\nKEY__ID: 'old-id'\nother: {x: y}\n"},
+		{"json", `{"KEY": "old-value-of-the-key", "KEY__ID": "old-id", "other": [1]}`},
+	} {
+		t.Run(c.format, func(t *testing.T) {
+			providertest.Run(t, providertest.Harness{
+				Vendor:     Descriptor,
+				Connection: `{}`,
+				Store:      `{"path":"${DIR}/store.` + c.format + `","format":"` + c.format + `","keep":"${DIR}/keep"}`,
+				Consumer:   `{"path":"${DIR}/read.` + c.format + `","format":"` + c.format + `","command":["touch","${DIR}/applied"],"check":["true"]}`,
+				Slots:      []string{"KEY", "KEY__ID"},
+				Double: func(st providertest.T) *providertest.Double {
+					dir, err := os.MkdirTemp("", "rekey")
+					if err == nil {
+						err = os.Mkdir(filepath.Join(dir, "keep"), 0o700)
+					}
+					for _, name := range []string{"store.", "read."} {
+						if err == nil {
+							err = os.WriteFile(filepath.Join(dir, name+c.format), []byte(c.text), 0o600)
+						}
+					}
+					if err != nil {
+						st.Fatalf("%v", err)
+					}
+					st.Cleanup(func() { _ = os.RemoveAll(dir) })
+					return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"DIR": dir}, Printable: []string{"DIR"}}
+				},
+			})
+		})
 	}
 }

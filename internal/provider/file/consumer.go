@@ -134,7 +134,7 @@ func (c *consumer) Apply(ctx context.Context, slots []string) error {
 	return c.env.Change(ctx, c.name, what, func(ctx context.Context) error {
 		ended, err := c.env.Ways().Exec(ctx, command)
 		if err == nil && ended.Exit != 0 {
-			err = &cred.Error{Class: cred.Failed, Why: fmt.Sprintf("%s ended with status %d", command.Path, ended.Exit)}
+			err = &cred.Error{Class: cred.Unknown, Why: fmt.Sprintf("%s ended with status %d", command.Path, ended.Exit)}
 		}
 		return err
 	})

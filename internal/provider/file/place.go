@@ -52,9 +52,9 @@ func (p *place) told(op, path string, err error) error {
 	case errors.Is(err, syscall.EBUSY):
 		return p.wrong(op, cred.Refused, "%s: it is mounted by itself, so it cannot be replaced as a whole; mount its folder", path)
 	case errors.Is(err, outside.ErrNotRegular), errors.Is(err, outside.ErrTooLarge):
-		return p.wrong(op, cred.Refused, "%v", err)
+		return p.wrong(op, cred.Unsent, "%v", err)
 	}
-	return p.wrong(op, cred.Refused, "%s: the file system refused; the old file stands", path)
+	return p.wrong(op, cred.Unsent, "%s: the file system failed; the old file stands", path)
 }
 
 // load reads the file once.

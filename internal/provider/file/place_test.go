@@ -263,9 +263,9 @@ func TestWhatTheFileSystemRefusesIsTold(t *testing.T) {
 		"only be read":           {syscall.EROFS, cred.Refused, false},
 		"this user may not":      {fs.ErrPermission, cred.Denied, false},
 		"mount its folder":       {syscall.EBUSY, cred.Refused, false},
-		"the old file stands":    {errors.New("hunter2"), cred.Refused, false},
+		"the old file stands":    {errors.New("hunter2"), cred.Unsent, false},
 		"not known":              {outside.ErrUnsure, cred.Unknown, true},
-		"it is no regular file":  {outside.ErrNotRegular, cred.Refused, false},
+		"it is no regular file":  {outside.ErrNotRegular, cred.Unsent, false},
 		"leads nowhere":          {fs.ErrNotExist, cred.Absent, false},
 		"this is a simulation, ": {outside.ErrClosed, cred.Unsent, false},
 	} {

@@ -171,7 +171,7 @@ func (s *store) room(ctx context.Context) error {
 			return nil // a folder
 		}
 		if err == nil || errors.Is(err, outside.ErrTooLarge) {
-			return s.wrong(op, cred.Refused, "%s is a file, and has to be a folder", s.keep)
+			return s.wrong(op, cred.Unsent, "%s is a file, and has to be a folder", s.keep)
 		}
 		return s.told(op, s.keep, err)
 	})
@@ -221,6 +221,9 @@ func (s *store) preserve(ctx context.Context, was outside.File, n int) error {
 	}
 	if err := s.put(ctx, s.note(), secret.New(noted(n, was))); err != nil {
 		return err
+	}
+	if n <= remembered {
+		return nil
 	}
 	const op = "forget an old version"
 	old := s.kept(n - remembered)

@@ -1,43 +1,42 @@
 package kubernetes
 
 import (
-	"encoding/json"
-	"strings"
+	"strconv"
 	"testing"
+	"time"
 
-	"rekey/internal/provider"
+	"rekey/internal/provider/kubernetes/double"
+	"rekey/internal/providertest"
+	"rekey/internal/world"
 )
 
-// TestWhatItSaysIsSo: the page has what a reader looks for, and what the descriptor says
-// of its roles is what the code can do.
-func TestWhatItSaysIsSo(t *testing.T) {
-	for _, heading := range []string{"## What it needs", "## What it reads and writes", "## Worth knowing"} {
-		if !strings.Contains(Descriptor.Doc, "\n"+heading+"\n") {
-			t.Errorf("doc.md has no %q", heading)
-		}
-	}
-	v, err := open(provider.Env{}, "kubernetes", json.RawMessage(`{"in_cluster":true}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := v.(provider.Stores).Store(json.RawMessage(`{"namespace":"a","secret":"b"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	consumer, err := v.(provider.Consumes).Consumer(json.RawMessage(`{"namespace":"a","secret":"b","workloads":["deployment/x"]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, applies := consumer.(provider.Applier); applies != Descriptor.Holds.Applied {
-		t.Error("the descriptor and the consumer disagree on applying")
-	}
-	if _, applies := store.(provider.Applier); applies != Descriptor.Keeps.Applied {
-		t.Error("the descriptor and the store disagree on applying")
-	}
-	if calls := consumer.(provider.Calls).Calls(); !strings.Contains(calls["write"], "secrets/b") || !strings.Contains(calls["apply"], "deployments/x") {
-		t.Errorf("%v", calls)
-	}
-	if calls := store.(provider.Calls).Calls(); !strings.Contains(calls["write"], "secrets/b") {
-		t.Errorf("%v", calls)
-	}
+// TestConform is the suite that every driver passes, on the simulated cluster.
+func TestConform(t *testing.T) {
+	providertest.Run(t, providertest.Harness{
+		Vendor:     Descriptor,
+		Connection: `{"base_url":"https://` + double.Host + `","token":["env:KUBERNETES_TOKEN"]}`,
+		Store:      `{"namespace":"shop","secret":"kept","keep_secret":"kept-before"}`,
+		Consumer:   `{"namespace":"shop","secret":"app","workloads":["deployment/web","statefulset/db"]}`,
+		Slots:      []string{"KEY", "KEY__ID"},
+		Refusal: func(status int) string {
+			return `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"` + providertest.Canary + `","code":` + strconv.Itoa(status) + `}`
+		},
+		Double: func(providertest.T) *providertest.Double {
+			now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+			state := &world.State{Seed: 7, At: now}
+			d := double.New(state, "token-of-the-cluster")
+			w := world.Open(state, func() time.Time { return now }, d)
+			w.Do(func() {
+				for _, name := range []string{"kept", "app"} {
+					d.Secret("shop", name, map[string]string{"KEY": "old-value-of-the-key", "KEY__ID": "old-id", "other": "of others"})
+				}
+				d.Workload("Deployment", "shop", "web", "app", 2, nil)
+				d.Workload("StatefulSet", "shop", "db", "app", 2, nil)
+			})
+			now = now.Add(time.Minute)
+			w.Do(func() {})
+			return &providertest.Double{Transport: w, Now: func() time.Time { return now }, Wait: func(by time.Duration) { now = now.Add(by) },
+				Env: map[string]string{"KUBERNETES_TOKEN": "token-of-the-cluster"}}
+		},
+	})
 }

@@ -160,8 +160,9 @@ func (c *consumer) restart(ctx context.Context, n named, s opaque) error {
 	op := "roll out " + n.String()
 	annotations := map[string]any{restartedAt: c.env.Now().UTC().Format(time.RFC3339), c.stamp(): strconv.Itoa(counted(s)) + " " + s.Meta.UID}
 	var w running
-	return c.ask(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: c.apps(n), Header: map[string]string{"Content-Type": mergeKey},
+	err := c.ask(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: c.apps(n), Header: map[string]string{"Content-Type": mergeKey},
 		Body: map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": annotations}}}}}, &w)
+	return c.really(op, n, w, err)
 }
 
 // began reports whether a pod, or the pods of a template, began after the last write of

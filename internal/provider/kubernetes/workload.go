@@ -182,10 +182,15 @@ func (p pod) over() bool { return p.Status.Phase == "Succeeded" || p.Status.Phas
 func (c *consumer) workload(ctx context.Context, n named) (w running, err error) {
 	op := "read " + n.String()
 	err = c.ask(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: c.apps(n)}, &w)
+	return w, c.really(op, n, w, err)
+}
+
+// really refuses an answer that is not the workload that was asked for.
+func (c *consumer) really(op string, n named, w running, err error) error {
 	if err == nil && (!strings.EqualFold(w.Kind, n.kind) || w.Meta.Name != n.name || w.Meta.UID == "") {
-		err = c.wrong(op, cred.Unknown, "the answer is not the workload that was asked for")
+		return c.wrong(op, cred.Unknown, "the answer is not the workload that was asked for")
 	}
-	return w, err
+	return err
 }
 
 // page is how many objects one answer lists.
