@@ -80,7 +80,13 @@ type Seen struct {
 
 // Findings says everything that nobody registered, the worst first.
 func Findings(all []Seen, blind []rotation.Blind, runs []Run, now time.Time) []Finding {
-	d := discovery{all: all, runs: runs, now: now}
+	d := discovery{all: all, runs: map[string]Run{}, now: now}
+	for _, r := range slices.Backward(runs) {
+		d.runs[r.ID] = r // of two with one id the first counts
+		if !slices.Contains(d.lengths, len(r.ID)) {
+			d.lengths = append(d.lengths, len(r.ID))
+		}
+	}
 	for i := range all {
 		d.copies(&all[i])
 		for _, u := range all[i].Unseen {
@@ -124,10 +130,11 @@ func RulesOf(s Seen) []Rule {
 }
 
 type discovery struct {
-	all  []Seen
-	runs []Run
-	now  time.Time
-	out  []Finding
+	all     []Seen
+	runs    map[string]Run // by id
+	lengths []int          // of their ids
+	now     time.Time
+	out     []Finding
 }
 
 func (d *discovery) add(f Finding, risk int) {

@@ -2,7 +2,6 @@ package discover
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,23 +102,19 @@ func (d *discovery) says(f Finding, h cred.Handle) string {
 	return fmt.Sprintf("%s (%s)", h.Name, strings.Join(append(parts, h.ID), "; "))
 }
 
-// labelled finds the run whose label a name bears.
+// labelled finds the run whose label a name bears: its id stands in the name.
 func (d *discovery) labelled(name string) (Run, bool) {
-	i := slices.IndexFunc(d.runs, func(r Run) bool {
-		if !strings.Contains(name, r.ID) {
-			return false
-		}
-		for n := 1; n <= rotation.MaxAttempts; n++ {
-			if cred.Bears(name, cred.Label(r.ID, n)) {
-				return true
+	for _, n := range d.lengths {
+		for at := 0; n > 0 && at+n <= len(name); at++ {
+			r, known := d.runs[name[at:at+n]]
+			for attempt := 1; known && attempt <= rotation.MaxAttempts; attempt++ {
+				if cred.Bears(name, cred.Label(r.ID, attempt)) {
+					return r, true
+				}
 			}
 		}
-		return false
-	})
-	if i < 0 {
-		return Run{}, false
 	}
-	return d.runs[i], true
+	return Run{}, false
 }
 
 func naming(seen rotation.AdmissionSeen, h cred.Handle) []string {

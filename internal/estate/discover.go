@@ -66,14 +66,14 @@ func (m *many) discover(ctx context.Context) ([]discover.Finding, []report.Disco
 	}
 	at := m.now().UTC()
 	findings := discover.Findings(seen, found.Blind, runs, at)
+	of := map[string][]discover.Finding{}
+	for _, f := range findings {
+		of[f.Credential] = append(of[f.Credential], f)
+	}
 	all := make([]report.Discovered, len(seen))
 	for i, s := range seen {
 		all[i] = report.Discovered{Credential: s.Spec.Name, At: at, Findings: []discover.Finding{}, Rules: discover.RulesOf(s)}
-		for _, f := range findings {
-			if f.Credential == s.Spec.Name {
-				all[i].Findings = append(all[i].Findings, f)
-			}
-		}
+		all[i].Findings = append(all[i].Findings, of[s.Spec.Name]...)
 	}
 	return findings, all, nil
 }

@@ -39,7 +39,7 @@ func (r *Runner) Know(ctx context.Context, spec sop.Spec, past []rotation.Genera
 	if r.Roles.Admitter != nil {
 		calls = append(calls, func() error {
 			a, err := r.Roles.Admitter.Places(ctx)
-			k.Rules = rotation.AdmissionSeen{Places: rotation.Naming(a.Places), Everyone: a.Everyone}
+			k.Rules = rotation.AdmissionSeen{Places: a.Places, Everyone: a.Everyone} // not copied: it is the same for all
 			aside(err)
 			return nil
 		})
@@ -89,10 +89,11 @@ func (r *Runner) Everywhere(ctx context.Context, accounts map[string]provider.Su
 		}
 	}
 	w := &walk{began: r.Clock.Now(), read: map[string]bool{}}
+	seek := r.seekers(all)
 	err := r.again(ctx, func() error {
 		return r.goOn(ctx, w, l.places, func(vendor string, s provider.Spot) {
-			for i := range all {
-				if c, ok := all[i].seeker.In(vendor, s); ok {
+			for i, some := range seek.may(s) {
+				if c, ok := all[i].seeker.In(vendor, some); ok {
 					out.Copies[i] = append(out.Copies[i], c)
 				}
 			}

@@ -19,23 +19,39 @@ type Seeker struct {
 	search secret.Search
 	inUse  string                                   // name of the generation in use
 	past   map[cred.Fingerprint]rotation.Generation // what was ever written of earlier ones
-	live   map[string]bool                          // ids
+	live   []cred.Handle
 }
 
 // seeker prepares to look for what b holds, and for what the journal remembers.
 // What the issuer lists openly, and what its sheet calls public, is no secret: it
 // names the credential only.
 func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSeen, past []rotation.Generation) *Seeker {
-	k := &Seeker{spec: spec, keyer: r.Keyer, past: map[cred.Fingerprint]rotation.Generation{}, live: map[string]bool{}}
+	k := &Seeker{spec: spec, keyer: r.Keyer, past: map[cred.Fingerprint]rotation.Generation{}, live: issuer.Live}
+	// Of what the issuer lists only that is kept which stands somewhere: lists are long.
 	open := map[cred.Fingerprint]bool{}
+	for _, v := range b {
+		open[r.Keyer.Of(v)] = false
+	}
+	for _, g := range past {
+		for _, slots := range g.Prints {
+			for _, fp := range slots {
+				open[fp] = false
+			}
+		}
+	}
+	opens := func(h cred.Handle) {
+		for _, text := range []string{h.ID, h.Public, h.Name} {
+			fp := r.Keyer.OfText(text)
+			if _, stands := open[fp]; stands {
+				open[fp] = true
+			}
+		}
+	}
 	for _, h := range issuer.Live {
-		k.live[h.ID] = true
 		if h.ID == issuer.Owner {
 			k.inUse = h.Name
 		}
-		for _, text := range []string{h.ID, h.Public, h.Name} {
-			open[r.Keyer.OfText(text)] = true
-		}
+		opens(h)
 	}
 	public := func(field string) bool { return slices.Contains(r.Can.Public, field) }
 	named := map[string]bool{} // slots that hold public fields only
@@ -48,9 +64,7 @@ func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSe
 	}
 	k.search = secret.NewSearch(b, func(field string, v secret.Value) bool { return public(field) || open[r.Keyer.Of(v)] }, templates)
 	for _, g := range past { // oldest first: of equal values the newest generation counts
-		for _, text := range []string{g.Handle.ID, g.Handle.Public, g.Handle.Name} {
-			open[r.Keyer.OfText(text)] = true
-		}
+		opens(g.Handle)
 		for place, slots := range g.Prints {
 			for slot, fp := range slots {
 				if !named[place+"\x00"+slot] {
@@ -59,8 +73,10 @@ func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSe
 			}
 		}
 	}
-	for fp := range open {
-		delete(k.past, fp)
+	for fp, listed := range open {
+		if listed {
+			delete(k.past, fp)
+		}
 	}
 	return k
 }
@@ -115,7 +131,7 @@ func (k *Seeker) slot(name string, v secret.Value) (rotation.CopySlot, bool) {
 		g, ok = k.past[k.keyer.Of(v.Trimmed())]
 	}
 	if ok && s.Fingerprint != "" {
-		s.How, s.Generation, s.Live, s.Template = rotation.HoldsFormer, g.Handle.Name, g.Ended.IsZero() && k.live[g.Handle.ID], ""
+		s.How, s.Generation, s.Live, s.Template = rotation.HoldsFormer, g.Handle.Name, g.Ended.IsZero() && slices.ContainsFunc(k.live, func(h cred.Handle) bool { return h.ID == g.Handle.ID }), ""
 		return s, true
 	}
 	s.How = rotation.OnlyNames

@@ -102,12 +102,13 @@ func (t *tokens) scopes() []string {
 // access_app_policy_response).
 func (h holdings) places(shared map[string]bool) []cred.Place {
 	var out []cred.Place
-	seen := map[string]bool{}
+	guarded, seen := h.guarded(), map[string]bool{}
 	add := func(kind, parent string, r rules) {
-		p := r.place(kind, h.scope, parent)
-		if !seen[p.Key()] {
-			seen[p.Key()] = true
-			p.Guards = h.guardedBy(kind, p.ID)
+		key := cred.Place{Kind: kind, ID: r.id(), Scope: h.scope, Parent: parent}.Key()
+		if !seen[key] { // one that many applications embed is read once
+			seen[key] = true
+			p := r.place(kind, h.scope, parent)
+			p.Guards = guarded.by(kind, p.ID)
 			out = append(out, p)
 		}
 	}
@@ -135,32 +136,45 @@ func (h holdings) places(shared map[string]bool) []cred.Place {
 
 func (r rules) reusable() bool { return string(r["reusable"]) == "true" }
 
-// guardedBy tells which applications a policy or group decides on: a policy by
-// being attached, a group through any policy or other group that refers to it.
-func (h holdings) guardedBy(kind, id string) []string {
-	var out []string
+// guarded tells which applications each policy and group decides on: a policy by being
+// attached, a group through any policy or other group that refers to it.
+type guarded struct{ policies, groups map[string][]string }
+
+// guarded reads the rules of every application once.
+func (h holdings) guarded() guarded {
+	out := guarded{map[string][]string{}, map[string][]string{}}
+	refer := map[string][]string{} // groups in groups
+	for _, g := range h.groups {
+		refer[g.id()] = append(refer[g.id()], g.groupsNamed()...)
+	}
+	add := func(to map[string][]string, id, aud string) {
+		if !slices.Contains(to[id], aud) {
+			to[id] = append(to[id], aud)
+		}
+	}
 	for _, a := range h.apps {
+		if a.AUD == "" {
+			continue
+		}
 		for _, r := range a.Policies {
-			direct := kind != kindGroup && r.id() == id
-			if (direct || kind == kindGroup && h.reaches(r, id, 0)) && !slices.Contains(out, a.AUD) && a.AUD != "" {
-				out = append(out, a.AUD)
+			add(out.policies, r.id(), a.AUD)
+			reached := map[string]bool{}
+			for open := r.groupsNamed(); len(open) > 0; open = open[1:] {
+				if !reached[open[0]] { // groups may refer to one another in a circle
+					reached[open[0]] = true
+					add(out.groups, open[0], a.AUD)
+					open = append(open, refer[open[0]]...)
+				}
 			}
 		}
 	}
 	return out
 }
 
-// reaches follows groups in groups; deeper than eight is a loop.
-func (h holdings) reaches(r rules, group string, depth int) bool {
-	for _, id := range r.groupsNamed() {
-		if id == group {
-			return true
-		}
-		for _, g := range h.groups {
-			if g.id() == id && depth < 8 && h.reaches(g, group, depth+1) {
-				return true
-			}
-		}
+// by are the applications that a policy or group decides on.
+func (g guarded) by(kind, id string) []string {
+	if kind == kindGroup {
+		return g.groups[id]
 	}
-	return false
+	return g.policies[id]
 }
