@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"rekey/internal/world"
@@ -84,10 +85,15 @@ func (d *Double) Generations() []world.Generation {
 	return out
 }
 
-// Kept are the secrets of every folder.
+// Kept are the secrets of every folder. A key in rekey.yaml has no environment: those
+// of another one than prod have it in front.
 func (d *Double) Kept(yield func(world.Kept)) {
 	for _, s := range d.Infisical.Secrets {
-		yield(world.Kept{Where: "infisical:" + s.Environment + s.Path, Slot: s.Key, Value: s.Versions[len(s.Versions)-1].Value})
+		where := strings.TrimSuffix(s.Path, "/") + "/"
+		if s.Environment != "prod" {
+			where = s.Environment + where
+		}
+		yield(world.Kept{Where: "infisical:" + where, Slot: s.Key, Value: s.Versions[len(s.Versions)-1].Value})
 	}
 }
 
