@@ -12,7 +12,7 @@ if [ "${1:-}" != where ] && { [ ! -x "$program" ] || [ "$(cat "$made" 2>/dev/nul
 	mkdir -p "$(dirname "$program")"
 	new=$(mktemp "$program.XXXXXX")
 	trap 'rm -f "$new"' EXIT
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$new" .
+	CGO_ENABLED=0 nice -n 19 go build -p "${REKEY_SERVERS_JOBS:-2}" -ldflags='-s -w' -o "$new" .
 	chmod 755 "$new"
 	mv "$new" "$program" # whole or not at all
 	echo "$of" >"$made"
