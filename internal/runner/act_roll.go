@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"rekey/internal/cred"
@@ -37,7 +36,7 @@ func (r *Runner) rolled(a rotation.Action, h cred.Handle, b secret.Bundle, keep 
 	o := r.obtained(a, h, b, evidence...)
 	if !keep.IsZero() && o.Class == cred.Done {
 		o.Keep = &h.Previous
-		o.Evidence = append(o.Evidence, "the old secret works until "+h.Previous.Format(time.RFC3339))
+		o.Evidence = append(o.Evidence, lives(h.Previous))
 	}
 	return o
 }
@@ -53,7 +52,20 @@ func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
 	if err != nil {
 		return fromError(err)
 	}
-	return rotation.Outcome{Class: cred.Done, Keep: &h.Previous, Evidence: []string{"the old secret ends at " + h.Previous.Format(time.RFC3339)}}
+	o := rotation.Outcome{Class: cred.Done, Keep: &h.Previous, Evidence: []string{"the old secret ends at " + h.Previous.Format(time.RFC3339)}}
+	if h.Previous.IsZero() {
+		o.Evidence = []string{lives(h.Previous)}
+	}
+	return o
+}
+
+// lives says until when the secret before the present one works; the zero time is of
+// an issuer that ends none by itself.
+func lives(until time.Time) string {
+	if until.IsZero() {
+		return "the old secret works until it is taken away"
+	}
+	return "the old secret works until " + until.Format(time.RFC3339)
 }
 
 // prolong lets the old secret live on for as long as it may, if the roll happened
@@ -80,7 +92,7 @@ func (r *Runner) prolong(ctx context.Context) rotation.Outcome {
 			return fromError(err)
 		}
 		return rotation.Outcome{Class: cred.Done, Keep: &now.Previous,
-			Evidence: []string{fmt.Sprintf("the old secret works until %s; rotate again before", now.Previous.Format(time.RFC3339))}}
+			Evidence: []string{lives(now.Previous) + "; rotate again before"}}
 	}
 	return failed(cred.Unknown, "the issuer does not list %s any more", old.ID)
 }
