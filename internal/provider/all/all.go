@@ -11,6 +11,7 @@ import (
 	"rekey/internal/provider/infisical"
 	"rekey/internal/provider/kubernetes"
 	"rekey/internal/provider/postgres"
+	"rekey/internal/provider/redis"
 	"rekey/internal/provider/vault"
 )
 
@@ -25,6 +26,7 @@ func Vendors() []provider.Descriptor {
 		infisical.Descriptor,
 		kubernetes.Descriptor,
 		postgres.Descriptor,
+		redis.Descriptor,
 		vault.Descriptor,
 	}
 }
