@@ -34,6 +34,7 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 		}
 		return nil
 	}
+	bind := binder{s: s}
 	connection := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
 	connection.Properties.Set("vendor", &jsonschema.Schema{Type: "string", Description: "Type of the vendor, where the key is another name than the type."})
 	for _, v := range vendors {
@@ -42,7 +43,7 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 		if v.Refers.Form != "" {
 			c.Extras = map[string]any{"x-refers": map[string]any{"form": v.Refers.Form, "pattern": v.Refers.Pattern}}
 		}
-		merge(connection, c, v.Title)
+		bind.merge(connection, "Connection", c, "connection."+v.Name, v)
 		for _, sheet := range v.Issuers {
 			d := add("issuer."+v.Name+"."+sheet.Kind, sheet.Settings)
 			d.Extras = map[string]any{"x-fields": sheet.Fields}
@@ -55,43 +56,34 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 			if sheet.Verifies {
 				d.Extras["x-verifies"] = true
 			}
-			merge(s.Definitions["IssuerBinding"], d, v.Title)
-			merge(s.Definitions["Probe"], d, v.Title)
+			bind.merge(s.Definitions["IssuerBinding"], "IssuerBinding", d, "issuer."+v.Name+"."+sheet.Kind, v)
+			bind.merge(s.Definitions["Probe"], "Probe", d, "issuer."+v.Name+"."+sheet.Kind, v)
 		}
 		if v.Store != nil {
 			d := add("store."+v.Name, v.Store)
 			d.Extras = map[string]any{"x-id": v.StoreID}
-			merge(s.Definitions["StoreBinding"], d, v.Title)
-			merge(s.Definitions["CheckpointSlot"], d, v.Title)
+			bind.merge(s.Definitions["StoreBinding"], "StoreBinding", d, "store."+v.Name, v)
+			bind.merge(s.Definitions["CheckpointSlot"], "CheckpointSlot", d, "store."+v.Name, v)
 		}
 		if v.Consumer != nil {
 			d := add("consumer."+v.Name, v.Consumer)
 			d.Extras = map[string]any{"x-id": v.ConsumerID}
-			merge(s.Definitions["ConsumerBinding"], d, v.Title)
+			bind.merge(s.Definitions["ConsumerBinding"], "ConsumerBinding", d, "consumer."+v.Name, v)
 		}
 	}
 	s.Definitions["Connection"] = connection
 	file := s.Definitions["File"]
 	vs, _ := file.Properties.Get("vendors")
 	vs.AdditionalProperties = &jsonschema.Schema{Ref: "#/$defs/Connection"}
+	if bind.err != nil {
+		return nil, bind.err
+	}
+	bind.conditions(vs)
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("make the schema: %w", err)
 	}
 	return append(b, '\n'), nil
-}
-
-// merge lets an editor offer the vendor's settings beside the common keys; which
-// of them belong together is checked when the file is read.
-func merge(into, from *jsonschema.Schema, title string) {
-	for p := from.Properties.Oldest(); p != nil; p = p.Next() {
-		if _, has := into.Properties.Get(p.Key); has {
-			continue
-		}
-		c := *p.Value
-		c.Description = title + ": " + c.Description
-		into.Properties.Set(p.Key, &c)
-	}
 }
 
 // special gives the types that are written as text their shape.

@@ -46,6 +46,7 @@ func register(c *jsonschema.Compiler, simulated bool) {
 		}
 		return nil
 	})
+	c.RegisterFormat(&jsonschema.Format{Name: formatRefs, Validate: isRefs})
 	text(FormatAddress, func(s string) error { return CheckAddress(s, simulated) })
 	c.AssertFormat()
 }

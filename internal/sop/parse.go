@@ -31,7 +31,9 @@ type Config struct {
 type Vendor struct {
 	Type     string
 	Settings json.RawMessage
-	At       string // where it stands: "rekey.yaml:12"
+	// Described is what a driver outside says of itself; nil: it is one of Rekey's own.
+	Described json.RawMessage
+	At        string // where it stands: "rekey.yaml:12"
 }
 
 // Spec returns the credential with this name or former name.
@@ -72,7 +74,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	if root == nil {
 		return nil, problems
 	}
-	sch, err := newSchemas(simulates(root))
+	sch, err := newSchemas(simulates(root), outside(root))
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +148,14 @@ func (p *parser) vendors() {
 		if t := get(v, "vendor"); t != nil {
 			kind = t.Value
 		}
+		var described []byte
+		if kind == External {
+			if kind, described = p.external(k, v); kind == "" {
+				return
+			}
+		}
 		if p.definition("connection."+kind) == nil {
-			known := p.having("connection.")
+			known := append(p.having("connection."), External)
 			d.at(k, at, "there is no vendor of this type; known are "+strings.Join(known, ", "), didYouMean(kind, known))
 			return
 		}
@@ -156,7 +164,10 @@ func (p *parser) vendors() {
 			settings = map[string]any{}
 		}
 		p.check("connection."+kind, d, settings, at)
-		p.config.Vendors[k.Value] = Vendor{Type: kind, Settings: raw(settings), At: p.file + ":" + strconv.Itoa(k.Line)}
+		if described != nil {
+			settings = p.beside(settings)
+		}
+		p.config.Vendors[k.Value] = Vendor{Type: kind, Settings: raw(settings), Described: described, At: p.file + ":" + strconv.Itoa(k.Line)}
 	})
 }
 

@@ -120,11 +120,11 @@ func TestEveryMistakeIsToldAtOnceWithItsPlace(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	// Which vendors there are is the schema's to say: another one changes nothing here.
-	known, err := newSchemas(false)
+	known, err := newSchemas(false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := strings.NewReplacer("<types>", strings.Join(known.having("connection."), ", "), "<consumers>", strings.Join(known.having("consumer."), ", "), "<refs>", strings.Join(kinds()[3:], ":…, ")+":…").Replace(string(want))
+	said := strings.NewReplacer("<types>", strings.Join(append(known.having("connection."), External), ", "), "<consumers>", strings.Join(known.having("consumer."), ", "), "<refs>", strings.Join(kinds()[3:], ":…, ")+":…").Replace(string(want))
 	if got := problems.Error() + "\n"; got != said {
 		t.Errorf("got\n%s\nwant\n%s", got, said)
 	}

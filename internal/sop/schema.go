@@ -32,18 +32,42 @@ type schemas struct {
 const schemaURL = "https://rekey.invalid/rekey.schema.json"
 
 // newSchemas reads the embedded schema; in a simulated world addresses need no
-// encryption.
-func newSchemas(simulated bool) (*schemas, error) {
+// encryption. open: there are drivers outside, whose keys the schema does not know.
+func newSchemas(simulated, open bool) (*schemas, error) {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
 	if err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
+	loosen(v.(map[string]any), open)
 	c := jsonschema.NewCompiler()
 	register(c, simulated)
 	if err := c.AddResource(schemaURL, v); err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
 	return &schemas{compiler: c, root: v.(map[string]any), done: map[string]*jsonschema.Schema{}, prefixed: map[string][]string{}}, nil
+}
+
+// loosen takes out of the schema what is there for editors: which settings belong to
+// which driver is checked exactly, by the definition of that driver's settings.
+func loosen(root map[string]any, open bool) {
+	defs, _ := root["$defs"].(map[string]any)
+	for _, name := range []string{"Connection", "IssuerBinding", "StoreBinding", "ConsumerBinding", "CheckpointSlot", "Probe"} {
+		d, _ := defs[name].(map[string]any)
+		delete(d, "allOf")
+		if open {
+			delete(d, "additionalProperties")
+		}
+		props, _ := d["properties"].(map[string]any)
+		for k, v := range props {
+			if p, ok := v.(map[string]any); ok && p["anyOf"] != nil {
+				props[k] = true // several drivers' own
+			}
+		}
+	}
+	file, _ := defs["File"].(map[string]any)
+	props, _ := file["properties"].(map[string]any)
+	vendors, _ := props["vendors"].(map[string]any)
+	delete(vendors, "properties")
 }
 
 // definition returns the raw definition, nil if there is none.

@@ -136,6 +136,12 @@ func (o *opener) driver(name string) (provider.Descriptor, bool) {
 	if o.find != nil {
 		return o.find(name)
 	}
+	for _, v := range o.vendors {
+		if v.Type == name && v.Described != nil {
+			d, err := all.Outside(v.Described)
+			return d, err == nil
+		}
+	}
 	return all.Find(name)
 }
 
@@ -149,6 +155,10 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 		return nil, fmt.Errorf("vendor %s is not in rekey.yaml", name)
 	}
 	d, ok := o.driver(conf.Type)
+	if !ok && conf.Described != nil {
+		_, err := all.Outside(conf.Described)
+		return nil, fmt.Errorf("vendor %s: %w", name, err)
+	}
 	if !ok {
 		return nil, fmt.Errorf("vendor %s: there is no vendor of type %s", name, conf.Type)
 	}

@@ -27,7 +27,7 @@ type Description struct {
 	Issuers    []Issuer `json:"issuers,omitempty"`
 	Store      *Place   `json:"store,omitempty"`
 	Consumer   *Place   `json:"consumer,omitempty"`
-	Refers     bool     `json:"refers,omitempty"` // references in rekey.yaml may name what it holds
+	Refers     string   `json:"refers,omitempty"` // form of references that name what it holds: "PATH/KEY"; "": none can
 }
 
 // Issuer is the capability sheet of one kind of credential, as provider.Sheet has it.
@@ -100,7 +100,7 @@ func Describe(b []byte) (Description, error) {
 	needs(d.Protocol == Protocol, "protocol: this Rekey speaks version %d, and it says %d", Protocol, d.Protocol)
 	needs(driverName.MatchString(d.Name), "name: want lower-case letters, digits and -")
 	needs(d.Title != "", "title is missing")
-	needs(len(d.Issuers) > 0 || d.Store != nil || d.Consumer != nil || d.Refers, "it plays no role: want issuers, store, consumer or refers")
+	needs(len(d.Issuers) > 0 || d.Store != nil || d.Consumer != nil || d.Refers != "", "it plays no role: want issuers, store, consumer or refers")
 	needs(d.Connection.object(), "connection: want the JSON Schema of an object, with properties")
 	for _, k := range own {
 		_, has := d.Connection.properties()[k]

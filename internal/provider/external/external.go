@@ -34,7 +34,7 @@ var own = []string{"vendor", "command", "sha256", "described"}
 // Descriptor makes the descriptor of a program from what it says of itself.
 func Descriptor(d Description) provider.Descriptor {
 	out := provider.Descriptor{
-		Name: d.Name, Title: d.Title, Connection: &struct{}{}, Doc: d.Doc,
+		Name: d.Name, Title: d.Title, Connection: &struct{}{}, Doc: d.Doc, Refers: provider.Reference{Form: d.Refers},
 		Open: func(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
 			return open(env, name, d, settings)
 		},
@@ -86,7 +86,7 @@ func (*driver) Close(context.Context) {}
 func (p *driver) roles() provider.Vendor {
 	i, s, c, r := issues{p}, stores{p}, consumes{p}, refers{p}
 	n := 0
-	for bit, has := range []bool{len(p.d.Issuers) > 0, p.d.Store != nil, p.d.Consumer != nil, p.d.Refers} {
+	for bit, has := range []bool{len(p.d.Issuers) > 0, p.d.Store != nil, p.d.Consumer != nil, p.d.Refers != ""} {
 		if has {
 			n |= 1 << bit
 		}
