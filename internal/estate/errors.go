@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -147,6 +148,9 @@ func failed(err error) error {
 	}
 	if _, coded := errors.AsType[*Error](err); coded {
 		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return &Error{Code: Interrupted, Err: err}
 	}
 	return &Error{Code: Failed, Err: err}
 }

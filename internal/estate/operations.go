@@ -20,6 +20,10 @@ import (
 //   - OtherWorld: the journal is one of simulated runs and the configuration is not, or
 //     the other way round.
 //   - KeyDamaged: the key of the fingerprints beside the journal is not sound.
+//   - Interrupted: ctx was done before anything was changed.
+//
+// They may be called from several goroutines, and from several processes: of what must
+// not be done twice at once, one is refused.
 //
 // Operations that look change nothing at a vendor and may be repeated at any time; where
 // one notes in the journal what it saw, it says so. Those that take a Face change things,
@@ -31,8 +35,8 @@ type Operations interface {
 	// Refused, with nothing opened: NoCredential, NoFormerName, NotFormer, NoConsumer,
 	// NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason (an emergency, or
 	// without the role), WindowClosed, NoRole, NotIdentified, Unwired (a vendor cannot
-	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, Busy, NotSeen and
-	// Refused (a rehearsal beside which a run would be refused). Unwritable: the journal
+	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, PlanDecides, Busy;
+	// RunUnseen and Refused (a rehearsal beside which a run would be refused). Unwritable: the journal
 	// could not be written, so nothing was done.
 	//
 	// Once it is open: Stopped and Overtaken, as of Advance.
@@ -71,8 +75,7 @@ type Operations interface {
 	PlanBack(ctx context.Context, run string) (BackPlan, error)
 
 	// Compare compares issuer, store and consumers of these credentials, or of all, and
-	// notes in the journal what it found. Refused: NoCredential, NoCredentials, Misfit,
-	// Interrupted.
+	// notes in the journal what it found. Refused: NoCredential, NoCredentials, Misfit.
 	Compare(ctx context.Context, credentials []string) (Compared, error)
 
 	// Discover finds who holds a credential without being registered, looking at all and
@@ -97,8 +100,8 @@ type Operations interface {
 
 	// Evidence tells what was done in a period, and hands it to lines as JSON lines,
 	// signed, with the entries and their proofs, some whole lines at a time; nil: they
-	// are not wanted. What an error cuts off has no signature. Refused: NoCredential,
-	// NotIdentified, NoCheckpoint, NoEntries.
+	// are not wanted. What an error cuts off has no signature. Refused: NotIdentified,
+	// Unnamed, Unsigned, NoEntries.
 	Evidence(ctx context.Context, p Period, lines func([]byte) error) (Evidence, error)
 
 	// Verify checks the journal against its chain, its checkpoints, and those given.
@@ -114,7 +117,7 @@ type Operations interface {
 	// there never was any.
 	Key(ctx context.Context) (public string, err error)
 
-	// NewKey hands over to a new key. Refused: NoReason, NoRole, NotIdentified, NoKey.
+	// NewKey hands over to a new key. Refused: NoReason, NoRole, NotIdentified, NotThisKey.
 	NewKey(ctx context.Context, n NewKey) (HandedOver, error)
 
 	// Whoami tells who asks, how sure that is, and which credentials he may not change.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -220,5 +221,112 @@ func TestWhatGoesInAndComesOutIsPlainData(t *testing.T) {
 	look("Page", reflect.TypeFor[estate.Page]())
 	if len(seen) < 100 {
 		t.Errorf("only %d types were looked at", len(seen))
+	}
+}
+
+// TestTheContractNamesEveryCode, and no other: whoever implements it a second time goes
+// by these words.
+func TestTheContractNamesEveryCode(t *testing.T) {
+	read := func(name string) *ast.File {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	codes := map[string]bool{}
+	ast.Inspect(read("errors.go"), func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok {
+			if id, ok := v.Type.(*ast.Ident); ok && id.Name == "Code" {
+				codes[v.Names[0].Name] = false
+			}
+		}
+		return true
+	})
+	var contract strings.Builder
+	for _, c := range read("operations.go").Comments {
+		contract.WriteString(c.Text())
+	}
+	for _, word := range regexp.MustCompile(`\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b`).FindAllString(contract.String(), -1) {
+		_, is := codes[word]
+		_, method := reflect.TypeFor[estate.Operations]().MethodByName(word)
+		if !is && !method && word != "ErrNotConfirmed" {
+			t.Errorf("the contract names %s, which there is not", word)
+		}
+	}
+	for code := range codes {
+		if !regexp.MustCompile(`\b` + code + `\b`).MatchString(contract.String()) {
+			t.Errorf("no operation is said to end with %s", code)
+		}
+	}
+}
+
+// TestWhateverFailsHasACode: nothing comes out that a face cannot translate.
+func TestWhateverFailsHasACode(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if err := os.WriteFile(filepath.Join(b.dir, ".rekey"), nil, 0o600); err != nil { // no folder
+		t.Fatal(err)
+	}
+	ops, ctx := b.operations(), t.Context()
+	called := 0
+	for name, ask := range map[string]func() error{
+		"Open": func() error {
+			_, err := ops.Open(ctx, estate.Opening{Wish: estate.Wish{Credential: console}}, &told{})
+			return err
+		},
+		"Advance":     func() error { _, err := ops.Advance(ctx, estate.Advancing{}, &told{}); return err },
+		"GoBack":      func() error { _, err := ops.GoBack(ctx, estate.Backing{Run: "222222"}, &told{}); return err },
+		"Check":       func() error { _, err := ops.Check(ctx, estate.Wish{Credential: console}); return err },
+		"Plan":        func() error { _, err := ops.Plan(ctx, estate.Wish{Credential: console}); return err },
+		"PlanBack":    func() error { _, err := ops.PlanBack(ctx, "222222"); return err },
+		"Compare":     func() error { _, err := ops.Compare(ctx, nil); return err },
+		"Discover":    func() error { _, err := ops.Discover(ctx, nil); return err },
+		"FormerNames": func() error { _, err := ops.FormerNames(ctx, nil); return err },
+		"Status":      func() error { _, err := ops.Status(ctx, estate.StatusAsked{}); return err },
+		"Document":    func() error { return ops.Document(ctx, estate.Documenting{}, func(estate.Page) error { return nil }) },
+		"Evidence": func() error {
+			_, err := ops.Evidence(ctx, estate.Period{From: b.clock.Now(), To: b.clock.Now()}, nil)
+			return err
+		},
+		"Verify":   func() error { _, err := ops.Verify(ctx, estate.Verifying{}); return err },
+		"Sign":     func() error { _, err := ops.Sign(ctx); return err },
+		"Key":      func() error { _, err := ops.Key(ctx); return err },
+		"NewKey":   func() error { _, err := ops.NewKey(ctx, estate.NewKey{}); return err },
+		"Runs":     func() error { _, err := ops.Runs(ctx); return err },
+		"OpenRuns": func() error { _, err := ops.OpenRuns(ctx); return err },
+		"Log":      func() error { _, err := ops.Log(ctx, "222222"); return err },
+	} {
+		called++
+		if e, ok := ask().(*estate.Error); !ok || !slices.Contains(estate.Codes(), e.Code) || strings.TrimSpace(e.Error()) == "" {
+			t.Errorf("%s ends with %v", name, ask())
+		}
+	}
+	if n := reflect.TypeFor[estate.Operations]().NumMethod(); called != n-2 { // Doctor finds it, Whoami needs none
+		t.Errorf("%d of %d operations were asked", called, n)
+	}
+	if all, err := ops.Doctor(ctx, nil); err != nil || !slices.ContainsFunc(all, func(f estate.Finding) bool { return f.About == "journal" && !f.OK }) {
+		t.Errorf("the doctor says %+v (%v)", all, err)
+	}
+}
+
+// TestAReferenceIsReadByAnyVendorOfItsType: the instance is named where there are several.
+func TestAReferenceIsReadByAnyVendorOfItsType(t *testing.T) {
+	t.Parallel()
+	const where = "prod/MooseQuest/cloudflare/HEROKU"
+	for _, ref := range []string{"infisical:" + where, "infisical:infisical:" + where} {
+		b := newBench(t, "token: env:HEROKU_API_KEY", "token: "+ref)
+		key := b.world.Env()["HEROKU_API_KEY"]
+		b.world.Look(func(s *sim.State) {
+			one := *s.Infisical.Secrets[0]
+			one.ID, one.Key, one.Path, one.Environment = "ops-heroku", "HEROKU", "/MooseQuest/cloudflare", "prod"
+			one.Versions = slices.Clone(one.Versions)
+			one.Versions[len(one.Versions)-1].Value = key
+			s.Infisical.Secrets = append(s.Infisical.Secrets, &one)
+		})
+		checked, err := b.operations().Check(t.Context(), estate.Wish{Credential: console})
+		if err != nil || !checked.OK() || !strings.Contains(strings.Join(checked.Used, " "), ref) {
+			t.Errorf("%s: problems %v, used %v (%v)", ref, checked.Problems, checked.Used, err)
+		}
 	}
 }
