@@ -125,6 +125,21 @@ func LostAttempts(listed []cred.Handle, run string) int {
 	return last
 }
 
+// left names what the run itself had made before its journal was set back, where it is
+// refused for another reason: it would have been cleaned up at the end, and is not.
+func left(spec sop.Spec, seen *Observation, run string) []Refusal {
+	var out []Refusal
+	for _, h := range seen.Issuer.Live {
+		if g := attemptOf(h, run); g > 0 && g <= seen.Lost && h.ID != seen.Issuer.Owner {
+			out = append(out, Refusal{
+				Code: RunTaken, Then: "look what is in use: rekey check " + spec.Name + "; end what nobody uses at the issuer",
+				What: fmt.Sprintf("%s lists %q, which this run has made before its journal was set back, and it lives on", spec.Issuer.Vendor, h.Name),
+			})
+		}
+	}
+	return out
+}
+
 type adder func(code, then, what string, args ...any)
 
 func storeRefusals(spec sop.Spec, seen *Observation, add adder) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -120,6 +121,7 @@ type tally struct {
 	healed int
 	broken int
 	shown  map[string]bool
+	kinds  map[string]int // of broken promises
 	began  time.Time
 }
 
@@ -144,16 +146,24 @@ func (y *tally) add(sc scenario, v stage.Verdict) {
 		}
 	}
 	if len(bad) > 0 {
-		if y.broken++; y.broken <= 10 {
+		y.broken++
+		key := alike.ReplaceAllString(strings.Join(bad, "\n  "), "*")
+		for _, f := range sc.faults {
+			key += string(f.Kind)
+		}
+		if y.kinds[key]++; y.kinds[key] == 1 && len(y.kinds) <= 30 { // one of a kind is shown, of each variation
 			y.t.Errorf("%s (seed %d): %q\n  %s", sc, 1+sc.seed, v.Ending, strings.Join(bad, "\n  "))
 		}
 	}
 }
 
+// alike is what differs between two mishaps of one kind.
+var alike = regexp.MustCompile(`id-[0-9a-f]+|[0-9]+`)
+
 // play plays what is sent, on every processor, and prints the counts.
 func play(t *testing.T, sampled string, send func(chan<- scenario)) {
 	t.Helper()
-	y := &tally{t: t, ends: map[string]int{}, shown: map[string]bool{}, began: time.Now()}
+	y := &tally{t: t, ends: map[string]int{}, shown: map[string]bool{}, kinds: map[string]int{}, began: time.Now()}
 	work := make(chan scenario, 64)
 	var group sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
