@@ -18,6 +18,10 @@ type Capabilities struct {
 	Admits   bool     // rules elsewhere decide which generation is accepted
 	LastSeen bool     // the issuer tells when a generation was last used
 	Users    bool     // the issuer tells who uses a generation now
+	Nameless bool     // the issuer shows no name that we choose, so what a lost answer left bears no label
+	OwnScope bool     // its list shows only what is ours: what a lost answer left is told by difference
+	Lingers  bool     // a grace has no end by itself
+	End      string   // what its end is called, as a participle: "dropped"; "": "deleted"
 	Public   []string // fields of a bundle that are no secret
 	// Calls are the requests by which the vendors change something, in words,
 	// for the reader of a plan: by "create", "delete", kind of place, and the key
@@ -31,6 +35,7 @@ type Capabilities struct {
 type Keeping struct {
 	Applied   bool   // what is written takes effect by a step of its own
 	WriteOnly bool   // what it holds is shown to nobody
+	Piecewise bool   // a write of several slots may end with some of them written
 	Cost      string // of a write, in the vendor's words; "": none
 }
 
@@ -62,7 +67,7 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 		p.Seen.Admission.Places = seen.Admission.Lost
 		p.Notes = append(p.Notes, fmt.Sprintf("%s no longer has %s: the new one is added where the journal remembers that it was", spec.Issuer.Vendor, old.Name))
 	}
-	p.Seen.Issuer.Live = related(seen.Issuer.Live, spec, old)
+	p.Seen.Issuer.Live = p.remembered(can, seen.Issuer.Live, old)
 	p.layOut(can)
 	p.remarks(can)
 	return p, nil
@@ -116,6 +121,16 @@ func related(live []cred.Handle, spec sop.Spec, old cred.Handle) []cred.Handle {
 		}
 	}
 	return out
+}
+
+// remembered are the generations that the journal keeps of what the issuer listed: where
+// they show no name of ours, all of them, for what is made later is told from them only
+// by not being among them.
+func (p *Plan) remembered(can Capabilities, live []cred.Handle, old cred.Handle) []cred.Handle {
+	if can.Nameless && can.OwnScope {
+		return live
+	}
+	return related(live, p.Spec, old)
 }
 
 // BearsName reports whether a name looks like one of the credential, by the fixed

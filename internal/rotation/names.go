@@ -104,7 +104,7 @@ func (p *Plan) retireName(can Capabilities) {
 		ret = p.reapply(&back, can, c.Key, taken, ret)
 		back.add(Step{Verb: Resettle, Target: c.Key, Undoes: taken, Needs: []string{ret}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " has it again"})
-		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))
+		p.cost(can, p.Seen.Consumers[i])
 		for _, n := range p.Seen.Consumers[i].Notes {
 			p.Notes = append(p.Notes, c.Key+": "+n)
 		}

@@ -37,6 +37,9 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 	}
 	p := Plan{Version: PlanVersion, Strategy: Rehearse, Run: run, Spec: spec, Seen: seen, NewName: NewName(spec, seen.At, run)}
 	p.Seen.Issuer.Live, p.Seen.Admission = nil, AdmissionSeen{}
+	if can.Nameless && can.OwnScope {
+		p.Seen.Issuer.Live = seen.Issuer.Live // the throwaway is what is not among them
+	}
 	p.rehearse(can)
 	if len(spec.Validate) == 0 {
 		p.Notes = append(p.Notes, "no protected address is rehearsed: name a sandbox under rehearse.validate whose rules accept any valid credential")

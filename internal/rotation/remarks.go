@@ -15,6 +15,9 @@ func (p *Plan) remarks(can Capabilities) {
 	switch {
 	case p.Strategy == Replace && can.Roll == RollWithGrace:
 		note("%s can also roll this in place (issuer.strategy: roll): no rule is edited and only the secret changes, but the old secret then ends by a clock that knows nothing of proofs", p.Spec.Issuer.Vendor)
+	case p.Strategy == RollWithGrace && can.Lingers:
+		note("the old secret works until Rekey ends it, at the end of this run; another roll before that would drop it")
+		note("going back gives everybody the old secret again, but cannot make it the present one")
 	case p.Strategy == RollWithGrace:
 		note("the old secret ends %s after the roll, whether or not anybody was switched; Rekey moves that later as long as it runs, so do not leave this run open for longer", brief(p.Spec.Issuer.Grace))
 		note("going back is possible while the old secret lives, but cannot make it the present one again")
@@ -22,6 +25,9 @@ func (p *Plan) remarks(can Capabilities) {
 		note("there is no overlap and no way back: every consumer is down from the roll until it runs on the new one")
 	}
 
+	if p.Strategy == Replace && can.Nameless && !can.OwnScope {
+		note("%s shows no name that Rekey chooses, and lists others' beside ours: if the answer to the creation is lost, what it left cannot be told from theirs, and has to be looked for by hand", p.Spec.Issuer.Vendor)
+	}
 	if p.OfOurs() {
 		note("this is the very credential with which %s is reached: once the new one is proven and in the store, Rekey goes on with that, and the old one is ended by it", p.Spec.Issuer.Vendor)
 		note("whatever vendors.%s names still holds the old one afterwards, unless it is a slot of this credential: change it before the next run", p.Spec.Issuer.Vendor)
@@ -51,14 +57,10 @@ func (p *Plan) remarks(can Capabilities) {
 		for _, n := range c.Notes {
 			note("%s: %s", c.Key, n)
 		}
-		cost := "1 release and 1 restart of " + processes(c.Units)
-		switch how := can.Places[c.Key]; {
-		case how.Cost != "":
-			cost = how.Cost
-		case c.Mark == "":
-			cost = "no release and no restart"
+		if can.Places[c.Key].Piecewise && len(c.Slots) > 1 {
+			note("%s takes one slot at a time: for a moment its slots may hold different credentials", c.Key)
 		}
-		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
+		p.cost(can, c)
 	}
 	p.others(note)
 	for _, h := range p.Seen.Issuer.Live {
@@ -73,6 +75,26 @@ func (p *Plan) remarks(can Capabilities) {
 	if p.Spec.Role != "" {
 		note("required role: %s", p.Spec.Role)
 	}
+}
+
+// cost tells what a write to a consumer costs, in its vendor's words.
+func (p *Plan) cost(can Capabilities, c ConsumerSeen) {
+	cost := "1 release and 1 restart of " + processes(c.Units)
+	switch how := can.Places[c.Key]; {
+	case how.Cost != "":
+		cost = how.Cost
+	case c.Mark == "":
+		cost = "no release and no restart"
+	}
+	p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
+}
+
+// ends is what the end of a generation is called.
+func (c Capabilities) ends() string {
+	if c.End == "" {
+		return "deleted"
+	}
+	return c.End
 }
 
 // hidden are the slots of which nobody is shown what they hold.

@@ -104,7 +104,7 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 		propagate = p.apply(&b, can, c.Key, Step{Needs: []string{propagate}, Ask: true, Final: true})
 		written = append(written, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " runs on it"}))
-		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so 1 release and 1 restart of %s", c.Key, processes(p.Seen.Consumers[i].Units)))
+		p.cost(can, p.Seen.Consumers[i])
 		for _, s := range p.Seen.Consumers[i].Slots {
 			if s.Present && wrong(s) {
 				p.Notes = append(p.Notes, fmt.Sprintf("%s: %s holds %s now, which is overwritten and kept nowhere", c.Key, s.Slot, s.Fingerprint.Short()))

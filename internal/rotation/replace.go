@@ -31,8 +31,12 @@ func (p *Plan) replace(can Capabilities) {
 			Title: fmt.Sprintf("remove the old one from %s %q", pl.Kind, pl.Name), Call: can.edit(pl),
 			Change: fmt.Sprintf("%s: %s %q no longer names the old one", p.Spec.Issuer.Vendor, pl.Kind, pl.Name)}))
 	}
+	title := "delete the old credential"
+	if can.End != "" {
+		title = "end the old credential: it is " + can.End
+	}
 	del := b.add(Step{Verb: Delete, Needs: gone, Ask: true, Final: true,
-		Title: "delete the old credential", Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
+		Title: title, Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})
 	p.confirm(&b, del)
 	b.add(Step{Verb: Sweep, Needs: []string{del}, Strays: true, Title: "clean up: nothing else that this run made is left"})

@@ -99,8 +99,12 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 			back.add(Step{Verb: Readmit, Target: pl.Key(), Undoes: stepID(Dismiss, pl.Key()),
 				Title: fmt.Sprintf("name it again in %s %q", pl.Kind, pl.Name)})
 		}
+		title := "delete " + p.Old.Name
+		if can.End != "" {
+			title = "end " + p.Old.Name + ": it is " + can.End
+		}
 		end = []string{b.add(Step{Verb: Delete, Needs: end, Ask: true, Final: true,
-			Title: "delete " + p.Old.Name, Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
+			Title: title, Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
 			Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})}
 	}
 	if p.Old.ID == p.Seen.Issuer.Owner {

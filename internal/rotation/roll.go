@@ -16,14 +16,20 @@ import (
 func (p *Plan) rollWithGrace(can Capabilities) {
 	var b builder
 	grace := brief(p.Spec.Issuer.Grace)
-	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one works for " + grace + " more",
+	works, ending := "for "+grace+" more", "end the old secret now, before its time"
+	if can.Lingers {
+		works, ending = "until it is ended", "end the old secret"
+	}
+	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one works " + works,
 		Call:   strings.ReplaceAll(can.Calls["roll"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: %s (%s) gets a new secret", p.Spec.Issuer.Vendor, p.Old.Name, p.Old.ID)})
-	b.add(Step{Verb: Extend, Needs: []string{roll}, Recurs: true,
-		Title: "extend the old secret's time while proofs are open", Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID)})
+	if !can.Lingers {
+		b.add(Step{Verb: Extend, Needs: []string{roll}, Recurs: true,
+			Title: "extend the old secret's time while proofs are open", Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID)})
+	}
 	proven := p.prove(&b, can, p.spread(&b, can, p.validate(&b, []string{roll})))
 	end := b.add(Step{Verb: Expire, Needs: p.survey(&b, "before it is ended", proven), Ask: true, Final: true,
-		Title: "end the old secret now, before its time", Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID),
+		Title: ending, Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID),
 		Change: fmt.Sprintf("%s: the secret before the present one of %s ends", p.Spec.Issuer.Vendor, p.Old.Name)})
 	p.confirm(&b, end)
 	p.Steps = b.steps

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -22,7 +23,43 @@ func (r *Runner) discard(ctx context.Context) rotation.Outcome {
 	if err != nil {
 		return fromError(err)
 	}
-	return r.revokeAll(ctx, bearing(listed, r.state.Label()))
+	if r.Can.Nameless && !r.Can.OwnScope {
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{r.untold()}, Unseen: []string{r.untold()}}
+	}
+	return r.revokeAll(ctx, r.ours(listed, r.state.Generation))
+}
+
+// untold says what cannot be told where neither a name nor the list tells what is ours.
+func (r *Runner) untold() string {
+	return "not seen: whether the creation whose answer was lost left something at " + r.state.Plan.Spec.Issuer.Vendor + ", which shows no name of ours; look there by hand"
+}
+
+// ours are the listed generations that an attempt of this run has made: those that bear
+// its label, or, where none is shown and the list has nobody else's, those that were not
+// there before the run and are of no other attempt.
+func (r *Runner) ours(listed []cred.Handle, generation int) []cred.Handle {
+	if !r.Can.Nameless {
+		return bearing(listed, cred.Label(r.state.Run, generation))
+	}
+	if !r.Can.OwnScope || generation != r.state.Generation {
+		return nil
+	}
+	known := map[string]bool{r.state.Plan.Old.ID: true}
+	for _, h := range r.state.Plan.Seen.Issuer.Live {
+		known[h.ID] = true
+	}
+	for _, made := range r.state.Earlier {
+		known[made.Handle.ID] = true
+	}
+	return slices.DeleteFunc(slices.Clone(listed), func(h cred.Handle) bool { return known[h.ID] })
+}
+
+// ends is what the end of a generation is called.
+func (r *Runner) ends() string {
+	if r.Can.End == "" {
+		return "deleted"
+	}
+	return r.Can.End
 }
 
 // sweep cleans up what shows up late: whatever bears a label of this run, except the
@@ -41,7 +78,7 @@ func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
 	}
 	var strays []cred.Handle
 	for g := 1; g <= r.state.Generation; g++ {
-		for _, h := range bearing(listed, cred.Label(r.state.Run, g)) {
+		for _, h := range r.ours(listed, g) {
 			if r.state.Mode == rotation.Forward && r.state.Plan.Strategy == rotation.Replace && r.state.Made != nil && h.ID == r.state.Made.Handle.ID {
 				continue
 			}
@@ -89,7 +126,7 @@ func (r *Runner) revokeAll(ctx context.Context, hs []cred.Handle) rotation.Outco
 			return fail(err)
 		}
 		o.Gone = append(o.Gone, h.ID)
-		o.Evidence = append(o.Evidence, "deleted "+h.Name+" ("+h.ID+")")
+		o.Evidence = append(o.Evidence, r.ends()+" "+h.Name+" ("+h.ID+")")
 	}
 	if held != "" {
 		return fail(&cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "discard", Class: cred.Foreign, Why: held})

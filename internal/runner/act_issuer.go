@@ -129,7 +129,7 @@ func (r *Runner) delete(ctx context.Context) rotation.Outcome {
 	err := r.Roles.Issuer.Revoke(ctx, old)
 	switch cred.ClassOf(err) {
 	case cred.Done:
-		return rotation.Outcome{Class: cred.Done, Gone: []string{old.ID}, Evidence: []string{"deleted " + old.Name + " (" + old.ID + ")"}}
+		return rotation.Outcome{Class: cred.Done, Gone: []string{old.ID}, Evidence: []string{r.ends() + " " + old.Name + " (" + old.ID + ")"}}
 	case cred.Refused:
 		return r.stillNamed(ctx, old, rotation.Dismiss, err)
 	case cred.Absent:

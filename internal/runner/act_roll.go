@@ -35,6 +35,9 @@ func (r *Runner) roll(ctx context.Context, a rotation.Action) rotation.Outcome {
 func (r *Runner) rolled(a rotation.Action, h cred.Handle, b secret.Bundle, keep time.Time, evidence ...string) rotation.Outcome {
 	o := r.obtained(a, h, b, evidence...)
 	if !keep.IsZero() && o.Class == cred.Done {
+		if r.Can.Lingers {
+			h.Previous = time.Time{} // whatever it tells, nothing ends by itself
+		}
 		o.Keep = &h.Previous
 		o.Evidence = append(o.Evidence, lives(h.Previous))
 	}
@@ -53,7 +56,10 @@ func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
 		return fromError(err)
 	}
 	o := rotation.Outcome{Class: cred.Done, Keep: &h.Previous, Evidence: []string{"the old secret ends at " + h.Previous.Format(time.RFC3339)}}
-	if h.Previous.IsZero() {
+	switch {
+	case h.Previous.IsZero() && a.Step.Verb == rotation.Expire:
+		o.Evidence = []string{"the old secret has ended"}
+	case h.Previous.IsZero():
 		o.Evidence = []string{lives(h.Previous)}
 	}
 	return o
@@ -63,7 +69,7 @@ func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
 // an issuer that ends none by itself.
 func lives(until time.Time) string {
 	if until.IsZero() {
-		return "the old secret works until it is taken away"
+		return "the old secret works until it is ended"
 	}
 	return "the old secret works until " + until.Format(time.RFC3339)
 }
@@ -72,6 +78,9 @@ func lives(until time.Time) string {
 // at all: the list tells, by its count of secrets.
 func (r *Runner) prolong(ctx context.Context) rotation.Outcome {
 	old := r.state.Plan.Old
+	if r.Can.Lingers {
+		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"whatever became of the roll, the secret before it works until it is ended"}}
+	}
 	listed, err := r.Roles.Issuer.List(ctx)
 	if err != nil {
 		return fromError(err)

@@ -55,7 +55,7 @@ func (r *Runner) answerLost(ctx context.Context, a rotation.Action, m provider.M
 	if err != nil {
 		return stillLost(err)
 	}
-	for _, h := range bearing(listed, cred.Label(r.state.Run, a.Generation)) {
+	for _, h := range r.ours(listed, a.Generation) {
 		works, err := m.Works(ctx, h, b)
 		if err != nil {
 			return stillLost(err)

@@ -191,7 +191,7 @@ func (r *Runner) unknown(listed []cred.Handle) (out []cred.Handle, generation ma
 	}
 	generation = map[string]int{}
 	for g := 1; g <= rotation.MaxAttempts; g++ {
-		for _, h := range bearing(listed, cred.Label(r.state.Run, g)) {
+		for _, h := range r.ours(listed, g) {
 			if !known[h.ID] {
 				out, generation[h.ID] = append(out, h), g
 			}

@@ -53,6 +53,15 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 			if sheet.NameMax > 0 {
 				d.Extras["x-name-max"] = sheet.NameMax
 			}
+			if sheet.NameChars != "" {
+				d.Extras["x-name-chars"] = sheet.NameChars
+			}
+			if sheet.GraceMax > 0 {
+				d.Extras["x-grace-max"] = sheet.GraceMax.String()
+			}
+			if !sheet.Label && sheet.Create {
+				d.Extras["x-nameless"] = true
+			}
 			if sheet.Verifies {
 				d.Extras["x-verifies"] = true
 			}

@@ -19,6 +19,7 @@ var (
 const maxName = 200
 
 func (p *parser) credentials() {
+	p.places = map[string]string{}
 	p.slots = map[held]string{}
 	p.config.formerLines = map[string]int{}
 	all := get(p.root, "credentials")
@@ -261,7 +262,7 @@ func (c *credential) issuer() {
 	c.verifies, _ = c.definition(def)["x-verifies"].(bool)
 	s.Name = value(get(n, "name"))
 	defer func() { c.nameFits(def, orNode(get(n, "name"), n)) }()
-	if s.Name == "" {
+	if nameless, _ := c.definition(def)["x-nameless"].(bool); s.Name == "" && !nameless {
 		c.wrong(n, "issuer", "the key name is missing: the issuer shows it, and Rekey finds by it what it made", "")
 	}
 	s.Name = strings.ReplaceAll(s.Name, "<name>", c.spec.Name)
@@ -273,8 +274,10 @@ func (c *credential) issuer() {
 	default:
 		c.wrong(get(n, "strategy"), "issuer.strategy", "want replace or roll", didYouMean(s.Strategy, []string{"replace", "roll"}))
 	}
+	defer c.graceFits(def, get(n, "grace"))
 	s.Grace = Duration(value(get(n, "grace"))).Or(7 * 24 * time.Hour)
 	s.Settings = c.settings(def, without(n, "vendor", "kind", "name", "strategy", "grace"), "issuer")
+	c.alone(def, n)
 }
 
 // settings checks a vendor's own settings exactly.
@@ -416,4 +419,27 @@ func orNode(n, other *yaml.Node) *yaml.Node {
 		return n
 	}
 	return other
+}
+
+// graceFits: a grace that the vendor does not give is told now, and not by a roll that
+// is refused.
+func (c *credential) graceFits(def string, n *yaml.Node) {
+	most, ok := c.definition(def)["x-grace-max"].(string)
+	if d, err := time.ParseDuration(most); ok && err == nil && n != nil && c.spec.Issuer.Grace > d {
+		c.wrong(n, "issuer.grace", "the vendor lets a rolled secret's predecessor live for "+most+" at most", "")
+	}
+}
+
+// alone: where an issuer shows no name that we choose, what a lost answer left is told
+// by what was there before, so two credentials cannot be made in one place.
+func (c *credential) alone(def string, n *yaml.Node) {
+	if nameless, _ := c.definition(def)["x-nameless"].(bool); !nameless {
+		return
+	}
+	where := c.spec.Issuer.Vendor + " " + c.spec.Issuer.Kind + " " + string(c.spec.Issuer.Settings)
+	if other, taken := c.places[where]; taken && other != c.spec.Name {
+		c.wrong(n, "issuer", "it is made where "+other+" is made, and the vendor shows no name by which the two could be told apart", "")
+		return
+	}
+	c.places[where] = c.spec.Name
 }

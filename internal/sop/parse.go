@@ -117,9 +117,10 @@ type parser struct {
 	advice   Problems
 	told     map[mistake]bool // advice that is given already: a procedure's is the same for each of its credentials
 	config   *Config
-	applies  []applies       // procedures that apply by name
-	slots    map[held]string // the credential that writes it
-	parts    int             // of the credentials so far, their procedures laid under them
+	applies  []applies         // procedures that apply by name
+	slots    map[held]string   // the credential that writes it
+	places   map[string]string // of issuers that show no name of ours -> the credential that is made there
+	parts    int               // of the credentials so far, their procedures laid under them
 }
 
 // held is a slot of a place.

@@ -100,6 +100,16 @@ func (c *credential) nameFits(def string, n *yaml.Node) {
 	if got := utf8.RuneCountInString(name); got > limit {
 		c.wrong(n, "issuer.name", fmt.Sprintf("this name becomes %d characters long (Rekey's own included: %s), and the vendor takes %d", got, with, limit), "")
 	}
+	if chars, _ := c.definition(def)["x-name-chars"].(string); chars != "" {
+		if only, err := regexp.Compile("^[" + chars + "]$"); err == nil {
+			for _, r := range name {
+				if !only.MatchString(string(r)) {
+					c.wrong(n, "issuer.name", fmt.Sprintf("the vendor takes only %s in a name, and this one becomes %s (Rekey's own included: %s): %q is none of them", chars, name, with, r), "")
+					return
+				}
+			}
+		}
+	}
 	for _, r := range c.spec.Issuer.Name {
 		if !visible.Rune(r) {
 			c.wrong(n, "issuer.name", fmt.Sprintf("the character %U in this name cannot be seen", r), "")

@@ -63,7 +63,8 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 }
 
 func capabilities(s provider.Sheet) rotation.Capabilities {
-	return rotation.Capabilities{MaxLive: s.MaxLive, Public: s.Public, LastSeen: s.LastSeen, Create: s.Create, Roll: s.Roll, Disable: s.Disable, Admits: s.Admits}
+	return rotation.Capabilities{MaxLive: s.MaxLive, Public: s.Public, LastSeen: s.LastSeen, Create: s.Create, Roll: s.Roll, Disable: s.Disable, Admits: s.Admits,
+		Nameless: !s.Label, OwnScope: s.OwnScope, Lingers: s.Lingers, End: s.End}
 }
 
 // waits are the spec's, in seconds.

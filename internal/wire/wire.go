@@ -120,7 +120,7 @@ func (o *opener) keeps(p sop.Place, role any) error {
 }
 
 func keeping(h provider.Holding) rotation.Keeping {
-	return rotation.Keeping{Applied: h.Applied, WriteOnly: h.WriteOnly, Cost: h.Cost}
+	return rotation.Keeping{Applied: h.Applied, WriteOnly: h.WriteOnly, Piecewise: h.Piecewise, Cost: h.Cost}
 }
 
 type opener struct {

@@ -254,7 +254,9 @@ func (d *Double) Generations() []world.Generation {
 		g := world.Generation{Kind: kindToken, ID: t.ID, Name: t.Name, Live: !t.Ended, On: t.On && !t.Ended,
 			Fields: map[string]string{fieldSecret: t.Secret}, Public: map[string]string{fieldID: t.ID}}
 		if t.Before != "" && (t.Forever || t.Until.After(d.At)) {
-			g.Earlier, g.Until = t.Before, t.Until
+			if g.Earlier = t.Before; !t.Forever { // it has no end by itself
+				g.Until = t.Until
+			}
 		}
 		for _, r := range d.M.Rules {
 			if slices.Contains(r.Names, t.ID) {
