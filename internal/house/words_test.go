@@ -90,6 +90,7 @@ var dialect = regexp.MustCompile(`(?i)` + strings.Join([]string{
 
 // known are where such a word is no dialect.
 var known = []string{
+	"DISCARD OLD PASSWORD", // a statement of MySQL
 	"5. Propagate to downstream consumers", "Propagate to downstream consumers", // a heading of the written procedure that this project started from
 	"cat settled", "> settled", `"settle": {`, // a file of the page, a key of rekey.yaml
 	"One issue of a credential: before a rotation the old one", // what explain says of the word itself

@@ -18,7 +18,7 @@ const (
 	None    Fault = iota
 	Before        // the connection is cut instead of passing it on
 	After         // it is passed on, the server answers, and the connection is cut instead of passing the answer on
-	Garbage       // the server's answer is passed on as other bytes
+	Garbage       // the server's answer is passed on as other bytes, and the connection is cut
 	Pass          // it is passed on; Set's strike does the harm
 )
 
@@ -112,7 +112,7 @@ func (p *Proxy) serve(client net.Conn, address string) {
 					b[i] ^= 0xA5
 				}
 			}
-			if _, err := client.Write(b[:n]); err != nil {
+			if _, err := client.Write(b[:n]); err != nil || f == Garbage {
 				return
 			}
 		}

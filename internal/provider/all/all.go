@@ -10,6 +10,7 @@ import (
 	"rekey/internal/provider/heroku"
 	"rekey/internal/provider/infisical"
 	"rekey/internal/provider/kubernetes"
+	"rekey/internal/provider/mysql"
 	"rekey/internal/provider/postgres"
 	"rekey/internal/provider/redis"
 	"rekey/internal/provider/vault"
@@ -25,6 +26,7 @@ func Vendors() []provider.Descriptor {
 		heroku.Descriptor,
 		infisical.Descriptor,
 		kubernetes.Descriptor,
+		mysql.Descriptor,
 		postgres.Descriptor,
 		redis.Descriptor,
 		vault.Descriptor,

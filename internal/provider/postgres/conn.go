@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -11,12 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rekey/internal/cred"
+	"rekey/internal/outside"
 )
 
 // application is how our own sessions name themselves, and are left out by.
 const application = "rekey"
-
-const certLimit = 1 << 20
 
 // config is a configuration of which nothing is left that pgconn takes from the
 // environment or the disk (PGHOST, .pgpass, a service file): it can only be made by
@@ -122,38 +120,13 @@ func (s *Server) change(ctx context.Context, op, database, sql string) error {
 	})
 }
 
-// tls is read anew for each session, as the file may have been.
 func (s *Server) tls() (*tls.Config, error) {
-	if socket(s.host) || s.conn.SSLMode == "disable" {
+	if socket(s.host) {
 		return nil, nil
 	}
-	c := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
-	mode := s.conn.SSLMode
-	if s.conn.SSLRootCert != "" {
-		f, err := s.env.Ways().Files().Read(s.conn.SSLRootCert, certLimit)
-		if err != nil {
-			return nil, &cred.Error{Class: cred.Unsent, Why: fmt.Sprintf("sslrootcert %s cannot be read", s.conn.SSLRootCert), Err: err}
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM([]byte(f.Content.Reveal())) {
-			return nil, &cred.Error{Class: cred.Unsent, Why: fmt.Sprintf("sslrootcert %s holds no certificate in PEM", s.conn.SSLRootCert)}
-		}
-		if mode == "require" { // as libpq has it
-			mode = "verify-ca"
-		}
-	}
-	if mode != "verify-full" {
-		c.InsecureSkipVerify = true
-	}
-	if mode == "verify-ca" {
-		c.VerifyConnection = func(st tls.ConnectionState) error {
-			o := x509.VerifyOptions{Roots: c.RootCAs, Intermediates: x509.NewCertPool()}
-			for _, more := range st.PeerCertificates[1:] {
-				o.Intermediates.AddCert(more)
-			}
-			_, err := st.PeerCertificates[0].Verify(o)
-			return err
-		}
+	c, err := outside.TLS(s.env.Ways().Files(), s.conn.SSLMode, s.conn.SSLRootCert, s.host)
+	if err != nil {
+		return nil, &cred.Error{Class: cred.Unsent, Why: "sslrootcert", Err: err}
 	}
 	return c, nil
 }

@@ -15,7 +15,7 @@ import (
 // LoginSettings are the settings of login roles in a group.
 type LoginSettings struct {
 	// Group role whose rights each login role gets.
-	Group string `json:"group" jsonschema:"required,minLength=1,maxLength=63"`
+	Group string `json:"group" jsonschema:"required,minLength=1"`
 	// Database in which a login is proven; it is also given as {database}. Default: that of the connection
 	Database string `json:"database,omitempty"`
 	// What becomes of sessions that are open when a role is dropped: refuse to drop it, terminate them, or leave them. Default: refuse

@@ -14,7 +14,7 @@ import (
 // PasswordSettings are the settings of one role whose password is replaced.
 type PasswordSettings struct {
 	// The role. It exists.
-	Role string `json:"role" jsonschema:"required,minLength=1,maxLength=63"`
+	Role string `json:"role" jsonschema:"required,minLength=1"`
 	// Database in which a login is proven; it is also given as {database}. Default: that of the connection
 	Database string `json:"database,omitempty"`
 	// What becomes of sessions that are open when the role is locked in an emergency: refuse to lock it, terminate them, or leave them. Default: refuse

@@ -1,0 +1,176 @@
+package mysql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	my "github.com/go-sql-driver/mysql"
+
+	"rekey/internal/cred"
+	"rekey/internal/outside"
+)
+
+// session is one connection, without database/sql above it.
+type session struct {
+	driver.Conn
+	id string // as the server numbers it
+}
+
+// connect opens one. Nothing that others have set decides what a statement means: a
+// backslash in a text is a backslash.
+func (s *Server) connect(ctx context.Context, user, password, database string) (*session, error) {
+	c := my.NewConfig()
+	c.User, c.Passwd, c.DBName, c.Logger = user, password, database, &my.NopLogger{}
+	c.Net, c.Addr = "tcp", s.address()
+	if socket(s.host) {
+		c.Net, c.Addr = "unix", s.host
+	} else {
+		t, err := outside.TLS(s.env.Ways().Files(), s.conn.SSLMode, s.conn.SSLRootCert, s.host)
+		if err != nil {
+			return nil, &cred.Error{Class: cred.Unsent, Why: "sslrootcert", Err: err}
+		}
+		c.TLS = t
+	}
+	c.DialFunc = s.env.Ways().Dial
+	c.Params = map[string]string{"sql_mode": "'NO_BACKSLASH_ESCAPES'", "lock_wait_timeout": "10"}
+	connector, err := my.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{Conn: conn}, nil
+}
+
+// admin opens a session as the user that Rekey works as.
+func (s *Server) admin(ctx context.Context) (*session, error) {
+	password := ""
+	if len(s.conn.Password) > 0 {
+		v, _, err := s.env.Resolve(ctx, s.conn.Password)
+		if err != nil {
+			return nil, &cred.Error{Class: cred.Unsent, Why: "password: " + err.Error()}
+		}
+		password = v.Reveal()
+	}
+	conn, err := s.connect(ctx, s.user, password, "")
+	if err != nil {
+		return nil, s.unreached(ctx, err)
+	}
+	return conn, nil
+}
+
+// query returns rows as text; NULL as "".
+func (c *session) query(ctx context.Context, sql string) ([][]string, error) {
+	rows, err := c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out [][]string
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		if err := rows.Next(values); errors.Is(err, io.EOF) {
+			return out, nil
+		} else if err != nil {
+			return nil, err
+		}
+		row := make([]string, len(values))
+		for i, v := range values {
+			switch v := v.(type) {
+			case nil:
+			case []byte:
+				row[i] = string(v)
+			default:
+				row[i] = fmt.Sprint(v)
+			}
+		}
+		out = append(out, row)
+	}
+}
+
+// rows asks one question, in the server's dialect.
+func (s *Server) rows(ctx context.Context, op string, sql func(dialect) string) (out [][]string, err error) {
+	err = s.env.Look(ctx, s.name, op, func(ctx context.Context) error {
+		conn, err := s.admin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		d, err := s.speaks(ctx, conn)
+		if err != nil {
+			return s.answer(ctx, err, false)
+		}
+		if out, err = conn.query(ctx, sql(d)); err != nil {
+			return s.answer(ctx, err, false)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// change sends statements one after the other. Each is whole by itself
+// [dev.mysql.com/doc/refman/8.4/en/atomic-ddl.html; mariadb.com/kb/en/atomic-ddl]; an
+// error after the first one leaves what came before it.
+func (s *Server) change(ctx context.Context, op string, sql func(dialect) []string) error {
+	return s.env.Change(ctx, s.name, op, func(ctx context.Context) error {
+		conn, err := s.admin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		d, err := s.speaks(ctx, conn)
+		if err != nil {
+			return s.unreached(ctx, err)
+		}
+		for i, statement := range sql(d) {
+			if _, err := conn.Conn.(driver.ExecerContext).ExecContext(ctx, statement, nil); err != nil {
+				return s.answer(ctx, err, i > 0)
+			}
+		}
+		return nil
+	})
+}
+
+// speaks finds out once whether it is MariaDB.
+func (s *Server) speaks(ctx context.Context, conn *session) (dialect, error) {
+	s.mu.Lock()
+	known := s.dialect
+	s.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	rows, err := conn.query(ctx, "SELECT VERSION()")
+	if err != nil {
+		return nil, err
+	}
+	var d dialect = mySQL{}
+	if len(rows) == 1 && strings.Contains(rows[0][0], "MariaDB") {
+		d = mariaDB{}
+	}
+	s.mu.Lock()
+	s.dialect = d
+	s.mu.Unlock()
+	return d, nil
+}
+
+// address of the server, for people.
+func (s *Server) address() string {
+	if socket(s.host) {
+		return s.host
+	}
+	return net.JoinHostPort(s.host, fmt.Sprint(s.conn.Port))
+}
+
+// literal and ident quote; every session of ours takes a backslash for itself.
+func literal(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` }
+func ident(s string) string   { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }
+
+// account is a user as statements name it.
+func account(user, host string) string { return literal(user) + "@" + literal(host) }

@@ -1,0 +1,283 @@
+//go:build !windows
+
+package mysql
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/outside"
+	"rekey/internal/secret"
+)
+
+func TestUserFromBeginningToEnd(t *testing.T) {
+	b := setUp(t)
+	s := b.open()
+	i := b.users(s, `,"database":"app","max_user_connections":5`)
+	h, made := b.made(i, "app-2026-11-27-abc-1")
+	t.Cleanup(func() { b.SQL(t, "DROP USER IF EXISTS 'app-2026-11-27-abc-1'") })
+	if now, err := i.Find(t.Context(), h); err != nil || now != h {
+		t.Errorf("created %+v, found %+v (%v)", h, now, err)
+	}
+	if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
+		t.Errorf("it does not work: %v", err)
+	}
+	b.verdict(i, made, cred.Accepted)
+	b.verdict(i, nil, cred.Rejected)
+	b.verdict(i, i.Wrong(), cred.Rejected)
+	wrong := secret.Bundle{FieldUsername: made[FieldUsername], FieldPassword: secret.New("wrong")}
+	b.verdict(i, wrong, cred.Rejected)
+	conn, err := s.connect(t.Context(), h.Public, made[FieldPassword].Reveal(), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if role, err := conn.query(t.Context(), "SELECT CURRENT_ROLE()"); err != nil || role[0][0] != b.role {
+		t.Errorf("its role is %v (%v)", role, err)
+	}
+	users, err := i.Users(t.Context(), h)
+	if err != nil || len(users) != 1 || users[0].From != "127.0.0.1" || users[0].Count != 1 || time.Since(users[0].Last).Abs() > time.Minute {
+		t.Errorf("users, the tried logins aside: %+v (%v)", users, err)
+	}
+	if now, _ := i.Find(t.Context(), h); time.Since(now.LastSeen).Abs() > time.Minute {
+		t.Errorf("a session is open, and it was last seen %s", now.LastSeen)
+	}
+	err = i.Revoke(t.Context(), h)
+	if b.class(err, cred.Refused); !strings.Contains(err.Error(), "1 from 127.0.0.1") {
+		t.Errorf("who is in the way is not named: %v", err)
+	}
+	_ = conn.Close()
+	b.settle(h.Public)
+	for range 2 { // idempotent
+		if now, err := i.Switch(t.Context(), h, false); err != nil || !now.Disabled {
+			t.Errorf("locked: %+v, %v", now, err)
+		}
+	}
+	b.verdict(i, made, cred.Rejected)
+	if now, err := i.Switch(t.Context(), h, true); err != nil || now.Disabled {
+		t.Errorf("unlocked: %+v, %v", now, err)
+	}
+	b.verdict(i, made, cred.Accepted)
+	b.settle(h.Public)
+	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.verdict(i, made, cred.Rejected)
+	b.class(i.Revoke(t.Context(), h), cred.Absent)
+	if b.lists(i, h.ID) {
+		t.Error("it is listed after its end")
+	}
+	if log := b.Log(t); !strings.Contains(log, "app-2026-11-27-abc-1") || strings.Contains(log, made[FieldPassword].Reveal()) {
+		t.Error("the server's log holds the password, or nothing of its creation")
+	}
+}
+
+func TestTwoPasswordsOfOneUser(t *testing.T) {
+	b := setUp(t)
+	i := b.dual(b.open(), "")
+	old, err := i.Find(t.Context(), cred.Handle{ID: b.user + "@%"})
+	if err != nil || old.Version != 1 {
+		t.Fatalf("found %+v, %v", old, err)
+	}
+	soon := time.Now().Add(time.Hour)
+	h, made, err := i.Roll(t.Context(), old, soon)
+	if err != nil || h.ID != old.ID || h.Version != 2 || !h.Previous.IsZero() {
+		t.Fatalf("rolled %+v, %v", h, err)
+	}
+	b.verdict(i, made, cred.Accepted)
+	b.verdict(i, first(b.user), cred.Accepted)
+	b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New("neither")}, cred.Rejected)
+	if now, err := i.Find(t.Context(), h); err != nil || now.Version != 2 {
+		t.Errorf("found %+v, %v", now, err)
+	}
+	_, _, err = i.Roll(t.Context(), h, soon) // it would end the one that is in use
+	b.class(err, cred.Conflict)
+	b.verdict(i, first(b.user), cred.Accepted)
+	if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) != 1 || !strings.Contains(f.Refused[0], "2 passwords of "+b.user) {
+		t.Errorf("foreseen %+v, %v", f, err)
+	}
+	if h, err = i.Keep(t.Context(), h, soon); err != nil || h.Version != 2 {
+		t.Errorf("kept %+v, %v", h, err)
+	}
+	b.verdict(i, first(b.user), cred.Accepted)
+	for range 2 { // idempotent
+		if h, err = i.Keep(t.Context(), h, time.Now().Add(-time.Second)); err != nil || h.Version != 1 {
+			t.Errorf("ended %+v, %v", h, err)
+		}
+	}
+	b.verdict(i, first(b.user), cred.Rejected)
+	b.verdict(i, made, cred.Accepted)
+	if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) != 0 {
+		t.Errorf("foreseen %+v, %v", f, err)
+	}
+	_, again, err := i.Roll(t.Context(), h, soon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.verdict(i, made, cred.Accepted)
+	b.verdict(i, again, cred.Accepted)
+	_, _, err = i.Roll(t.Context(), h, time.Time{})
+	b.class(err, cred.Refused)
+	_, _, err = i.Create(t.Context(), "x")
+	b.class(err, cred.Refused)
+	b.settle(b.user)
+	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.verdict(i, again, cred.Rejected)
+	if log := b.Log(t); strings.Contains(log, made[FieldPassword].Reveal()) {
+		t.Error("the server's log holds the password")
+	}
+}
+
+func TestSessionsAreTerminatedWhereAskedFor(t *testing.T) {
+	b := setUp(t)
+	s := b.open()
+	i := b.users(s, `,"sessions":"terminate"`)
+	h, made := b.made(i, "app-"+b.id)
+	b.session(s, made)
+	b.session(s, made)
+	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.settle(h.Public)
+	d := b.dual(s, `,"sessions":"terminate"`)
+	b.session(s, first(b.user))
+	b.class(d.Revoke(t.Context(), cred.Handle{ID: b.user + "@%", Public: b.user}), cred.Done)
+	b.settle(b.user)
+}
+
+func TestRightsAreForeseen(t *testing.T) {
+	b := setUp(t)
+	i := b.users(b.open(), "")
+	h, _ := b.made(i, "app-"+b.id)
+	foreseen := func(want string) {
+		t.Helper()
+		f, err := i.ForeseeEnd(t.Context(), h)
+		got := strings.Join(f.Refused, "\n")
+		if err != nil || !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("refused %q (%v), want %q", got, err, want)
+		}
+	}
+	foreseen("")
+	b.SQL(t, "GRANT SELECT ON app.* TO 'app-"+b.id+"'")
+	foreseen("has rights of its own")
+	b.SQL(t, "REVOKE SELECT ON app.* FROM 'app-"+b.id+"'", "GRANT SELECT ON app.* TO "+b.admin,
+		"CREATE DEFINER='app-"+b.id+"'@'%' VIEW app.v_"+b.id+" AS SELECT 1", "GRANT SHOW VIEW ON app.* TO "+b.admin)
+	foreseen("is the definer of 1 views")
+	b.SQL(t, "DROP VIEW app.v_"+b.id, "REVOKE CREATE USER ON *.* FROM "+b.admin)
+	foreseen("lacks CREATE USER")
+	b.class(i.Revoke(t.Context(), h), cred.Denied) // taken away in the middle of a run
+	_, _, err := i.Create(t.Context(), "more-"+b.id)
+	if b.class(err, cred.Denied); cred.MayHaveHappened(err) {
+		t.Error("what was denied may have happened")
+	}
+	b.SQL(t, "GRANT CREATE USER ON *.* TO "+b.admin, "REVOKE ADMIN OPTION FOR "+b.role+" FROM "+b.admin)
+	_, made, err := i.Create(t.Context(), "half-"+b.id) // denied after the user was made
+	if !cred.MayHaveHappened(err) {
+		t.Errorf("%v: it says that nothing was made", err)
+	}
+	if !b.lists(i, "half-"+b.id+"@%") || made != nil {
+		t.Error("what was made by half is not listed")
+	}
+}
+
+// TestHalfAUserDoesNotWork: one whose creation was cut short is locked.
+func TestHalfAUserDoesNotWork(t *testing.T) {
+	b := setUp(t)
+	b.SQL(t, "REVOKE ADMIN OPTION FOR "+b.role+" FROM "+b.admin)
+	i := b.users(b.open(), "")
+	made, err := i.Make("half-" + b.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := i.CreateWith(t.Context(), "half-"+b.id, made)
+	if err == nil {
+		t.Fatal("made without a right to grant the role")
+	}
+	if ok, err := i.Works(t.Context(), h, made); ok || err != nil {
+		t.Errorf("half a user works: %v, %v", ok, err)
+	}
+	b.class(i.Revoke(t.Context(), cred.Handle{ID: "half-" + b.id + "@%", Public: "half-" + b.id}), cred.Done)
+}
+
+func TestHostileNames(t *testing.T) {
+	b := setUp(t)
+	b.SQL(t, "CREATE USER canary_"+b.id)
+	i := b.users(b.open(), `,"sessions":"leave"`)
+	for n, name := range []string{
+		`a"b` + b.id, "a`b" + b.id, `';DROP USER canary_` + b.id + `;--`, `\'` + b.id, "line\nbreak " + b.id, `ünïcödé ` + b.id, `%_` + b.id, `a@b` + b.id, strings.Repeat("x", nameMax-8) + b.id,
+	} {
+		h, made := b.made(i, name)
+		if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
+			t.Errorf("%d: %q does not work: %v", n, name, err)
+		}
+		if now, err := i.Find(t.Context(), h); err != nil || now != h {
+			t.Errorf("%d: %q: made %+v, found %+v (%v)", n, name, h, now, err)
+		}
+		if _, err := i.Users(t.Context(), h); err != nil {
+			t.Errorf("%d: %v", n, err)
+		}
+		if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) > 0 {
+			t.Errorf("%d: %q: %+v, %v", n, name, f, err)
+		}
+		b.class(i.Revoke(t.Context(), h), cred.Done)
+	}
+	if !b.has("canary_" + b.id) {
+		t.Error("a name was taken for a statement")
+	}
+	for _, name := range []string{"", strings.Repeat("x", nameMax+1), "a\x00b", "\xff", " x", "x "} {
+		_, _, err := i.Create(t.Context(), name)
+		b.class(err, cred.Refused)
+	}
+}
+
+func TestPasswordsOfOthersArriveWhole(t *testing.T) {
+	b := setUp(t)
+	i := b.dual(b.open(), "")
+	for _, p := range []string{`'`, `"`, `\`, `a b`, `%s?`, `p@ss:w/rd?#&`, `'; DROP USER x; --`} {
+		b.SQL(t, "SET sql_mode = 'NO_BACKSLASH_ESCAPES'", "ALTER USER "+b.user+" IDENTIFIED BY "+literal(p))
+		b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New(p)}, cred.Accepted)
+	}
+}
+
+func TestOwnUserIsNotRotated(t *testing.T) {
+	b := setUp(t)
+	s := b.open()
+	if _, err := s.Issuer(KindDual, []byte(`{"user":"`+b.admin+`"}`)); err == nil || !strings.Contains(err.Error(), "itself works as") {
+		t.Error(err)
+	}
+	_, err := b.users(s, "").Owner(t.Context(), secret.Bundle{FieldUsername: secret.New(b.admin)}, nil)
+	b.class(err, cred.Refused)
+}
+
+// TestHostPartTellsUsersApart: one name may be several users.
+func TestHostPartTellsUsersApart(t *testing.T) {
+	b := setUp(t)
+	b.SQL(t, "CREATE USER "+b.user+"@'10.%'", "CREATE USER "+b.user+"@'11.%'")
+	for from, want := range map[string]string{"%": "%", "10.%": "10.%", "12.%": ""} {
+		i := b.users(b.open(), `,"from":"`+from+`"`)
+		listed, _ := i.List(t.Context())
+		got, err := i.Owner(t.Context(), first(b.user), listed)
+		if want != "" && (got != b.user+"@"+want || err != nil) || want == "" && cred.ClassOf(err) != cred.Refused {
+			t.Errorf("from %s: %q, %v", from, got, err)
+		}
+	}
+}
+
+func TestClosedWaysReachNothing(t *testing.T) {
+	b := setUp(t)
+	b.ways = outside.Closed{}
+	i := b.users(b.open(), "")
+	_, err := i.List(t.Context())
+	b.class(err, cred.Unsent)
+	_, _, err = i.Create(t.Context(), "x")
+	b.class(err, cred.Unsent)
+	_, _, err = i.Probe(t.Context(), itself, i.Wrong())
+	b.class(err, cred.Unsent)
+}
+
+func TestWhatIsNotThereIsAbsent(t *testing.T) {
+	b := setUp(t)
+	i, err := b.open().Issuer(KindDual, []byte(`{"user":"no_such"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = i.List(t.Context())
+	b.class(err, cred.Absent)
+}
