@@ -65,7 +65,7 @@ func (a *app) self() string {
 }
 
 // toRun finds commands in a text: rekey and one of its verbs.
-var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|checkpoint|check|completion|demo|discover|doctor|drift|evidence|explain|init|lint|log|names|plan|rehearse|repair|resume|revoke|rollback|run|schema|sim|sop|status|verify|version|whoami)(?:\b|$)`)
+var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|checkpoint|check|completion|demo|discover|doctor|drift|driver|evidence|explain|init|lint|log|names|plan|rehearse|repair|resume|revoke|rollback|run|schema|sim|sop|status|verify|version|whoami)(?:\b|$)`)
 
 // pasteable makes every command in a text one that can be pasted as it stands: the
 // program as it was called, and where it works.
@@ -77,7 +77,7 @@ func (a *app) pasteable(text string) string {
 	return toRun.ReplaceAllStringFunc(text, func(found string) string {
 		m := toRun.FindStringSubmatch(found)
 		switch m[2] {
-		case "--help", "help", "completion", "demo", "explain", "schema", "sim", "version": // they go by no rekey.yaml
+		case "--help", "help", "completion", "demo", "driver", "explain", "schema", "sim", "version": // they go by no rekey.yaml
 			if a.called != "" {
 				return m[1] + a.called + " " + m[2]
 			}

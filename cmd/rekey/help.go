@@ -85,7 +85,7 @@ func groups() [][]string {
 		{"Rotate", "plan", "run", "resume", "rollback", "rehearse", "revoke"},
 		{"Look after all of them", "status", "drift", "repair", "discover", "names"},
 		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "whoami"},
-		{"Besides", "explain", "sim", "schema", "completion", "version", "help"},
+		{"Besides", "explain", "sim", "schema", "driver", "completion", "version", "help"},
 	}
 }
 

@@ -15,18 +15,19 @@ import (
 // internal/estate.
 var faces = map[string]map[string]string{
 	"cmd/rekey": {
-		"internal/estate":   "the operations",
-		"internal/sop":      "rekey.yaml, whose mistakes it tells, and what a purpose is called",
-		"internal/rotation": "plans, events and states, which it is given and shows",
-		"internal/report":   "the words for what it is given",
-		"internal/screen":   "the picture of a run",
-		"internal/visible":  "text of unknown origin is made safe before a terminal gets it",
-		"internal/discover": "kinds of what was found, by which an exit code is chosen",
-		"internal/document": "what differs between a committed page and the one that it was given",
-		"internal/dossier":  "evidence that it is given as text and as a page; an export is verified from its file alone",
-		"internal/evidence": "public keys and checkpoints that are typed, or lie in files",
-		"internal/secret":   "what is typed unseen; a key that is made for elsewhere",
-		"internal/sim":      "rekey demo and rekey sim lay out worlds and serve them",
+		"internal/estate":     "the operations",
+		"internal/sop":        "rekey.yaml, whose mistakes it tells, and what a purpose is called",
+		"internal/rotation":   "plans, events and states, which it is given and shows",
+		"internal/report":     "the words for what it is given",
+		"internal/screen":     "the picture of a run",
+		"internal/visible":    "text of unknown origin is made safe before a terminal gets it",
+		"internal/discover":   "kinds of what was found, by which an exit code is chosen",
+		"internal/document":   "what differs between a committed page and the one that it was given",
+		"internal/dossier":    "evidence that it is given as text and as a page; an export is verified from its file alone",
+		"internal/evidence":   "public keys and checkpoints that are typed, or lie in files",
+		"internal/secret":     "what is typed unseen; a key that is made for elsewhere",
+		"internal/drivertool": "what a maker of a driver works with, which is no operation on credentials",
+		"internal/sim":        "rekey demo and rekey sim lay out worlds and serve them",
 	},
 }
 

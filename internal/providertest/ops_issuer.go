@@ -212,7 +212,7 @@ func admitterOps(kind string, in provider.Admission, h *cred.Handle) []op {
 		})},
 	}
 	if len(first.Names) > 0 {
-		out = append(out, op{role: kind, name: kind + ": dismiss", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
+		out = append(out, op{role: kind, name: kind + ": take out of a rule", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
 			_, err := of(c).Dismiss(ctx, first, first.Names[0])
 			return err
 		})})

@@ -23,3 +23,9 @@ func Ask(ctx context.Context, by outside.Ways, program string) (Description, err
 	}
 	return Describe(a.Result)
 }
+
+// Variables reads what a program printed as an object of texts: the variables of a
+// world that a driver is tried in.
+func Variables(e outside.Ended, into *map[string]string) error {
+	return json.Unmarshal([]byte(e.Stdout.Reveal()), into)
+}

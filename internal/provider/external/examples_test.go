@@ -67,21 +67,8 @@ func file(t providertest.T, content string) string {
 	return path
 }
 
-// TestTheDriverInPythonConforms: the example is whole.
-func TestTheDriverInPythonConforms(t *testing.T) {
-	needs(t, "/usr/bin/python3")
-	h := harness(t, "keyfile", `{"file":"${FILE}","password":"env:KEYFILE_PASSWORD"}`)
-	h.Issuers = map[string]string{"api-key": `{}`}
-	h.Double = func(t providertest.T) *providertest.Double {
-		const password = "correct-horse-battery"
-		sum := sha256.Sum256([]byte(password))
-		path := file(t, `{"admin":"`+hex.EncodeToString(sum[:])+`","keys":{"0123456789abcdef":{"name":"first","hash":"","created":"2026-01-01T00:00:00Z","disabled":false}}}`)
-		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"FILE": path, "KEYFILE_PASSWORD": password}, Printable: []string{"FILE"}}
-	}
-	providertest.Run(t, h)
-}
-
-// TestTheDriverInShellConforms: so is this one.
+// TestTheDriverInShellConforms: the example is whole. The one in Python is what
+// internal/drivertool writes, and is tried there.
 func TestTheDriverInShellConforms(t *testing.T) {
 	needs(t, "sh", "jq")
 	h := harness(t, "versioned", `{}`)
