@@ -68,15 +68,64 @@ type Triple struct {
 
 // New returns a triple in use: a generation made 92 days ago, stored under its name
 // and its former one, held by an app with two processes; and things of others.
-func New(seed int64, can Can, knobs world.Knobs) *Triple {
+func New(seed int64, can Can, knobs world.Knobs) *Triple { return newTriple(seed, can, knobs, nil) }
+
+// Guest is a driver that takes the consumer's part, or the store's too, with a double
+// of its own in the same world.
+type Guest struct {
+	Driver          provider.Descriptor
+	Connection      string    // as JSON
+	Store, Consumer sop.Place // key and settings; a store without a key is the reference's
+	// Double makes it, given what the store and the consumer hold at first, by slot.
+	Double func(state *world.State, store, consumer map[string]string) world.Double
+}
+
+// NewWith is New with a guest; the app of New is not there then.
+func NewWith(seed int64, can Can, knobs world.Knobs, g Guest) *Triple {
+	return newTriple(seed, can, knobs, &g)
+}
+
+func newTriple(seed int64, can Can, knobs world.Knobs, g *Guest) *Triple {
 	clock := stage.NewClock(stage.Start)
 	d := &Double{State: &world.State{Seed: seed, At: stage.Start, Knobs: knobs, Env: map[string]string{}}, Can: can}
 	d.begin()
-	w := world.Open(d.State, clock.Now, d)
-	s := stage.New(w, clock, config(can))
+	doubles, c, drivers := []world.Double{d}, config(can), d.driver
+	if g != nil {
+		stored, held := map[string]string{}, map[string]string{}
+		for path, v := range d.M.Folders {
+			if slot := strings.TrimPrefix(path, "folder/"); slot != "UNRELATED" {
+				stored[slot] = v[len(v)-1].Value
+			}
+		}
+		for _, n := range []string{Credential, Former} {
+			held[n] = d.M.Vars[n].Value
+		}
+		d.M.Processes, d.M.Vars = nil, map[string]Var{}
+		doubles = append(doubles, g.Double(d.State, stored, held))
+		g.join(c)
+		drivers = func(name string) (provider.Descriptor, bool) {
+			if name == g.Driver.Name {
+				return g.Driver, true
+			}
+			return d.driver(name)
+		}
+	}
+	w := world.Open(d.State, clock.Now, doubles...)
+	s := stage.New(w, clock, c)
 	d.call = s.Direct
-	s.Drivers = d.driver
+	s.Drivers = drivers
 	return &Triple{s, d}
+}
+
+// join puts a guest into its places.
+func (g *Guest) join(c *sop.Config) {
+	spec := &c.Specs[0]
+	spec.Consumers[0].Vendor, spec.Consumers[0].Key, spec.Consumers[0].Settings = g.Driver.Name, g.Consumer.Key, g.Consumer.Settings
+	if g.Store.Key != "" {
+		spec.Store.Vendor, spec.Store.Key, spec.Store.Settings = g.Driver.Name, g.Store.Key, g.Store.Settings
+		spec.Rehearse = nil
+	}
+	c.Vendors[g.Driver.Name] = sop.Vendor{Type: g.Driver.Name, Settings: json.RawMessage(g.Connection)}
 }
 
 // config is rekey.yaml as it is read, with the settings of a quick procedure.

@@ -184,9 +184,12 @@ func (d *Double) Processes(yield func(world.Process)) {
 	})
 }
 
-// Kept are the values of every Secret.
+// Kept are the values of every Secret but those that keep what another held before.
 func (d *Double) Kept(yield func(world.Kept)) {
 	d.each("Secret", func(_ string, o *Object) {
+		if o.Meta.Annotations["rekey/version"] != "" {
+			return
+		}
 		keys := slices.Collect(maps.Keys(o.Data))
 		sort.Strings(keys)
 		for _, k := range keys {
