@@ -121,6 +121,8 @@ type Outcome struct {
 	// Missing are ids of the run's generations that the issuer has no more, although
 	// the journal does not know that they were ended.
 	Missing []string `json:"missing,omitempty"`
+	// Over: the secret before the present one of a rolled generation has ended.
+	Over bool `json:"over,omitempty"`
 	// Stray: a left-over token bears this run's label, and the journal does not know it.
 	Stray bool `json:"stray,omitempty"`
 	// Unseen is what could not be looked at.

@@ -38,7 +38,7 @@ func (s *State) see(now time.Time) Decision {
 func (s *State) saw(o *Outcome, at time.Time) {
 	s.Seeing = false
 	s.Missing = o.Missing
-	if slices.Contains(o.Missing, s.Plan.Old.ID) {
+	if slices.Contains(o.Missing, s.Plan.Old.ID) || o.Over {
 		s.Final = true // there is nothing to go back to
 	}
 	maker := s.Plan.Maker()

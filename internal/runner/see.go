@@ -57,6 +57,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		return fromError(err)
 	}
 	if plan.Maker() == string(rotation.Roll) {
+		r.over(listed, &o)
 		return r.rolledUnknown(ctx, listed, o)
 	}
 	unknown, generation := r.unknown(listed)

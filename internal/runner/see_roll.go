@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rekey/internal/cred"
+	"rekey/internal/provider"
 	"rekey/internal/rotation"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
@@ -43,6 +44,26 @@ func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rota
 		}
 	}
 	return o
+}
+
+// over notes that the old secret of a roll with grace has ended, whatever the journal
+// knows of that: there is nothing to go back to. By our clock and by the issuer's.
+func (r *Runner) over(listed []cred.Handle, o *rotation.Outcome) {
+	plan, now := r.state.Plan, r.Clock.Now()
+	if plan.Strategy != rotation.RollWithGrace || r.state.Final {
+		return
+	}
+	if c, ok := r.Roles.Issuer.(provider.Clocked); ok {
+		if ahead, told := c.Ahead(); told {
+			now = now.Add(min(0, ahead))
+		}
+	}
+	for _, h := range listed {
+		if h.ID == plan.Old.ID && h.Version > plan.Old.Version && !h.Previous.IsZero() && !h.Previous.After(now) {
+			o.Over = true
+			o.Evidence = append(o.Evidence, "the secret of "+h.Name+" before the present one has ended")
+		}
+	}
 }
 
 // heldSince returns what store or consumer hold if it is not what was observed.
