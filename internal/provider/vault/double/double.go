@@ -209,9 +209,15 @@ func (s *Server) route(r request) said {
 func (s *Server) mine(r request) said {
 	var paths []string
 	_ = json.Unmarshal(r.body["paths"], &paths)
+	if one := r.text("path"); one != "" {
+		paths = append(paths, one)
+	}
 	out := map[string]any{}
 	for _, p := range paths {
 		out[p] = s.capabilities(s.tokens[r.token], p)
+	}
+	if len(paths) == 1 { // older clients ask about one, and look here
+		out["capabilities"] = out[paths[0]]
 	}
 	return ok(out)
 }
