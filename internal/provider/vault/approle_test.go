@@ -101,7 +101,7 @@ func TestTwoSecretIDsLiveAndOneIsDestroyed(t *testing.T) {
 		if err := i.Revoke(t.Context(), old); cred.ClassOf(err) != cred.Absent {
 			t.Error(err)
 		}
-		if _, err := i.(provider.Finder).Find(t.Context(), old); cred.ClassOf(err) != cred.Absent {
+		if _, err := i.(provider.Finder).Find(t.Context(), old); cred.ClassOf(err) != cred.Absent || !strings.Contains(err.Error(), "no secret id with this accessor") {
 			t.Error(err)
 		}
 		if listed, err := i.List(t.Context()); err != nil || len(listed) != 1 || listed[0].ID != made.ID {

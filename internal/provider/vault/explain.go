@@ -41,9 +41,24 @@ func own(r *vendorhttp.Response) bool {
 	return a.Errors != nil || r.Status == http.StatusNotFound && len(a.Data) > 0
 }
 
+// sentences are what it says; a few are among the data instead (recorded: the look at an
+// accessor that there is not).
+func (a answer) sentences() []string {
+	var data struct {
+		Error string `json:"error"`
+	}
+	if a.Errors != nil {
+		return *a.Errors
+	}
+	if _ = json.Unmarshal(a.Data, &data); data.Error != "" {
+		return []string{data.Error}
+	}
+	return nil
+}
+
 // says reports whether any of the sentences has one of these in it.
 func (a answer) says(what ...string) bool {
-	return a.Errors != nil && slices.ContainsFunc(*a.Errors, func(s string) bool {
+	return slices.ContainsFunc(a.sentences(), func(s string) bool {
 		return slices.ContainsFunc(what, func(w string) bool { return strings.Contains(s, w) })
 	})
 }

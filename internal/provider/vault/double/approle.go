@@ -2,6 +2,7 @@ package double
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,7 +86,7 @@ func (s *Server) role(r request, path string) said {
 		case i == nil && end:
 			return refuse(http.StatusInternalServerError, "1 error occurred:\n\t* failed to find accessor entry for secret_id_accessor: %q\n\n", accessor)
 		case i == nil:
-			return refuse(http.StatusNotFound, "failed to find accessor entry for secret_id_accessor: %q", accessor)
+			return said{status: http.StatusNotFound, data: map[string]any{"error": fmt.Sprintf("failed to find accessor entry for secret_id_accessor: %q", accessor)}}
 		case end:
 			x.ids = slices.DeleteFunc(x.ids, func(o *secretID) bool { return o == i })
 			return done
@@ -96,7 +97,7 @@ func (s *Server) role(r request, path string) said {
 }
 
 // missing is said of a role that there is not: 400 to a list, 404 to a create, 500 to a
-// look (recorded).
+// look.
 func missing(r request, below, name string) said {
 	switch {
 	case below == "secret-id" && r.op == "list":
@@ -167,14 +168,14 @@ func (s *Server) make(r request, x *role) said {
 func (s *Server) login(r request) said {
 	mount := strings.TrimSuffix(strings.TrimPrefix(r.path, "auth/"), "/login")
 	if !s.approles[mount] {
-		return denied
+		return unknown
 	}
 	id, value := r.text("role_id"), r.text("secret_id")
 	switch {
 	case id == "":
-		return refuse(http.StatusBadRequest, "missing role_id")
+		return refuse(http.StatusInternalServerError, "failed to determine alias name from login request")
 	case len(s.refused[id]) >= mostRefused && s.now().Sub(s.refused[id][len(s.refused[id])-1]) < lockedFor:
-		return denied
+		return unknown
 	}
 	for key, x := range s.roles {
 		if x.id != id || !strings.HasPrefix(key, mount+"/") {

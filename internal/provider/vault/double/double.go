@@ -1,7 +1,8 @@
 // Package double is a Vault to test with: KV version 2 and AppRole, as the core of Vault 1.14.1 answers.
 //
-// What it answers is what the real core answered to the same requests: the tests of the
-// driver run on both (servers/vault). It knows policies as JSON, one root token and the
+// What it answers is what the real core answers to the same requests, which
+// TestTheDoubleAnswersAsTheRealCore asks both (servers/vault); the other tests of the
+// driver run on both, too. It knows policies as JSON, one root token and the
 // tokens that it makes, and no namespaces.
 package double
 
@@ -61,6 +62,7 @@ func refuse(status int, format string, args ...any) said {
 var (
 	done    = said{status: http.StatusNoContent}
 	nothing = said{status: http.StatusNotFound, errors: []string{}}
+	unknown = said{status: http.StatusForbidden, errors: []string{"permission denied"}} // no such token
 	denied  = said{status: http.StatusForbidden, errors: []string{"1 error occurred:\n\t* permission denied\n\n"}}
 )
 
@@ -126,7 +128,7 @@ func (s *Server) answer(h *http.Request, body []byte) said {
 	}
 	policies, alive := s.tokens[r.token]
 	if !alive {
-		return denied
+		return unknown
 	}
 	if !slices.Contains(policies, "root") && !s.allowed(policies, r) {
 		return denied

@@ -74,7 +74,7 @@ func (e *engine) answer(now time.Time, r request, path string) said {
 	case kind == "delete", kind == "undelete", kind == "destroy":
 		return e.end(now, r, kind, at)
 	}
-	return refuse(http.StatusNotFound, "no handler for route %q. route entry not found.", r.path)
+	return nothing
 }
 
 func (e *engine) unversioned(r request, path string) said {
