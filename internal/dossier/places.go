@@ -53,10 +53,10 @@ func (r *Run) places(st *rotation.State, events []rotation.Event) {
 			after[key] = &readBack{}
 		}
 		if len(e.Outcome.Slots) > 0 {
-			after[key].at, after[key].slots = e.At.UTC(), map[string]cred.Fingerprint{}
+			after[key].at, after[key].slots = time.Time{}, map[string]cred.Fingerprint{}
 			for _, s := range e.Outcome.Slots {
 				if !s.Hidden { // what it was given is known, and was not read back
-					after[key].slots[s.Slot] = s.Fingerprint
+					after[key].at, after[key].slots[s.Slot] = e.At.UTC(), s.Fingerprint
 				}
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -131,6 +133,7 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 			say("not seen: %s", u)
 		}
 	}
+	r.notReadBack(st, say)
 	if o.Spec.Purpose == sop.ToRepair && r.Ending == string(rotation.Repaired) && !r.Consumers {
 		say("places that it did not touch were read before it began, and not shown to run on what they hold")
 	}
@@ -155,6 +158,27 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 		say("no reason was given")
 	}
 	r.standing(o, say)
+}
+
+// notReadBack names the slots that nobody is shown, and when they were last written.
+func (r *Run) notReadBack(st *rotation.State, say func(string, ...any)) {
+	if st.Plan == nil {
+		return
+	}
+	for _, c := range st.Plan.Seen.Consumers {
+		for _, verb := range []rotation.Verb{rotation.Resettle, rotation.Settle} {
+			last := st.Step(string(verb) + " " + c.Key).Last
+			if last == nil || !slices.ContainsFunc(last.Slots, func(s cred.SlotState) bool { return s.Hidden }) {
+				continue
+			}
+			for _, s := range last.Slots {
+				if s.Hidden {
+					say("what %s holds in %s is shown to nobody and was not read back; it was last written at %s, by its clock", c.Key, s.Slot, s.Written.UTC().Format(time.RFC3339))
+				}
+			}
+			break
+		}
+	}
 }
 
 // standing tells what the word of those who acted is worth.
