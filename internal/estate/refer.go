@@ -32,15 +32,13 @@ func (w *work) referred(ctx context.Context, r sop.Ref) (secret.Value, error) {
 	return secret.Value{}, fmt.Errorf("several vendors are of type %s (%s), and this reference does not say which is meant", kind, strings.Join(those, ", "))
 }
 
-// split takes a reference apart; name is "" where none is said.
+// split takes a reference apart; name is "" where none is said. Before a second colon it
+// stands only where it is that of a vendor.
 func (w *work) split(r sop.Ref) (kind, name, rest string) {
-	kind, rest = r.Split()
-	if before, within, said := strings.Cut(kind, "["); said {
-		return before, strings.TrimSuffix(within, "]"), rest
-	}
+	kind, name, rest, _ = r.Vendor()
 	before, after, said := strings.Cut(rest, ":")
-	if _, there := w.config.Vendors[before]; said && there {
+	if v, there := w.config.Vendors[before]; name == "" && said && there && v.Type == kind {
 		return kind, before, after
 	}
-	return kind, "", rest
+	return kind, name, rest
 }

@@ -314,7 +314,7 @@ func TestWhateverFailsHasACode(t *testing.T) {
 func TestAReferenceIsReadByAnyVendorOfItsType(t *testing.T) {
 	t.Parallel()
 	const where = "prod/MooseQuest/cloudflare/HEROKU"
-	for _, ref := range []string{"infisical:" + where, "infisical:infisical:" + where} {
+	for _, ref := range []string{"infisical:" + where, "infisical:infisical:" + where, "infisical[infisical]:" + where} {
 		b := newBench(t, "token: env:HEROKU_API_KEY", "token: "+ref)
 		key := b.world.Env()["HEROKU_API_KEY"]
 		b.world.Look(func(s *sim.State) {
