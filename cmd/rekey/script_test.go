@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
 // TestMain lets scripts call rekey by its name.
 func TestMain(m *testing.M) {
-	testscript.Main(cleaner{m}, map[string]func(){"rekey": func() { os.Exit(Main()) }})
+	testscript.Main(cleaner{m}, map[string]func(){"rekey": func() { os.Exit(Main()) }, "shop": shop})
 }
 
 // cleaner removes the binary that some tests build.
