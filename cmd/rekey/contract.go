@@ -69,7 +69,7 @@ func contracts() map[string]contract {
 		"rekey sim":             {[]string{"rekey sim --listen 127.0.0.1:7777"}, looks},
 		"rekey completion":      {[]string{"rekey completion bash"}, looks},
 		"rekey schema":          {[]string{"rekey schema > rekey.schema.json"}, looks},
-		"rekey driver":          {[]string{"rekey driver new acme"}, nil},
+		"rekey driver":          {[]string{"rekey driver new acme"}, looks},
 		"rekey driver describe": {[]string{"rekey driver describe ./rekey-driver-acme > rekey-driver-acme.json"}, looks},
 		"rekey driver test":     {[]string{"rekey driver test ./rekey-driver-acme"}, looks},
 		"rekey driver new":      {[]string{"rekey driver new acme"}, looks},

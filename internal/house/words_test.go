@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write testdata/said.txt anew; read the 
 
 // silent packages print nothing to a person who uses the program: vendors that are
 // imitated, and tests.
-var silent = []string{"internal/world", "internal/sim", "internal/sim/stage", "internal/stage", "internal/stage/reference", "internal/providertest/simulated", "internal/contract", "internal/house", "internal/realserver", "internal/schemagen", "internal/schemagen/gen"}
+var silent = []string{"internal/world", "internal/sim", "internal/sim/stage", "internal/stage", "internal/stage/reference", "internal/providertest/simulated", "internal/contract", "internal/house", "internal/realserver", "internal/schemagen", "internal/schemagen/gen", "internal/schemagen/list"}
 
 const saidFile = "testdata/said.txt"
 
@@ -90,7 +90,7 @@ var dialect = regexp.MustCompile(`(?i)` + strings.Join([]string{
 
 // known are where such a word is no dialect.
 var known = []string{
-	"DISCARD OLD PASSWORD", // a statement of MySQL
+	"DISCARD OLD PASSWORD",                                                      // a statement of MySQL
 	"5. Propagate to downstream consumers", "Propagate to downstream consumers", // a heading of the written procedure that this project started from
 	"cat settled", "> settled", `"settle": {`, // a file of the page, a key of rekey.yaml
 	"One issue of a credential: before a rotation the old one", // what explain says of the word itself

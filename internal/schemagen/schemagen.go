@@ -26,15 +26,18 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 	s.ID = "https://rekey.invalid/rekey.schema.json"
 	s.Title = "rekey.yaml"
 
+	bind := binder{s: s}
 	add := func(name string, settings any) *jsonschema.Schema {
 		reflected := r.Reflect(settings)
 		for _, def := range reflected.Definitions {
 			s.Definitions[name] = def
 			return def
 		}
-		return nil
+		if bind.err == nil {
+			bind.err = fmt.Errorf("%s: settings are a pointer to a struct that has a name of its own", name)
+		}
+		return &jsonschema.Schema{Properties: jsonschema.NewProperties()}
 	}
-	bind := binder{s: s}
 	connection := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
 	connection.Properties.Set("vendor", &jsonschema.Schema{Type: "string", Description: "Type of the vendor, where the key is another name than the type."})
 	for _, v := range vendors {

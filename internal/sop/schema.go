@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-//go:generate sh -c "cd ../.. && go run ./internal/schemagen/gen"
+//go:generate sh -c "cd ../.. && go run ./internal/schemagen/list && go run ./internal/schemagen/gen && go run ./internal/schemagen/list -linked"
 
 //go:embed rekey.schema.json
 var schemaJSON []byte

@@ -1,4 +1,4 @@
-// Package all is the list of vendors.
+// Package all is the list of vendors; made by go generate ./internal/sop from the folders of internal/provider.
 package all
 
 import (

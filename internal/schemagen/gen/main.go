@@ -2,26 +2,30 @@
 package main
 
 import (
+	"flag"
 	"log"
 	"os"
+	"path/filepath"
 
 	"rekey/internal/provider/all"
 	"rekey/internal/schemagen"
 )
 
 func main() {
+	into := flag.String("into", ".", "folder of the module that is written into")
+	flag.Parse()
 	b, err := schemagen.Schema(".", all.Vendors())
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := os.WriteFile("internal/sop/rekey.schema.json", b, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(*into, "internal/sop/rekey.schema.json"), b, 0o644); err != nil {
 		log.Fatal(err)
 	}
-	if err := os.MkdirAll("docs/vendors", 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(*into, "docs/vendors"), 0o755); err != nil {
 		log.Fatal(err)
 	}
 	for _, d := range all.Vendors() {
-		if err := os.WriteFile("docs/vendors/"+d.Name+".md", schemagen.Page(d), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(*into, "docs/vendors", d.Name+".md"), schemagen.Page(d), 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
