@@ -37,6 +37,11 @@ func harness(t *testing.T, name, connection string) providertest.Harness {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return harnessOf(t, path, connection)
+}
+
+func harnessOf(t *testing.T, path, connection string) providertest.Harness {
+	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +81,29 @@ func TestTheDriverInShellConforms(t *testing.T) {
 	h.Double = func(t providertest.T) *providertest.Double {
 		path := file(t, `{"last":2,"slots":{"A":[{"version":1,"value":"a","stamp":{}}],"B":[{"version":2,"value":"b","stamp":{}}]}}`)
 		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"FILE": path}, Printable: []string{"FILE"}}
+	}
+	providertest.Run(t, h)
+}
+
+// TestTheDriverInGoConforms: the example of the module driver, with every fault at every
+// operation, for it is quick.
+func TestTheDriverInGoConforms(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rekey-driver-folder")
+	build := exec.Command("go", "build", "-o", path, "./example")
+	build.Dir = "../../../driver"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	h := harnessOf(t, path, `{}`)
+	h.Consumer, h.Slots, h.Sample = `{"path":"${DIR}"}`, []string{"A", "B"}, false
+	h.Double = func(t providertest.T) *providertest.Double {
+		dir := t.TempDir()
+		for _, n := range h.Slots {
+			if err := os.WriteFile(filepath.Join(dir, n), []byte("old "+n), 0o600); err != nil {
+				t.Fatalf("%v", err)
+			}
+		}
+		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"DIR": dir}, Printable: []string{"DIR"}}
 	}
 	providertest.Run(t, h)
 }

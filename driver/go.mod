@@ -1,0 +1,3 @@
+module rekey/driver
+
+go 1.26
