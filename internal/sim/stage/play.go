@@ -3,25 +3,16 @@ package stage
 import (
 	"encoding/json"
 
-	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/stage"
 )
 
 // Verdict is how a scenario came out.
 type Verdict struct {
+	stage.Verdict
 	Scenario Scenario
-	Ending   string   // rotated, rolled back, refused, stuck
-	Broken   []string // promises
-	Calls    int
-	Looked   int // calls made before the first plan
 	Seed     int64
-	Late     bool // a late fault was among them
-	Made     bool // and it met a creation
-	Err      error
 	Stage    *Stage
-	Stuck    *rotation.Stuck
-	// Healed: stuck, then resumed without further faults, it came to an end.
-	Healed bool
 }
 
 // Run plays a scenario to its end and judges it.
@@ -45,35 +36,7 @@ func (sc Scenario) Run(seed int64) Verdict {
 	if sc.Everyone {
 		s.World.Look(openToEveryone)
 	}
-	s.Arrange(sc.Faults...)
-	s.Log.Watch = func(e rotation.Event) {
-		if e.Planned != nil && s.Looked == 0 {
-			s.Looked = s.Calls
-		}
-	}
-	v := Verdict{Scenario: sc, Stage: s, Seed: seed}
-	result, err := s.Play(sc.Credential)
-	v.Calls, v.Err, v.Late, v.Made = s.Calls, err, s.Late, s.LateMade
-	v.Looked = s.Looked
-	if err != nil {
-		return v
-	}
-	v.Broken = s.Judge(result)
-	switch st := result.State; {
-	case st.Closed != nil:
-		v.Ending = string(st.Closed.Ending)
-	case st.Stuck != nil:
-		v.Ending, v.Stuck = "stuck", st.Stuck
-		s.Calm()
-		s.World.Turn(func(k *sim.Knobs) { k.Crash, k.Release = false, "" })
-		again, err := s.Resume()
-		v.Err = err
-		v.Healed = err == nil && again.State.Closed != nil
-		if v.Healed {
-			v.Broken = append(v.Broken, s.Judge(again)...)
-		}
-	}
-	return v
+	return Verdict{Verdict: s.Stage.Run(sc.Credential, s.Judge, sc.Faults...), Scenario: sc, Stage: s, Seed: seed}
 }
 
 // turn makes scenarios that differ in their faults play in worlds that differ.
