@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,9 @@ func (a *app) evidence(ctx context.Context, f evidenceFlags) error {
 	if len(into) > 0 {
 		lines = func(p []byte) error { _, err := io.MultiWriter(into...).Write(p); return err }
 	}
+	// A year is read in pieces: what each leaves behind is thrown away soon, so that the
+	// whole fits where the journal does.
+	defer debug.SetGCPercent(debug.SetGCPercent(15))
 	found, err := ops.Evidence(ctx, estate.Period{From: from, To: to, Credential: f.credential}, lines)
 	d := found.Dossier
 	if x != nil {

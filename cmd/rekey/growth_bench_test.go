@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,10 +29,10 @@ func BenchmarkGrowth(b *testing.B) {
 		b.Fatal(err)
 	}
 	const credentials = 100
-	world := newFleetWorld(b, credentials)
 	for _, size := range []int{1_000, 100_000, 1_000_000} {
+		world, live := newFleetWorld(b, credentials)
 		dir := fleetFolder(b, world, credentials)
-		manyEntries(b, filepath.Join(dir, ".rekey-simulated"), credentials, size)
+		manyEntries(b, filepath.Join(dir, ".rekey-simulated"), live, size)
 		if out, err := exec.Command(path, "-C", dir, "checkpoint").CombinedOutput(); err != nil {
 			b.Fatalf("%v: %s", err, out) // as every command that writes leaves it
 		}
@@ -49,14 +48,24 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// newFleetWorld is a simulated world with so many credentials; the address of it.
-func newFleetWorld(tb testing.TB, n int) string {
+// newFleetWorld is a simulated world with so many credentials: its address, and the ids
+// of what is in use.
+func newFleetWorld(tb testing.TB, n int) (address string, live []string) {
 	tb.Helper()
+	live = make([]string, n)
 	world := sim.Open(sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: demoKnobs(0)}), time.Now)
-	world.Look(func(s *sim.State) { s.Fleet(n, 10) })
+	world.Look(func(s *sim.State) {
+		s.Fleet(n, 10)
+		for _, x := range s.Cloudflare.Tokens {
+			var i int
+			if _, err := fmt.Sscanf(x.Name, "fleet-%d-", &i); err == nil {
+				live[i] = x.ID
+			}
+		}
+	})
 	server := httptest.NewServer(world)
 	tb.Cleanup(server.Close)
-	return server.URL
+	return server.URL, live
 }
 
 func fleetFolder(tb testing.TB, world string, n int) string {
@@ -71,16 +80,16 @@ func fleetFolder(tb testing.TB, world string, n int) string {
 // spend runs a command of the program and reports what it cost.
 func spend(b *testing.B, path string, args ...string) {
 	b.Helper()
-	debug.FreeOSMemory() // a child's peak counts what its parent held when it was forked
 	var cpu time.Duration
 	var rss int64
 	for b.Loop() {
 		cmd := exec.Command(path, args...)
-		out, err := cmd.CombinedOutput()
-		if err != nil && cmd.ProcessState == nil {
-			b.Fatalf("%v: %s", err, out)
+		var out ending
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Run(); cmd.ProcessState == nil {
+			b.Fatalf("%v: %s", err, out.last)
 		}
-		b.Logf("%s: %v, %d bytes, ends with %.200s", strings.Join(args[2:], " "), cmd.ProcessState, len(out), out[max(0, len(out)-200):])
+		b.Logf("%s: %v, %d bytes, ends with %s", strings.Join(args[2:], " "), cmd.ProcessState, out.n, out.last)
 		usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 		cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		rss = max(rss, int64(usage.Maxrss))
@@ -89,9 +98,24 @@ func spend(b *testing.B, path string, args ...string) {
 	b.ReportMetric(float64(rss)/1024, "MB-peak") // Linux counts KiB
 }
 
+// ending keeps the end of what is written, and counts the rest: on Linux the peak of a
+// process counts what its parent held when it was forked, so that is little.
+type ending struct {
+	n    int
+	last []byte
+}
+
+func (e *ending) Write(p []byte) (int, error) {
+	e.n += len(p)
+	e.last = append(e.last, p...)
+	e.last = append([]byte(nil), e.last[max(0, len(e.last)-200):]...)
+	return len(p), nil
+}
+
 // manyEntries fills a journal with the entries of one real run, repeated under other
-// names, until it has so many.
-func manyEntries(tb testing.TB, dir string, credentials, size int) {
+// names, until it has so many. live are the ids of what the last run of each credential
+// has made.
+func manyEntries(tb testing.TB, dir string, live []string, size int) {
 	tb.Helper()
 	demo := tb.TempDir()
 	path, err := binary()
@@ -138,17 +162,24 @@ func manyEntries(tb testing.TB, dir string, credentials, size int) {
 		}
 	}
 	var drafts []journal.Draft
-	written := 0
+	written, credentials, runs := 0, len(live), (size+len(one)-1)/len(one)
+	id := func(n int) string { // of what the n-th run has made
+		if n >= runs-credentials && n >= 0 {
+			return live[n%credentials]
+		}
+		return fmt.Sprintf("%s-%d", made, n)
+	}
+	step := 365 * 24 * time.Hour / time.Duration(size)
 	start := time.Now().AddDate(-1, 0, 0)
-	for n := 0; written < size; n++ {
+	for n := range runs {
 		name, run := fmt.Sprintf("FLEET_%d", n%credentials), fmt.Sprintf("%06d", n)
-		r := strings.NewReplacer(last.Run, run, one[0].Subject, name, made, fmt.Sprintf("%s-%d", made, n), old, fmt.Sprintf("%s-%d", made, n-credentials))
+		r := strings.NewReplacer(last.Run, run, one[0].Subject, name, made, id(n), old, id(n-credentials))
 		for _, e := range one {
-			at := start.Add(time.Duration(written) * 365 * 24 * time.Hour / time.Duration(size))
+			at := start.Add(time.Duration(written) * step)
 			drafts = append(drafts, journal.Draft{At: at, Run: run, Subject: name, Kind: e.Kind, Body: []byte(r.Replace(string(e.Body)))})
 			written++
 		}
-		if len(drafts) > 20_000 || written >= size {
+		if len(drafts) > 5_000 || n == runs-1 {
 			if err := to.Append(tb.Context(), drafts...); err != nil {
 				tb.Fatal(err)
 			}

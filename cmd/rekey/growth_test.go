@@ -17,7 +17,7 @@ import (
 // few, however many there were.
 func TestTheNewestGenerationIsKnownFromItsOwnRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".rekey")
-	manyEntries(t, dir, 2, 2000)
+	manyEntries(t, dir, []string{"live-0", "live-1"}, 2000)
 	j, err := journal.OpenExisting(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -179,12 +179,29 @@ func (d *Dossier) readRuns(ctx context.Context, j *journal.Journal) error {
 		}
 		return entries, events, err
 	}
-	for run := range d.scope.runs {
-		entries, events, err := of(run)
-		if err != nil {
-			return err
+	known := map[string]*rotation.State{}
+	err := j.EachOf(ctx, func(e journal.Entry) error {
+		if !d.scope.runs[e.Run] || e.Seq > d.scope.entries {
+			return nil
 		}
-		all = append(all, begun{run, entries[0].Seq, slim(events)})
+		switch st := known[e.Run]; {
+		case st == nil && e.Kind == string(rotation.KindOpened):
+			st, err := slim(e)
+			known[e.Run] = st
+			all = append(all, begun{e.Run, e.Seq, st})
+			return err
+		case st != nil && e.Kind == string(rotation.KindClosed):
+			st.Closed, st.ClosedAt = &rotation.Closed{}, e.At
+		}
+		return nil
+	}, string(rotation.KindOpened), string(rotation.KindClosed))
+	if err != nil {
+		return err
+	}
+	for run := range d.scope.runs {
+		if known[run] == nil {
+			return fmt.Errorf("run %s does not begin with its opening", run)
+		}
 	}
 	slices.SortFunc(all, func(a, b begun) int { return cmp.Compare(a.first, b.first) })
 	states := make([]*rotation.State, len(all))
@@ -208,18 +225,19 @@ func (d *Dossier) readRuns(ctx context.Context, j *journal.Journal) error {
 	return nil
 }
 
-// slim is what another run has to know of one: when it was open, and what it changes.
-func slim(events []rotation.Event) *rotation.State {
-	st := rotation.Fold(events)
-	spec := sop.Spec{Purpose: st.Opened.Spec.Purpose}
-	for _, c := range st.Opened.Spec.Consumers {
+// slim is what another run has to know of one from how it was opened: when, and what it
+// changes.
+func slim(opened journal.Entry) (*rotation.State, error) {
+	events, err := history.Decode([]journal.Entry{opened})
+	if err != nil {
+		return nil, err
+	}
+	o := events[0].Opened
+	spec := sop.Spec{Purpose: o.Spec.Purpose}
+	for _, c := range o.Spec.Consumers {
 		spec.Consumers = append(spec.Consumers, sop.Place{Key: c.Key})
 	}
-	out := &rotation.State{Run: st.Run, OpenedAt: st.OpenedAt, ClosedAt: st.ClosedAt, Opened: &rotation.Opened{Credential: st.Opened.Credential, Spec: spec}}
-	if st.Closed != nil {
-		out.Closed = &rotation.Closed{}
-	}
-	return out
+	return &rotation.State{Run: opened.Run, OpenedAt: opened.At, Opened: &rotation.Opened{Credential: o.Credential, Spec: spec}}, nil
 }
 
 // overlaps tells of every run, by its place, which others were open at one time with

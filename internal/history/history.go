@@ -147,21 +147,17 @@ func (s Summary) Open() bool { return s.Ending == "" }
 // Runs returns all runs, oldest first. It reads only their ends, so it stays
 // fast with many runs.
 func (b Book) Runs(ctx context.Context) ([]Summary, error) {
-	begun, err := b.read().Kinds(ctx, string(rotation.KindOpened))
-	if err != nil {
-		return nil, err
-	}
-	return b.summaries(ctx, begun)
+	return b.summaries(ctx, func(f func(journal.Entry) error) error {
+		return b.read().EachOf(ctx, f, string(rotation.KindOpened))
+	})
 }
 
 // Overview is Runs without who began a run that is over, why, and for what: it
 // stays fast with very many.
 func (b Book) Overview(ctx context.Context) ([]Summary, error) {
-	begun, err := b.read().Heads(ctx, string(rotation.KindOpened))
-	if err != nil {
-		return nil, err
-	}
-	all, err := b.summaries(ctx, begun)
+	all, err := b.summaries(ctx, func(f func(journal.Entry) error) error {
+		return b.read().EachHeadOf(ctx, string(rotation.KindOpened), f)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -181,14 +177,10 @@ func (b Book) Overview(ctx context.Context) ([]Summary, error) {
 }
 
 // summaries puts the beginnings of runs and their ends together.
-func (b Book) summaries(ctx context.Context, begun []journal.Entry) ([]Summary, error) {
-	rest, err := b.read().Kinds(ctx, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Summary, 0, len(begun))
-	place := make(map[string]int, len(begun))
-	for _, en := range append(begun, rest...) {
+func (b Book) summaries(ctx context.Context, begun func(func(journal.Entry) error) error) ([]Summary, error) {
+	out := []Summary{}
+	place := map[string]int{}
+	take := func(en journal.Entry) error {
 		i, known := place[en.Run]
 		if !known {
 			i = len(out)
@@ -196,11 +188,18 @@ func (b Book) summaries(ctx context.Context, begun []journal.Entry) ([]Summary, 
 			out = append(out, Summary{Run: en.Run, Credential: en.Subject, Opened: en.At})
 		}
 		if len(en.Body) == 0 {
-			continue
+			return nil
 		}
 		if err := out[i].add(en); err != nil {
-			return nil, unread(en, err)
+			return unread(en, err)
 		}
+		return nil
+	}
+	if err := begun(take); err != nil {
+		return nil, err
+	}
+	if err := b.read().EachOf(ctx, take, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed)); err != nil {
+		return nil, err
 	}
 	sort.Slice(out, func(i, j int) bool {
 		if !out[i].Opened.Equal(out[j].Opened) {

@@ -74,9 +74,26 @@ func (v View) LastOf(ctx context.Context, run string) (Entry, error) {
 	return list[0], nil
 }
 
-// Heads returns the entries of a kind without their bodies, in order.
-func (v View) Heads(ctx context.Context, kind string) ([]Entry, error) {
-	return v.collect(ctx, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries WHERE kind = $1 ORDER BY seq`, kind)
+// EachHeadOf calls f for every entry of a kind without its body and its hashes, in
+// order, without holding them all. f's error is returned as it is.
+func (v View) EachHeadOf(ctx context.Context, kind string, f func(Entry) error) error {
+	return v.visit(ctx, f, `SELECT seq, at, run, subject, kind, '', '', '' FROM entries WHERE kind = $1 ORDER BY seq`, kind)
+}
+
+// EachOf calls f for every entry of some kinds, of all runs, in order, without holding
+// them all. f's error is returned as it is.
+func (v View) EachOf(ctx context.Context, f func(Entry) error, kinds ...string) error {
+	in, args := numbered(1, kinds)
+	return v.visit(ctx, f, `SELECT `+columns+` FROM entries WHERE kind IN (`+in+`) ORDER BY seq`, args...)
+}
+
+func (v View) visit(ctx context.Context, f func(Entry) error, query string, args ...any) error {
+	var theirs error
+	err := each(ctx, v.q, func(e Entry) error { theirs = f(e); return theirs }, query, args...)
+	if err != nil && theirs == nil {
+		err = fmt.Errorf("read journal: %w", v.told(err))
+	}
+	return err
 }
 
 // Of returns the entries of some kinds about one subject, of all runs, in order.
