@@ -125,6 +125,66 @@ credentials:
 	t.Logf("%s", strings.Join(lines, ", "))
 }
 
+// TestSecondPasswordIsRotated rolls a password of MariaDB beside the present one, for a
+// job that reads its file each time: between the two commands both work, then one does.
+func TestSecondPasswordIsRotated(t *testing.T) {
+	get, stop := realserver.MariaDBOnce()
+	t.Cleanup(stop)
+	db := get(t)
+	dir := t.TempDir()
+	db.SQL(t, "CREATE USER shop IDENTIFIED BY 'first'", "CREATE USER rekey_admin IDENTIFIED BY 'of-the-admin'",
+		"GRANT CREATE USER, PROCESS ON *.* TO rekey_admin", "GRANT SELECT ON mysql.* TO rekey_admin")
+	for name, text := range map[string]string{
+		"job.env": "DB_PASSWORD=first\n", "secrets.yaml": "db:\n  user: shop\n  password: first\n",
+		"rekey.yaml": fmt.Sprintf(`rekey: 1
+vendors:
+  db: {vendor: mysql, host: 127.0.0.1, port: %d, user: rekey_admin, password: env:DB_ADMIN, sslmode: disable}
+  file: {}
+credentials:
+  SHOP_DB:
+    cadence: 30d
+    issuer: {vendor: db, kind: dual, name: shop-<date>, user: shop, grace: 1h}
+    store: {vendor: file, path: %[2]s/secrets.yaml, keep: %[2]s/kept, slots: {db.user: "{username}", db.password: "{password}"}}
+    consumers:
+      - {vendor: file, path: %[2]s/job.env, grace: 100ms, slots: {DB_PASSWORD: "{password}"}}
+    timing: {poll: 50ms, quiet: 100ms, watch: 100ms}
+`, db.Port, dir),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "kept"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, filepath.Join(dir, "rekey")); err != nil {
+		t.Fatal(err)
+	}
+	hash := func() string { return db.SQL(t, "SHOW CREATE USER shop")[0][0] }
+	before := hash()
+	for n := range 2 {
+		cmd := exec.Command(filepath.Join(dir, "rekey"), "run", "SHOP_DB", "--confirm", "SHOP_DB")
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "DB_ADMIN=of-the-admin")
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("rotation %d: %v\n%s", n+1, err, said)
+		}
+		now := hash()
+		if now == before || strings.Contains(now, " OR ") || strings.Contains(string(said), "0001-01-01") {
+			t.Fatalf("rotation %d: %s, then %s\n%s", n+1, before, now, said)
+		}
+		job, err := os.ReadFile(filepath.Join(dir, "job.env"))
+		if err != nil || strings.Contains(string(job), "first") {
+			t.Errorf("rotation %d: the job still has the old one (%v)", n+1, err)
+		}
+		before = now
+	}
+}
+
 // end stops the service and waits until it has written down what it did.
 func end(t *testing.T, dir string) {
 	t.Helper()
