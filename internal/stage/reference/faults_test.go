@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -163,6 +164,9 @@ var alike = regexp.MustCompile(`id-[0-9a-f]+|[0-9]+`)
 // play plays what is sent, on every processor, and prints the counts.
 func play(t *testing.T, sampled string, send func(chan<- scenario)) {
 	t.Helper()
+	// Much is made and dropped, and little is kept: collected less often, it is faster.
+	before := debug.SetGCPercent(400)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
 	y := &tally{t: t, ends: map[string]int{}, shown: map[string]bool{}, kinds: map[string]int{}, began: time.Now()}
 	work := make(chan scenario, 64)
 	var group sync.WaitGroup
