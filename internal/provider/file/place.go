@@ -160,16 +160,16 @@ func (p *place) write(ctx context.Context, op string, values []provider.SlotValu
 	if err := before(was); err != nil {
 		return outside.File{}, err
 	}
-	files := p.env.Ways().Files()
+	again, err := p.load(ctx, op)
+	switch {
+	case err != nil:
+		return outside.File{}, err
+	case again.ID != was.ID || !again.Content.Equal(was.Content):
+		return outside.File{}, p.wrong(op, cred.Conflict, "%s was edited by somebody else at this moment; nothing was written", p.s.Path)
+	}
+	// That the run is still ours is asked last, so nothing stands between that and this.
 	err = p.env.Change(ctx, p.name, op, func(context.Context) error {
-		again, err := files.Read(p.s.Path, largest)
-		switch {
-		case err != nil:
-			return p.told(op, p.s.Path, err)
-		case again.ID != was.ID || !again.Content.Equal(was.Content):
-			return p.wrong(op, cred.Conflict, "%s was edited by somebody else at this moment; nothing was written", p.s.Path)
-		}
-		return p.told(op, p.s.Path, files.Replace(p.s.Path, next))
+		return p.told(op, p.s.Path, p.env.Ways().Files().Replace(p.s.Path, next))
 	})
 	if err != nil {
 		return outside.File{}, err
