@@ -11,7 +11,7 @@ import (
 // part of the name and a rehearsal's counted.
 func TestASheetsBoundsAreToldBeforeAnythingIsMade(t *testing.T) {
 	const def = "issuer.cloudflare.access-service-token"
-	sch, err := newSchemas(false)
+	sch, err := newSchemas(false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
