@@ -133,6 +133,21 @@ credentials:
 		}
 	}
 	t.Logf("%s", strings.Join(lines, ", "))
+
+	// A query that fails would have been seen.
+	wrong := exec.Command(filepath.Join(dir, "shop"))
+	wrong.Env = []string{"SHOP=" + dir, "DB_PORT=" + strconv.Itoa(db.Port), "DB_USER=" + before, "DB_PASSWORD=wrong"}
+	if err := wrong.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = wrong.Process.Signal(syscall.SIGTERM); _ = wrong.Wait() }()
+	for range 1000 {
+		if _, err := os.Stat(filepath.Join(dir, "failed")); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("a login with a wrong password is not written down as failed")
 }
 
 // TestSecondPasswordIsRotated rolls a password of MariaDB beside the present one, for a
