@@ -34,6 +34,7 @@ func (b *binder) merge(into *jsonschema.Schema, name string, from *jsonschema.Sc
 	for p := from.Properties.Oldest(); p != nil; p = p.Next() {
 		c := *p.Value
 		c.Description = v.Title + ": " + c.Description
+		c.Extras = map[string]any{"x-driver": true}
 		have, has := into.Properties.Get(p.Key)
 		switch {
 		case !has:
@@ -45,7 +46,7 @@ func (b *binder) merge(into *jsonschema.Schema, name string, from *jsonschema.Sc
 			}
 		case have.AnyOf == nil && alike(have, &c):
 		case have.AnyOf == nil:
-			into.Properties.Set(p.Key, &jsonschema.Schema{AnyOf: []*jsonschema.Schema{have, &c}})
+			into.Properties.Set(p.Key, &jsonschema.Schema{AnyOf: []*jsonschema.Schema{have, &c}, Extras: map[string]any{"x-driver": true}})
 		case !slices.ContainsFunc(have.AnyOf, func(x *jsonschema.Schema) bool { return alike(x, &c) }):
 			have.AnyOf = append(have.AnyOf, &c)
 		}

@@ -59,8 +59,8 @@ func loosen(root map[string]any, open bool) {
 		}
 		props, _ := d["properties"].(map[string]any)
 		for k, v := range props {
-			if p, ok := v.(map[string]any); ok && p["anyOf"] != nil {
-				props[k] = true // several drivers' own
+			if p, ok := v.(map[string]any); ok && p["x-driver"] == true {
+				props[k] = true // a driver's own, and the entry may be of another one
 			}
 		}
 	}
