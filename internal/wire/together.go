@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
@@ -44,7 +45,25 @@ func Refer(ctx context.Context, vendor string, vendors map[string]sop.Vendor, en
 	if !ok {
 		return secret.Value{}, fmt.Errorf("vendor %s cannot be asked for a secret by a reference", vendor)
 	}
-	return refers.Refer(ctx, rest)
+	value, err := refers.Refer(ctx, rest)
+	return value, unreadable(err)
+}
+
+// unreadable is the error of a reference, for the request that it was wanted for: that
+// was not sent. What one vendor says of the place where a secret is kept, that it is
+// absent or denied, must not be taken for what another says of its own.
+func unreadable(err error) error {
+	e, ok := errors.AsType[*cred.Error](err)
+	if !ok {
+		return err
+	}
+	out := *e
+	out.Why, out.Maybe, out.Status, out.Code, out.Where, out.Err = e.Error(), false, 0, "", "", nil
+	out.Op, out.Class = "read the reference", cred.Unsent
+	if !e.Class.NotApplied() || e.Class == cred.Limited || e.Class == cred.Conflict {
+		out.Class = cred.Limited // it may be readable later
+	}
+	return &out
 }
 
 // ReadSlot reads one slot of a store.
