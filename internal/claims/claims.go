@@ -50,6 +50,8 @@ func Vendor(d provider.Descriptor, v provider.Vendor) error {
 	w.same(len(d.Issuers) > 0, issues, "issue credentials")
 	w.same(d.Store != nil, stores, "be a store")
 	w.same(d.Consumer != nil, consumes, "be a consumer")
+	_, queries := v.(provider.Queries)
+	w.same(d.Queries, queries, "answer a query of a check")
 	_, refers := v.(provider.Refers)
 	w.same(d.Refers.Form != "", refers, "be asked for a value by a reference")
 	_, err := regexp.Compile(d.Refers.Pattern)

@@ -30,6 +30,7 @@ type Descriptor struct {
 	ConsumerID []string
 	// Keeps tells how the store keeps what it holds, Holds how the consumer does.
 	Keeps, Holds Holding
+	Queries      bool      // it answers a query of a check (role Queries)
 	Refers       Reference // how a reference in rekey.yaml names one of its values (role Refers); zero: none can
 	Doc          string    // docs page: prerequisites, least privilege, gotchas
 	// ByHand tells how one of its roles is done by hand, with bash, curl and jq, for

@@ -43,8 +43,14 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 	for _, v := range vendors {
 		c := add("connection."+v.Name, v.Connection)
 		c.Properties.Set("vendor", &jsonschema.Schema{Type: "string"})
+		if v.Queries {
+			c.Extras = map[string]any{"x-queries": true}
+		}
 		if v.Refers.Form != "" {
-			c.Extras = map[string]any{"x-refers": map[string]any{"form": v.Refers.Form, "pattern": v.Refers.Pattern}}
+			if c.Extras == nil {
+				c.Extras = map[string]any{}
+			}
+			c.Extras["x-refers"] = map[string]any{"form": v.Refers.Form, "pattern": v.Refers.Pattern}
 		}
 		bind.merge(connection, "Connection", c, "connection."+v.Name, v)
 		for _, sheet := range v.Issuers {

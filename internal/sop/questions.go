@@ -92,7 +92,12 @@ func (c *credential) question(item *yaml.Node, under string) Check {
 		for k := range c.config.Vendors {
 			known = append(known, k)
 		}
-		if _, ok := c.config.Vendors[name]; !ok {
+		if v, ok := c.config.Vendors[name]; ok {
+			d := c.definition("connection." + v.Type)
+			if answers, _ := d["x-queries"].(bool); !answers && d != nil { // a driver outside tells when it is opened
+				c.wrong(get(item, "vendor"), under+".vendor", v.Type+" answers no queries: check by an address or a command instead", "")
+			}
+		} else {
 			c.wrong(orNode(get(item, "vendor"), item), under+".vendor", "a query is asked of a vendor that is named under vendors", didYouMean(name, known))
 		}
 		return Check{Vendor: name, Query: c.named(get(item, "query"))}

@@ -73,6 +73,7 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 		{`stdin: "{password}"`, `stdin: "{passwd}"`, "verify.0.stdin: the issuer gives no field {passwd}"},
 		{`stdin: "{password}"`, `jq: "."`, "verify.0.jq: this key has no meaning beside command"},
 		{"{vendor: replica, query:", "{vendor: replika, query:", "verify.1.vendor: a query is asked of a vendor that is named under vendors (did you mean replica?)"},
+		{"{vendor: replica, query:", "{vendor: heroku, query:", "verify.1.vendor: heroku answers no queries"},
 		{`query: "SELECT true"`, "status: 200", "verify.1: want one of the keys url, command, query"},
 	} {
 		if told := wrongIn(t, strings.Replace(database, tt.old, tt.by, 1)); !strings.Contains(told, tt.want) {

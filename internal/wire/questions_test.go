@@ -47,7 +47,7 @@ func (a asked) Wrong() secret.Bundle                             { return nil }
 func TestEachEntryOfValidateAsksWhoItNames(t *testing.T) {
 	var got []string
 	find := func(string) (provider.Descriptor, bool) {
-		return provider.Descriptor{Name: "db", Issuers: []provider.Sheet{{Kind: "login"}}, Open: func(_ provider.Env, name string, _ json.RawMessage) (provider.Vendor, error) {
+		return provider.Descriptor{Name: "db", Queries: true, Issuers: []provider.Sheet{{Kind: "login"}}, Open: func(_ provider.Env, name string, _ json.RawMessage) (provider.Vendor, error) {
 			return answering{name: name, asked: &got}, nil
 		}}, true
 	}

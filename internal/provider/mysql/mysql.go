@@ -60,6 +60,7 @@ var Descriptor = provider.Descriptor{
 	Name:       "mysql",
 	Title:      "MySQL and MariaDB",
 	Connection: &Connection{},
+	Queries:    true,
 	Issuers: []provider.Sheet{
 		sheet(KindUser, &UserSettings{}, "dropped", func(s *provider.Sheet) { s.Create, s.Label, s.NameMax = true, true, nameMax }),
 		sheet(KindDual, &DualSettings{}, "locked", func(s *provider.Sheet) { s.Roll, s.Lingers = rotation.RollWithGrace, true }),

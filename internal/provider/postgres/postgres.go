@@ -63,6 +63,7 @@ var Descriptor = provider.Descriptor{
 	Name:       "postgres",
 	Title:      "PostgreSQL",
 	Connection: &Connection{},
+	Queries:    true,
 	Issuers: []provider.Sheet{
 		sheet(KindLogin, &LoginSettings{}, "dropped", func(s *provider.Sheet) { s.Create, s.Label, s.NameMax = true, true, nameMax }),
 		sheet(KindPair, &PairSettings{}, "locked", func(s *provider.Sheet) { s.Create, s.Label, s.MaxLive = true, true, 2 }),
