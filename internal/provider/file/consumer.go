@@ -173,6 +173,8 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 		case c.s.Environment:
 			detail, err = c.runsWith(ctx, proc, f, slots)
 			p.Evidence = append(p.Evidence, fmt.Sprintf("process %d of %s has the values in its environment", proc.pid, proc.of))
+		case w.Since == "": // nothing was written that it would have to be younger than
+			p.Evidence = append(p.Evidence, fmt.Sprintf("process %d of %s runs", proc.pid, proc.of))
 		case !c.s.Reload:
 			var started time.Time
 			started, err = c.started(ctx, proc)

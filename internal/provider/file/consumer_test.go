@@ -135,6 +135,13 @@ func TestAProcessIsRestartedAndProven(t *testing.T) {
 		if (s.number() == second) != strings.Contains(proof, "true") {
 			t.Errorf("%s: restarted once more: %v", proof, s.number() != second)
 		}
+		// Somebody edits another key: where nothing was written, nothing has to be younger.
+		wrote(t, s.path, "A=two\nB=theirs\n")
+		if p := s.progress(t, c, provider.Followed{}); p.Class != cred.Done || len(p.Evidence) != 1 || strings.Contains(p.Evidence[0], "after") {
+			t.Errorf("%s: as it is, and it says %s %s %v", proof, p.Class, p.Detail, p.Evidence)
+		}
+		s.again(t)
+		time.Sleep(2 * slack)
 		// Given back before anything was restarted: the old process is as good as a new one.
 		now, err := c.Snapshot(t.Context(), []string{"A"})
 		if err != nil {

@@ -202,7 +202,11 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 			}
 			return p, nil
 		}
-		p.Evidence = append(p.Evidence, fmt.Sprintf("%s: all %d pods began after the Secret was written, and none from before is left", n, pods))
+		seen := "%s: all %d pods began after the Secret was written, and none from before is left"
+		if w.Since == "" { // nothing was written that they would have to be younger than
+			seen = "%s: it is rolled out, and %d pods run"
+		}
+		p.Evidence = append(p.Evidence, fmt.Sprintf(seen, n, pods))
 	}
 	return p, nil
 }

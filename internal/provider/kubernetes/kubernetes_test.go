@@ -258,6 +258,9 @@ func TestEveryWorkloadIsRolledOut(t *testing.T) {
 	if err != nil || before.Units != 9 || len(before.Problems) > 0 || before.Mark != "0" || before.Pending {
 		t.Fatalf("%+v %v", before, err)
 	}
+	if p := b.progress(c, ""); p.Class != cred.Done || len(p.Evidence) != 3 || strings.Contains(p.Evidence[0], "began after") {
+		t.Errorf("as it is, and it says %s %s %v", p.Class, p.Detail, p.Evidence)
+	}
 	if err := c.Write(t.Context(), set("A", "two")); err != nil {
 		t.Fatal(err)
 	}
