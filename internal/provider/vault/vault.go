@@ -144,7 +144,7 @@ func clean(path string) (string, error) {
 	path = strings.Trim(path, "/")
 	for p := range strings.SplitSeq(path, "/") {
 		if p == "" || p == "." || p == ".." {
-			return "", errors.New("a path is names with single slashes between them, and none of them is . or ..")
+			return "", errors.New("a path is names with single slashes between them, and neither . nor .. is a name")
 		}
 	}
 	return path, nil
