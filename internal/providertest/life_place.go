@@ -121,7 +121,7 @@ func (l life) consumer(t T) {
 			t.Fatalf("%s: %s", p.Class, p.Detail)
 		}
 		if err := took(values, p.Slots, l.s.Vendor.Holds); err != nil {
-			t.Errorf("it has settled on something else: %v", err)
+			t.Errorf("it comes to rest on something else: %v", err)
 		}
 	}
 }

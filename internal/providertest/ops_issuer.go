@@ -206,7 +206,7 @@ func admitterOps(kind string, in provider.Admission, h *cred.Handle) []op {
 			got, err := of(c).Places(ctx)
 			return places(got), err
 		}},
-		{role: kind, name: kind + ": admit", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
+		{role: kind, name: kind + ": add to a rule", effect: true, again: true, do: wholly(func(ctx context.Context, c cast) error {
 			_, err := of(c).Admit(ctx, first, h.ID)
 			return err
 		})},
