@@ -59,8 +59,12 @@ func TestEveryBlockOfYAMLIsRight(t *testing.T) {
 	seen := map[string]int{}
 	for name, page := range pages(t) {
 		for _, block := range fenced(page, "yaml") {
-			seen[name]++
 			text := block
+			if strings.HasPrefix(text, "apiVersion: ") {
+				// What a person gives to Kubernetes: its own tools read it.
+				continue
+			}
+			seen[name]++
 			if !strings.Contains(text, "rekey: 1") {
 				t.Errorf("%s: a block of YAML is no whole rekey.yaml:\n%s", name, text)
 				continue
