@@ -20,6 +20,7 @@ type Estate struct {
 	config *sop.Config
 	here   Surroundings
 	asked  refs.Asked
+	memory provider.Memory // what the vendors of all runs remember for each other
 }
 
 // Surroundings are what an estate has from outside.

@@ -105,7 +105,7 @@ func (w *work) open(spec sop.Spec) error {
 	w.env = provider.Env{
 		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: w.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
-		Outside: w.ways(), Ours: w.ours,
+		Outside: w.ways(), Ours: w.ours, Memory: &w.memory,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.referred

@@ -130,6 +130,8 @@ type Env struct {
 	At string
 	// Marks are of what was refused, by this process or by one before; nil: none are kept.
 	Marks Marks
+	// Memory is shared by everything that this process opens; nil: nothing is.
+	Memory *Memory
 }
 
 // Marks outlive the process: what was refused is not tried again at once by the next

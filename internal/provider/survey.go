@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"rekey/internal/secret"
 )
@@ -20,7 +21,8 @@ type Surveys interface {
 // environment.
 type Surveyed struct {
 	Key string // for people and for --despite: "heroku:raxx-console-prod"
-	// Read returns all that is there, in one request. Denied and Absent mean that
+	// Read returns all that is there, in one request, or in none where the list tells that
+	// nothing has changed since it was last read. Denied and Absent mean that
 	// it cannot be seen. Whoever calls drops the values at once. Read-only.
 	Read func(ctx context.Context) ([]Spot, error)
 }
@@ -37,4 +39,7 @@ type Spot struct {
 	Slots map[string]secret.Value
 	// Hidden are slots whose values may not be read.
 	Hidden []string
+	// Since is when it was read, if that was before this look and the vendor tells by a
+	// list that it has not changed since; zero: it was read now.
+	Since time.Time
 }

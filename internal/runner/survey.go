@@ -86,6 +86,8 @@ type walk struct {
 	read   map[string]bool
 	copies []rotation.Copy
 	blind  []rotation.Blind
+	before int       // so many of those read were read earlier, and have not changed since
+	oldest time.Time // the first of these reads
 }
 
 func (w *walk) done(key string) bool {
@@ -115,6 +117,11 @@ func (r *Runner) goOn(ctx context.Context, w *walk, places []place, visit func(v
 			w.read[p.vendor+"\x00"+p.Key] = true
 			for _, s := range spots {
 				visit(p.vendor, s)
+				if !s.Since.IsZero() {
+					if w.before++; w.oldest.IsZero() || s.Since.Before(w.oldest) {
+						w.oldest = s.Since
+					}
+				}
 				if len(s.Hidden) > 0 {
 					w.blind = append(w.blind, rotation.Blind{Key: s.Key, Why: "some of its values may not be read"})
 				}
@@ -201,6 +208,10 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 		return o
 	}
 	o.Evidence = []string{nobodyElse(len(found.read), len(found.blind), len(found.copies))}
+	if found.before > 0 {
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%d of them were read earlier, the first at %s UTC, and have not changed since by the dates that the vendor lists",
+			found.before, found.oldest.UTC().Format(time.TimeOnly)))
+	}
 	if len(found.read) > 0 {
 		o.Evidence = append(o.Evidence, k.Manner())
 	}

@@ -58,6 +58,8 @@ type Stage struct {
 	Resuming []string
 	// Damage breaks the plan, to see whether a judge sees it; nil: the plan stays.
 	Damage func(*rotation.Plan)
+	// Memory is what the runs of one process share; nil: each has its own.
+	Memory *provider.Memory
 
 	LostTail bool // the journal has lost its tail once
 	Late     bool // a late fault happened
@@ -161,7 +163,7 @@ func (s *Stage) Driver() provider.Env {
 	}
 	ours := func(context.Context) error { return s.overtaken() }
 	return provider.Env{
-		Transport: vendorhttp.Fence{Next: s.around(), Ours: ours}, Ours: ours, Now: s.Clock.Now, Together: InOrder, Person: s.Person,
+		Memory: s.Memory, Transport: vendorhttp.Fence{Next: s.around(), Ours: ours}, Ours: ours, Now: s.Clock.Now, Together: InOrder, Person: s.Person,
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			for i, r := range refs {
 				if v, ok := lookup(string(r)); ok {

@@ -106,6 +106,8 @@ type Platform struct {
 	// token is the one by which we ourselves work.
 	token  func(context.Context) (secret.Value, provider.Source, error)
 	recall recall
+	// looks are shared by the runs of this process.
+	looks *looks
 	// apps are those opened as consumers; all are, before any is asked.
 	apps []string
 	// telling are the stages opened whose apps keep what they hold.
@@ -121,6 +123,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 		c.BaseURL = DefaultBase
 	}
 	p := &Platform{env: env}
+	p.looks = provider.Of(env.Memory, "heroku\x00"+name+"\x00"+string(settings), newLooks)
 	p.token = func(ctx context.Context) (secret.Value, provider.Source, error) { return env.Resolve(ctx, c.Token) }
 	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
 	p.api = &vendorhttp.Client{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"rekey/internal/provider"
 	"rekey/internal/secret"
@@ -17,8 +18,15 @@ var surveyed = []string{"review", "test"}
 
 // listed is an app or a pipeline in a list.
 type listed struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	ReleasedAt time.Time `json:"released_at"` // null before its first release
+}
+
+// paths are those by which an app can be asked: by its name and by its id.
+func (l listed) paths() []string {
+	return []string{"/apps/" + url.PathEscape(l.Name), "/apps/" + url.PathEscape(l.ID)}
 }
 
 // Survey lists every app that the token's account may see (heroku.schema.json,
@@ -41,8 +49,9 @@ func (p *Platform) Survey(ctx context.Context, living bool) ([]provider.Surveyed
 		return nil, err
 	}
 	var out []provider.Surveyed
+	believed := p.looks.listed(apps, p.env.Now())
 	for _, a := range apps {
-		out = append(out, p.surveyApp(a, slices.Contains(kept, a.ID)))
+		out = append(out, p.surveyApp(a, slices.Contains(kept, a.ID), believed))
 	}
 	for _, l := range lines {
 		named := l.Name
@@ -56,7 +65,9 @@ func (p *Platform) Survey(ctx context.Context, living bool) ([]provider.Surveyed
 	return out, nil
 }
 
-func (p *Platform) surveyApp(a listed, kept bool) provider.Surveyed {
+// surveyApp prepares the read of an app, or remembers it: where the list is believed
+// what has not changed since it was read is not read again.
+func (p *Platform) surveyApp(a listed, kept, believed bool) provider.Surveyed {
 	settings, _ := json.Marshal(Settings{App: a.Name})
 	path := p.opened(a)
 	if path == "" {
@@ -66,7 +77,13 @@ func (p *Platform) surveyApp(a listed, kept bool) provider.Surveyed {
 		Key: p.api.Vendor + ":" + a.Name, Settings: settings, Consumer: true, Kept: kept,
 		Is: means(func(o Settings) bool { return o.App != "" && (o.App == a.Name || o.App == a.ID) }),
 	}}
-	return provider.Surveyed{Key: o.spot.Key, Read: o.readOut}
+	return provider.Surveyed{Key: o.spot.Key, Read: func(ctx context.Context) ([]provider.Spot, error) {
+		if s, ok := p.looks.unchanged(a, p.env.Now()); ok && believed {
+			o.spot.Slots, o.spot.Since = s.vars, s.at
+			return []provider.Spot{o.spot}, nil
+		}
+		return o.readApp(ctx, a)
+	}}
 }
 
 func (p *Platform) surveyStage(l listed, named, stage string) provider.Surveyed {
@@ -86,9 +103,25 @@ type unread struct {
 	spot     provider.Spot
 }
 
+// readApp reads an app, unless it was just read as a consumer, and remembers what it
+// held for the next look.
+func (o unread) readApp(ctx context.Context, a listed) ([]provider.Spot, error) {
+	if vars, ok := o.recall.take(o.path, o.env.Now()); ok && len(vars) > 0 {
+		o.spot.Slots = vars // read before the list, so its dates say nothing of it
+		return []provider.Spot{o.spot}, nil
+	}
+	settled := o.settled(ctx, a)
+	at := o.env.Now()
+	spots, err := o.readOut(ctx)
+	if err == nil && settled {
+		o.looks.keep(a, sight{at: at, dates: a.dates(), vars: spots[0].Slots})
+	}
+	return spots, err
+}
+
 // readOut reads all config vars of the place: there is no other way.
 func (o unread) readOut(ctx context.Context) ([]provider.Spot, error) {
-	vars, err := o.lately(ctx, o.op, o.path, o.header)
+	vars, err := o.vars(ctx, o.op, o.path, o.header)
 	if err != nil {
 		return nil, err
 	}

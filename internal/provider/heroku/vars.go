@@ -147,6 +147,9 @@ func (p *Platform) patch(ctx context.Context, op, path string, header map[string
 		}
 	}
 	p.recall.drop(path)
+	if header == nil {
+		p.looks.writes(path, p.env.Now())
+	}
 	resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodPatch, Path: path + "/config-vars", Header: header, Body: body})
 	if err != nil {
 		return err

@@ -35,13 +35,15 @@ func named(kind, name string) map[string]any {
 }
 
 func (a *HerokuApp) shown() map[string]any {
-	born := herokuBorn
+	born, last := herokuBorn, herokuBorn
 	if len(a.Releases) > 0 {
 		born = a.Releases[0].CreatedAt
+		last = a.Releases[len(a.Releases)-1].CreatedAt
 	}
+	second := func(t time.Time) time.Time { return t.UTC().Truncate(time.Second) } // as Heroku tells times
 	return map[string]any{
 		"id": a.ID, "name": a.Name, "maintenance": a.Maintenance, "acm": false, "archived_at": nil, "buildpack_provided_description": nil,
-		"build_stack": named("stack", "heroku-24"), "stack": named("stack", "heroku-24"), "created_at": born, "updated_at": born, "released_at": born,
+		"build_stack": named("stack", "heroku-24"), "stack": named("stack", "heroku-24"), "created_at": second(born), "updated_at": second(last), "released_at": second(last),
 		"generation": named("generation", "cedar"), "git_url": "https://git.heroku.com/" + a.Name + ".git", "internal_routing": nil,
 		"owner":        map[string]any{"email": operatorEmail, "id": operatorID},
 		"organization": nil, "team": nil, "space": nil, "region": named("region", "us"), "repo_size": nil, "slug_size": nil,
