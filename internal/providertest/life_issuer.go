@@ -69,7 +69,7 @@ func (l life) issuer(t T, sheet provider.Sheet, i provider.Issuer) {
 			t.Errorf("looked for after it was revoked: %v", err)
 		}
 	}
-	l.names(t, sheet, i, like)
+	l.names(t, sheet, like)
 }
 
 // made holds a new one against its sheet.
@@ -212,12 +212,12 @@ func publicOf(s *suite, field string) []string {
 
 // names: one as long as the sheet allows is kept whole, and a longer one is refused or
 // kept whole, but never cut: by a name that was cut nothing is found again.
-func (l life) names(t T, sheet provider.Sheet, i provider.Issuer, like cred.Handle) {
+func (l life) names(t T, sheet provider.Sheet, like cred.Handle) {
 	if !sheet.Label || sheet.NameMax == 0 {
 		return
 	}
 	// What is published of names is broken here on purpose: nobody judges it.
-	i = l.b.on(t, l.b.tap()).issuers[sheet.Kind]
+	i := l.b.on(t, l.b.tap()).issuers[sheet.Kind]
 	fits, exceeds := longest(sheet)
 	for _, name := range []string{fits, exceeds} {
 		h, b, err := create(t.Context(), i, name, like)

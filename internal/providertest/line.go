@@ -61,7 +61,7 @@ func hangUp(c net.Conn) { _ = c.Close() }
 func swallow(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 func (l *line) Write(p []byte) (int, error) {
-	switch m := l.tap.use(nil, send, ""); m {
+	switch m := l.tap.part(send); m {
 	case cutBefore:
 		l.lose()
 		l.replace(hangUp)

@@ -55,6 +55,16 @@ func (b *bench) tap() *tap { return &tap{b: b, reached: make(chan struct{})} }
 
 // use notes one, and says how it goes wrong.
 func (t *tap) use(ctx context.Context, k kind, what string) mode {
+	if _, ok := ctx.Deadline(); !ok {
+		t.mu.Lock()
+		t.loose = append(t.loose, what)
+		t.mu.Unlock()
+	}
+	return t.part(k)
+}
+
+// part is use for what has no deadline of its own: a file, what is sent on a connection.
+func (t *tap) part(k kind) mode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := 0
@@ -64,11 +74,6 @@ func (t *tap) use(ctx context.Context, k kind, what string) mode {
 		}
 	}
 	t.uses = append(t.uses, k)
-	if ctx != nil {
-		if _, ok := ctx.Deadline(); !ok {
-			t.loose = append(t.loose, what)
-		}
-	}
 	if t.fault == nil || !slices.Contains(t.fault.kinds, k) || before != t.at && t.fault.mode != slowly {
 		return well
 	}
@@ -207,7 +212,7 @@ type files struct {
 func (f files) fails(path string) error { return fmt.Errorf("%s: %s: %w", path, Canary, syscall.EIO) }
 
 func (f files) Read(path string, limit int64) (outside.File, error) {
-	switch f.tap.use(nil, read, path) {
+	switch f.tap.part(read) {
 	case refused:
 		return outside.File{}, f.fails(path)
 	case endless:
@@ -217,7 +222,7 @@ func (f files) Read(path string, limit int64) (outside.File, error) {
 }
 
 func (f files) Replace(path string, file outside.File) error {
-	m := f.tap.use(nil, write, path)
+	m := f.tap.part(write)
 	if m == refused || m == cutBefore {
 		return f.fails(path)
 	}
@@ -228,7 +233,7 @@ func (f files) Replace(path string, file outside.File) error {
 }
 
 func (f files) Remove(path string) error {
-	m := f.tap.use(nil, write, path)
+	m := f.tap.part(write)
 	if m == refused || m == cutBefore {
 		return f.fails(path)
 	}

@@ -89,14 +89,6 @@ func (p *Plan) cost(can Capabilities, c ConsumerSeen) {
 	p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
 }
 
-// ends is what the end of a generation is called.
-func (c Capabilities) ends() string {
-	if c.End == "" {
-		return "deleted"
-	}
-	return c.End
-}
-
 // hidden are the slots of which nobody is shown what they hold.
 func (c ConsumerSeen) hidden() []string {
 	var out []string

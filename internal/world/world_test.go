@@ -151,7 +151,7 @@ func TestAWorldIsWrittenByNames(t *testing.T) {
 	}
 	third := &lock{State: &world.State{}}
 	unlock()
-	if _, unlock, err = world.Load(name, time.Now, third.State, third); err != nil || third.Key != again.Key {
+	if _, _, err = world.Load(name, time.Now, third.State, third); err != nil || third.Key != again.Key {
 		t.Errorf("a request was not written down: %q, want %q (%v)", third.Key, again.Key, err)
 	}
 }

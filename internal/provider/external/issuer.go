@@ -243,7 +243,7 @@ func (t turns) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Ha
 	if len(t.x.i.Makes) == 0 {
 		return t.roll(ctx, h, keep, nil)
 	}
-	b, err := makes{t.x}.Make(h.Name)
+	b, err := makes(t).Make(h.Name)
 	if err != nil {
 		return cred.Handle{}, nil, err
 	}

@@ -18,7 +18,6 @@ import (
 // session is one connection, without database/sql above it.
 type session struct {
 	driver.Conn
-	id string // as the server numbers it
 }
 
 // connect opens one. Nothing that others have set decides what a statement means: a
