@@ -1,4 +1,4 @@
-// Package journal keeps append-only, hash-linked entries on SQLite; it knows nothing of rotation.
+// Package journal keeps append-only, hash-linked entries on SQLite or PostgreSQL; it knows nothing of rotation.
 //
 // Each entry's hash is SHA-256 over these lines, each ended by a newline:
 //
@@ -16,7 +16,7 @@
 // heads are kept in tables of their own beside the entries. The format is frozen:
 // checkpoints that have left the machine are over these bytes.
 //
-// The statements are plain SQL that Postgres takes as they are.
+// The statements are plain SQL that both databases take as they are.
 package journal
 
 import (
@@ -56,10 +56,11 @@ type Draft struct {
 // Journal is one opened journal. What can be read of it is read through its View.
 type Journal struct {
 	View
-	db   *sql.DB
-	dir  string
-	file *place // nil: a copy that nobody writes
-	mu   sync.Mutex
+	db     *sql.DB
+	dir    string
+	file   *place  // nil: a copy that nobody writes, or a server
+	server *server // nil: a file
+	mu     sync.Mutex
 
 	whole bool // it has all tables of this version
 }
@@ -95,12 +96,14 @@ func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
 func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, drafts ...Draft) (last Entry, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	tx, err := j.db.BeginTx(ctx, nil)
 	if err != nil {
 		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := j.still(ctx); err != nil {
+	if err := j.still(ctx, tx); err != nil {
 		return last, err
 	}
 	if last, err = head(ctx, tx); err != nil {
@@ -121,11 +124,37 @@ func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, draf
 		}
 		last = e
 	}
+	if j.server != nil {
+		return last, j.commit(ctx, tx, last)
+	}
 	if err := tx.Commit(); err != nil {
 		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
 	// Written to a file that was deleted meanwhile is not written.
 	return last, j.wrote(last)
+}
+
+// bounded is the context of an append: a file's own timeout bounds it, a server's
+// cannot where the server does not answer.
+func (j *Journal) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if j.server == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, writeWithin)
+}
+
+// commit ends an append to a server: nil only if it is written.
+func (j *Journal) commit(ctx context.Context, tx *sql.Tx, last Entry) error {
+	if err := j.server.wrote(ctx, tx, last); err != nil {
+		return fmt.Errorf("append to journal: %w", j.told(err))
+	}
+	if err := tx.Commit(); err != nil {
+		if err := j.server.settled(ctx, last, err); err != nil {
+			return err
+		}
+	}
+	j.server.known.Store(&last)
+	return nil
 }
 
 // after gives a draft its place.

@@ -16,7 +16,36 @@ import (
 func open3(t *testing.T) (*Journal, string) {
 	t.Helper()
 	dir := t.TempDir()
-	j, err := Open(dir)
+	return open4(t, spot{dir: dir}), dir
+}
+
+// spot is where a journal is: a folder, or a server.
+type spot struct{ dir, address string }
+
+func (s spot) open() (*Journal, error) {
+	if s.address != "" {
+		return OpenPostgres(context.Background(), s.address)
+	}
+	return Open(s.dir)
+}
+
+func (s spot) existing() (*Journal, error) {
+	if s.address != "" {
+		return OpenExistingPostgres(context.Background(), s.address)
+	}
+	return OpenExisting(s.dir)
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, f func(t *testing.T, s spot)) {
+	t.Run("SQLite", func(t *testing.T) { f(t, spot{dir: t.TempDir()}) })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, onServer(t)) })
+}
+
+// open4 opens a journal of four entries.
+func open4(t *testing.T, s spot) *Journal {
+	t.Helper()
+	j, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,29 +57,31 @@ func open3(t *testing.T) (*Journal, string) {
 			t.Fatal(err)
 		}
 	}
-	return j, dir
+	return j
 }
 
 func TestEntriesComeBackAsTheyWereWritten(t *testing.T) {
-	j, _ := open3(t)
-	entries, err := j.Run(context.Background(), "r1")
-	if err != nil || len(entries) != 4 {
-		t.Fatalf("%d entries, %v", len(entries), err)
-	}
-	e := entries[1]
-	if e.Seq != 2 || e.Kind != "intent" || string(e.Body) != `{"n":1}` || e.Prev != entries[0].Hash {
-		t.Errorf("%+v", e)
-	}
-	if want := "2026-11-23T08:00:01.123456789Z"; e.At.Format(time.RFC3339Nano) != want {
-		t.Errorf("at %s, want %s", e.At.Format(time.RFC3339Nano), want)
-	}
-	if n, last, err := j.Verify(context.Background()); err != nil || n != 4 || last != entries[3].Hash {
-		t.Errorf("verify: %d %s %v", n, last, err)
-	}
-	kinds, err := j.Kinds(context.Background(), "opened", "closed")
-	if err != nil || len(kinds) != 2 {
-		t.Errorf("kinds: %v %v", kinds, err)
-	}
+	onBoth(t, func(t *testing.T, at spot) {
+		j := open4(t, at)
+		entries, err := j.Run(context.Background(), "r1")
+		if err != nil || len(entries) != 4 {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		e := entries[1]
+		if e.Seq != 2 || e.Kind != "intent" || string(e.Body) != `{"n":1}` || e.Prev != entries[0].Hash {
+			t.Errorf("%+v", e)
+		}
+		if want := "2026-11-23T08:00:01.123456789Z"; e.At.Format(time.RFC3339Nano) != want {
+			t.Errorf("at %s, want %s", e.At.Format(time.RFC3339Nano), want)
+		}
+		if n, last, err := j.Verify(context.Background()); err != nil || n != 4 || last != entries[3].Hash {
+			t.Errorf("verify: %d %s %v", n, last, err)
+		}
+		kinds, err := j.Kinds(context.Background(), "opened", "closed")
+		if err != nil || len(kinds) != 2 {
+			t.Errorf("kinds: %v %v", kinds, err)
+		}
+	})
 }
 
 // TestVerifyFindsEveryKindOfTampering: whatever is edited, left out, added or put
@@ -73,63 +104,69 @@ func TestVerifyFindsEveryKindOfTampering(t *testing.T) {
 		{"a hash is replaced", `UPDATE entries SET hash = 'ff' WHERE seq = 2`, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			j, _ := open3(t)
-			if _, err := j.db.Exec(tt.sql); err != nil {
-				t.Fatal(err)
-			}
-			_, _, err := j.Verify(context.Background())
-			var broken *Broken
-			if !errors.As(err, &broken) || broken.Seq != tt.seq {
-				t.Errorf("got %v, want a break at %d", err, tt.seq)
-			}
+			onBoth(t, func(t *testing.T, at spot) {
+				j := open4(t, at)
+				if _, err := j.db.Exec(tt.sql); err != nil {
+					t.Fatal(err)
+				}
+				_, _, err := j.Verify(context.Background())
+				var broken *Broken
+				if !errors.As(err, &broken) || broken.Seq != tt.seq {
+					t.Errorf("got %v, want a break at %d", err, tt.seq)
+				}
+			})
 		})
 	}
 }
 
 func TestAppendIsAllOrNothing(t *testing.T) {
-	j, _ := open3(t)
-	good := Draft{At: time.Now(), Run: "r2", Subject: "s", Kind: "a", Body: []byte(`{}`)}
-	bad := good
-	bad.Body = []byte(`{`)
-	if err := j.Append(context.Background(), good, bad); err == nil {
-		t.Fatal("broken JSON was taken")
-	}
-	if got, _ := j.Run(context.Background(), "r2"); len(got) != 0 {
-		t.Errorf("half of an append is there: %v", got)
-	}
+	onBoth(t, func(t *testing.T, at spot) {
+		j := open4(t, at)
+		good := Draft{At: time.Now(), Run: "r2", Subject: "s", Kind: "a", Body: []byte(`{}`)}
+		bad := good
+		bad.Body = []byte(`{`)
+		if err := j.Append(context.Background(), good, bad); err == nil {
+			t.Fatal("broken JSON was taken")
+		}
+		if got, _ := j.Run(context.Background(), "r2"); len(got) != 0 {
+			t.Errorf("half of an append is there: %v", got)
+		}
+	})
 }
 
 // TestSeveralWritersMakeOneChain: two processes may rotate two credentials at
 // once and share the journal.
 func TestSeveralWritersMakeOneChain(t *testing.T) {
-	_, dir := open3(t)
-	const writers, each = 4, 25
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			j, err := Open(dir)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer func() { _ = j.Close() }()
-			for i := range each {
-				d := Draft{At: time.Now(), Run: fmt.Sprint("w", w), Subject: "s", Kind: "k", Body: []byte(fmt.Sprint(i))}
-				if err := j.Append(context.Background(), d); err != nil {
+	onBoth(t, func(t *testing.T, at spot) {
+		open4(t, at)
+		const writers, each = 4, 25
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				j, err := at.open()
+				if err != nil {
 					t.Error(err)
+					return
 				}
-			}
-		})
-	}
-	wg.Wait()
-	j, err := OpenExisting(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = j.Close() }()
-	if n, _, err := j.Verify(context.Background()); err != nil || n != 4+writers*each {
-		t.Errorf("%d entries, %v", n, err)
-	}
+				defer func() { _ = j.Close() }()
+				for i := range each {
+					d := Draft{At: time.Now(), Run: fmt.Sprint("w", w), Subject: "s", Kind: "k", Body: []byte(fmt.Sprint(i))}
+					if err := j.Append(context.Background(), d); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		j, err := at.existing()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = j.Close() }()
+		if n, _, err := j.Verify(context.Background()); err != nil || n != 4+writers*each {
+			t.Errorf("%d entries, %v", n, err)
+		}
+	})
 }
 
 func TestOpenExistingMakesNothing(t *testing.T) {
@@ -143,25 +180,27 @@ func TestOpenExistingMakesNothing(t *testing.T) {
 }
 
 func TestOneHolderPerLock(t *testing.T) {
-	j, _ := open3(t)
-	unlock, err := j.Lock("CF/../X")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := j.Lock("CF/../X"); !errors.Is(err, ErrLocked) {
-		t.Errorf("second holder: %v", err)
-	}
-	other, err := j.Lock("CF_Y")
-	if err != nil {
-		t.Errorf("another credential is locked too: %v", err)
-	}
-	other()
-	unlock()
-	again, err := j.Lock("CF/../X")
-	if err != nil {
-		t.Fatalf("after unlocking: %v", err)
-	}
-	again()
+	onBoth(t, func(t *testing.T, at spot) {
+		j := open4(t, at)
+		unlock, err := j.Lock("CF/../X")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Lock("CF/../X"); !errors.Is(err, ErrLocked) {
+			t.Errorf("second holder: %v", err)
+		}
+		other, err := j.Lock("CF_Y")
+		if err != nil {
+			t.Errorf("another credential is locked too: %v", err)
+		}
+		other()
+		unlock()
+		again, err := j.Lock("CF/../X")
+		if err != nil {
+			t.Fatalf("after unlocking: %v", err)
+		}
+		again()
+	})
 }
 
 // TestJournalSurvivesKill kills a writing process at random moments: every entry
@@ -170,11 +209,14 @@ func TestJournalSurvivesKill(t *testing.T) {
 	if os.Getenv("REKEY_JOURNAL_WRITER") != "" {
 		writeForEver()
 	}
-	dir := t.TempDir()
+	onBoth(t, survivesKill)
+}
+
+func survivesKill(t *testing.T, at spot) {
 	acknowledged := 0
 	for i := range 12 {
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestJournalSurvivesKill$")
-		cmd.Env = append(os.Environ(), "REKEY_JOURNAL_WRITER="+dir)
+		cmd.Env = append(os.Environ(), "REKEY_JOURNAL_WRITER=yes", "REKEY_JOURNAL_DIR="+at.dir, "REKEY_JOURNAL_SERVER="+at.address)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -195,7 +237,7 @@ func TestJournalSurvivesKill(t *testing.T) {
 		_ = cmd.Wait()
 		acknowledged += strings.Count(string(got), ".")
 	}
-	j, err := Open(dir)
+	j, err := at.open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +252,7 @@ func TestJournalSurvivesKill(t *testing.T) {
 }
 
 func writeForEver() {
-	j, err := Open(os.Getenv("REKEY_JOURNAL_WRITER"))
+	j, err := spot{os.Getenv("REKEY_JOURNAL_DIR"), os.Getenv("REKEY_JOURNAL_SERVER")}.open()
 	if err != nil {
 		panic(err)
 	}

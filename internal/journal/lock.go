@@ -20,6 +20,16 @@ var ErrLocked = errors.New("another process is at it right now")
 // Lock takes the lock of a name, without waiting. The system frees it when the
 // process dies, however it dies; unlock frees it earlier.
 func (j *Journal) Lock(name string) (unlock func(), err error) {
+	if j.server != nil {
+		unlock, ok, err := j.server.locks.take(name)
+		if err == nil && !ok {
+			err = ErrLocked
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		return unlock, nil
+	}
 	l, err := j.lock(name)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
@@ -41,6 +51,12 @@ const holdEvery = 20 * time.Millisecond
 // time per place, over all processes that share the journal. These locks have names
 // of their own. Whoever holds one must not wait for another.
 func (j *Journal) Hold(ctx context.Context, name string) (release func(), err error) {
+	if j.server != nil {
+		if release, err = j.server.locks.hold(ctx, "place "+name); err != nil {
+			return nil, fmt.Errorf("hold %s: %w", name, err)
+		}
+		return release, nil
+	}
 	l, err := j.lock("place " + name)
 	if err != nil {
 		return nil, fmt.Errorf("hold %s: %w", name, err)

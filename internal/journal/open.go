@@ -201,4 +201,9 @@ func private(path string) {
 }
 
 // Close closes the journal.
-func (j *Journal) Close() error { return j.db.Close() }
+func (j *Journal) Close() error {
+	if j.server != nil {
+		j.server.locks.close()
+	}
+	return j.db.Close()
+}

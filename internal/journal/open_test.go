@@ -296,80 +296,84 @@ func TestJournalsThatAreBegunTogetherAreOne(t *testing.T) {
 // TestWhatIsLookedAtBeforeAnEntryCannotChangeUntilItIsWritten: of many that write
 // only if there is none, one does.
 func TestWhatIsLookedAtBeforeAnEntryCannotChangeUntilItIsWritten(t *testing.T) {
-	_, dir := open3(t)
-	taken := errors.New("taken")
-	var mu sync.Mutex
-	wrote := 0
-	var wg sync.WaitGroup
-	for range 10 {
-		wg.Go(func() {
-			j, err := Open(dir)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer func() { _ = j.Close() }()
-			_, err = j.AppendIf(context.Background(), func(v View) error {
-				e, err := v.LastOf(context.Background(), "new")
-				if err == nil && e.Seq != 0 {
-					err = taken
+	onBoth(t, func(t *testing.T, at spot) {
+		open4(t, at)
+		taken := errors.New("taken")
+		var mu sync.Mutex
+		wrote := 0
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				j, err := at.open()
+				if err != nil {
+					t.Error(err)
+					return
 				}
-				return err
-			}, draft("new"))
-			switch {
-			case err == nil:
-				mu.Lock()
-				wrote++
-				mu.Unlock()
-			case err != taken:
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if wrote != 1 {
-		t.Errorf("%d wrote", wrote)
-	}
+				defer func() { _ = j.Close() }()
+				_, err = j.AppendIf(context.Background(), func(v View) error {
+					e, err := v.LastOf(context.Background(), "new")
+					if err == nil && e.Seq != 0 {
+						err = taken
+					}
+					return err
+				}, draft("new"))
+				switch {
+				case err == nil:
+					mu.Lock()
+					wrote++
+					mu.Unlock()
+				case err != taken:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if wrote != 1 {
+			t.Errorf("%d wrote", wrote)
+		}
+	})
 }
 
 // TestOneWriterAtATimePerPlace: whoever holds a place lets the others wait, not
 // fail, and not for longer than they want to; two places never share a lock.
 func TestOneWriterAtATimePerPlace(t *testing.T) {
-	j, dir := open3(t)
-	other, err := OpenExisting(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = other.Close() }()
-	ctx := context.Background()
-	long := "cloudflare:" + strings.Repeat("policy/", 80)
-	var closes []func()
-	for _, key := range []string{"cloudflare:policy/1", "cloudflare_policy/1", "cloudflare:policy 1", long + "1", long + "2", "../../x"} {
-		release, err := j.Hold(ctx, key)
+	onBoth(t, func(t *testing.T, at spot) {
+		j := open4(t, at)
+		other, err := at.existing()
 		if err != nil {
-			t.Fatalf("%s: %v", key, err)
+			t.Fatal(err)
 		}
-		closes = append(closes, release)
-	}
-	bounded, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := other.Hold(bounded, long+"2"); !errors.Is(err, ErrLocked) || !errors.Is(err, context.Canceled) {
-		t.Errorf("of a place that is held: %v", err)
-	}
-	got := make(chan error)
-	go func() {
-		release, err := other.Hold(ctx, long+"2")
-		if err == nil {
-			release()
+		defer func() { _ = other.Close() }()
+		ctx := context.Background()
+		long := "cloudflare:" + strings.Repeat("policy/", 80)
+		var closes []func()
+		for _, key := range []string{"cloudflare:policy/1", "cloudflare_policy/1", "cloudflare:policy 1", long + "1", long + "2", "../../x"} {
+			release, err := j.Hold(ctx, key)
+			if err != nil {
+				t.Fatalf("%s: %v", key, err)
+			}
+			closes = append(closes, release)
 		}
-		got <- err
-	}()
-	for _, c := range closes {
-		c()
-	}
-	if err := <-got; err != nil {
-		t.Error(err)
-	}
+		bounded, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := other.Hold(bounded, long+"2"); !errors.Is(err, ErrLocked) || !errors.Is(err, context.Canceled) {
+			t.Errorf("of a place that is held: %v", err)
+		}
+		got := make(chan error)
+		go func() {
+			release, err := other.Hold(ctx, long+"2")
+			if err == nil {
+				release()
+			}
+			got <- err
+		}()
+		for _, c := range closes {
+			c()
+		}
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestDamageIsToldByWhoeverReads: also where only pages are damaged that are not read

@@ -2,22 +2,28 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Damaged means that the file cannot be used as the journal it has to be.
 type Damaged struct {
-	Path string
-	Why  string
+	Path   string
+	Why    string
+	Server bool // it is in a database of a server
 }
 
 func (d *Damaged) Error() string {
+	if d.Server {
+		return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  put a backup of the database back and look what is live: rekey drift", d.Path, d.Why)
+	}
 	return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  put a backup of the folder %s back and look what is live: rekey drift\n  or    where none is left, move the folder away; a new journal begins, and remembers nothing of before",
 		d.Path, d.Why, filepath.Dir(d.Path))
 }
@@ -36,6 +42,10 @@ func (r *Replaced) Error() string {
 // damaged tells SQLite's answers that say that the file itself is not sound from
 // those that say that it could not be used now.
 func damaged(path string, err error) error {
+	var theirs *pgconn.PgError
+	if errors.As(err, &theirs) {
+		return answered(path, theirs)
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err
@@ -61,6 +71,28 @@ func damaged(path string, err error) error {
 		return fmt.Errorf("other processes have kept %s busy for too long: %w", path, err)
 	}
 	return err
+}
+
+// answered is damaged for what PostgreSQL answers
+// [postgresql.org/docs/current/errcodes-appendix.html].
+func answered(name string, e *pgconn.PgError) error {
+	switch e.Code {
+	case "42P01", "42703": // undefined_table, undefined_column
+		return &Damaged{Path: name, Server: true, Why: "its tables are not those of a journal"}
+	case "XX001", "XX002": // data_corrupted, index_corrupted
+		return &Damaged{Path: name, Server: true, Why: "the database is damaged"}
+	case "42501": // insufficient_privilege
+		return fmt.Errorf("%s may not be used so by this role: %s", name, e.Message)
+	case "25006": // read_only_sql_transaction
+		return fmt.Errorf("%s may not be written here: the session or the server only reads", name)
+	case "53100": // disk_full
+		return fmt.Errorf("%s cannot be written: the server's disk is full", name)
+	case "55P03": // lock_not_available
+		return fmt.Errorf("other processes have kept %s busy for too long: %w", name, e)
+	case "57014": // query_canceled
+		return context.Canceled
+	}
+	return fmt.Errorf("%s: %w", name, e)
 }
 
 // told is damaged for an opened journal.
@@ -121,7 +153,10 @@ const chained = 64
 // still reports, as a *Replaced, that the file is not the journal any more that was
 // opened. A file that was written over in place keeps its identity, and SQLite's
 // cache hides it: so it is read through a connection of its own.
-func (j *Journal) still(ctx context.Context) error {
+func (j *Journal) still(ctx context.Context, tx *sql.Tx) error {
+	if j.server != nil {
+		return j.server.still(ctx, tx)
+	}
 	if j.file == nil {
 		return nil
 	}

@@ -58,6 +58,11 @@ func (j *Journal) Tend(ctx context.Context, f func(*Tree) error) error {
 		return fmt.Errorf("tend the journal's tree: %w", j.told(err))
 	}
 	defer func() { _ = tx.Rollback() }()
+	if j.server != nil {
+		if err := j.server.still(ctx, tx); err != nil {
+			return err
+		}
+	}
 	if err := f(&Tree{ctx, tx}); err != nil {
 		return err
 	}

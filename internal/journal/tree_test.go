@@ -61,16 +61,18 @@ func TestACopyOnAReadOnlyMedium(t *testing.T) {
 // TestOneLineEach: what stands on a line of its own in what is hashed is one line,
 // or two entries could have one hash.
 func TestOneLineEach(t *testing.T) {
-	j, _ := open3(t)
-	good := Draft{At: time.Now(), Run: "r", Subject: "s", Kind: "k", Body: []byte(`{}`)}
-	for _, change := range []func(*Draft){func(d *Draft) { d.Run = "r\nx" }, func(d *Draft) { d.Subject = "s\n" }, func(d *Draft) { d.Kind = "\rk" }} {
-		d := good
-		change(&d)
-		if err := j.Append(context.Background(), good, d); err == nil || !strings.Contains(err.Error(), "one line") {
-			t.Errorf("%+v: %v", d, err)
+	onBoth(t, func(t *testing.T, at spot) {
+		j := open4(t, at)
+		good := Draft{At: time.Now(), Run: "r", Subject: "s", Kind: "k", Body: []byte(`{}`)}
+		for _, change := range []func(*Draft){func(d *Draft) { d.Run = "r\nx" }, func(d *Draft) { d.Subject = "s\n" }, func(d *Draft) { d.Kind = "\rk" }} {
+			d := good
+			change(&d)
+			if err := j.Append(context.Background(), good, d); err == nil || !strings.Contains(err.Error(), "one line") {
+				t.Errorf("%+v: %v", d, err)
+			}
 		}
-	}
-	if n, _, err := j.Verify(context.Background()); err != nil || n != 4 {
-		t.Errorf("%d entries, %v", n, err)
-	}
+		if n, _, err := j.Verify(context.Background()); err != nil || n != 4 {
+			t.Errorf("%d entries, %v", n, err)
+		}
+	})
 }
