@@ -115,30 +115,30 @@ func workers(feed func(chan<- func())) {
 }
 
 // singles gives calls of every scenario every kind of fault; without any it has to end
-// as wanted. With -whole every call gets every kind. Without, the first scenario does
-// where whole is said, and the others get a fourth, by turns, in which every call and
-// every kind occurs; the race detector gets a fourth of that.
+// as wanted. With -whole every call gets every kind. Without, it gets an eighth of them,
+// by turns from call to call and from scenario to scenario, so that a call that several
+// scenarios have gets others in each; the race detector gets a fourth of that.
 func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage.Scenario) rotation.Ending) {
 	t.Helper()
 	kinds := slices.Concat(stage.Kinds, stage.Rude)
 	workers(func(work chan<- func()) {
-		for _, sc := range scenarios {
+		for n, sc := range scenarios {
 			clean := sc.Run(1)
 			y.add(clean)
 			if clean.Ending != string(want(sc)) {
 				t.Errorf("%s without any fault: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
 				continue
 			}
-			every := 4
+			every := 8
 			switch {
 			case *whole:
 				every = 1
 			case raceEnabled || testing.Short():
-				every = 16
+				every = 32
 			}
 			for call := 1; call <= clean.Calls; call++ {
 				for i, k := range kinds {
-					if (call+i)%every != 0 {
+					if (call+i+n)%every != 0 {
 						continue
 					}
 					one := sc
@@ -239,7 +239,7 @@ func TestEverySingleFault(t *testing.T) {
 // TestEveryPairOfFaults gives the SOP's plan pairs of faults of all kinds.
 func TestEveryPairOfFaults(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 150)
+	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 100)
 	y.done(0.02)
 }
 
