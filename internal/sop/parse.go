@@ -74,7 +74,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	if root == nil {
 		return nil, problems
 	}
-	sch, err := newSchemas(simulates(root), outside(root))
+	sch, err := schemasFor(simulates(root), outside(root))
 	if err != nil {
 		return nil, err
 	}

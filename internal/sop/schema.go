@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ var schemaJSON []byte
 // Schema returns the JSON Schema (2020-12) of rekey.yaml.
 func Schema() []byte { return schemaJSON }
 
-// schemas compiles definitions of the schema, once each.
+// schemas compiles definitions of the schema, once each; for use side by side.
 type schemas struct {
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
@@ -30,6 +31,25 @@ type schemas struct {
 }
 
 const schemaURL = "https://rekey.invalid/rekey.schema.json"
+
+// The schemas of files without a driver outside, of which nothing is changed once they
+// are read: a process that reads many files compiles them once.
+var (
+	ofReal      = sync.OnceValues(func() (*schemas, error) { return newSchemas(false, false) })
+	ofSimulated = sync.OnceValues(func() (*schemas, error) { return newSchemas(true, false) })
+)
+
+// schemasFor returns the schemas for a file; those of one with drivers outside, which
+// add definitions of their own, are its own.
+func schemasFor(simulated, open bool) (*schemas, error) {
+	switch {
+	case open:
+		return newSchemas(simulated, open)
+	case simulated:
+		return ofSimulated()
+	}
+	return ofReal()
+}
 
 // newSchemas reads the embedded schema; in a simulated world addresses need no
 // encryption. open: there are drivers outside, whose keys the schema does not know.
@@ -79,6 +99,8 @@ func (s *schemas) definition(name string) map[string]any {
 
 // having lists the definitions that begin with a prefix, without it.
 func (s *schemas) having(prefix string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if known, ok := s.prefixed[prefix]; ok {
 		return known
 	}
@@ -90,6 +112,7 @@ func (s *schemas) having(prefix string) []string {
 		}
 	}
 	sort.Strings(out)
+	out = slices.Clip(out) // who appends to it changes nobody else's
 	s.prefixed[prefix] = out
 	return out
 }
