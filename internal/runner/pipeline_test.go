@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"rekey/internal/rotation"
@@ -16,12 +17,17 @@ import (
 
 const reviewStage = "heroku:raxx/review"
 
+// reviewConfig is read once: it is the same for every world.
+var reviewConfig = sync.OnceValues(func() (*sop.Config, error) {
+	yaml := strings.Replace(sop.Example(), "      - app: raxx-console-prod\n", "      - app: raxx-console-prod\n      - {pipeline: raxx, stage: review}\n", 1)
+	return sop.Parse("rekey.yaml", []byte(yaml))
+})
+
 // withPipeline is the SOP's world in which the pipeline's review stage holds the
 // console's token as well, and says so in rekey.yaml.
 func withPipeline(t *testing.T) *stage.Stage {
 	t.Helper()
-	yaml := strings.Replace(sop.Example(), "      - app: raxx-console-prod\n", "      - app: raxx-console-prod\n      - {pipeline: raxx, stage: review}\n", 1)
-	config, err := sop.Parse("rekey.yaml", []byte(yaml))
+	config, err := reviewConfig()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/sop"
 )
 
 // PortalKey is a credential that a person makes and ends in a portal.
@@ -32,14 +31,12 @@ credentials:
     consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: "{value}"}}]
 `
 
+var byHand = parsed(byHandSOP)
+
 // NewByHand returns a stage on which a person works in a portal.
 func NewByHand(seed int64, knobs sim.Knobs) *Stage {
-	config, err := sop.Parse("rekey.yaml", []byte(byHandSOP))
-	if err != nil {
-		panic(err)
-	}
 	s := New(seed, knobs)
-	s.Config = config
+	s.Config = byHand()
 	s.World.Look(func(w *sim.State) { w.GivePortalKey("console-2026-08-23", PortalKey) })
 	return s
 }

@@ -40,15 +40,13 @@ credentials:
     issuer: {vendor: ops, identity: env:RAXX_OPS_IDENTITY_ID}
 `
 
+var clientSecrets = parsed(clientSecretSOP)
+
 // NewClientSecrets returns a stage on which an app logs in to Infisical as three
 // machine identities, whose client secrets Infisical keeps itself.
 func NewClientSecrets(seed int64, knobs sim.Knobs) *Stage {
-	config, err := sop.Parse("rekey.yaml", []byte(clientSecretSOP))
-	if err != nil {
-		panic(err)
-	}
 	s := New(seed, knobs)
-	s.Config = config
+	s.Config = clientSecrets()
 	s.World.Look(func(w *sim.State) {
 		w.GiveClientSecret("raxx-app", "", AppLogin, "RAXX_APP_LOGIN")
 		w.GiveClientSecret("raxx-metrics", MetricsLogin+"__ID", MetricsLogin)

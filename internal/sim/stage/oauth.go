@@ -5,7 +5,6 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/sop"
 )
 
 // Credentials that are Heroku OAuth authorizations: of one the store holds only
@@ -35,15 +34,13 @@ credentials:
     store: {slots: {<name>: "{token}", <name>__ID: "{id}"}}
 `
 
+var authorizations = parsed(authorizationSOP)
+
 // NewAuthorizations returns a stage on which an app works on Heroku by two
 // authorizations that are kept in Infisical.
 func NewAuthorizations(seed int64, knobs sim.Knobs) *Stage {
-	config, err := sop.Parse("rekey.yaml", []byte(authorizationSOP))
-	if err != nil {
-		panic(err)
-	}
 	s := New(seed, knobs)
-	s.Config = config
+	s.Config = authorizations()
 	s.World.Look(func(w *sim.State) {
 		w.GiveAuthorization("raxx-deploy", []string{"identity", "read-protected"}, "", DeployToken, "RAXX_DEPLOY_KEY")
 		w.GiveAuthorization("raxx-metrics", []string{"identity", "read-protected"}, MetricsToken+"__ID", MetricsToken)
