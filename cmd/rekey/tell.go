@@ -107,5 +107,9 @@ func (a *app) counted(calls map[string]int) string {
 			sites += n
 		}
 	}
-	return fmt.Sprintf("  %s to vendors (%s), %s of protected sites\n", count(vendors, "call"), strings.Join(parts, ", "), count(sites, "probe"))
+	by := ""
+	if len(parts) > 0 {
+		by = " (" + strings.Join(parts, ", ") + ")"
+	}
+	return fmt.Sprintf("  %s to vendors%s, %s of protected sites\n", count(vendors, "call"), by, count(sites, "probe"))
 }

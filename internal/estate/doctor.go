@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 		all = append(all, variables(e.config, specs, &refs.Finder{Dir: e.config.Dir, Env: lookup})...)
 	}
 	all = append(all, tools(e.config, specs)...)
+	all = append(all, drivers(e.config, specs)...)
 	all = append(all, e.journalFinding(ctx)...)
 	if worldErr == nil {
 		all = append(all, e.knock(ctx, hosts(e.config, specs), transport)...)
@@ -51,10 +53,8 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 // recipes of everybody in these specs.
 func recipes(config *sop.Config, specs []sop.Spec) (out []byhand.Recipe) {
 	for _, spec := range specs {
-		hands, err := wire.ByHand(spec, config.Vendors)
-		if err != nil {
-			continue // lint tells it
-		}
+		// Of a vendor that nobody can do by hand there is no recipe: of the others there is.
+		hands, _ := wire.ByHand(spec, config.Vendors)
 		out = append(out, hands.Issuer, hands.Store)
 		for _, c := range spec.Consumers {
 			out = append(out, hands.Consumers[c.Key])
@@ -65,13 +65,16 @@ func recipes(config *sop.Config, specs []sop.Spec) (out []byhand.Recipe) {
 
 // variables are all references: of several, one that is set is enough.
 func variables(config *sop.Config, specs []sop.Spec, finder *refs.Finder) (out []Finding) {
-	seen := map[string]bool{}
+	seen, told := map[string]bool{}, map[string]bool{}
 	look := func(title string, list []string, least []string) {
 		key := strings.Join(list, ", or ")
 		if seen[key] || len(list) == 0 {
 			return
 		}
 		seen[key] = true
+		for _, x := range list {
+			told[x] = true
+		}
 		for _, x := range list {
 			r := sop.Ref(x)
 			if scheme, _ := r.Split(); scheme == "" {
@@ -94,6 +97,13 @@ func variables(config *sop.Config, specs []sop.Spec, finder *refs.Finder) (out [
 	for _, r := range recipes(config, specs) {
 		for _, in := range r.Inputs {
 			look(in.Title, in.Refs, in.Least)
+		}
+	}
+	for _, name := range involved(config, specs) {
+		for _, n := range settingsOf(name, config.Vendors[name].Settings) {
+			if slices.ContainsFunc(n.refs, func(r string) bool { return !told[r] }) {
+				look(n.title, n.refs, nil)
+			}
 		}
 	}
 	for _, spec := range specs {
@@ -129,8 +139,17 @@ func tools(config *sop.Config, specs []sop.Spec) (out []Finding) {
 			look(in.Refs)
 		}
 	}
+	for _, name := range involved(config, specs) {
+		for _, n := range settingsOf(name, config.Vendors[name].Settings) {
+			look(n.refs)
+		}
+	}
 	for _, spec := range specs {
 		for _, c := range spec.Verify {
+			// Where a path begins that is not one from the root is the command's own matter.
+			if len(c.Command) > 0 && (filepath.IsAbs(c.Command[0]) || !strings.Contains(c.Command[0], "/")) {
+				look([]string{"cmd:" + c.Command[0]})
+			}
 			for _, rs := range c.Headers {
 				look(byhand.Texts(rs))
 			}

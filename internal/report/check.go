@@ -89,7 +89,7 @@ func consumerSeen(c rotation.ConsumerSeen, good func(string, ...any)) {
 func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), now time.Time) {
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
-			good("%s lists the credential in use: %s, made %s, %s", spec.Issuer.Vendor, h.Name, Ago(h.Created, now), lastUse(h, now))
+			good("%s lists the credential in use: %s, %s, %s", spec.Issuer.Vendor, h.Name, born(h, now), lastUse(h, now))
 			if len(seen.Users) > 0 {
 				good("it is in use now by %s", rotation.Named(seen.Users))
 			}

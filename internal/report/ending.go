@@ -80,7 +80,7 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 	out = append(out, fit(rows, s, "  ")...)
 	out = append(out, "", "  "+s.Bold("Proof"))
 	for _, e := range proofs(st) {
-		out = append(out, "  "+s.Good("✓")+" "+e)
+		out = append(out, "  "+weigh(e, s)+" "+e)
 	}
 	for _, l := range atTheEnd(st) {
 		out = append(out, "  "+s.Bad("✗")+" "+l)
@@ -138,6 +138,14 @@ func proofs(st *rotation.State) []string {
 		}
 	}
 	return out
+}
+
+// weigh is the mark before what a step has shown: that nobody could look is no proof.
+func weigh(shown string, s Style) string {
+	if strings.HasPrefix(shown, rotation.HoldersUnknown) {
+		return s.Mind("?")
+	}
+	return s.Good("✓")
 }
 
 func rolledBackText(st *rotation.State, s Style) string {

@@ -21,6 +21,7 @@ var topics = map[string]string{
 	"handle":             "What the issuer shows of one issue of a credential, none of it secret: its id, its client id, its name, when it expires.",
 	"bundle":             "The secret fields of a credential: client_id and client_secret, or a token. Rekey has them in memory only, and writes them to store and consumers only.",
 	"store":              "Where the truth about a credential is kept, with history: Infisical.",
+	"driver":             "Everything that Rekey knows of one vendor. One of your own is a program in any language: rekey driver new NAME writes one that works, and rekey driver test tries it. docs/drivers.md.",
 	"slot":               "One place that holds a value: a key in the store, a config var of an app.",
 	"consumer":           "Something that uses the credential and must be switched: a Heroku app, or a stage of a pipeline, from which review apps and test runs are made.",
 	"admission":          "The vendor's rule that accepts a token: an Access policy or group. Rules name a token by its id, so a new token is in none until it is added, and the old one cannot be deleted before it is removed from all.",

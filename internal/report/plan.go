@@ -24,7 +24,7 @@ func Plan(p *rotation.Plan, s Style, now time.Time) string {
 
 	add("%s  %s", s.Bold(p.Spec.Name), s.Dim(strategyWords(p.Strategy)))
 	add("")
-	generations := [][]string{{s.Dim("old"), s.Name(p.Old.Name), p.Old.ID, "made " + Ago(p.Old.Created, now) + expiry(p.Old.Expires, now), lastUse(p.Old, now)}}
+	generations := [][]string{{s.Dim("old"), s.Name(p.Old.Name), p.Old.ID, born(p.Old, now) + expiry(p.Old.Expires, now), lastUse(p.Old, now)}}
 	if p.Strategy == rotation.Replace {
 		generations = append(generations, []string{s.Dim("new"), s.Name(p.Named(1)), "", "", ""})
 	} else {
@@ -67,6 +67,14 @@ func strategyWords(strategy string) string {
 }
 
 // lastUse tells when a generation was last used; some issuers never tell.
+// born tells when a credential was made. Some issuers do not tell, which is not never.
+func born(h cred.Handle, now time.Time) string {
+	if h.Created.IsZero() {
+		return "when it was made is not told"
+	}
+	return "made " + Ago(h.Created, now)
+}
+
 func lastUse(h cred.Handle, now time.Time) string {
 	if h.LastSeen.IsZero() {
 		return "last use not told"

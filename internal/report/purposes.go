@@ -51,7 +51,7 @@ func shown(st *rotation.State, s Style, titled bool) []string {
 				if titled && step.Verb == rotation.Check {
 					e = step.Title + ": " + e
 				}
-				out = append(out, "  "+s.Good("✓")+" "+e)
+				out = append(out, "  "+weigh(e, s)+" "+e)
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 	if err != nil {
 		return fromError(err)
 	}
-	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
+	verdict, detail, err := r.verdict(ctx, p, b)
 	if err != nil {
 		return fromError(err)
 	}
@@ -122,14 +122,14 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 	if o := r.takenAway(ctx); o != nil {
 		return *o
 	}
-	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
+	verdict, detail, err := r.verdict(ctx, p, b)
 	if err != nil {
 		return fromError(err)
 	}
 	if verdict == cred.Unclear {
 		// What is behind Access may be down because of the new one. A denial comes
 		// from Access itself, and this answer did not.
-		wrong, how, err := r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
+		wrong, how, err := r.verdict(ctx, p, r.Roles.Prober.Wrong())
 		if err == nil && wrong == cred.Rejected {
 			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the protected address does not deny the old one (%s), and denies a made-up one (%s)", detail, how)}}
 		}
@@ -180,6 +180,16 @@ func (r *Runner) takenAway(ctx context.Context) *rotation.Outcome {
 	return &o
 }
 
+// verdict asks the prober once. Where that has no words for what it saw, the verdict is
+// what is told: a proof that says nothing is none.
+func (r *Runner) verdict(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
+	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
+	if err == nil && detail == "" {
+		detail = string(verdict)
+	}
+	return verdict, detail, err
+}
+
 // confirmGone asks the address with the old and with the new credential: one that
 // denies everybody proves nothing.
 func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Outcome {
@@ -198,8 +208,8 @@ func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Ou
 	var was, is cred.Verdict
 	var wasDetail, isDetail string
 	err = r.Together(
-		func() (err error) { was, wasDetail, err = r.Roles.Prober.Probe(ctx, p, old); return err },
-		func() (err error) { is, isDetail, err = r.Roles.Prober.Probe(ctx, p, fresh); return err },
+		func() (err error) { was, wasDetail, err = r.verdict(ctx, p, old); return err },
+		func() (err error) { is, isDetail, err = r.verdict(ctx, p, fresh); return err },
 	)
 	switch {
 	case err != nil:

@@ -23,7 +23,7 @@ func (r *Runner) denied(ctx context.Context, a rotation.Action) rotation.Outcome
 	if err != nil {
 		return fromError(err)
 	}
-	verdict, detail, err := r.Roles.Prober.Probe(ctx, p, b)
+	verdict, detail, err := r.verdict(ctx, p, b)
 	if err != nil {
 		return fromError(err)
 	}

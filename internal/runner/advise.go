@@ -48,7 +48,7 @@ func (r *Runner) tryGates(ctx context.Context, spec sop.Spec, seen *rotation.Obs
 			continue
 		}
 		for i := range seen.Gates {
-			verdict, detail, err := r.Roles.Prober.Probe(ctx, spec.Validate[i], b)
+			verdict, detail, err := r.verdict(ctx, spec.Validate[i], b)
 			if err != nil {
 				detail = Problems(err)[0]
 			}

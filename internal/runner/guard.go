@@ -62,7 +62,7 @@ func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Ou
 		var detail string
 		b, err := r.oldBundle(ctx)
 		if err == nil {
-			verdict, detail, err = r.Roles.Prober.Probe(ctx, p, b)
+			verdict, detail, err = r.verdict(ctx, p, b)
 		}
 		switch {
 		case err != nil:

@@ -264,9 +264,9 @@ func (r *Runner) gate(ctx context.Context, p sop.Probe) (rotation.GateSeen, erro
 	var without, wrong string
 	err := r.Together(
 		func() (err error) { g.Gate, err = r.Roles.Prober.Guard(ctx, p); return err },
-		func() (err error) { g.Without, without, err = r.Roles.Prober.Probe(ctx, p, nil); return err },
+		func() (err error) { g.Without, without, err = r.verdict(ctx, p, nil); return err },
 		func() (err error) {
-			g.Wrong, wrong, err = r.Roles.Prober.Probe(ctx, p, r.Roles.Prober.Wrong())
+			g.Wrong, wrong, err = r.verdict(ctx, p, r.Roles.Prober.Wrong())
 			return err
 		},
 	)

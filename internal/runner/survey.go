@@ -229,7 +229,7 @@ func nobodyElse(read, blind, holders int) string {
 	}
 	switch {
 	case read == 0:
-		return fmt.Sprintf("who else holds the old one is not known: none of %d places could be read", blind)
+		return fmt.Sprintf(rotation.HoldersUnknown+": none of %d places could be read", blind)
 	case blind > 0:
 		return fmt.Sprintf("%s in the %d of %d places that could be read; of the others that is not known", others, read, read+blind)
 	}

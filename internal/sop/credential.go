@@ -221,7 +221,7 @@ func (c *credential) vendorOf(n *yaml.Node, under, role string) (name, kind stri
 		return v.Value, ""
 	}
 	if len(c.having(role+"."+vendor.Type)) == 0 {
-		c.wrong(v, under+".vendor", vendor.Type+" cannot be a "+role+"; "+role+"s are "+strings.Join(c.roles(role), ", "), "")
+		c.wrong(v, under+".vendor", vendor.Type+" cannot be "+article(role)+" "+role+"; "+role+"s are "+strings.Join(c.roles(role), ", "), "")
 		return v.Value, ""
 	}
 	return v.Value, vendor.Type
@@ -442,4 +442,12 @@ func (c *credential) alone(def string, n *yaml.Node) {
 		return
 	}
 	c.places[where] = c.spec.Name
+}
+
+// article is the one that stands before a word.
+func article(word string) string {
+	if strings.ContainsAny(word[:1], "aeiou") {
+		return "an"
+	}
+	return "a"
 }

@@ -21,7 +21,8 @@ type Hands struct {
 	Can       rotation.Capabilities
 }
 
-// ByHand asks the vendors of a spec how their part is done by hand. Nothing is
+// ByHand asks the vendors of a spec how their part is done by hand. Of one of whom nobody
+// can tell there is an error, beside the recipes of all the others. Nothing is
 // opened, and no reference is looked up.
 func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 	h := Hands{Consumers: map[string]byhand.Recipe{}}
@@ -38,28 +39,31 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 		}
 		return r, d, err
 	}
+	var first error
+	noted := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
 	var d provider.Descriptor
 	var err error
-	if h.Issuer, d, err = ask(spec.Issuer.Vendor, byhand.Question{Role: byhand.Issuer, Kind: spec.Issuer.Kind, Settings: spec.Issuer.Settings}); err != nil {
-		return h, err
-	}
+	h.Issuer, d, err = ask(spec.Issuer.Vendor, byhand.Question{Role: byhand.Issuer, Kind: spec.Issuer.Kind, Settings: spec.Issuer.Settings})
+	noted(err)
 	for _, sheet := range d.Issuers {
 		if sheet.Kind == spec.Issuer.Kind {
 			h.Can = capabilities(sheet)
 		}
 	}
 	h.Can.Places = map[string]rotation.Keeping{}
-	if h.Store, d, err = ask(spec.Store.Vendor, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir}); err != nil {
-		return h, err
-	}
+	h.Store, d, err = ask(spec.Store.Vendor, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir})
+	noted(err)
 	h.Can.Places[spec.Store.Key] = keeping(d.Keeps)
 	for i, c := range spec.Consumers {
-		if h.Consumers[c.Key], d, err = ask(c.Vendor, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)}); err != nil {
-			return h, err
-		}
+		h.Consumers[c.Key], d, err = ask(c.Vendor, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)})
+		noted(err)
 		h.Can.Places[c.Key] = keeping(d.Holds)
 	}
-	return h, nil
+	return h, first
 }
 
 func capabilities(s provider.Sheet) rotation.Capabilities {
