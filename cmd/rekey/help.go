@@ -84,7 +84,7 @@ func groups() [][]string {
 		{"Begin", "demo", "init", "lint", "doctor", "check"},
 		{"Rotate", "plan", "run", "resume", "rollback", "rehearse", "revoke"},
 		{"Look after all of them", "status", "drift", "repair", "discover", "names"},
-		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "whoami"},
+		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "journal", "whoami"},
 		{"Besides", "explain", "sim", "schema", "driver", "completion", "version", "help"},
 	}
 }

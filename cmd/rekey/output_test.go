@@ -67,7 +67,7 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 	fits("stream_error", "an error", run("run", "CF_ACCESS_SVC_VAULT"))
 	fits("stream_error", "an error", run("run", "nobody"))
 	for _, command := range []string{
-		"status", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "names", "log", "verify", "checkpoint", "checkpoint key",
+		"status", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "names", "log", "verify", "checkpoint", "checkpoint key", "journal backup copy.db",
 		"whoami", "version", "explain stuck", "sop", "revoke CF_ACCESS_SVC_VAULT --plan",
 	} {
 		words := strings.Fields(command)
@@ -75,6 +75,8 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 		switch {
 		case command == "checkpoint key":
 			name = command
+		case words[0] == "journal":
+			name = "journal backup"
 		case words[0] == "revoke":
 			name = "revoke --plan"
 		}

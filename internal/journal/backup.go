@@ -1,0 +1,82 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// ErrThere means that something has the name that a backup was to get.
+var ErrThere = errors.New("it is there already, and is not written over")
+
+// Backup writes a copy of the journal, as it is at one moment, to a new file that only
+// its owner may read, while others write on. It is verified before it gets its name: a
+// file of that name is whole. n and last are its number of entries and its last hash.
+// A journal on a server is backed up by the server's own tools, and refused here.
+func (j *Journal) Backup(ctx context.Context, path string) (n int64, last string, err error) {
+	if j.server != nil {
+		return 0, "", fmt.Errorf("back up the journal: %s is backed up with pg_dump", j.server.name)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return 0, "", fmt.Errorf("back up the journal: %s: %w", path, ErrThere)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".new-backup-") // 0700
+	if err != nil {
+		return 0, "", fmt.Errorf("back up the journal: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	fresh := filepath.Join(dir, file)
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, "", fmt.Errorf("back up the journal: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return 0, "", fmt.Errorf("back up the journal: %w", err)
+	}
+	// One transaction that reads [sqlite.org/lang_vacuum.html, VACUUM INTO]; the file
+	// may be there if it is empty, and keeps its mode.
+	if _, err := j.db.ExecContext(ctx, `VACUUM INTO $1`, fresh); err != nil {
+		return 0, "", fmt.Errorf("back up the journal: %w", j.told(err))
+	}
+	if n, last, err = verified(ctx, dir); err != nil {
+		return 0, "", fmt.Errorf("back up the journal: what was copied does not verify: %w", err)
+	}
+	if err := onDisk(fresh); err != nil {
+		return 0, "", fmt.Errorf("back up the journal: %w", err)
+	}
+	switch err := os.Link(fresh, path); {
+	case errors.Is(err, os.ErrExist):
+		return 0, "", fmt.Errorf("back up the journal: %s: %w", path, ErrThere)
+	case err != nil: // a file system without hard links
+		if err := os.Rename(fresh, path); err != nil {
+			return 0, "", fmt.Errorf("back up the journal: %w", err)
+		}
+	}
+	// Not every system can sync a folder; the file itself is on disk.
+	_ = onDisk(filepath.Dir(path))
+	return n, last, nil
+}
+
+// verified opens a copy that nobody writes, and walks its chain.
+func verified(ctx context.Context, dir string) (n int64, last string, err error) {
+	c, err := open(dir, "ro&immutable=1", "")
+	if err != nil {
+		return 0, "", err
+	}
+	n, last, err = c.Verify(ctx)
+	return n, last, errors.Join(err, c.Close())
+}
+
+// onDisk returns when a file or a folder is on disk.
+func onDisk(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		f, err = os.Open(path) // a folder
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
