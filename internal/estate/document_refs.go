@@ -17,7 +17,7 @@ func (e *Estate) references(specs []sop.Spec) map[string]string {
 	if e.simulated() {
 		where = "in the simulated world"
 	}
-	finder := &refs.Finder{Dir: e.config.Dir, Env: lookup}
+	finder := &refs.Finder{Dir: e.config.Dir, Env: lookup, Simulated: e.config.Simulate != ""}
 	return finderStates(e.config, specs, finder, where, err == nil)
 }
 

@@ -101,7 +101,7 @@ func (w *work) open(spec sop.Spec) error {
 	if err != nil {
 		return err
 	}
-	w.finder = &refs.Finder{Dir: w.config.Dir, Env: lookup, Asked: &w.asked}
+	w.finder = &refs.Finder{Dir: w.config.Dir, Env: lookup, Asked: &w.asked, Simulated: w.config.Simulate != ""}
 	w.env = provider.Env{
 		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: w.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,

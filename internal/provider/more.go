@@ -93,3 +93,13 @@ type Feeds interface {
 	// CheckWith is Checker.Check with what the check reads from its standard input.
 	CheckWith(ctx context.Context, c sop.Check, since time.Time, stdin secret.Value) (cred.Class, string, error)
 }
+
+// Unroller takes a roll back, where the secret before it has no end by itself: without
+// that, a run that went back leaves a secret that works and that nobody holds.
+type Unroller interface {
+	// Unroll leaves the secret in b as the only one of h: it ends the one that the last
+	// roll put beside it. Only after a roll that is known to have happened, and when
+	// everybody was seen to hold b again. Refused, with nothing changed, where b is none
+	// of its secrets or there are more than the two. Idempotent.
+	Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred.Handle, error)
+}

@@ -3,6 +3,7 @@ package refs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +31,9 @@ type Finder struct {
 	Asked    *Asked           // shared by all of a command; nil: its own
 	Patience time.Duration    // with commands and pipes; 0: two minutes
 	Now      func() time.Time // nil: the real time
+	// Simulated: no command is run and no file is read, for either may be real. What a
+	// simulated world knows are variables, and what its vendors keep.
+	Simulated bool
 
 	mu   sync.Mutex
 	used []string
@@ -130,9 +134,14 @@ func (f *Finder) IsSet(r sop.Ref) bool {
 		return ok && v != ""
 	case "file":
 		_, err := os.Stat(f.path(rest))
-		return err == nil
+		return err == nil && !f.closed(scheme)
 	}
-	return true
+	return !f.closed(scheme)
+}
+
+// closed reports whether this kind of reference leads out of a simulated world.
+func (f *Finder) closed(scheme string) bool {
+	return f.Simulated && (scheme == "cmd" || scheme == "file")
 }
 
 func (f *Finder) path(p string) string {
@@ -153,6 +162,9 @@ func (f *Finder) one(ctx context.Context, r sop.Ref) (secret.Value, bool, error)
 			return secret.Value{}, false, nil
 		}
 		return clean([]byte(v))
+	}
+	if f.closed(scheme) {
+		return secret.Value{}, false, errors.New("a simulation runs no command and reads no file of yours: put a variable that the simulated world knows (env:NAME) before it")
 	}
 	f.mu.Lock()
 	if f.Asked == nil {

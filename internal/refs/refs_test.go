@@ -100,3 +100,28 @@ func TestACommandIsAskedOnce(t *testing.T) {
 		t.Errorf("asked %q: %v", b, err)
 	}
 }
+
+// TestASimulationRunsNoCommandAndReadsNoFile: a command may ask a real server, and a
+// file hold a real secret; the simulated world's own variables are enough.
+func TestASimulationRunsNoCommandAndReadsNoFile(t *testing.T) {
+	f := finder(t, map[string]string{"OF_THE_WORLD": canary})
+	f.Simulated = true
+	ran := filepath.Join(f.Dir, "ran")
+	if err := os.WriteFile(filepath.Join(f.Dir, "token"), []byte(canary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []sop.Ref{sop.Ref("cmd:echo x > '" + ran + "'; echo x"), "file:token"} {
+		if v, _, err := f.Secret(t.Context(), sop.Refs{r}); err == nil || v.Present() || !strings.Contains(err.Error(), "simulation") {
+			t.Errorf("%s: %v", r, err)
+		}
+		if f.IsSet(r) {
+			t.Errorf("%s is called set, and is not read", r)
+		}
+		if v, src, err := f.Secret(t.Context(), sop.Refs{"env:OF_THE_WORLD", r}); err != nil || v.Reveal() != canary || src.Fallback {
+			t.Errorf("before %s: %v %v", r, src, err)
+		}
+	}
+	if _, err := os.Stat(ran); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a command was run: %v", err)
+	}
+}

@@ -36,8 +36,12 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 
 	var back builder
 	returned, after := p.giveBack(&back, can, nil)
+	prolonging := "let the old secret live on for as long as it may"
+	if can.Lingers { // it does so by itself, and the new one would, too
+		prolonging = "end the new secret; the old one lives on"
+	}
 	prolong := back.add(Step{Verb: Prolong, Undoes: stepID(Roll, ""), Needs: returned, After: after,
-		Title: "let the old secret live on for as long as it may"})
+		Title: prolonging})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{prolong}, Strays: true,
 		Title: "look again whether the roll happened after all"})
 	p.lookBack(&back, stepID(Roll, ""))

@@ -79,7 +79,7 @@ func lives(until time.Time) string {
 func (r *Runner) prolong(ctx context.Context) rotation.Outcome {
 	old := r.state.Plan.Old
 	if r.Can.Lingers {
-		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"whatever became of the roll, the secret before it works until it is ended"}}
+		return r.unroll(ctx)
 	}
 	listed, err := r.Roles.Issuer.List(ctx)
 	if err != nil {

@@ -240,6 +240,9 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is switched off", plan.Old.Name, plan.Old.ID))
 	} else if live {
 		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is live", plan.Old.Name, plan.Old.ID))
+		if more := r.beside(listed); more != "" {
+			o.Evidence = append(o.Evidence, more)
+		}
 	} else {
 		o.Missing = append(o.Missing, plan.Old.ID)
 		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is not live any more", plan.Old.Name, plan.Old.ID))

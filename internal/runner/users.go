@@ -46,14 +46,14 @@ func (r *Runner) unused(ctx context.Context, a rotation.Action, old cred.Handle)
 	}
 	want, so := r.state.Plan.Spec.Timing.Quiet, now.Sub(*since)
 	if so < want {
-		o := failed(cred.Waiting, "nobody has been seen to use the old one for %s", so.Round(time.Second))
+		o := failed(cred.Waiting, "nobody has been seen to use the old one for %s", coarse(so))
 		o.Since, o.RetryAfter = since, min(want-so, want/4)
 		return &o
 	}
 	if !old.LastSeen.IsZero() {
 		return nil
 	}
-	return &rotation.Outcome{Class: cred.Done, Since: since, Evidence: []string{fmt.Sprintf("the issuer was asked for %s who uses the old one, and saw nobody", so.Round(time.Second))}}
+	return &rotation.Outcome{Class: cred.Done, Since: since, Evidence: []string{fmt.Sprintf("the issuer was asked for %s who uses the old one, and saw nobody", coarse(so))}}
 }
 
 // users notes who uses the generation in use, for people; that it cannot be seen is told.
@@ -102,4 +102,12 @@ func (r *Runner) foreseeEnd(ctx context.Context, spec sop.Spec, seen *rotation.O
 	seen.Issuer.Refused = foreseen.Refused
 	seen.Advice = append(seen.Advice, foreseen.Told...)
 	return nil
+}
+
+// coarse is a span for people: whole seconds, and below that no more than there were.
+func coarse(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(time.Second)
 }

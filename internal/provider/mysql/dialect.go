@@ -23,6 +23,9 @@ type dialect interface {
 	// alone the one that ends the one before; kept is what list returned.
 	beside(who string, p secret.Value, kept string) (string, error)
 	alone(who, kept string) (string, error)
+	// only are the statements after which p, which is one of two passwords, works alone;
+	// refused where that is not what is kept.
+	only(who string, p secret.Value, kept string) ([]string, error)
 	// defaults is the statement that makes a role active when a user logs in.
 	defaults(role, who string) string
 }
@@ -109,6 +112,18 @@ func (m mariaDB) alone(who, kept string) (string, error) {
 	return "ALTER USER " + who + " IDENTIFIED VIA " + ways[0].clause(), nil
 }
 
+func (m mariaDB) only(who string, p secret.Value, kept string) ([]string, error) {
+	ways, err := m.ways(kept)
+	if err != nil {
+		return nil, err
+	}
+	// A roll puts the new one first, and leaves what was there as it was.
+	if len(ways) != 2 || ways[1].Plugin != native || !strings.EqualFold(ways[1].Auth, hashed(p)) {
+		return nil, fmt.Errorf("the password from before is not the second of two: somebody else has changed them since")
+	}
+	return []string{"ALTER USER " + who + " IDENTIFIED VIA " + ways[1].clause()}, nil
+}
+
 func (mariaDB) defaults(role, who string) string {
 	return "SET DEFAULT ROLE " + ident(role) + " FOR " + who
 }
@@ -139,6 +154,12 @@ func (m mySQL) beside(who string, p secret.Value, _ string) (string, error) {
 
 func (mySQL) alone(who, _ string) (string, error) {
 	return "ALTER USER " + who + " DISCARD OLD PASSWORD", nil
+}
+
+// Without RETAIN the first password is replaced and the second stays as it is, so the
+// old one works all the time [password-management.html, Dual Password Support].
+func (m mySQL) only(who string, p secret.Value, _ string) ([]string, error) {
+	return []string{"ALTER USER " + who + " " + m.identified(p), "ALTER USER " + who + " DISCARD OLD PASSWORD"}, nil
 }
 
 func (mySQL) defaults(role, who string) string {

@@ -24,6 +24,10 @@ func TestOfMySQL(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
+	back, _ := d.only("'u'@'%'", p, "1")
+	if got := strings.Join(back, "; "); got != "ALTER USER 'u'@'%' IDENTIFIED BY 'pw'; ALTER USER 'u'@'%' DISCARD OLD PASSWORD" {
+		t.Errorf("back by %s", got)
+	}
 	for kept, want := range map[string]int{"1": 2, "0": 1, "": 1} {
 		if n, err := d.kept(kept); n != want || err != nil {
 			t.Errorf("%q: %d, %v", kept, n, err)

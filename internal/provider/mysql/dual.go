@@ -132,6 +132,31 @@ func (i *dual) Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.H
 	return i.handle(e), nil
 }
 
+// Unroll ends the password that stands beside the one in b.
+func (i *dual) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred.Handle, error) {
+	const op = "end the new password"
+	e, err := i.get(ctx, op, h)
+	if err != nil {
+		return cred.Handle{}, err
+	}
+	if e.passwords > 1 {
+		var wrong error
+		err := i.change(ctx, op, func(d dialect) []string {
+			statements, err := d.only(account(e.user, e.host), b[FieldPassword], e.kept)
+			wrong = err
+			return statements
+		})
+		if wrong != nil {
+			return cred.Handle{}, i.refuse(op, "%v", wrong)
+		}
+		if err != nil {
+			return cred.Handle{}, err
+		}
+		e.passwords = 1
+	}
+	return i.handle(e), nil
+}
+
 // Revoke locks the user. It stays.
 func (i *dual) Revoke(ctx context.Context, h cred.Handle) error {
 	const op = "lock user"
@@ -148,8 +173,9 @@ func (i *dual) Revoke(ctx context.Context, h cred.Handle) error {
 }
 
 func two(e entry) string {
-	return fmt.Sprintf("%d passwords of %s work: one that an earlier run left. Once everybody uses the newest, end the other: MySQL ALTER USER %s DISCARD OLD PASSWORD; MariaDB ALTER USER with the one that stays",
-		e.passwords, e.id(), account(e.user, e.host))
+	who := account(e.user, e.host)
+	return fmt.Sprintf("%d passwords of %s work: an earlier run or somebody else left one. Whichever everybody uses stays: ALTER USER %s IDENTIFIED BY that one; on MySQL ALTER USER %s DISCARD OLD PASSWORD after it",
+		e.passwords, e.id(), who, who)
 }
 
 // ForeseeEnd tells whether there is room for a second password.

@@ -9,6 +9,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/outside"
+	"rekey/internal/provider"
 	"rekey/internal/secret"
 )
 
@@ -280,4 +281,33 @@ func TestWhatIsNotThereIsAbsent(t *testing.T) {
 	}
 	_, err = i.List(t.Context())
 	b.class(err, cred.Absent)
+}
+
+// TestGoingBackLeavesOnePassword: the one that everybody has again; where that is none
+// of the two, nothing is changed.
+func TestGoingBackLeavesOnePassword(t *testing.T) {
+	b := setUp(t)
+	i := b.dual(b.open(), "")
+	old, err := i.Find(t.Context(), cred.Handle{ID: b.user + "@%"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, made, err := i.Roll(t.Context(), old, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u provider.Unroller = i
+	_, err = u.Unroll(t.Context(), h, secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New("neither")})
+	b.class(err, cred.Refused)
+	b.verdict(i, made, cred.Accepted)
+	for range 2 { // idempotent
+		if now, err := u.Unroll(t.Context(), h, first(b.user)); err != nil || now.Version != 1 {
+			t.Errorf("%+v, %v", now, err)
+		}
+	}
+	b.verdict(i, first(b.user), cred.Accepted)
+	b.verdict(i, made, cred.Rejected)
+	if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) != 0 {
+		t.Errorf("the next run would not start: %+v, %v", f, err)
+	}
 }

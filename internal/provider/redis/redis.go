@@ -180,6 +180,7 @@ var (
 	_ provider.Issuer       = (*inPlace)(nil)
 	_ provider.RollMaker    = (*inPlace)(nil)
 	_ provider.Roller       = (*inPlace)(nil)
+	_ provider.Unroller     = (*inPlace)(nil)
 	_ provider.Finder       = (*inPlace)(nil)
 	_ provider.Prober       = (*inPlace)(nil)
 	_ provider.Adviser      = (*inPlace)(nil)

@@ -300,3 +300,35 @@ func TestWhatARestartOrAnotherNodeWouldUndoIsForeseen(t *testing.T) {
 		refused(t, mustUsers(t, s.open("")), "no user pattern")
 	})
 }
+
+// TestGoingBackLeavesOnePassword: the one that everybody has again; one that somebody
+// else has added meanwhile stays.
+func TestGoingBackLeavesOnePassword(t *testing.T) {
+	s := startServer(t, byFile)
+	old := secret.Bundle{FieldPassword: secret.New("old-password")}
+	_, b, err := mustPassword(t, s.open("")).Roll(t.Context(), cred.Handle{ID: "app"}, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := mustPassword(t, s.open("")) // another process
+	_, err = i.Unroll(t.Context(), cred.Handle{ID: "app"}, i.Wrong())
+	wants(t, err, cred.Refused)
+	proves(t, i, b, cred.Accepted)
+	for range 2 { // idempotent
+		if now, err := i.Unroll(t.Context(), cred.Handle{ID: "app"}, old); err != nil || now.Version != 1 {
+			t.Errorf("%+v %v", now, err)
+		}
+	}
+	s.restart()
+	proves(t, i, old, cred.Accepted)
+	proves(t, i, b, cred.Rejected)
+	if _, b, err = i.Roll(t.Context(), cred.Handle{ID: "app"}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	s.do("ACL", "SETUSER", "app", ">theirs")
+	_, err = i.Unroll(t.Context(), cred.Handle{ID: "app"}, old)
+	wants(t, err, cred.Refused)
+	if !s.lets("app", "theirs") || !s.lets("app", "old-password") {
+		t.Error("somebody was shut out")
+	}
+}

@@ -12,6 +12,7 @@ type (
 	rolling interface {
 		plain
 		provider.Roller
+		provider.Unroller
 	}
 	making interface {
 		plain

@@ -57,6 +57,27 @@ func (r roller) Keep(ctx context.Context, h cred.Handle, until time.Time) (now c
 	return now, err
 }
 
+// Unroll ends the secret that a roll put beside the one in b.
+func (r roller) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (now cred.Handle, err error) {
+	err = r.change(ctx, r.env, issuerName, "unroll", func() error {
+		t := r.find(h.ID)
+		stays := b[fieldSecret].Reveal()
+		switch {
+		case t == nil:
+			return refused(cred.Absent, "there is none", true)
+		case t.Before == stays:
+			t.Secret, t.Version = stays, t.Version-1
+		case t.Secret != stays:
+			return refused(cred.Refused, "that is none of its secrets", true)
+		}
+		t.Before, t.Forever, t.Until = "", false, time.Time{}
+		r.publish()
+		now = r.handle(t)
+		return nil
+	})
+	return now, err
+}
+
 // maker takes secrets that we make.
 type maker struct{ issuer }
 

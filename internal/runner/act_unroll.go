@@ -1,0 +1,72 @@
+package runner
+
+import (
+	"context"
+	"slices"
+
+	"rekey/internal/cred"
+	"rekey/internal/provider"
+	"rekey/internal/rotation"
+)
+
+// unroll ends the secret that a roll put beside the old one, where the old one works
+// until it is ended: everybody has that again, and the other would be an orphan, because
+// of which no later run could start. What is not certain to be ours is left, and told.
+func (r *Runner) unroll(ctx context.Context) rotation.Outcome {
+	old := r.state.Plan.Old
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	i := slices.IndexFunc(listed, func(h cred.Handle) bool { return h.ID == old.ID })
+	switch {
+	case i < 0:
+		return failed(cred.Unknown, "the issuer does not list %s any more", old.ID)
+	case listed[i].Version == old.Version:
+		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"there is no secret beside the old one, which works until it is ended"}}
+	}
+	unroller, able := r.Roles.Roller.(provider.Unroller)
+	why := ""
+	switch {
+	case !able:
+		why = "the issuer cannot end it alone"
+	case r.state.Step(string(rotation.Roll)).Status != rotation.Ended:
+		why = "whether this run has made it is not known"
+	default:
+		for _, p := range r.places() {
+			held, err := r.held(ctx, p, true)
+			if err != nil {
+				return fromError(err)
+			}
+			if w := r.notOld(p, held); w != "" {
+				why = w
+			}
+		}
+	}
+	if why != "" {
+		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + why}}
+	}
+	b, err := r.oldBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	_, err = unroller.Unroll(ctx, old, b)
+	switch cred.ClassOf(err) {
+	case cred.Refused, cred.Conflict, cred.Foreign:
+		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + Problems(err)[0]}}
+	}
+	if err != nil {
+		return fromError(err)
+	}
+	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the new secret has ended; the old one is the only one"}}
+}
+
+// beside tells of a secret beside the old one, which lives on after going back.
+func (r *Runner) beside(listed []cred.Handle) string {
+	old := r.state.Plan.Old
+	i := slices.IndexFunc(listed, func(h cred.Handle) bool { return h.ID == old.ID })
+	if !r.Can.Lingers || i < 0 || listed[i].Version <= old.Version {
+		return ""
+	}
+	return "a second secret of " + old.Name + " works, too, until it is ended: end it by hand before the next run; check says how"
+}
