@@ -119,7 +119,11 @@ func applied(ctx context.Context, holder any, slots []string) error {
 // listed waits until a generation is, or is no longer, in the list.
 func (l life) listed(t T, i provider.Issuer, id string, want bool) (list []cred.Handle) {
 	t.Helper()
-	l.until(t, 30, "whether it is listed", func() bool {
+	what := "its list has what was made, by id " + id
+	if !want {
+		what = "its list no longer has what was revoked, by id " + id
+	}
+	l.until(t, 30, what, func() bool {
 		var err error
 		if list, err = i.List(t.Context()); err != nil {
 			t.Fatalf("%v", err)

@@ -245,7 +245,11 @@ func (p *driver) understand(e outside.Ended, sent string, into any) error {
 	if into == nil {
 		return nil
 	}
-	in := json.NewDecoder(bytes.NewReader(a.Result))
+	result, err := tellable(a.Result, sent, p.public(sent))
+	if err != nil {
+		return unknown("what the driver answered is not of its protocol")
+	}
+	in := json.NewDecoder(bytes.NewReader(result))
 	in.DisallowUnknownFields()
 	if err := in.Decode(into); err != nil {
 		return unknown("what the driver answered is not of its protocol")
@@ -262,35 +266,8 @@ func (p *driver) refusal(a answer, sent string) error {
 	default:
 		return &cred.Error{Class: cred.Unknown, Why: "the driver tells of a class of errors that there is not"}
 	}
-	if quotes(e.Why, sent) {
-		e.Why = "the driver's own words are not told: there is a secret in them"
+	if quotes(e.Why, sent, p.public(sent)) {
+		e.Why = untold
 	}
 	return e
-}
-
-// quotes reports whether words hold a secret of a message.
-func quotes(words, message string) bool {
-	var m any
-	if json.Unmarshal([]byte(message), &m) != nil {
-		return true
-	}
-	found := false
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if s, ok := v["secret"].(string); ok && len(v) == 1 {
-				found = found || secret.New(s).In(words)
-			}
-			for _, x := range v {
-				walk(x)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		}
-	}
-	walk(m)
-	return found
 }

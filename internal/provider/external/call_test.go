@@ -95,15 +95,17 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		`{"result":{"slots":`: {cred.Unknown, "not of its protocol"},
 		`hello`:               {cred.Unknown, "not of its protocol"},
 		`{}`:                  {cred.Unknown, "not of its protocol"},
-		`{"result":{},"error":{"class":"denied"}}`:                                {cred.Unknown, "not of its protocol"},
-		`{"result":{"slots":{}}}`:                                                 {cred.Unknown, "does not tell of every slot"},
-		`{"result":{"slots":{},"debug":"hunter2"}}`:                               {cred.Unknown, "not of its protocol"},
-		`{"result":{"slots":{"A":{"value":"v"}}}}`:                                {cred.Unknown, "not of its protocol"},
-		`{"result":{}}{"result":{}}`:                                              {cred.Unknown, "more than one answer"},
-		`{"error":{"class":"denied","why":"no"}}`:                                 {cred.Denied, "acme: read: denied: no"},
-		`{"error":{"class":"limited","why":"later","retry_after":7}}`:             {cred.Limited, "later"},
-		`{"error":{"class":"oops","why":"x"}}`:                                    {cred.Unknown, "a class of errors that there is not"},
-		`{"error":{"class":"denied","why":"token hunter2-hunter2 is not known"}}`: {cred.Denied, "there is a secret in them"},
+		`{"result":{},"error":{"class":"denied"}}`:                                               {cred.Unknown, "not of its protocol"},
+		`{"result":{"slots":{}}}`:                                                                {cred.Unknown, "does not tell of every slot"},
+		`{"result":{"slots":{},"debug":"hunter2"}}`:                                              {cred.Unknown, "not of its protocol"},
+		`{"result":{"slots":{"A":{"value":"v"}}}}`:                                               {cred.Unknown, "not of its protocol"},
+		`{"result":{}}{"result":{}}`:                                                             {cred.Unknown, "more than one answer"},
+		`{"error":{"class":"denied","why":"no"}}`:                                                {cred.Denied, "acme: read: denied: no"},
+		`{"error":{"class":"limited","why":"later","retry_after":7}}`:                            {cred.Limited, "later"},
+		`{"error":{"class":"oops","why":"x"}}`:                                                   {cred.Unknown, "a class of errors that there is not"},
+		`{"error":{"class":"denied","why":"token hunter2-hunter2 is not known"}}`:                {cred.Denied, "there is a secret in them"},
+		`{"error":{"class":"denied","why":"Authorization: Basic YWRtaW46aHVudGVyMi1odW50ZXIy"}}`: {cred.Denied, "there is a secret in them"},
+		`{"error":{"class":"denied","why":"68756E746572322D68756E74657232"}}`:                    {cred.Denied, "there is a secret in them"},
 	} {
 		var heard outside.Command
 		s := opened(t, closed{outside.Closed{}, said{answer: outside.Ended{Stdout: secret.New(answer)}, heard: &heard}}, "/acme")
@@ -160,5 +162,23 @@ func TestDescriptionsThatCannotBe(t *testing.T) {
 	}
 	if _, err := Describe([]byte(`{"protocol":2,"name":"","title":""}`)); err == nil || strings.Count(err.Error(), "\n") < 3 {
 		t.Errorf("not all at once: %v", err)
+	}
+}
+
+// TestNoWordsOfADriverHoldASecret, those of an answer that is a success neither: they
+// are shown and written into the journal. What is not meant for people stays as it is.
+func TestNoWordsOfADriverHoldASecret(t *testing.T) {
+	sent := `{"op":"verify","bundle":{"id":{"secret":"client-1234"},"key":{"secret":"hunter2/hunter2"}}}`
+	for result, want := range map[string]string{
+		`{"verdict":"accepted","detail":"all is well"}`:                          `{"verdict":"accepted","detail":"all is well"}`,
+		`{"verdict":"accepted","detail":"logged in as client-1234"}`:             `{"verdict":"accepted","detail":"logged in as client-1234"}`,
+		`{"verdict":"accepted","detail":"it took hunter2/hunter2"}`:              `{"detail":"` + untold + `","verdict":"accepted"}`,
+		`{"verdict":"accepted","detail":"GET /?key=hunter2%2Fhunter2"}`:          `{"detail":"` + untold + `","verdict":"accepted"}`,
+		`{"slots":{"A":{"value":{"secret":"of-a-slot"}}},"notes":["of-a-slot"]}`: `{"notes":["` + untold + `"],"slots":{"A":{"value":{"secret":"of-a-slot"}}}}`,
+		`{"handle":{"id":"client-1234","created":"2026-01-01T00:00:00Z"}}`:       `{"handle":{"id":"client-1234","created":"2026-01-01T00:00:00Z"}}`,
+	} {
+		if got, err := tellable(json.RawMessage(result), sent, []string{"id"}); err != nil || string(got) != want {
+			t.Errorf("%s is told as %s (%v)", result, got, err)
+		}
 	}
 }
