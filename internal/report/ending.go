@@ -236,8 +236,9 @@ func stuckText(st *rotation.State, s Style) string {
 
 func refusedText(st *rotation.State, s Style) string {
 	touched, now := "was not touched", "the credential in use is as it was"
-	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.RunTaken }) {
-		// The journal knows of nothing, and something was seen that bears this run's label.
+	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.RunTaken || r.Code == rotation.MadeNotSeen }) {
+		// The journal knows of nothing, and something was seen that bears this run's label,
+		// or the issuer could not be asked whether there is.
 		touched = "was not touched since this look; what was done before it, the journal does not know"
 		now = "not known: see what store, consumers and issuer hold with: rekey drift " + st.Opened.Credential
 	}

@@ -187,7 +187,7 @@ func TestEveryCodeIsExplained(t *testing.T) {
 	for _, code := range []string{
 		rotation.NothingStored, rotation.StoreTorn, rotation.StoreUnwritable, rotation.NoHistory, rotation.EndRefused, rotation.NotIssued, rotation.SwitchedOff, rotation.Expired,
 		rotation.PlaceStuck, rotation.ConsumerDrift, rotation.ConsumerUnwell, rotation.OpenDoor, rotation.GateUnclear, rotation.GateElsewhere, rotation.GateDenies, rotation.RunTaken,
-		rotation.CheckFalse, rotation.NotSeen, rotation.PlanChanged, rotation.UnregisteredConsumer,
+		rotation.CheckFalse, rotation.NotSeen, rotation.MadeNotSeen, rotation.PlanChanged, rotation.UnregisteredConsumer,
 		string(discover.StoredCopy), string(discover.Earlier), string(discover.Orphan), string(discover.Unclaimed), string(discover.Named),
 	} {
 		if text, ok := report.Explain(code); !ok || len(text) < 60 {

@@ -55,7 +55,7 @@ func Compile(spec sop.Spec, seen Observation, can Capabilities, run string) (Pla
 	old, _ := seen.handle(seen.Issuer.Owner)
 	strategy, refusals := choose(spec, can, old, seen.Issuer.Self != "" && seen.Issuer.Self == old.ID, seen.Theirs())
 	if refusals = append(refuse(spec, &seen, can, strategy, run), refusals...); len(refusals) > 0 {
-		return Plan{}, append(refusals, left(spec, &seen, run)...)
+		return Plan{}, append(refusals, Left(spec, &seen, run)...)
 	}
 	p := Plan{
 		Version: PlanVersion, Strategy: strategy, Run: run,

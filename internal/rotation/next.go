@@ -92,6 +92,7 @@ func (s *State) observe(now time.Time) Decision {
 			for _, problem := range p.Last.Problems {
 				c.Refusals = append(c.Refusals, Refusal{Code: NotSeen, What: problem, Then: "fix it, then look again with: rekey check " + s.Opened.Credential})
 			}
+			c.Refusals = append(c.Refusals, p.Last.Left...)
 		}
 		return Decision{Close: c}
 	}
@@ -99,7 +100,7 @@ func (s *State) observe(now time.Time) Decision {
 	case p.Last == nil:
 		return Decision{Observe: true}
 	case s.Asked != nil:
-		return give("a person asked to go back; nothing had been touched")
+		return give("a person asked to go back before anything was planned")
 	case p.Status == Broken, p.Tries >= triesRefused, p.Limits > limitsInARow:
 		return give("not everything could be seen")
 	case p.Next.After(now):

@@ -32,6 +32,7 @@ type Observation struct {
 // IssuerSeen is what the issuer lists.
 type IssuerSeen struct {
 	Live  []cred.Handle `json:"live"`
+	Seen  bool          `json:"-"`              // the list was read; where it was not, Live says nothing
 	Owner string        `json:"owner"`          // id of the one that the store's bundle belongs to; "" if none
 	Self  string        `json:"self,omitempty"` // id of the one with which the issuer itself is reached
 	// Gone: the owner is not there any more, and is known from the journal only.
@@ -59,6 +60,8 @@ type StoreSeen struct {
 	Slots []SlotSeen `json:"slots"`
 	// History tells whether earlier values can be read back.
 	History string `json:"history,omitempty"` // "" if they can; otherwise why not
+	// HistoryUnseen: History says only why that could not be looked at.
+	HistoryUnseen bool `json:"history_unseen,omitempty"`
 	// Refused is what rules of the store's own will refuse of this run.
 	Refused []string `json:"refused,omitempty"`
 }

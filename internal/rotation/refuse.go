@@ -39,6 +39,7 @@ const (
 	GateDenies      = "gate-denies"
 	CheckFalse      = "check-false"
 	NotSeen         = "not-seen"
+	MadeNotSeen     = "made-not-seen"
 	RunTaken        = "run-taken"
 
 	// UnregisteredConsumer holds the old one and would be left with a dead one.
@@ -125,19 +126,57 @@ func LostAttempts(listed []cred.Handle, run string) int {
 	return last
 }
 
-// left names what the run itself had made before its journal was set back, where it is
-// refused for another reason: it would have been cleaned up at the end, and is not.
-func left(spec sop.Spec, seen *Observation, run string) []Refusal {
+// lookAndEnd is what to do where something that the run had made may live on.
+func lookAndEnd(spec sop.Spec) string {
+	return "look what is in use: rekey check " + spec.Name + "; end what nobody uses at the issuer"
+}
+
+// Left names what the run itself had made before its journal was set back, where it
+// does not go on for another reason: it would have been cleaned up at the end, and is
+// not.
+func Left(spec sop.Spec, seen *Observation, run string) []Refusal {
 	var out []Refusal
 	for _, h := range seen.Issuer.Live {
 		if g := attemptOf(h, run); g > 0 && g <= seen.Lost && h.ID != seen.Issuer.Owner {
 			out = append(out, Refusal{
-				Code: RunTaken, Then: "look what is in use: rekey check " + spec.Name + "; end what nobody uses at the issuer",
+				Code: RunTaken, Then: lookAndEnd(spec),
 				What: fmt.Sprintf("%s lists %q, which this run has made before its journal was set back, and it lives on", spec.Issuer.Vendor, h.Name),
 			})
 		}
 	}
 	return out
+}
+
+// clocksDiffer bounds how far the clock of an issuer that does not tell it may be off.
+const clocksDiffer = time.Hour
+
+// LeftNameless is Left where the issuer shows no name that we choose, in a scope that is
+// ours: whatever was made there since the run was begun, and is not known, may be of it.
+// Of one whose beginning is not told, nobody can say when it was made.
+func LeftNameless(spec sop.Spec, seen *Observation, past []Generation, begun time.Time) []Refusal {
+	known := map[string]bool{seen.Issuer.Owner: true, seen.Issuer.Self: true}
+	for _, g := range past {
+		known[g.Handle.ID] = true
+	}
+	since := begun.Add(seen.Issuer.Ahead - clocksDiffer)
+	var out []Refusal
+	for _, h := range seen.Issuer.Live {
+		if !known[h.ID] && (h.Created.IsZero() || h.Created.After(since)) {
+			out = append(out, Refusal{
+				Code: RunTaken, Then: lookAndEnd(spec),
+				What: fmt.Sprintf("%s lists %s, which may have been made since this run was begun, and the journal does not know it: the journal was set back to an earlier moment, or somebody else made it", spec.Issuer.Vendor, h.ID),
+			})
+		}
+	}
+	return out
+}
+
+// LeftUnseen says of a run that was begun before that nobody knows what Left would tell.
+func LeftUnseen(spec sop.Spec, run string) Refusal {
+	return Refusal{
+		Code: MadeNotSeen, Then: lookAndEnd(spec),
+		What: fmt.Sprintf("run %s was begun before, and its journal knows of nothing made; whether anything that it made lives on was not seen, for %s did not give its list", run, spec.Issuer.Vendor),
+	}
 }
 
 type adder func(code, then, what string, args ...any)
@@ -165,7 +204,12 @@ func storeRefusals(spec sop.Spec, seen *Observation, add adder) {
 				"%s is inconsistent: slot %s holds %s, but by the other slots it should hold %s", spec.Store.Key, s.Slot, s.Fingerprint.Short(), s.Expected.Short())
 		}
 	}
-	if seen.Store.History != "" && spec.Purpose != sop.ToForget {
+	switch {
+	case seen.Store.History == "" || spec.Purpose == sop.ToForget:
+	case seen.Store.HistoryUnseen:
+		add(NotSeen, "give Rekey the right to read earlier values there: without them a rollback could not give the store its old values back",
+			"whether %s can give back earlier values could not be seen: %s%s", spec.Store.Key, seen.Store.History, alsoHeld(seen))
+	default:
 		add(NoHistory, "without history a rollback could not give the store its old values back", "%s cannot give back earlier values: %s%s", spec.Store.Key, seen.Store.History, alsoHeld(seen))
 	}
 }

@@ -41,12 +41,16 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 	listed := r.listing(ctx, spec)
 
 	calls := []func() error{
-		func() (err error) { seen.Issuer.Live, err = r.Roles.Issuer.List(ctx); return err },
+		func() (err error) {
+			seen.Issuer.Live, err = r.Roles.Issuer.List(ctx)
+			seen.Issuer.Seen = err == nil
+			return err
+		},
 		aside(func() (err error) {
 			if stored, err = r.Roles.Store.Read(ctx, spec.Store.SlotNames()); err != nil {
 				return err
 			}
-			seen.Store.History, err = history(r.Roles.Store.History(ctx, stored))
+			seen.Store.History, seen.Store.HistoryUnseen, err = history(r.Roles.Store.History(ctx, stored))
 			return err
 		}),
 		aside(func() error { return r.foresee(ctx, spec, &seen) }),
@@ -219,15 +223,18 @@ func (r *Runner) foresee(ctx context.Context, spec sop.Spec, seen *rotation.Obse
 }
 
 // history: what a store says about its history is a finding, unless it could not
-// be asked at all.
-func history(err error) (string, error) {
+// be asked at all. That we may not look is one as well, since asking again changes
+// nothing, but it says nothing of the history.
+func history(err error) (why string, unseen bool, _ error) {
 	switch cred.ClassOf(err) {
 	case cred.Done:
-		return "", nil
-	case cred.Unknown, cred.Limited:
-		return "", err
+		return "", false, nil
+	case cred.Denied:
+		return err.Error(), true, nil
+	case cred.Unknown, cred.Limited, cred.Unsent, cred.Waiting:
+		return "", false, err
 	}
-	return err.Error(), nil
+	return err.Error(), false, nil
 }
 
 // inUse assembles the bundle that the store holds now, by the credential's own

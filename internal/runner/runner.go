@@ -198,9 +198,13 @@ func (r *Runner) plan(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx) // one look: it is finished, and says what was seen
 	before := r.calls()
 	seen, err := r.Observe(ctx, r.state.Opened.Spec)
+	left, stops, pastErr := r.left(ctx, &seen)
+	if pastErr != nil {
+		return pastErr
+	}
 	if err != nil {
 		o := outcomeOf(rotation.ObserveStep, err)
-		o.Problems = Problems(err)
+		o.Problems, o.Left = Problems(err), left
 		o.Why, o.Calls = o.Problems[0], r.calls()-before
 		if n := len(o.Problems); n > 1 {
 			o.Why += fmt.Sprintf(" (and %d more)", n-1)
@@ -218,15 +222,15 @@ func (r *Runner) plan(ctx context.Context) error {
 			seen.Strangers = rotation.Strangers(r.state.Opened.Spec, seen.Issuer, past, ours)
 		}
 	}
-	if r.state.Resumed {
-		seen.Lost = rotation.LostAttempts(seen.Issuer.Live, r.state.Run)
-	}
 	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Can, r.state.Run)
+	if stops {
+		refusals = append(refusals, left...)
+	}
 	if len(refusals) > 0 {
 		return r.refuse(ctx, "the run was not started", refusals)
 	}
 	if want := r.state.Opened.Expect; want != "" && plan.Digest() != want {
-		return r.refuse(ctx, "something has changed since the plan was made", differences(r.Reviewed, &plan))
+		return r.refuse(ctx, "something has changed since the plan was made", append(differences(r.Reviewed, &plan), left...))
 	}
 	done := rotation.Outcome{Step: rotation.ObserveStep, Class: cred.Done, Calls: r.calls() - before}
 	return r.append(ctx,

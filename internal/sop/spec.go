@@ -60,6 +60,11 @@ const (
 	AfterRevoke Purpose = "after revoke" // rotate one that is switched off: its consumers have lost access already
 )
 
+// Makes reports whether a run makes a generation, or may: others write or end only.
+func (s Spec) Makes() bool {
+	return s.Purpose == "" || s.Purpose == AfterRevoke || s.Purpose == ToRehearse
+}
+
 // Looks reports whether a run looks who else holds the credential.
 func (s Spec) Looks() bool { return s.Discover != "off" && s.Purpose == "" }
 

@@ -95,11 +95,11 @@ func (j *judge) refused() {
 	spec := j.st.Opened.Spec
 	if j.lostTail {
 		told := fmt.Sprint(j.st.Closed.Refusals)
-		if slices.ContainsFunc(j.st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.NotSeen }) {
-			return // it could not look
+		if slices.ContainsFunc(j.st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.MadeNotSeen }) {
+			return // it could not look, and says so
 		}
 		for _, g := range j.now.generations {
-			if g.Live && strings.Contains(g.Name, j.st.Run) && !strings.Contains(told, g.Name) {
+			if g.Live && strings.Contains(g.Name, j.st.Run) && !strings.Contains(told, g.Name) && !strings.Contains(told, g.ID) {
 				j.bad("promise 3: the journal was set back, and %s, which lives, is not told", g.Name)
 			}
 		}

@@ -145,8 +145,8 @@ func (s *Stage) endingAnew(w *sim.State, st *rotation.State, bad func(string, ..
 		}
 	}
 	told := fmt.Sprint(st.Closed.Refusals)
-	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.NotSeen }) {
-		return // it could not look
+	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.MadeNotSeen }) {
+		return // it could not look, and says so
 	}
 	for _, name := range live {
 		if strings.Contains(name, st.Run) && !strings.Contains(told, name) {

@@ -29,6 +29,8 @@ func (d *Double) driver(name string) (provider.Descriptor, bool) {
 			return stores{v}, nil
 		case d.Surveys:
 			return surveys{consumes{v}}, nil
+		case d.Queries:
+			return queries{consumes{v}}, nil
 		default:
 			return consumes{v}, nil
 		}
@@ -40,6 +42,7 @@ func (d *Double) driver(name string) (provider.Descriptor, bool) {
 		desc.Store, desc.StoreID, desc.Keeps = &Folder{}, "folder", provider.Holding{Piecewise: d.Piecewise}
 	case consumerName:
 		desc.Consumer, desc.ConsumerID, desc.Holds = &App{}, []string{"app"}, provider.Holding{WriteOnly: d.Hidden, Applied: d.Applied}
+		desc.Queries = d.Queries
 	default:
 		return desc, false
 	}
@@ -70,6 +73,8 @@ func (v issues) Issuer(kind string, _ json.RawMessage) (provider.Issuer, error) 
 	i := issuer{v.Double, v.env}
 	h, s, a, f := has{v.Disable, v.Admits, v.Finds}, switcher{i}, admitter{i}, finder{i}
 	switch {
+	case v.Asked:
+		return asked(v.Double, i, s, a, f), nil
 	case v.Makes && v.Roll != "":
 		return withRollMaking(rollMaker{roller{i}, maker{i}}, h, s, a, f), nil
 	case v.Makes:
@@ -89,7 +94,11 @@ func (v stores) Store(settings json.RawMessage) (provider.Store, error) {
 	if s.Folder == "" {
 		s.Folder = "folder"
 	}
-	return folder{v.Double, v.env, s.Folder}, nil
+	f := folder{v.Double, v.env, s.Folder}
+	if v.Foresees {
+		return foreseeing{f}, nil
+	}
+	return f, nil
 }
 
 // Consumer returns the app.

@@ -24,6 +24,7 @@ import (
 var (
 	whole = flag.Bool("whole", false, "every fault, and every pair of faults, of every kind at every call")
 	every = flag.Int("every", 0, "of all there is, only every n-th")
+	from  = flag.Int("from", 0, "with -every, which of them: so many are left out first")
 	only  = flag.String("only", "", "only variations whose name contains this")
 )
 
@@ -61,9 +62,20 @@ var variations = []variation{
 	{name: "shown to nobody", can: with(func(c *reference.Can) { c.Hidden = true })},
 	{name: "shown to nobody, stamped", can: with(func(c *reference.Can) { c.Hidden, c.Stamps = true, true })},
 	{name: "with others to ask", can: with(func(c *reference.Can) { c.Surveys = true })},
+	{name: "with everything that can be asked", can: with(func(c *reference.Can) { c.Asked, c.Foresees, c.Queries = true, true, true })},
+	{name: "asked, and its secrets are ours", can: with(func(c *reference.Can) { c.Asked, c.Makes, c.Foresees = true, true, true })},
+	{name: "asked, and nothing but beside", can: reference.Can{Beside: true, Restarts: true, Asked: true}},
+	{name: "asked, rolled, with a bound", can: reference.Can{Roll: rotation.RollWithGrace, Asked: true, GraceMax: 48 * time.Hour, Restarts: true}, strategy: "roll"},
+	{name: "an end that fails", can: with(func(c *reference.Can) { c.Asked, c.Owns = true, true }), ends: rotation.RefusedRun},
+	{name: "nameless, in a scope of its own", can: with(func(c *reference.Can) { c.Nameless = true })},
+	{name: "nameless, nothing but beside", can: reference.Can{Beside: true, Restarts: true, Nameless: true}},
+	{name: "nameless, secrets that we make", can: with(func(c *reference.Can) { c.Nameless, c.Makes = true, true })},
+	{name: "shown to nobody, then applied", can: with(func(c *reference.Can) { c.Hidden, c.Stamps, c.Restarts, c.Applied = true, true, false, true })},
 	{name: "rehearsed", can: full, purpose: sop.ToRehearse},
 	{name: "revoked", can: full, purpose: sop.ToRevoke},
 	{name: "deleted", can: full, purpose: sop.ToDelete},
+	{name: "rehearsed, nameless", can: with(func(c *reference.Can) { c.Nameless = true }), purpose: sop.ToRehearse},
+	{name: "revoked, with users to name", can: with(func(c *reference.Can) { c.Asked, c.Queries = true, true }), purpose: sop.ToRevoke},
 }
 
 // with is full, and changed.
@@ -247,7 +259,7 @@ func TestEverySingleFault(t *testing.T) {
 			verdict, _ := scenario{variation: v}.run()
 			for call := 1; call <= verdict.Calls; call++ {
 				for _, k := range kinds {
-					if n++; n%step == 0 {
+					if n++; n%step == *from%step {
 						work <- scenario{variation: v, faults: []stage.Fault{{Call: call, Kind: k}}}
 					}
 				}
@@ -273,7 +285,7 @@ func TestEveryPairOfFaults(t *testing.T) {
 					}
 					for second := first + 1; second <= calls; second++ {
 						for _, b := range pairKinds {
-							if n++; n%step == 0 {
+							if n++; n%step == *from%step {
 								work <- scenario{variation: v, faults: []stage.Fault{{Call: first, Kind: a}, {Call: second, Kind: b}}}
 							}
 						}

@@ -39,6 +39,9 @@ func (d *Double) skew() time.Duration { return d.Knobs.Skew[issuerName].Std() }
 
 func (d *Double) handle(t *Token) cred.Handle {
 	h := cred.Handle{ID: t.ID, Public: t.ID, Name: t.Name, Created: t.Created.Add(d.skew()), Disabled: !t.On, Version: t.Version, Previous: t.Until}
+	if d.Nameless {
+		h.Name = t.ID
+	}
 	if d.LastSeen && !t.LastSeen.IsZero() {
 		h.LastSeen = t.LastSeen.Add(d.skew())
 	}
@@ -52,7 +55,7 @@ func (i issuer) List(ctx context.Context) ([]cred.Handle, error) {
 		i.skewed = true
 		for _, t := range i.M.Tokens {
 			switch {
-			case t.Ended:
+			case t.Ended, i.Nameless && t.Name == "theirs":
 			case t.Hidden > 0:
 				t.Hidden--
 			default:

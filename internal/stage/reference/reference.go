@@ -33,11 +33,16 @@ type Can struct {
 	Finds    bool   // one generation can be looked at by its id
 	Itself   bool   // it tells by itself whether a credential works, and validate asks it
 	MaxLive  int    // generations that may live at once; 0: no limit
+	Asked    bool   // it tells who uses a generation, and what will fail at the end
+	Owns     bool   // what it foresees: the one in use owns things, so it cannot be ended
+	Nameless bool   // it shows no name that we choose, and its list only what is ours
+	GraceMax time.Duration
 
 	// The store.
 	Piecewise bool // each slot is a write of its own
 	NoHistory bool // it counts no versions and keeps none
 	Absent    bool // under the former name it holds nothing at first
+	Foresees  bool // it has rules of its own, and can be asked for them
 
 	// The consumer.
 	Restarts bool // a write replaces its processes; otherwise they read the value that is there
@@ -45,6 +50,7 @@ type Can struct {
 	Hidden   bool // what it holds is shown to nobody
 	Stamps   bool // a note is kept beside what is hidden
 	Surveys  bool // it can list who else holds something
+	Queries  bool // it answers a question of the procedure
 }
 
 // Names of the credential, its vendors and places.
@@ -154,6 +160,9 @@ func config(can Can) *sop.Config {
 	if can.Itself {
 		spec.Validate = []sop.Probe{{URL: sop.IssuerItself}}
 	}
+	if can.Queries {
+		spec.Verify = []sop.Check{{Vendor: consumerName, Query: "does it work?"}}
+	}
 	rehearsed := spec.Store
 	rehearsed.Key = "store:rehearsal"
 	rehearsed.Settings = json.RawMessage(`{"folder":"rehearsal"}`)
@@ -182,6 +191,11 @@ func (c Can) String() string {
 	add(c.Finds, "finds")
 	add(c.Itself, "itself")
 	add(c.MaxLive > 0, fmt.Sprintf("at most %d", c.MaxLive))
+	add(c.Asked, "asked")
+	add(c.Owns, "owns")
+	add(c.Nameless, "nameless")
+	add(c.GraceMax > 0, "grace at most "+c.GraceMax.String())
+	add(c.Foresees, "foresees")
 	add(c.Piecewise, "piecewise")
 	add(c.NoHistory, "no history")
 	add(c.Absent, "absent")
@@ -190,6 +204,7 @@ func (c Can) String() string {
 	add(c.Hidden, "hidden")
 	add(c.Stamps, "stamps")
 	add(c.Surveys, "surveys")
+	add(c.Queries, "queries")
 	return strings.Join(out, ", ")
 }
 
@@ -197,6 +212,6 @@ func (c Can) String() string {
 func (c Can) Sheet() provider.Sheet {
 	return provider.Sheet{
 		Kind: kindToken, Fields: []string{fieldID, fieldSecret}, Public: []string{fieldID}, MaxLive: c.MaxLive, Create: c.Beside, Roll: c.Roll,
-		Disable: c.Disable, LastSeen: c.LastSeen, Admits: c.Admits, Label: true, Verifies: c.Itself, Lingers: c.Lingers && c.Roll == rotation.RollWithGrace,
+		Disable: c.Disable, LastSeen: c.LastSeen, Admits: c.Admits, Label: !c.Nameless, OwnScope: c.Nameless, GraceMax: c.GraceMax, Verifies: c.Itself, Lingers: c.Lingers && c.Roll == rotation.RollWithGrace,
 	}
 }

@@ -65,6 +65,18 @@ func (f folder) History(ctx context.Context, now map[string]provider.Held) error
 	})
 }
 
+// foreseeing is a store with rules of its own.
+type foreseeing struct{ folder }
+
+// Foresee tells of a rule that stands against nothing.
+func (f foreseeing) Foresee(ctx context.Context, _ []provider.Intended) (out provider.Foreseen, err error) {
+	err = f.look(ctx, f.env, storeName, "foresee", func() error {
+		out.Told = []string{"a value that was used before is refused"}
+		return nil
+	})
+	return out, err
+}
+
 // Write is one call, or one for each slot.
 func (f folder) Write(ctx context.Context, values []provider.SlotValue) (map[string]provider.Held, error) {
 	out := map[string]provider.Held{}
