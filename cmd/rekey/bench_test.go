@@ -3,6 +3,8 @@
 package main
 
 import (
+	"encoding/json"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,32 +25,57 @@ import (
 // criticalPath is the longest chain of calls of the SOP's run that must follow
 // one another; everything else runs beside it.
 var criticalPath = []string{
-	"log in to the store", "read the slots", "prove that history can be read", "read who else may hold it",
+	"log in to the store", "read the slots", "prove that history can be read",
 	"create",
 	"read the policy", "write the policy",
 	"probe with the new one",
 	"write the store",
 	"write the app",
-	"find the release", "look at dynos and config vars",
+	"find the release, and look at dynos", "read config vars",
 	"check, and ask when the old one was last used",
-	"list who may hold the old one", "read them",
-	"switch the old one off", "check while it is off",
+	"list who may hold the old one",
+	"switch the old one off", "probe with it", "check while it is off",
+	"look at the store before anything is taken away",
 	"read the policy", "write the policy",
 	"delete the old one",
-	"probe with the old one and the new one",
+	"probe with the old one and the new one, and check",
+	"look whether everything runs",
+}
+
+// waited adds up what a run waited for because its plan says so, and how often it asked
+// again afterwards.
+func waited(tb testing.TB, stream []byte) (long time.Duration, again int) {
+	tb.Helper()
+	var now time.Time // of the latest event
+	for line := range strings.Lines(string(stream)) {
+		var l struct {
+			Type      string
+			At, Until time.Time
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			tb.Fatal(err)
+		}
+		switch {
+		case l.Type == "event":
+			now = l.At
+		case l.Type == "wait" && l.Until.After(now):
+			long, again = long+l.Until.Sub(now), again+1
+		}
+	}
+	return long, again
 }
 
 // BenchmarkRun times the whole binary on vendors that take 100 ms for every
-// answer, and prints how much longer than its critical path that takes.
+// answer, and prints how much longer than its critical path that takes, its waits aside.
 func BenchmarkRun(b *testing.B) {
 	const latency = 100 * time.Millisecond
 	path, err := binary()
 	if err != nil {
 		b.Fatal(err)
 	}
-	var wall time.Duration
+	var wall, chain time.Duration
 	var rss int64
-	calls, entries := 0, 0
+	calls, entries, best := 0, 0, math.Inf(1)
 	for b.Loop() {
 		dir := b.TempDir()
 		out, err := exec.Command(path, "-C", dir, "demo", "--folder", "d", "--latency", "0s", "--json").CombinedOutput()
@@ -74,19 +101,23 @@ func BenchmarkRun(b *testing.B) {
 		cmd := exec.Command(path, "-C", dir, "run", "CF_ACCESS_SVC_VAULT", "--confirm", "CF_ACCESS_SVC_VAULT", "--json")
 		start := time.Now()
 		out, err = cmd.Output()
-		wall += time.Since(start)
+		took := time.Since(start)
 		if err != nil {
 			b.Fatalf("%v: %s", err, out)
 		}
+		long, again := waited(b, out)
+		least := time.Duration(len(criticalPath)+again) * latency
+		wall, chain = wall+took-long, chain+least
+		best = min(best, float64(took-long)/float64(least))
 		usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 		rss = max(rss, int64(usage.Maxrss))
 		calls = strings.Count(string(out), `"type":"call"`)
 		entries = strings.Count(string(out), `"type":"event"`)
 	}
 	n := time.Duration(b.N)
-	chain := time.Duration(len(criticalPath)) * latency
-	b.ReportMetric(float64(wall/n)/float64(chain), "x-critical-path")
-	b.ReportMetric(float64((wall/n - chain).Milliseconds()), "ms-over-path")
+	b.ReportMetric(float64(wall)/float64(chain), "x-critical-path")
+	b.ReportMetric(best, "x-at-best") // a machine that others use adds to the rest
+	b.ReportMetric(float64(((wall - chain) / n).Milliseconds()), "ms-over-path")
 	b.ReportMetric(float64(calls), "calls")
 	b.ReportMetric(float64(entries), "journal-entries")
 	mib := float64(rss) / 1024 // Linux counts KiB

@@ -47,30 +47,47 @@ func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome)
 	var seen, why, keys []string
 	var errs []error
 	unwell := false
-	for _, c := range plan.Spec.Consumers {
-		p, err := r.progress(ctx, c)
-		if err == nil && p.Class == cred.Done {
-			r.noteRan(c.Key, p)
-		}
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-			continue
-		case p.Class == cred.Failed:
-			why, unwell = append(why, c.Key+": "+p.Detail), true
-		case p.Class != cred.Done:
-			errs = append(errs, &cred.Error{Vendor: c.Key, Op: "look whether it runs", Class: cred.Waiting, Why: p.Detail})
-		default:
-			seen = append(seen, p.Evidence...)
-		}
+	ran := make([]*provider.Progress, len(plan.Spec.Consumers)) // nil: it could not be looked at
+	var looks []func() error
+	for i, c := range plan.Spec.Consumers {
+		looks = append(looks, func() error {
+			p, err := r.progress(ctx, c)
+			if err == nil {
+				ran[i] = &p
+			}
+			if err == nil && p.Class == cred.Done {
+				r.noteRan(c.Key, p)
+			}
+			return err
+		})
 	}
-	for _, p := range r.places() {
-		held, err := r.held(ctx, p, true)
+	places := r.places()
+	held, holds := r.lookingAt(ctx, places, true)
+	// What consumers hold is mostly seen by whether they run; the store is asked beside that.
+	for _, err := range []error{r.Together(append(looks, holds[0])...), r.Together(holds[1:]...)} {
 		if err != nil {
 			errs = append(errs, err)
+		}
+	}
+	for i, c := range plan.Spec.Consumers {
+		p := ran[i]
+		if p == nil {
 			continue
 		}
-		if w := r.mismatch(p, held); w != "" && !r.Unguarded {
+		switch p.Class {
+		case cred.Failed:
+			why, unwell = append(why, c.Key+": "+p.Detail), true
+		case cred.Done:
+			seen = append(seen, p.Evidence...)
+		default:
+			errs = append(errs, &cred.Error{Vendor: c.Key, Op: "look whether it runs", Class: cred.Waiting, Why: p.Detail})
+		}
+	}
+	for i, p := range places {
+		if held[i] == nil {
+			continue // it could not be asked
+		}
+		if w := r.mismatch(p, held[i]); w != "" && !r.Unguarded {
 			why, keys = append(why, w), append(keys, p.Key)
 		}
 	}

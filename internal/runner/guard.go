@@ -94,23 +94,19 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 		return &o
 	}
 	sure := a.Step.Verb != rotation.Disable
-	var keys, why []string
-	var errs []error
-	for _, p := range r.places() {
-		held, err := r.held(ctx, p, sure)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if w := r.mismatch(p, held); w != "" {
-			keys, why = append(keys, p.Key), append(why, w)
-		}
-	}
-	redo, missing, err := r.unadmitted(ctx, a)
-	if errs = append(errs, err); errors.Join(errs...) != nil {
-		o := fromError(errors.Join(errs...))
+	var keys, why, redo, missing []string
+	places := r.places()
+	held, looks := r.lookingAt(ctx, places, sure)
+	err := r.Together(append(looks, func() (err error) { redo, missing, err = r.unadmitted(ctx, a); return err })...)
+	if err != nil {
+		o := fromError(err)
 		o.Why = "before anything is taken away: " + o.Why
 		return &o
+	}
+	for i, p := range places {
+		if w := r.mismatch(p, held[i]); w != "" {
+			keys, why = append(keys, p.Key), append(why, w)
+		}
 	}
 	switch {
 	case len(keys) > 0:
@@ -169,15 +165,16 @@ func (r *Runner) unadmitted(ctx context.Context, a rotation.Action) (redo, names
 // guardNew: nobody holds the new one. Who does is given the old one once more.
 func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
 	var redo, why []string
-	var errs []error
-	for _, p := range r.places() {
-		held, err := r.held(ctx, p, true)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+	places := r.places()
+	held, looks := r.lookingAt(ctx, places, true)
+	if err := r.Together(looks...); err != nil {
+		o := fromError(err)
+		o.Why = "before anything is taken away: " + o.Why
+		return &o
+	}
+	for i, p := range places {
 		for _, slot := range p.SlotNames() {
-			if now := held[slot]; now == "" || now != r.newPrint(p.Key, slot) {
+			if now := held[i][slot]; now == "" || now != r.newPrint(p.Key, slot) {
 				continue
 			}
 			why = append(why, p.Key+" holds the new one in slot "+slot)
@@ -188,11 +185,6 @@ func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
 			}
 			break
 		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		o := fromError(err)
-		o.Why = "before anything is taken away: " + o.Why
-		return &o
 	}
 	if len(redo) == 0 {
 		return nil

@@ -93,6 +93,16 @@ func (r *Runner) held(ctx context.Context, p sop.Place, sure bool) (map[string]c
 	return r.sights[p.Key].slots, nil
 }
 
+// lookingAt prepares a look at several places side by side: once the calls were made
+// held says of each, in order, what it holds.
+func (r *Runner) lookingAt(ctx context.Context, places []sop.Place, sure bool) (held []map[string]cred.Fingerprint, calls []func() error) {
+	held = make([]map[string]cred.Fingerprint, len(places))
+	for i, p := range places {
+		calls = append(calls, func() (err error) { held[i], err = r.held(ctx, p, sure); return err })
+	}
+	return held, calls
+}
+
 func heldByConsumer(ctx context.Context, c provider.Consumer, slots []string) (map[string]provider.Held, error) {
 	if h, ok := c.(provider.Holder); ok {
 		return h.Held(ctx, slots)

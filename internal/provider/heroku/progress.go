@@ -16,14 +16,24 @@ import (
 // while a release command runs, they still show the old values
 // (docs/vendors/heroku.md).
 func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string) (provider.Progress, error) {
-	ours, newest, err := a.followed(ctx, w, slots)
-	if err != nil {
+	var p provider.Progress
+	var ours release
+	var newest []release
+	var running dynos
+	// A dyno that is listed on the release or a later one is so whenever that was asked:
+	// nothing goes back to an older one.
+	looks := []func() error{func() (err error) { ours, newest, err = a.followed(ctx, w, slots); return err }}
+	if w.Own != "" { // everything ran on it before: what it holds is asked in the same look
+		looks = append(looks, func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err })
+	}
+	looks = append(looks, func() (err error) { running, err = a.dynos(ctx); return err })
+	if err := a.env.Together(looks...); err != nil {
 		return provider.Progress{}, a.named(ctx, err)
 	}
 	if ours.Version == 0 {
 		return provider.Progress{Class: cred.Waiting, Detail: "no release after v" + w.Since + " yet"}, nil
 	}
-	p := provider.Progress{Mark: strconv.Itoa(ours.Version)}
+	p.Mark = strconv.Itoa(ours.Version)
 	switch ours.Status {
 	case "succeeded":
 	case "pending":
@@ -34,18 +44,7 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 		return p, nil
 	}
 
-	var running dynos
-	if w.Own != "" { // everything ran on it before: both in one look
-		err = a.env.Together(
-			func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err },
-			func() (err error) { running, err = a.dynos(ctx); return err },
-		)
-	} else {
-		running, err = a.dynos(ctx)
-	}
-	if err == nil {
-		running, err = a.told(ctx, running, ours.Version)
-	}
+	running, err := a.told(ctx, running, ours.Version)
 	if err != nil {
 		return provider.Progress{}, err
 	}
