@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/report"
 	"rekey/internal/sim"
 	"rekey/internal/visible"
 )
@@ -210,6 +211,14 @@ func TestOnlyOurColoursReachATerminal(t *testing.T) {
 	}
 	if got := string(spelled([]byte("\x1b[31mred\x1b[0m"), false)); got != `\x1b[31mred\x1b[0m` {
 		t.Errorf("where there is no terminal: %q", got)
+	}
+	for _, palette := range []int{0, report.Indexed, report.Exact} {
+		style := report.Style{Color: true, Palette: palette}
+		for what, paint := range map[string]func(string) string{"good": style.Good, "bad": style.Bad, "mind": style.Mind, "dim": style.Dim, "name": style.Name, "bold": style.Bold} {
+			if in := paint("x"); string(spelled([]byte(in), true)) != in {
+				t.Errorf("with %d colours %s is written as %q", palette, what, spelled([]byte(in), true))
+			}
+		}
 	}
 	var back string
 	in := "a\u202e\u009b\U000e0041\n"

@@ -10,6 +10,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"rekey/internal/report"
 	"rekey/internal/visible"
 )
 
@@ -73,7 +74,7 @@ func (o *outlet) Write(p []byte) (int, error) {
 }
 
 // colour is what report.Style writes, and nothing else.
-var colour = regexp.MustCompile("\x1b\\[(?:0|1|2|31|32|33|36)m")
+var colour = regexp.MustCompile(report.Sequences())
 
 // spelled makes everything visible but line breaks, tabs and our own colours.
 func spelled(p []byte, colours bool) []byte {

@@ -105,7 +105,7 @@ func Findings(all []Seen, blind []rotation.Blind, runs []Run, now time.Time) []F
 
 // RulesOf says which rules have to do with a credential.
 func RulesOf(s Seen) []Rule {
-	var out []Rule
+	out := []Rule{} // none is a list as well
 	add := func(p cred.Place, how string) {
 		out = append(out, Rule{Kind: p.Kind, Name: p.Name, How: how, Scope: p.Scope, Gates: len(p.Guards)})
 	}

@@ -96,6 +96,16 @@ func visible(t string) int {
 // colourSequence is what Style writes.
 var colourSequence = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
+// Sequences is a regular expression of everything that a Style writes to colour, in every
+// palette, and of nothing else: what a vendor says may not colour anything.
+func Sequences() string {
+	codes := []string{"0", "1"} // the end of one, and bold
+	for _, c := range []colour{green, red, amber, cyan, grey} {
+		codes = append(codes, c.theme, c.indexed, c.exact)
+	}
+	return "\x1b\\[(?:" + strings.Join(codes, "|") + ")m"
+}
+
 // Columns is how many columns a text takes on a terminal, without its colours.
 func Columns(t string) int { return visible(t) }
 
