@@ -241,9 +241,10 @@ func TestDiscoverAsksEachThingOnce(t *testing.T) {
 	}
 	// Cloudflare: tokens, policies, apps, groups. Infisical: log in, the folder, the
 	// project, two environments. Heroku: apps, pipelines, four apps, two stages,
-	// and once more the one that was told to hold nothing.
-	if few != 4+5+9 || many != few {
-		t.Errorf("%d calls for 2 credentials, %d for 40, want 18", few, many)
+	// and once more the one that was told to hold nothing; and the releases of the
+	// three apps that changed lately: whether what was read may still change.
+	if few != 4+5+9+3 || many != few {
+		t.Errorf("%d calls for 2 credentials, %d for 40, want 21", few, many)
 	}
 }
 

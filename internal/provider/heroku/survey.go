@@ -77,13 +77,22 @@ func (p *Platform) surveyApp(a listed, kept, believed bool) provider.Surveyed {
 		Key: p.api.Vendor + ":" + a.Name, Settings: settings, Consumer: true, Kept: kept,
 		Is: means(func(o Settings) bool { return o.App != "" && (o.App == a.Name || o.App == a.ID) }),
 	}}
-	return provider.Surveyed{Key: o.spot.Key, Read: func(ctx context.Context) ([]provider.Spot, error) {
-		if s, ok := p.looks.unchanged(a, p.env.Now()); ok && believed {
-			o.spot.Slots, o.spot.Since = s.vars, s.at
-			return []provider.Spot{o.spot}, nil
-		}
-		return o.readApp(ctx, a)
-	}}
+	return provider.Surveyed{Key: o.spot.Key, Read: anApp{o, a, believed}.read}
+}
+
+// anApp is an app that was listed, and whether that list is believed.
+type anApp struct {
+	unread
+	listed   listed
+	believed bool
+}
+
+func (o anApp) read(ctx context.Context) ([]provider.Spot, error) {
+	if s, ok := o.looks.unchanged(o.listed, o.env.Now()); ok && o.believed {
+		o.spot.Slots, o.spot.Since = s.vars, s.at
+		return []provider.Spot{o.spot}, nil
+	}
+	return o.readApp(ctx, o.listed)
 }
 
 func (p *Platform) surveyStage(l listed, named, stage string) provider.Surveyed {
