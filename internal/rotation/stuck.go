@@ -70,6 +70,8 @@ func (s *State) liveRolled() []string {
 		return []string{name + " may have a new secret; the old one is dead then"}
 	case !s.Keep.IsZero():
 		return []string{fmt.Sprintf("%s has a new secret; the old one works until %s", name, s.Keep.UTC().Format(time.RFC3339))}
+	case s.done(string(Roll)) && s.Plan.Strategy == RollWithGrace && !s.planHas(string(Extend)) && !s.tried(string(Prolong)):
+		return []string{name + " has a new secret beside the old one, which works until it is ended"}
 	case s.tried(string(Roll)) && s.Plan.Strategy == RollWithGrace && !s.planHas(string(Extend)):
 		return []string{name + " may have a new secret; the old one works until it is ended"}
 	case s.tried(string(Roll)):
