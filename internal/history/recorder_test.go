@@ -42,9 +42,19 @@ func newBook(t *testing.T) (history.Book, string) {
 // TestOfTwoProcessesOnOneRunTheOneThatIsOvertakenWritesNothingMore, although no lock
 // keeps them apart; that others write runs of their own is no matter.
 func TestOfTwoProcessesOnOneRunTheOneThatIsOvertakenWritesNothingMore(t *testing.T) {
+	_, dir := newBook(t)
+	overtaken(t, func() (*journal.Journal, error) { return journal.Open(dir) })
+}
+
+func overtaken(t *testing.T, open func() (*journal.Journal, error)) {
 	ctx := context.Background()
-	book, dir := newBook(t)
-	there, err := journal.OpenExisting(dir) // another process
+	here, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = here.Close() }()
+	book := history.Book{J: here}
+	there, err := open() // another process
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,13 +102,17 @@ func TestARunIsBegunOnce(t *testing.T) {
 // TestWhatStandsAgainstARunIsSeenBeforeItIsWritten in one transaction: of many that
 // may only run alone, one begins.
 func TestWhatStandsAgainstARunIsSeenBeforeItIsWritten(t *testing.T) {
-	ctx := context.Background()
 	_, dir := newBook(t)
+	beginsAlone(t, func() (*journal.Journal, error) { return journal.Open(dir) })
+}
+
+func beginsAlone(t *testing.T, open func() (*journal.Journal, error)) {
+	ctx := context.Background()
 	busy := errors.New("another run is open")
 	began := make(chan error)
 	for i := range 10 {
 		go func() {
-			j, err := journal.Open(dir)
+			j, err := open()
 			if err != nil {
 				began <- err
 				return
