@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rekey/internal/cred"
@@ -41,10 +42,12 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		if h == nil || h.ID == "" || h == &plan.Old && oldEnded || r.discarded(h) {
 			continue
 		}
-		if _, ok := r.Roles.Issuer.(provider.Finder); !ok {
-			continue // a list may be late, and nothing else can say that it is gone
-		}
-		gone, err := r.unlisted(ctx, *h, listed)
+		var gone bool
+		if _, ok := r.Roles.Issuer.(provider.Finder); ok {
+			gone, err = r.unlisted(ctx, *h, listed)
+		} else if h == &plan.Old {
+			gone, err = r.unlistedAgain(ctx, *h, listed)
+		} // a list may be late with the new one, and nothing else can say that it is gone
 		if err != nil {
 			return fromError(err)
 		}
@@ -88,6 +91,24 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 
 // lateLists is how often a list that may be late is asked again.
 const lateLists = 3
+
+// unlistedAgain is unlisted where the issuer has nothing but its list: one that is paged
+// may lose an entry once, but what lived before this run began is not missing from
+// several in a row while it lives.
+func (r *Runner) unlistedAgain(ctx context.Context, h cred.Handle, listed []cred.Handle) (bool, error) {
+	for n := 1; ; n++ {
+		if slices.ContainsFunc(listed, func(x cred.Handle) bool { return x.ID == h.ID }) {
+			return false, nil
+		}
+		if n == lateLists {
+			return true, nil
+		}
+		var err error
+		if listed, err = r.Roles.Issuer.List(ctx); err != nil {
+			return false, err
+		}
+	}
+}
 
 // changedSince asks again where nothing was made, as far as the journal knows, and the
 // store holds something else than was observed: a list may show late what was made.
