@@ -103,7 +103,7 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 			Change: fmt.Sprintf("%s: one write; %s changes", c.Key, strings.Join(bad, ", "))})
 		propagate = p.apply(&b, can, c.Key, Step{Needs: []string{propagate}, Ask: true, Final: true})
 		written = append(written, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
-			Title: "wait until all of " + c.Key + " runs on it"}))
+			Title: p.settles(c.Key)}))
 		p.cost(can, p.Seen.Consumers[i])
 		for _, s := range p.Seen.Consumers[i].Slots {
 			if s.Present && wrong(s) {

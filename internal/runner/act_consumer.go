@@ -120,6 +120,9 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 			return failed(cred.Failed, "%s is rolled out, but slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
 		}
 	}
+	if p.Mark == "" && len(p.Evidence) == 0 {
+		p.Evidence = []string{place.Key + " holds it; what uses it cannot be seen"}
+	}
 	o.Why, o.Evidence, o.Slots = "", append(p.Evidence, notReadBack(place.Key, p.Slots)...), r.states(place.Key, place.SlotNames(), p.Slots)
 	r.noteSlots(place.Key, o.Slots, true)
 	return o

@@ -170,8 +170,12 @@ func (r *Runner) running(ctx context.Context) rotation.Outcome {
 	default:
 		return *o
 	}
+	runs := ", and everything ran"
+	if slices.ContainsFunc(r.state.Plan.Seen.Consumers, func(c rotation.ConsumerSeen) bool { return r.state.Plan.Unfollowed(c.Key) }) {
+		runs = ", and what can be seen ran"
+	}
 	return rotation.Outcome{Class: cred.Done, Evidence: append(seen,
-		fmt.Sprintf("at %s UTC%s store and consumers held the new one, and everything ran", at.UTC().Format(time.TimeOnly), before))}
+		fmt.Sprintf("at %s UTC%s store and consumers held the new one%s", at.UTC().Format(time.TimeOnly), before, runs))}
 }
 
 // seenSince is the time of the oldest look at a place or consumer that is still taken
