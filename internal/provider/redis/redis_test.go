@@ -322,7 +322,7 @@ func TestGoingBackLeavesOnePassword(t *testing.T) {
 	s.restart()
 	proves(t, i, old, cred.Accepted)
 	proves(t, i, b, cred.Rejected)
-	if _, b, err = i.Roll(t.Context(), cred.Handle{ID: "app"}, time.Now().Add(time.Hour)); err != nil {
+	if _, _, err = i.Roll(t.Context(), cred.Handle{ID: "app"}, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	s.do("ACL", "SETUSER", "app", ">theirs")
