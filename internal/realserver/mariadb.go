@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -180,10 +181,20 @@ func (m *MariaDB) Crash(t testing.TB) {
 	}
 }
 
-// Await waits until the server answers again.
+// Await waits until the server answers again, on its socket and on its port.
 func (m *MariaDB) Await(t testing.TB) {
 	t.Helper()
-	if err := m.await(func() error { _, err := m.sql("SELECT 1"); return err }); err != nil {
+	err := m.await(func() error {
+		if _, err := m.sql("SELECT 1"); err != nil {
+			return err
+		}
+		c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.Port)))
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
