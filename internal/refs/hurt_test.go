@@ -283,10 +283,12 @@ func FuzzReference(f *testing.F) {
 	for _, s := range []string{"env:NAME", "file:/dev/zero", "infisical:prod/a/KEY", "cmd:op read x", "", ":", "env:", "infisical:/", "infisical:a//", "cmd:\x1b[2J", "file:a\x00b"} {
 		f.Add(s, "value\n")
 	}
+	f.Add("cmd:8888888888op 888888", "value\n") // the program is called like its words
 	f.Fuzz(func(t *testing.T, ref, value string) {
 		r := sop.Ref(ref)
 		if scheme, _ := r.Split(); scheme == "cmd" {
-			if _, more, found := strings.Cut(ref, " "); found && len(more) > 3 && strings.Contains(r.String(), more) {
+			first, more, found := strings.Cut(ref, " ")
+			if found && len(more) > 3 && strings.Contains(strings.TrimPrefix(r.String(), first), more) {
 				t.Errorf("%q shows its words", r)
 			}
 			return // not to be run
