@@ -2,9 +2,7 @@ package github
 
 import (
 	"context"
-	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"rekey/internal/provider"
@@ -46,14 +44,7 @@ func (p *place) reach(ctx context.Context, values []provider.SlotValue) (map[str
 // selected are the ids of the repositories that see one secret.
 func (p *place) selected(ctx context.Context, name string) ([]int64, error) {
 	ids := []int64{}
-	for page := 1; ; page++ {
-		resp, err := p.api.Do(ctx, vendorhttp.Request{
-			Op: "list the repositories that see " + name, Method: http.MethodGet, Path: p.path + "/" + url.PathEscape(name) + "/repositories",
-			Query: url.Values{"per_page": {strconv.Itoa(perPage)}, "page": {strconv.Itoa(page)}},
-		})
-		if err != nil {
-			return nil, err
-		}
+	err := p.pages(ctx, "list the repositories that see "+name, p.path+"/"+url.PathEscape(name)+"/repositories", url.Values{}, func(resp *vendorhttp.Response) (int, error) {
 		var l struct {
 			Total        *int `json:"total_count"`
 			Repositories []struct {
@@ -61,19 +52,21 @@ func (p *place) selected(ctx context.Context, name string) ([]int64, error) {
 			} `json:"repositories"`
 		}
 		if err := resp.Decode(&l); err != nil {
-			return nil, err
+			return 0, err
 		}
 		if l.Total == nil || l.Repositories == nil {
-			return nil, resp.Nonsense("the answer lacks what GitHub documents of it")
+			return 0, resp.Nonsense(misshapen)
 		}
 		for _, r := range l.Repositories {
 			ids = append(ids, r.ID)
 		}
-		if len(l.Repositories) < perPage {
-			if len(ids) < *l.Total {
-				return nil, resp.Nonsense("it does not list every repository that sees the secret")
-			}
-			return ids, nil
+		if len(l.Repositories) < perPage && len(ids) < *l.Total {
+			return 0, resp.Nonsense("it does not list every repository that sees the secret")
 		}
+		return len(l.Repositories), nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return ids, nil
 }

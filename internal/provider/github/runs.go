@@ -3,9 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"rekey/internal/cred"
@@ -55,29 +53,24 @@ func (p *place) waits() bool {
 
 func (p *place) inState(ctx context.Context, status string) ([]run, error) {
 	var all []run
-	for page := 1; ; page++ {
-		resp, err := p.api.Do(ctx, vendorhttp.Request{
-			Op: "list workflow runs", Method: http.MethodGet, Path: p.repo + "/actions/runs",
-			Query: url.Values{"status": {status}, "per_page": {strconv.Itoa(perPage)}, "page": {strconv.Itoa(page)}},
-		})
-		if err != nil {
-			return nil, err
-		}
+	err := p.pages(ctx, "list workflow runs", p.repo+"/actions/runs", url.Values{"status": {status}}, func(resp *vendorhttp.Response) (int, error) {
 		var l struct {
 			Total *int  `json:"total_count"`
 			Runs  []run `json:"workflow_runs"`
 		}
 		if err := resp.Decode(&l); err != nil {
-			return nil, err
+			return 0, err
 		}
 		if l.Total == nil || l.Runs == nil {
-			return nil, resp.Nonsense("the answer lacks what GitHub documents of it")
+			return 0, resp.Nonsense(misshapen)
 		}
 		all = append(all, l.Runs...)
-		if len(l.Runs) < perPage {
-			return all, nil
-		}
+		return len(l.Runs), nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return all, nil
 }
 
 // began is when a run's secrets were read, at the earliest.

@@ -52,33 +52,48 @@ func (p *place) Calls() map[string]string {
 // not whole, or that says of more than come, is not believed.
 func (p *place) list(ctx context.Context) (map[string]kept, error) {
 	out := map[string]kept{}
-	for page := 1; ; page++ {
-		q := url.Values{"per_page": {strconv.Itoa(perPage)}, "page": {strconv.Itoa(page)}}
-		resp, err := p.api.Do(ctx, vendorhttp.Request{Op: "list secrets", Method: http.MethodGet, Path: p.path, Query: q})
-		if err != nil {
-			return nil, err
-		}
+	err := p.pages(ctx, "list secrets", p.path, url.Values{}, func(resp *vendorhttp.Response) (int, error) {
 		var l struct {
 			Total   *int   `json:"total_count"`
 			Secrets []kept `json:"secrets"`
 		}
 		if err := resp.Decode(&l); err != nil {
-			return nil, err
+			return 0, err
 		}
 		if l.Total == nil || l.Secrets == nil {
-			return nil, resp.Nonsense("the answer lacks what GitHub documents of it")
+			return 0, resp.Nonsense(misshapen)
 		}
 		for _, k := range l.Secrets {
 			if k.Name == "" || k.Updated.IsZero() {
-				return nil, resp.Nonsense("a secret in the answer has no name, or no date")
+				return 0, resp.Nonsense("a secret in the answer has no name, or no date")
 			}
 			out[strings.ToUpper(k.Name)] = k
 		}
-		if len(l.Secrets) < perPage {
-			if len(out) < *l.Total {
-				return nil, resp.Nonsense(fmt.Sprintf("it lists %d of %d secrets", len(out), *l.Total))
-			}
-			return out, nil
+		if len(l.Secrets) < perPage && len(out) < *l.Total {
+			return 0, resp.Nonsense(fmt.Sprintf("it lists %d of %d secrets", len(out), *l.Total))
+		}
+		return len(l.Secrets), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+const misshapen = "the answer lacks what GitHub documents of it"
+
+// pages reads a list to its end: read is handed one page after the other, and returns how
+// many entries it had. One that is not full is the last.
+func (p *place) pages(ctx context.Context, op, path string, q url.Values, read func(*vendorhttp.Response) (int, error)) error {
+	q.Set("per_page", strconv.Itoa(perPage))
+	for page := 1; ; page++ {
+		q.Set("page", strconv.Itoa(page))
+		resp, err := p.api.Do(ctx, vendorhttp.Request{Op: op, Method: http.MethodGet, Path: path, Query: q})
+		if err != nil {
+			return err
+		}
+		if n, err := read(resp); err != nil || n < perPage {
+			return err
 		}
 	}
 }
