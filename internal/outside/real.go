@@ -53,7 +53,7 @@ func (Real) Exec(ctx context.Context, c Command) (Ended, error) {
 	out, bad := &bounded{limit: c.Limit, full: cancel}, &bounded{limit: c.Limit, full: cancel}
 	cmd.Stdout, cmd.Stderr, cmd.Stdin = out, bad, strings.NewReader(c.Stdin.Reveal())
 	cmd.WaitDelay = lingering
-	end := group(cmd)
+	end := Group(cmd)
 	if err := cmd.Start(); err != nil {
 		return Ended{}, fmt.Errorf("%s: %w: %w", c.Path, ErrNotStarted, err)
 	}

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// group lets a program be ended with everything that it started.
-func group(c *exec.Cmd) (end func()) {
+// Group lets a program be ended with everything that it started.
+func Group(c *exec.Cmd) (end func()) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	end = func() {
 		if c.Process != nil {

@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// group has nothing to add: the program itself is ended.
-func group(*exec.Cmd) (end func()) { return func() {} }
+// Group has nothing to add: the program itself is ended.
+func Group(*exec.Cmd) (end func()) { return func() {} }
 
 func owner(fs.FileInfo) (uid, gid int, id string) { return -1, -1, "" }
 

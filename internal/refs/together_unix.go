@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"rekey/internal/outside"
 )
 
 // together lets a command be ended with everything that it started: in a group of
@@ -16,12 +18,5 @@ func together(c *exec.Cmd) (end func()) {
 		_ = tty.Close()
 		return func() {}
 	}
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	end = func() {
-		if c.Process != nil {
-			_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-		}
-	}
-	c.Cancel = func() error { end(); return nil }
-	return end
+	return outside.Group(c)
 }
