@@ -33,7 +33,9 @@ type bench struct {
 	clock *clock
 	// before is called before each request; it may do what somebody else does then.
 	before func(req *http.Request)
-	mu     sync.Mutex // guards before: requests are made side by side
+	// who tells who asks, as a service does; nil: whoever runs this process.
+	who func(context.Context) (rotation.Who, error)
+	mu  sync.Mutex // guards before: requests are made side by side
 }
 
 // newBench lays one out, with rekey.yaml as change makes it of the example.
@@ -65,6 +67,7 @@ func (b *bench) operations() estate.Operations {
 	return estate.New(config, estate.Surroundings{
 		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		User:  func() string { return "alice@laptop" },
+		Who:   b.who,
 		Tool:  "test",
 		Clock: b.clock, Network: b,
 	})

@@ -10,6 +10,7 @@ import (
 
 	"rekey/internal/provider"
 	"rekey/internal/refs"
+	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -29,6 +30,10 @@ type Surroundings struct {
 	Env func(name string) (string, bool)
 	// User is who runs this process, as far as the system knows: alice@laptop.
 	User func() string
+	// Who tells who asks, from the context of an operation: a service has signed its callers
+	// in. nil: whoever runs this process, by the configuration's identity and the environment.
+	// Its errors are NotIdentified.
+	Who func(ctx context.Context) (rotation.Who, error)
 	// Tool is the version of this program, for the record.
 	Tool string
 	// Person does by hand what no request can; nil: nobody is there.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rekey/internal/estate"
+	"rekey/internal/rotation"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
 )
@@ -92,6 +93,43 @@ func TestWhoHasNotTheRoleIsRefusedAndToldWhoHas(t *testing.T) {
 	me, err := b.operations().Whoami(t.Context())
 	if err != nil || !me.Enforced || me.Refused[console] != "superadmin" {
 		t.Errorf("who asks: %+v (%v)", me, err)
+	}
+}
+
+// TestAServiceSaysWhoAsks: what it found out goes into the journal, and counts for roles;
+// whom it does not know may do nothing that asks for a name.
+func TestAServiceSaysWhoAsks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "# What all credentials", "identity:\n  roles:\n    superadmin: [{user: bob@desk}]\n\n# What all credentials")
+	type caller struct{}
+	b.who = func(ctx context.Context) (rotation.Who, error) {
+		switch name := ctx.Value(caller{}); name {
+		case "bob":
+			return rotation.Who{Name: "bob@corp", How: "https://id.example", Verified: true, Roles: []string{"superadmin"}}, nil
+		case "eve":
+			return rotation.Who{Name: "eve@corp", How: "https://id.example", Verified: true}, nil
+		}
+		return rotation.Who{}, errors.New("nobody is signed in")
+	}
+	as := func(name string) context.Context { return context.WithValue(t.Context(), caller{}, name) }
+	open := func(ctx context.Context) error {
+		_, err := b.operations().Open(ctx, estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console}, &told{})
+		return err
+	}
+	b.refused(open(t.Context()), estate.NotIdentified)
+	if e := b.refused(open(as("eve")), estate.NoRole); e.Who == nil || e.Who.Name != "eve@corp" {
+		t.Errorf("refused is %+v", e.Who)
+	}
+	if err := open(as("bob")); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := b.operations().Runs(t.Context())
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%d runs were opened (%v)", len(runs), err)
+	}
+	logged, err := b.operations().Log(t.Context(), runs[0].Run)
+	if err != nil || logged.Events[0].Opened.By == nil || !logged.Events[0].Opened.By.Verified || logged.Events[0].Opened.Actor != "bob@corp" {
+		t.Errorf("the journal says that the run was opened by %+v (%v)", logged.Events[0].Opened, err)
 	}
 }
 

@@ -14,6 +14,13 @@ import (
 
 // who finds out who asks. People and CI are real in a simulated world too.
 func (e *Estate) who(ctx context.Context) (rotation.Who, error) {
+	if e.here.Who != nil {
+		who, err := e.here.Who(ctx)
+		if err != nil {
+			return who, &Error{Code: NotIdentified, Err: err}
+		}
+		return who, nil
+	}
 	network, idle := e.network()
 	defer idle()
 	finder := &refs.Finder{Dir: e.config.Dir, Env: e.here.Env, Asked: &e.asked}
