@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"time"
 
@@ -67,11 +68,25 @@ func NoteOf(at time.Time, credential, kind string, seen any) (Note, error) {
 
 // Add writes notes, all or none.
 func (b Book) Add(ctx context.Context, notes ...Note) error {
+	return b.J.Append(ctx, draftsOf(notes)...)
+}
+
+// AddWith is Add with something that is looked at, or written to further tables, in the
+// same transaction: what with reads of the book cannot change until the notes are
+// written. Its error refuses them and is returned as it is (journal.AppendWith).
+func (b Book) AddWith(ctx context.Context, with func(context.Context, Book, *sql.Tx) error, notes ...Note) error {
+	_, err := b.J.AppendWith(ctx, func(v journal.View, tx *sql.Tx) error {
+		return with(ctx, Book{in: &v}, tx)
+	}, draftsOf(notes)...)
+	return err
+}
+
+func draftsOf(notes []Note) []journal.Draft {
 	drafts := make([]journal.Draft, 0, len(notes))
 	for _, n := range notes {
 		drafts = append(drafts, journal.Draft{At: n.At, Subject: n.Credential, Kind: n.Kind, Body: n.Body})
 	}
-	return b.J.Append(ctx, drafts...)
+	return drafts
 }
 
 // Latest returns the newest note of a kind about each credential.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 
@@ -31,6 +32,11 @@ func (o *Overtaken) Unwrap() error { return journal.ErrOvertaken }
 type Recorder struct {
 	Book       Book
 	Credential string
+
+	// With is called in the transaction of each append before anything else: its error
+	// refuses the events, and is returned as it is; what it writes to further tables is
+	// there if and only if the events are (journal.AppendWith). nil: there is nothing.
+	With func(context.Context, *sql.Tx) error
 
 	mu   sync.Mutex
 	last journal.Entry
@@ -65,7 +71,12 @@ func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) e
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last, err := r.Book.J.AppendIf(ctx, func(v journal.View) error {
+	last, err := r.Book.J.AppendWith(ctx, func(v journal.View, tx *sql.Tx) error {
+		if r.With != nil {
+			if err := r.With(ctx, tx); err != nil {
+				return err
+			}
+		}
 		newest, err := v.LastOf(ctx, run)
 		switch {
 		case err != nil:

@@ -26,6 +26,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -94,6 +95,22 @@ func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
 // writes: between the look and the entry nobody else can write. The condition's
 // error is returned as it is. last is the newest entry written.
 func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, drafts ...Draft) (last Entry, err error) {
+	return j.append(ctx, func(v View, _ *sql.Tx) error { return condition(v) }, drafts)
+}
+
+// AppendWith is AppendIf whose condition may also write to the further tables of the
+// journal's database (Tables), by the transaction that it is handed: what it writes is
+// there if and only if the entries are. It may neither commit nor roll back, and must not
+// use DB. It is called once at most; whether a lost answer was a yes is found out by the
+// entries, so there has to be one at least.
+func (j *Journal) AppendWith(ctx context.Context, with func(View, *sql.Tx) error, drafts ...Draft) (last Entry, err error) {
+	if len(drafts) == 0 {
+		return last, errors.New("append to journal: what is written beside entries needs an entry")
+	}
+	return j.append(ctx, with, drafts)
+}
+
+func (j *Journal) append(ctx context.Context, with func(View, *sql.Tx) error, drafts []Draft) (last Entry, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	ctx, cancel := j.bounded(ctx)
@@ -109,7 +126,7 @@ func (j *Journal) AppendIf(ctx context.Context, condition func(View) error, draf
 	if last, err = head(ctx, tx); err != nil {
 		return last, fmt.Errorf("append to journal: %w", j.told(err))
 	}
-	if err := condition(View{tx, j.path, j.whole}); err != nil {
+	if err := with(View{tx, j.path, j.whole}, tx); err != nil {
 		return last, err
 	}
 	for _, d := range drafts {

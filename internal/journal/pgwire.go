@@ -2,11 +2,12 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -68,8 +69,19 @@ func (s *session) Begin() (driver.Tx, error) {
 
 // BeginTx begins a transaction. A session that turns out to be dead is replaced by
 // another one: nothing was asked of it yet.
-func (s *session) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
-	if _, err := s.conn.Exec(ctx, "BEGIN").ReadAll(); err != nil {
+func (s *session) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	begin := "BEGIN"
+	switch sql.IsolationLevel(o.Isolation) {
+	case sql.LevelDefault:
+	case sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable:
+		begin += " ISOLATION LEVEL " + strings.ToUpper(sql.IsolationLevel(o.Isolation).String())
+	default:
+		return nil, fmt.Errorf("there is no isolation level %s here", sql.IsolationLevel(o.Isolation))
+	}
+	if o.ReadOnly {
+		begin += " READ ONLY"
+	}
+	if _, err := s.conn.Exec(ctx, begin).ReadAll(); err != nil {
 		if ctx.Err() == nil && s.conn.IsClosed() {
 			return nil, driver.ErrBadConn
 		}
@@ -108,40 +120,50 @@ func (t *transaction) Rollback() error {
 func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	s.used = time.Now()
 	if len(args) == 0 {
-		_, err := s.conn.Exec(ctx, query).ReadAll()
-		return driver.ResultNoRows, err
+		got, err := s.conn.Exec(ctx, query).ReadAll()
+		if err != nil || len(got) == 0 {
+			return driver.RowsAffected(0), err
+		}
+		return driver.RowsAffected(got[len(got)-1].CommandTag.RowsAffected()), nil
 	}
-	values, err := texts(args)
+	reader, err := s.send(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	got := s.conn.ExecParams(ctx, query, values, nil, nil, nil).Read()
+	got := reader.Read()
 	return driver.RowsAffected(got.CommandTag.RowsAffected()), got.Err
 }
 
 func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	s.used = time.Now()
-	values, err := texts(args)
+	reader, err := s.send(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{s.conn.ExecParams(ctx, query, values, nil, nil, nil)}, nil
+	return &answer{reader}, nil
 }
 
-// texts are values as PostgreSQL reads them.
-func texts(args []driver.NamedValue) ([][]byte, error) {
-	out := make([][]byte, len(args))
-	for i, a := range args {
-		switch v := a.Value.(type) {
-		case string:
-			out[i] = []byte(v)
-		case int64:
-			out[i] = strconv.AppendInt(nil, v, 10)
-		default:
-			return nil, fmt.Errorf("a value of type %T is not sent", v)
+// send sends a statement and its values. Of bytes the server is asked first what they
+// are to be, for a column of bytes reads another text than one of JSON.
+func (s *session) send(ctx context.Context, query string, args []driver.NamedValue) (*pgconn.ResultReader, error) {
+	for _, a := range args {
+		if _, raw := a.Value.([]byte); raw {
+			d, err := s.conn.Prepare(ctx, "", query, nil)
+			if err != nil {
+				return nil, err
+			}
+			values, err := texts(args, d.ParamOIDs)
+			if err != nil {
+				return nil, err
+			}
+			return s.conn.ExecPrepared(ctx, "", values, nil, nil), nil
 		}
 	}
-	return out, nil
+	values, err := texts(args, nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.conn.ExecParams(ctx, query, values, nil, nil, nil), nil
 }
 
 // answer is what a question brought, row by row.
@@ -161,9 +183,6 @@ func (a *answer) Close() error {
 	return err
 }
 
-// int8OID is the type of whole numbers [pg_type.dat].
-const int8OID = 20
-
 func (a *answer) Next(row []driver.Value) error {
 	if !a.got.NextRow() {
 		if _, err := a.got.Close(); err != nil {
@@ -173,17 +192,9 @@ func (a *answer) Next(row []driver.Value) error {
 	}
 	fields := a.got.FieldDescriptions()
 	for i, v := range a.got.Values() {
-		switch {
-		case v == nil:
-			row[i] = nil
-		case fields[i].DataTypeOID == int8OID:
-			n, err := strconv.ParseInt(string(v), 10, 64)
-			if err != nil {
-				return err
-			}
-			row[i] = n
-		default:
-			row[i] = string(v)
+		var err error
+		if row[i], err = value(fields[i].DataTypeOID, v); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -28,6 +28,9 @@ func (d *Damaged) Error() string {
 		d.Path, d.Why, filepath.Dir(d.Path))
 }
 
+// otherTables is why a database is no journal that does not know a question as it stands.
+const otherTables = "its tables are not those of a journal"
+
 // Replaced means that the file is not the one that this process has opened: what it
 // writes would be read by nobody.
 type Replaced struct {
@@ -56,7 +59,7 @@ func damaged(path string, err error) error {
 	case sqlite3.SQLITE_CORRUPT:
 		return &Damaged{Path: path, Why: "the database in it is damaged"}
 	case sqlite3.SQLITE_ERROR: // of a question that is asked as it stands: the tables are others
-		return &Damaged{Path: path, Why: "its tables are not those of a journal"}
+		return &Damaged{Path: path, Why: otherTables}
 	case sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("%s cannot be opened: %w", path, err)
 	case sqlite3.SQLITE_FULL:
@@ -78,7 +81,7 @@ func damaged(path string, err error) error {
 func answered(name string, e *pgconn.PgError) error {
 	switch e.Code {
 	case "42P01", "42703": // undefined_table, undefined_column
-		return &Damaged{Path: name, Server: true, Why: "its tables are not those of a journal"}
+		return &Damaged{Path: name, Server: true, Why: otherTables}
 	case "XX001", "XX002": // data_corrupted, index_corrupted
 		return &Damaged{Path: name, Server: true, Why: "the database is damaged"}
 	case "42501": // insufficient_privilege

@@ -41,6 +41,9 @@ type server struct {
 	locks  locks
 }
 
+// mostSessions bounds how many sessions one process has, beside the one of its locks.
+const mostSessions = 8
+
 // How long things may take, at most.
 const (
 	writeWithin = time.Minute      // an append, with the wait for others
@@ -78,7 +81,7 @@ func openPostgres(ctx context.Context, address string, writes bool) (*Journal, e
 		s.config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	s.db = sql.OpenDB(dialer{s.config})
-	s.db.SetMaxOpenConns(4)
+	s.db.SetMaxOpenConns(mostSessions)
 	s.db.SetConnMaxIdleTime(time.Minute)
 	s.locks.server = s
 	j := &Journal{View: View{q: s.db, path: s.name}, db: s.db, server: s, whole: writes}
@@ -124,7 +127,7 @@ func parse(address string) (*server, error) {
 	}
 	s.name = fmt.Sprintf("postgres://%s/%s (schema %s)", net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), c.Database, s.schema)
 	for name, value := range map[string]string{
-		"application_name": "rekey", "client_encoding": "UTF8", "search_path": s.schema,
+		"application_name": "rekey", "client_encoding": "UTF8", "search_path": s.schema, "TimeZone": "UTC", "DateStyle": "ISO",
 		"synchronous_commit": "on", "standard_conforming_strings": "on", "lock_timeout": "20s", "idle_in_transaction_session_timeout": "30s",
 		// A machine that has vanished frees its locks.
 		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",

@@ -4,6 +4,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -350,5 +351,82 @@ func TestNoAddressIsRepeated(t *testing.T) {
 	}
 	if _, err := OpenExistingPostgres(t.Context(), onServer(t).address); !errors.Is(err, ErrNone) {
 		t.Errorf("where there is none: %v", err)
+	}
+}
+
+// TestWhoLacksARightIsToldWhichOne to make tables, and needs none where they are there.
+func TestWhoLacksARightIsToldWhichOne(t *testing.T) {
+	at := onServer(t)
+	p, schema := postgres(t), schemaOf(at)
+	owner := open4(t, at)
+	writer := schema + "_w"
+	p.SQL(t, "trusting", fmt.Sprintf(`CREATE ROLE %[2]s LOGIN; GRANT USAGE ON SCHEMA %[1]s TO %[2]s; ALTER DEFAULT PRIVILEGES IN SCHEMA %[1]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[2]s;
+		GRANT SELECT ON ALL TABLES IN SCHEMA %[1]s TO %[2]s; GRANT INSERT ON %[1]s.entries TO %[2]s; GRANT UPDATE ON %[1]s.head TO %[2]s`, schema, writer))
+	j, err := spot{address: address(p.Port, writer, schema)}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	var lacks *Unprivileged
+	if err := j.Tables(t.Context(), "lease", first); !errors.As(err, &lacks) || lacks.SQL != "GRANT CREATE ON SCHEMA "+schema+" TO "+writer {
+		t.Fatalf("%v", err)
+	}
+	if err := owner.Tables(t.Context(), "lease", first); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Tables(t.Context(), "lease", first); err != nil {
+		t.Errorf("where nothing is to be done: %v", err)
+	}
+	_, err = j.AppendWith(t.Context(), func(_ View, tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `UPDATE lease_runs SET epoch = 2`)
+		return err
+	}, draft("r2"))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatIsWrittenWithAnEntryIsThereIfTheAnswerToCommitIsLost, too.
+func TestWhatIsWrittenWithAnEntryIsThereIfTheAnswerToCommitIsLost(t *testing.T) {
+	at := onServer(t)
+	direct := open4(t, at)
+	if err := direct.Tables(t.Context(), "lease", first); err != nil {
+		t.Fatal(err)
+	}
+	proxy := realserver.NewProxy(t, postgres(t).Port)
+	j, err := through(t, at, proxy).open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	kept, lost := 0, 0
+	for piece := 1; piece <= 30; piece++ {
+		run := fmt.Sprint("cut", piece)
+		proxy.Set(realserver.After, piece, nil)
+		_, err := j.AppendWith(t.Context(), func(_ View, tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO lease_runs (run, epoch) VALUES ($1, $2)`, run, piece)
+			return err
+		}, draft(run))
+		struck, _ := proxy.Struck()
+		proxy.Set(realserver.None, 0, nil)
+		var entries, rows int64
+		db, _ := direct.DB()
+		if err := errors.Join(db.QueryRow(`SELECT COUNT(*) FROM entries WHERE run = $1`, run).Scan(&entries), db.QueryRow(`SELECT COUNT(*) FROM lease_runs WHERE run = $1`, run).Scan(&rows)); err != nil {
+			t.Fatal(err)
+		}
+		if entries != rows || entries > 1 || (err == nil) != (entries == 1) {
+			t.Errorf("at piece %d: %d entries, %d rows, told: %v", piece, entries, rows, err)
+		}
+		if !struck {
+			break
+		}
+		if entries == 1 {
+			kept++
+		} else {
+			lost++
+		}
+	}
+	if kept == 0 || lost < 3 {
+		t.Errorf("%d kept, %d lost: too few to say anything", kept, lost)
 	}
 }
