@@ -111,8 +111,10 @@ func (b *builder) prepare() {
 	b.add(title(4, "Set up the working folder"),
 		paragraph("A private folder, in memory where the system has one. If the terminal is lost, the folder is not: set ", mono("DESK"), " to it again and leave out the line that makes it."),
 		fold0("the shared functions", shell(b.desk())),
-		fold0("addresses, and the functions of "+joined(b.titles(), ", "), shell(b.addresses()+"\n\n"+b.tools())),
-		paragraph("To practise first, let the addresses (", mono(b.Issuer.Tool+"_API"), " and so on) lead to ", mono("rekey sim"), " before this block."))
+		fold0("addresses, and the functions of "+joined(b.titles(), ", "), shell(strings.TrimSpace(b.addresses()+"\n\n"+b.tools()))))
+	if len(b.Issuer.Addresses) > 0 {
+		b.add(paragraph("To practise first, let the addresses (", mono(b.Issuer.Tool+"_API"), " and so on) lead to ", mono("rekey sim"), " before this block."))
+	}
 	b.add(title(4, "Fetch what is needed into the working folder"), b.credentials())
 	b.add(title(4, "Observe"))
 	b.observe()

@@ -9,7 +9,6 @@ import (
 
 // references are the vendors' own pages.
 func (b *builder) references() {
-	b.add(title(2, "Vendor doc references"))
 	var items []item
 	var seen []string
 	for _, r := range b.recipes() {
@@ -20,7 +19,9 @@ func (b *builder) references() {
 			}
 		}
 	}
-	b.add(block{kind: list, items: items})
+	if len(items) > 0 {
+		b.add(title(2, "Vendor doc references"), block{kind: list, items: items})
+	}
 }
 
 // gotchas are the vendors' "Worth knowing", as far as it applies here.

@@ -34,7 +34,8 @@ type Descriptor struct {
 	Refers       Reference // how a reference in rekey.yaml names one of its values (role Refers); zero: none can
 	Doc          string    // docs page: prerequisites, least privilege, gotchas
 	// ByHand tells how one of its roles is done by hand, with bash, curl and jq, for
-	// the written procedure. It reads nothing but the question. nil: only Rekey does it.
+	// the written procedure. It reads nothing but the question. nil: there a person does it
+	// with the vendor's own tools (byhand.ByPerson).
 	ByHand func(byhand.Question) (byhand.Recipe, error)
 	Open   func(Env, string, json.RawMessage) (Vendor, error)
 }

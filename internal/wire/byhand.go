@@ -21,18 +21,22 @@ type Hands struct {
 	Can       rotation.Capabilities
 }
 
-// ByHand asks the vendors of a spec how their part is done by hand. Of one of whom nobody
-// can tell there is an error, beside the recipes of all the others. Nothing is
-// opened, and no reference is looked up.
+// ByHand asks the vendors of a spec how their part is done by hand. Where a vendor has no
+// recipe for the shell, a person does that part with its own tools. Of a vendor that is
+// not known there is an error, beside the recipes of all the others. Nothing is opened,
+// and no reference is looked up.
 func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 	h := Hands{Consumers: map[string]byhand.Recipe{}}
-	ask := func(name string, q byhand.Question) (byhand.Recipe, provider.Descriptor, error) {
+	ask := func(name, place string, q byhand.Question) (byhand.Recipe, provider.Descriptor, error) {
 		v, known := vendors[name]
 		d, ok := all.Find(v.Type)
-		if !known || !ok || d.ByHand == nil {
-			return byhand.Recipe{}, d, fmt.Errorf("vendor %s: nothing tells how it is done by hand", name)
+		if !known || !ok {
+			return byhand.Recipe{}, d, fmt.Errorf("vendor %s: nothing is known of it", name)
 		}
 		q.Tool, q.Connection, q.Waits = byhand.Word(name), v.Settings, waits(spec)
+		if d.ByHand == nil {
+			return byhand.ByPerson(q, byhand.Done{Title: d.Title, Doc: d.Doc, Place: place, Fields: spec.Issuer.Fields}), d, nil
+		}
 		r, err := d.ByHand(q)
 		if err != nil {
 			err = fmt.Errorf("vendor %s: %w", name, err)
@@ -47,7 +51,7 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 	}
 	var d provider.Descriptor
 	var err error
-	h.Issuer, d, err = ask(spec.Issuer.Vendor, byhand.Question{Role: byhand.Issuer, Kind: spec.Issuer.Kind, Settings: spec.Issuer.Settings})
+	h.Issuer, d, err = ask(spec.Issuer.Vendor, "", byhand.Question{Role: byhand.Issuer, Kind: spec.Issuer.Kind, Settings: spec.Issuer.Settings})
 	noted(err)
 	for _, sheet := range d.Issuers {
 		if sheet.Kind == spec.Issuer.Kind {
@@ -55,11 +59,11 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 		}
 	}
 	h.Can.Places = map[string]rotation.Keeping{}
-	h.Store, d, err = ask(spec.Store.Vendor, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir})
+	h.Store, d, err = ask(spec.Store.Vendor, spec.Store.Key, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir})
 	noted(err)
 	h.Can.Places[spec.Store.Key] = keeping(d.Keeps)
 	for i, c := range spec.Consumers {
-		h.Consumers[c.Key], d, err = ask(c.Vendor, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)})
+		h.Consumers[c.Key], d, err = ask(c.Vendor, c.Key, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)})
 		noted(err)
 		h.Can.Places[c.Key] = keeping(d.Holds)
 	}
