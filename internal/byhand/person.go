@@ -9,6 +9,12 @@ import (
 //go:embed person.sh
 var personShell string
 
+// The verbs that a person is asked to do.
+var (
+	issuerVerbs = [...]string{"create", "roll", "extend", "prolong", "admit", "dismiss", "readmit", "withdraw", "quiet", "disable", "enable", "delete", "expire", "discard"}
+	placeVerbs  = [...]string{"read", "observe", "store", "restore", "propagate", "return", "apply", "reapply", "settle", "resettle"}
+)
+
 // Done is what has to be known of a part of which no recipe is written.
 type Done struct {
 	Title  string   // the vendor, as its makers write it
@@ -38,12 +44,11 @@ func ByPerson(q Question, d Done) Recipe {
 	}
 	all := Read(personShell, q.Filled(map[string]string{"place": Quote(d.Place), "wrong": strings.Join(wrong, "\n"), "take": strings.Join(take, "\n")}))
 	r := Recipe{Title: d.Title, Tool: q.Tool, ByPerson: true, Doc: d.Doc, Sections: []string{""}, Steps: map[string]Step{}}
-	verbs := "create roll extend prolong admit dismiss readmit withdraw quiet disable enable delete expire discard"
-	desk := "issuer"
-	if q.Role != Issuer {
-		desk, verbs = "place", "read observe store restore propagate return apply reapply settle resettle"
+	desk, verbs := "place", placeVerbs[:]
+	if q.Role == Issuer {
+		desk, verbs = "issuer", issuerVerbs[:]
 	}
-	for _, verb := range strings.Fields(verbs) {
+	for _, verb := range verbs {
 		r.Steps[verb] = all[verb]
 	}
 	if q.Role == Issuer {
