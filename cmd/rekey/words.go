@@ -37,7 +37,7 @@ func exitOf(code estate.Code) int {
 		return exitLocked
 	case estate.OtherWorld, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
-		estate.PlanDone, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld:
+		estate.PlanDone, estate.Repeated, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld:
 		return exitUsage
 	}
 	return exitFailed
@@ -98,6 +98,8 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		return fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    %s", e.Credential, e.Place, e.Run, a.again("--alongside"))
 	case estate.PlanDone:
 		return fmt.Errorf("this plan was carried out already\n  next  rekey log %s", e.Run)
+	case estate.Repeated:
+		return fmt.Errorf("the same request has opened run %s already\n  next  rekey log %s", e.Run, e.Run)
 	case estate.Busy:
 		return fmt.Errorf("another process is working on %s right now; look with: rekey status", e.Credential)
 	case estate.NoRun:

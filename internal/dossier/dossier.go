@@ -192,11 +192,11 @@ type Summary struct {
 // Dossier is all of it but the entries: of these there may be very many, so they are
 // read again, some at a time, when they are written.
 type Dossier struct {
-	Header      Header
-	Credentials []Credential
-	Runs        []Run
-	Drifts      []Drift
-	Summary     Summary
+	Header      Header       `json:"header"`
+	Credentials []Credential `json:"credentials"`
+	Runs        []Run        `json:"runs"`
+	Drifts      []Drift      `json:"drifts"`
+	Summary     Summary      `json:"summary"`
 
 	scope  surveyed // which entries are in it
 	proofs *evidence.Prover

@@ -18,7 +18,7 @@ func (e *Estate) Advance(ctx context.Context, a Advancing, f Face) (Ended, error
 
 // GoBack turns an open run back.
 func (e *Estate) GoBack(ctx context.Context, b Backing, f Face) (Ended, error) {
-	return e.goOn(ctx, Advancing{Run: b.Run, Without: b.Without}, &rotation.Asked{Reason: b.Reason}, f)
+	return e.goOn(ctx, Advancing{Run: b.Run, Without: b.Without, Request: b.Request}, &rotation.Asked{Reason: b.Reason}, f)
 }
 
 // goOn takes an open run up again, forward or, where that was asked, back.
@@ -64,7 +64,7 @@ func (e *Estate) goOn(ctx context.Context, a Advancing, asked *rotation.Asked, f
 		asked.Actor, asked.By = w.by.Name, &w.by
 		first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
-	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite}})
+	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: a.Request}})
 	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
 		return Ended{}, w.stopped(ctx, err, state)
 	} else if err != nil {

@@ -70,6 +70,9 @@ type Opening struct {
 	// Reviewed is a plan that has to come out again, or nothing is done; its strategy and
 	// its Despite are the wish's then.
 	Reviewed *rotation.Plan `json:"reviewed,omitempty"`
+	// Request names this opening, where whoever asks for it may have to ask again: of all
+	// openings of a credential with the same one only the first opens a run.
+	Request string `json:"-"`
 }
 
 // Advancing takes an open run up.
@@ -79,6 +82,7 @@ type Advancing struct {
 	Reason  string   `json:"reason,omitempty"`
 	Despite []string `json:"despite,omitempty"` // of those that the run has found
 	Without bool     `json:"without_role,omitempty"`
+	Request string   `json:"-"` // noted with it; whoever may ask again looks for it in the log
 }
 
 // Backing turns an open run back.
@@ -86,6 +90,7 @@ type Backing struct {
 	Run     string `json:"run"`
 	Reason  string `json:"reason,omitempty"`
 	Without bool   `json:"without_role,omitempty"`
+	Request string `json:"-"` // as of Advancing
 }
 
 // Ended is how a run came out of one operation.

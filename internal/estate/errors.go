@@ -54,6 +54,7 @@ const (
 	RunOpen   Code = "run-open"   // Credential, Run, Final
 	PlaceBusy Code = "place-busy" // Credential (the other one), Run, Place
 	PlanDone  Code = "plan-done"  // Run
+	Repeated  Code = "repeated"   // Run: the same request opened it
 	Busy      Code = "busy"       // Credential: another process works on it
 
 	NoRun         Code = "no-run"         // Run
@@ -73,7 +74,7 @@ func Codes() []Code {
 	return []Code{
 		Failed, OtherWorld, KeyDamaged, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
-		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Busy,
+		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, Busy,
 		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld, Stopped, Overtaken,
 	}
 }

@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -48,7 +49,7 @@ func (e *Estate) Open(ctx context.Context, o Opening, f Face) (Ended, error) {
 	if err != nil {
 		return Ended{}, err
 	}
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: o.Reason, Ticket: o.Ticket, Tool: e.here.Tool, Overrides: o.overrides(), Simulated: e.simulated()}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: o.Reason, Ticket: o.Ticket, Tool: e.here.Tool, Overrides: o.overrides(), Simulated: e.simulated(), Request: o.Request}
 	if o.Reviewed != nil {
 		opened.Expect, opened.Plan = o.Reviewed.Digest(), o.Reviewed.Run
 	}
@@ -57,7 +58,7 @@ func (e *Estate) Open(ctx context.Context, o Opening, f Face) (Ended, error) {
 	// Looked at and written in one transaction: of several that begin together, those
 	// that must not go on beside each other do not.
 	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
-		return w.mayBegin(ctx, book, opened.Plan, o.Alongside)
+		return w.mayBegin(ctx, book, opened, o.Alongside)
 	}, first)
 	if refused, coded := errors.AsType[*Error](err); coded {
 		return Ended{}, refused
@@ -98,7 +99,12 @@ func (e *Estate) inWindow(spec sop.Spec, anyway bool) error {
 
 // mayBegin refuses a run beside others that are open: of the same credential, of the
 // same plan, or of the same consumers.
-func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alongside bool) error {
+func (w *work) mayBegin(ctx context.Context, book history.Book, o *rotation.Opened, alongside bool) error {
+	if o.Request != "" {
+		if run, err := book.Requested(ctx, w.spec.Name, o.Request); err != nil || run != "" {
+			return cmp.Or(err, error(&Error{Code: Repeated, Credential: w.spec.Name, Run: run}))
+		}
+	}
 	open, err := book.Going(ctx)
 	if err != nil {
 		return err
@@ -109,8 +115,8 @@ func (w *work) mayBegin(ctx context.Context, book history.Book, plan string, alo
 			return &Error{Code: RunOpen, Credential: w.spec.Name, Run: r.Run, Final: err == nil && st.Final}
 		}
 	}
-	if plan != "" {
-		run, err := book.CarriedOut(ctx, w.spec.Name, plan)
+	if o.Plan != "" {
+		run, err := book.CarriedOut(ctx, w.spec.Name, o.Plan)
 		if err != nil {
 			return err
 		}

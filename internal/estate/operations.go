@@ -35,7 +35,7 @@ type Operations interface {
 	// Refused, with nothing opened: NoCredential, NoFormerName, NotFormer, NoConsumer,
 	// NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason (an emergency, or
 	// without the role), WindowClosed, NoRole, NotIdentified, Unwired (a vendor cannot
-	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, PlanDecides, Busy;
+	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, Repeated, PlanDecides, Busy;
 	// RunUnseen and Refused (a rehearsal beside which a run would be refused). Unwritable: the journal
 	// could not be written, so nothing was done.
 	//

@@ -243,3 +243,26 @@ func TestAnEmergencyTellsWhoIsWithoutAndIsRecorded(t *testing.T) {
 		t.Errorf("afterwards it ended as %+v (%v)", ended.State.Closed, err)
 	}
 }
+
+// TestOneRequestOpensOneRun: whoever asks again, because the answer was lost, opens none,
+// even after the first one is over; and the journal tells which one it was.
+func TestOneRequestOpensOneRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console, Request: "first"}
+	if _, err := b.operations().Open(t.Context(), o, &told{}); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := b.operations().Runs(t.Context())
+	if err != nil || len(runs) != 1 || runs[0].Request != "first" {
+		t.Fatalf("runs: %+v (%v)", runs, err)
+	}
+	_, err = b.operations().Open(t.Context(), o, &told{})
+	if e := b.refused(err, estate.Repeated); e.Run != runs[0].Run {
+		t.Errorf("the same request has opened %q, and not %q", e.Run, runs[0].Run)
+	}
+	o.Request = "second"
+	if _, err := b.operations().Open(t.Context(), o, &told{}); err != nil {
+		t.Errorf("another request is refused: %v", err)
+	}
+}

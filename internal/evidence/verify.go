@@ -14,10 +14,10 @@ import (
 
 // Given is a note that is said to be a checkpoint of the journal.
 type Given struct {
-	Where string // file, or "the journal"
-	Own   bool   // it was kept in the journal itself: whoever edits that can leave it out
-	Note  string
-	Told  string // when it was made and sent, as this machine says
+	Where string `json:"where"`         // file, or "the journal"
+	Own   bool   `json:"own,omitempty"` // it was kept in the journal itself: whoever edits that can leave it out
+	Note  string `json:"note"`
+	Told  string `json:"told,omitempty"` // when it was made and sent, as this machine says
 }
 
 // Kind of what does not verify.

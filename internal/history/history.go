@@ -62,7 +62,7 @@ func Whole(entries []journal.Entry) ([]rotation.Event, error) {
 func Decode(entries []journal.Entry) ([]rotation.Event, error) {
 	out := make([]rotation.Event, 0, len(entries))
 	for _, en := range entries {
-		e := rotation.Event{At: en.At, Run: en.Run, Kind: rotation.Kind(en.Kind)}
+		e := rotation.Event{Seq: en.Seq, At: en.At, Run: en.Run, Kind: rotation.Kind(en.Kind)}
 		if err := e.Decode(en.Body); err != nil {
 			return nil, unread(en, err)
 		}
@@ -137,6 +137,7 @@ type Summary struct {
 	Ending     rotation.Ending `json:"ending,omitempty"` // "" while open
 	Stuck      string          `json:"stuck,omitempty"`  // why, while it is stuck
 	Simulated  bool            `json:"simulated,omitempty"`
+	Request    string          `json:"request,omitempty"` // that asked for it
 	Why        string          `json:"why,omitempty"`
 	Current    *cred.Handle    `json:"current,omitempty"`
 }
@@ -214,14 +215,14 @@ func (s *Summary) add(en journal.Entry) error {
 	switch rotation.Kind(en.Kind) {
 	case rotation.KindOpened:
 		var o struct {
-			Actor, Reason string
-			Spec          struct{ Purpose sop.Purpose }
-			Simulated     bool
+			Actor, Reason, Request string
+			Spec                   struct{ Purpose sop.Purpose }
+			Simulated              bool
 		}
 		if err := json.Unmarshal(en.Body, &o); err != nil {
 			return err
 		}
-		s.Opened, s.Actor, s.Reason, s.Purpose, s.Simulated = en.At, o.Actor, o.Reason, o.Spec.Purpose, o.Simulated
+		s.Opened, s.Actor, s.Reason, s.Purpose, s.Simulated, s.Request = en.At, o.Actor, o.Reason, o.Spec.Purpose, o.Simulated, o.Request
 	case rotation.KindStuck:
 		var o rotation.Stuck
 		if err := json.Unmarshal(en.Body, &o); err != nil {
@@ -267,16 +268,30 @@ func (b Book) Going(ctx context.Context) ([]Going, error) {
 // CarriedOut returns the run that carried out the plan of a credential with this id,
 // if there is one.
 func (b Book) CarriedOut(ctx context.Context, credential, plan string) (run string, err error) {
+	return b.begunFor(ctx, credential, func(e journal.Entry, o begun) bool {
+		return o.Plan == plan || e.Run == plan // an older version gave the run the plan's id
+	})
+}
+
+// Requested returns the run of a credential that this request has opened, if there is one.
+func (b Book) Requested(ctx context.Context, credential, request string) (run string, err error) {
+	return b.begunFor(ctx, credential, func(_ journal.Entry, o begun) bool { return o.Request == request })
+}
+
+// begun is what a run was opened with, as far as it tells one opening from another.
+type begun struct{ Plan, Request string }
+
+func (b Book) begunFor(ctx context.Context, credential string, is func(journal.Entry, begun) bool) (run string, err error) {
 	entries, err := b.read().Of(ctx, credential, string(rotation.KindOpened))
 	if err != nil {
 		return "", err
 	}
 	for _, en := range entries {
-		var o struct{ Plan string }
+		var o begun
 		if err := json.Unmarshal(en.Body, &o); err != nil {
 			return "", unread(en, err)
 		}
-		if o.Plan == plan || en.Run == plan { // an older version gave the run the plan's id
+		if is(en, o) {
 			return en.Run, nil
 		}
 	}

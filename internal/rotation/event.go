@@ -30,19 +30,20 @@ const (
 // Event is one thing that was meant or that happened. Exactly one of the
 // pointers is set, the one for its kind.
 type Event struct {
-	At        time.Time
-	Run       string
-	Kind      Kind
-	Opened    *Opened
-	Planned   *Plan
-	Intent    *Intent
-	Outcome   *Outcome
-	Turned    *Turned
-	Confirmed *Confirmed
-	Asked     *Asked
-	Resumed   *Resumed
-	Stuck     *Stuck
-	Closed    *Closed
+	Seq       int64      `json:"seq,omitempty"` // its place in the journal; 0: it was not read from there
+	At        time.Time  `json:"at"`
+	Run       string     `json:"run"`
+	Kind      Kind       `json:"kind"`
+	Opened    *Opened    `json:"opened,omitempty"`
+	Planned   *Plan      `json:"planned,omitempty"`
+	Intent    *Intent    `json:"intent,omitempty"`
+	Outcome   *Outcome   `json:"outcome,omitempty"`
+	Turned    *Turned    `json:"turned,omitempty"`
+	Confirmed *Confirmed `json:"confirmed,omitempty"`
+	Asked     *Asked     `json:"asked,omitempty"`
+	Resumed   *Resumed   `json:"resumed,omitempty"`
+	Stuck     *Stuck     `json:"stuck,omitempty"`
+	Closed    *Closed    `json:"closed,omitempty"`
 }
 
 // Who is a person or a machine that does something, and how that is known.
@@ -77,6 +78,7 @@ type Opened struct {
 	Overrides []string `json:"overrides,omitempty"`
 	Expect    string   `json:"expect,omitempty"`    // digest of a reviewed plan that must come out again
 	Plan      string   `json:"plan,omitempty"`      // id of that plan, so that it is carried out once; it names nothing else
+	Request   string   `json:"request,omitempty"`   // that asked for it, where it may be asked again
 	Simulated bool     `json:"simulated,omitempty"` // the vendors are simulated ones: nothing of it is real
 }
 
@@ -162,6 +164,7 @@ type Resumed struct {
 	Tool    string   `json:"tool"`
 	Reason  string   `json:"reason,omitempty"`  // why, where it was asked for
 	Despite []string `json:"despite,omitempty"` // places that may be left with a dead credential, by their keys
+	Request string   `json:"request,omitempty"` // that asked for it, where it may be asked again
 }
 
 // Stuck says that the run needs a person. Both sides are told.

@@ -22,30 +22,30 @@ type Decision struct {
 
 // Action is one step to be tried now.
 type Action struct {
-	Step       Step
-	Generation int
+	Step       Step `json:"step"`
+	Generation int  `json:"generation"`
 	// Look: an earlier attempt may have had its effect, or was taken as a request:
 	// look first and write only if it is not so already.
-	Look bool
+	Look bool `json:"look,omitempty"`
 	// LookOnly: an earlier attempt was taken and is being worked on: do not write.
-	LookOnly bool
+	LookOnly bool `json:"look_only,omitempty"`
 }
 
 // Wait says until when, and for what.
 type Wait struct {
-	Until time.Time
-	For   []string
+	Until time.Time `json:"until"`
+	For   []string  `json:"for"`
 }
 
 // Ask wants the credential's name from a person.
 type Ask struct {
-	Name string
-	For  []string // titles of the steps that wait for it and can be undone
+	Name string   `json:"name"`
+	For  []string `json:"for,omitempty"` // titles of the steps that wait for it and can be undone
 	// Final are titles of those that wait for it and cannot be undone.
-	Final []string
+	Final []string `json:"final,omitempty"`
 	// Proven tells that every consumer was shown to run on the new one.
-	Proven bool
-	Mind   []string // an emergency: who is without a credential afterwards
+	Proven bool     `json:"proven,omitempty"`
+	Mind   []string `json:"mind,omitempty"` // an emergency: who is without a credential afterwards
 }
 
 // How often a step is tried in one go, by direction. Going back and going on

@@ -21,33 +21,33 @@ const (
 
 // State is what the events amount to.
 type State struct {
-	Run        string
-	Opened     *Opened
-	OpenedAt   time.Time
-	Plan       *Plan
-	Mode       Mode
-	TurnedWhy  string   // why the mode is not forward
-	Generation int      // attempt that is under way, from 1
-	Made       *Outcome // creation of this generation, if it succeeded
-	Steps      map[string]*Progress
-	Uncertain  bool // the fate of some creation is unknown
-	Final      bool // the point of no return is behind us
-	Confirmed  *Confirmed
-	Asked      *Asked
-	Named      []string // places that may be left with a dead credential, as named on resuming
-	Stuck      *Stuck
-	Closed     *Closed
-	ClosedAt   time.Time
-	CreateAt   time.Time  // not before: the issuer's rate limit
-	Keep       time.Time  // until when the old secret works, after a roll with grace
-	Calls      int        // requests made so far, by what the outcomes say
-	Observing  Progress   // attempts to observe
-	Resumed    bool       // an earlier process may have done more than the journal says
-	Seeing     bool       // a resumed process has to look before it acts
-	Sight      Progress   // attempts to do that
-	Missing    []string   // ids of generations that somebody else has ended
-	Earlier    []*Outcome // creations of earlier attempts of this run that succeeded
-	Past       []Event    // what a resumed process read, to be shown; not folded
+	Run        string               `json:"run"`
+	Opened     *Opened              `json:"opened,omitempty"`
+	OpenedAt   time.Time            `json:"opened_at,omitzero"`
+	Plan       *Plan                `json:"plan,omitempty"`
+	Mode       Mode                 `json:"mode"`
+	TurnedWhy  string               `json:"turned_why,omitempty"` // why the mode is not forward
+	Generation int                  `json:"generation"`           // attempt that is under way, from 1
+	Made       *Outcome             `json:"made,omitempty"`       // creation of this generation, if it succeeded
+	Steps      map[string]*Progress `json:"steps"`
+	Uncertain  bool                 `json:"uncertain,omitempty"` // the fate of some creation is unknown
+	Final      bool                 `json:"final"`               // the point of no return is behind us
+	Confirmed  *Confirmed           `json:"confirmed,omitempty"`
+	Asked      *Asked               `json:"asked,omitempty"`
+	Named      []string             `json:"named,omitempty"` // places that may be left with a dead credential, as named on resuming
+	Stuck      *Stuck               `json:"stuck,omitempty"`
+	Closed     *Closed              `json:"closed,omitempty"`
+	ClosedAt   time.Time            `json:"closed_at,omitzero"`
+	CreateAt   time.Time            `json:"create_at,omitzero"` // not before: the issuer's rate limit
+	Keep       time.Time            `json:"keep,omitzero"`      // until when the old secret works, after a roll with grace
+	Calls      int                  `json:"calls,omitempty"`    // requests made so far, by what the outcomes say
+	Observing  Progress             `json:"observing,omitzero"` // attempts to observe
+	Resumed    bool                 `json:"resumed,omitempty"`  // an earlier process may have done more than the journal says
+	Seeing     bool                 `json:"seeing,omitempty"`   // a resumed process has to look before it acts
+	Sight      Progress             `json:"sight,omitzero"`     // attempts to do that
+	Missing    []string             `json:"missing,omitempty"`  // ids of generations that somebody else has ended
+	Earlier    []*Outcome           `json:"earlier,omitempty"`  // creations of earlier attempts of this run that succeeded
+	Past       []Event              `json:"-"`                  // what a resumed process read, to be shown; not folded
 }
 
 // Status of a step.
@@ -65,17 +65,17 @@ const (
 
 // Progress of one step.
 type Progress struct {
-	Status Status
-	Maybe  bool      // its effect may have happened
-	Redone bool      // its effect was seen to be gone, so that it had to be made again
-	Tries  int       // unsuccessful attempts in a row, since the last resume
-	Limits int       // rate limits met in a row
-	Polls  int       // "not yet" answers in a row
-	Clean  int       // clean-ups in a row that found nothing
-	First  time.Time // first attempt, since the last resume
-	Next   time.Time // not before
-	Done   time.Time
-	Last   *Outcome
+	Status Status    `json:"status,omitempty"`
+	Maybe  bool      `json:"maybe,omitempty"`  // its effect may have happened
+	Redone bool      `json:"redone,omitempty"` // its effect was seen to be gone, so that it had to be made again
+	Tries  int       `json:"tries,omitempty"`  // unsuccessful attempts in a row, since the last resume
+	Limits int       `json:"limits,omitempty"` // rate limits met in a row
+	Polls  int       `json:"polls,omitempty"`  // "not yet" answers in a row
+	Clean  int       `json:"clean,omitempty"`  // clean-ups in a row that found nothing
+	First  time.Time `json:"first,omitzero"`   // first attempt, since the last resume
+	Next   time.Time `json:"next,omitzero"`    // not before
+	Done   time.Time `json:"done,omitzero"`
+	Last   *Outcome  `json:"last,omitempty"`
 }
 
 // NewState returns the state before any event.

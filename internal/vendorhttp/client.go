@@ -29,12 +29,12 @@ const (
 // Call is one call that was made, for counting and showing; of a driver that does
 // not speak HTTP too, then without method and status.
 type Call struct {
-	Vendor   string
-	Op       string
-	Method   string
-	Status   int  // 0: no answer
-	Changes  bool // it may have changed something; otherwise it looked
-	Duration time.Duration
+	Vendor   string        `json:"vendor"`
+	Op       string        `json:"op"`
+	Method   string        `json:"method"`
+	Status   int           `json:"status"`  // 0: no answer
+	Changes  bool          `json:"changes"` // it may have changed something; otherwise it looked
+	Duration time.Duration `json:"took"`
 }
 
 // Client talks to one vendor. It follows no redirects, keeps no cookies and
