@@ -23,54 +23,75 @@ func (e *Estate) GoBack(ctx context.Context, b Backing, f Face) (Ended, error) {
 
 // goOn takes an open run up again, forward or, where that was asked, back.
 func (e *Estate) goOn(ctx context.Context, a Advancing, asked *rotation.Asked, f Face) (Ended, error) {
+	w, c, err := e.say(ctx, a, asked, here{behind: f.Behind})
+	if err != nil {
+		return Ended{}, err
+	}
+	defer w.close()
+	return w.carryOut(ctx, c, f)
+}
+
+// say writes down what a person wants of an open run. Unless there is an error, the
+// caller closes what it returns.
+func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by here) (w *work, c carrying, err error) {
 	reason := a.Reason
 	if asked != nil {
 		reason = asked.Reason
 	}
 	if err := reasoned(a.Without, reason); err != nil {
-		return Ended{}, err
+		return nil, c, err
 	}
 	run, err := e.pick(ctx, a.Run)
 	if err != nil {
-		return Ended{}, err
+		return nil, c, err
 	}
 	spec, err := e.resumed(run)
 	if err != nil {
-		return Ended{}, err
+		return nil, c, err
 	}
-	w, err := e.prepare(spec)
-	if err != nil {
-		return Ended{}, err
+	if w, err = e.prepare(spec); err != nil {
+		return nil, c, err
 	}
-	defer w.close()
-	unlock, err := w.lock()
-	if err != nil {
-		return Ended{}, err
+	defer func() {
+		if err != nil {
+			w.close()
+			w = nil
+		}
+	}()
+	if by.service == nil {
+		if err := w.lock(); err != nil {
+			return w, c, err
+		}
 	}
-	defer unlock()
 	// Read only now: until the lock was ours another process may have written.
 	events, recorder, err := w.book.Take(ctx, spec.Name, run.Run)
 	if err != nil {
-		return Ended{}, failed(err)
+		return w, c, failed(err)
 	}
 	state := rotation.Fold(events)
 	if err := w.mayGoOn(ctx, run, state, a, asked != nil); err != nil {
-		return Ended{}, err
+		return w, c, err
 	}
-	w.lookBack(ctx, f)
+	if by.behind != nil {
+		w.lookBack(ctx, by.behind)
+	}
 	state.Past = events
 	var first []rotation.Event
 	if asked != nil {
 		asked.Actor, asked.By = w.by.Name, &w.by
 		first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
-	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: a.Request}})
-	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
-		return Ended{}, w.stopped(ctx, err, state)
-	} else if err != nil {
-		return Ended{}, &Error{Code: Unwritable, Err: err}
+	resumed := &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: a.Request}
+	if by.service != nil {
+		resumed.Word = by.service.word(a, state, e.now())
 	}
-	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: first, confirm: a.Confirm}, f)
+	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: resumed})
+	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
+		return w, c, w.stopped(ctx, err, state)
+	} else if err != nil {
+		return w, c, &Error{Code: Unwritable, Err: err}
+	}
+	return w, carrying{state: state, recorder: recorder, first: first, confirm: a.Confirm}, nil
 }
 
 // resumed is the spec with which a run is taken up: what it does stands in the journal.

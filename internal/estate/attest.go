@@ -46,10 +46,10 @@ func (w *work) notary() *notary.Notary {
 // left this machine, or another one. It stops nothing: a journal that is lost must
 // not leave a credential between two generations, and what is taken away is looked
 // for at those who hold it, whatever the journal says.
-func (w *work) lookBack(ctx context.Context, f Face) {
+func (w *work) lookBack(ctx context.Context, behind func(why error)) {
 	// An interruption says nothing of the journal; it is seen right after this.
 	if why := w.notary().CompareFiles(context.WithoutCancel(ctx)); why != nil {
-		f.Behind(why)
+		behind(why)
 	}
 }
 

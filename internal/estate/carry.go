@@ -15,8 +15,12 @@ type carrying struct {
 	recorder *history.Recorder
 	first    []rotation.Event // that were journalled just now
 	confirm  string           // the name, given beforehand
+	worker   bool             // of a service: what people decided is in the journal
 	reviewed *rotation.Plan
 }
+
+// confirmedBefore is the word of the record for a name that was given beforehand.
+const confirmedBefore = "--confirm"
 
 // carryOut goes on until the run ends in this process, and tells of it.
 func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) {
@@ -25,8 +29,14 @@ func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) 
 	r.Watch, r.Starts, r.Waits = f.Event, f.Starts, f.Waits
 	r.Reviewed, r.Journal = c.reviewed, c.recorder
 	r.Confirm = func(ctx context.Context, ask rotation.Ask) (string, error) {
-		if c.confirm == ask.Name {
-			return "--confirm", nil // the word of the record
+		switch {
+		case c.worker && c.state.Answered(ask):
+			r.Actor, r.By = c.state.WordOf.Name, c.state.WordOf // whose word it is
+			return c.state.Word.How, nil
+		case c.worker:
+			return "", ErrNotConfirmed
+		case c.confirm == ask.Name:
+			return confirmedBefore, nil
 		}
 		return f.Confirm(ctx, ask)
 	}

@@ -38,6 +38,9 @@ const (
 	WantWhich  = provider.WantWhich
 )
 
+// Unconfirmed is why a run waits that nobody has confirmed: Ended.Waiting.
+const Unconfirmed = runner.Unconfirmed
+
 // ErrNotConfirmed means that nobody confirmed what cannot be undone.
 var ErrNotConfirmed = runner.ErrNotConfirmed
 

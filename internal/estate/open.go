@@ -14,44 +14,70 @@ import (
 
 // Open opens a run of whatever purpose and carries it out.
 func (e *Estate) Open(ctx context.Context, o Opening, f Face) (Ended, error) {
-	if emergency(o.Purpose) && o.Reason == "" {
-		return Ended{}, &Error{Code: NoReason, Purpose: o.Purpose}
-	}
-	if err := reasoned(o.Without, o.Reason); err != nil {
-		return Ended{}, err
-	}
-	spec, err := e.wished(ctx, o.Wish, o.Reviewed)
-	if err != nil {
-		return Ended{}, err
-	}
-	if o.Confirm != "" && o.Confirm != spec.Name {
-		return Ended{}, &Error{Code: OtherName, Name: o.Confirm, Credential: spec.Name}
-	}
-	if err := e.inWindow(spec, o.Outside); err != nil {
-		return Ended{}, err
-	}
-	w, err := e.prepare(spec)
+	w, c, err := e.begin(ctx, o, here{behind: f.Behind})
 	if err != nil {
 		return Ended{}, err
 	}
 	defer w.close()
-	unlock, err := w.lock()
+	return w.carryOut(ctx, c, f)
+}
+
+// here is in which way something is said to a run: by the process that carries it out
+// then, which locks the credential, or to a service, whose workers do.
+type here struct {
+	behind  func(why error) // of the process that carries out: as Face.Behind
+	service *Served         // nil: the process that says it carries it out
+}
+
+// begin opens a run. Unless there is an error, the caller closes what it returns.
+func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carrying, err error) {
+	if emergency(o.Purpose) && o.Reason == "" {
+		return nil, c, &Error{Code: NoReason, Purpose: o.Purpose}
+	}
+	if err := reasoned(o.Without, o.Reason); err != nil {
+		return nil, c, err
+	}
+	spec, err := e.wished(ctx, o.Wish, o.Reviewed)
 	if err != nil {
-		return Ended{}, err
+		return nil, c, err
 	}
-	defer unlock()
+	if o.Confirm != "" && o.Confirm != spec.Name {
+		return nil, c, &Error{Code: OtherName, Name: o.Confirm, Credential: spec.Name}
+	}
+	if err := e.inWindow(spec, o.Outside); err != nil {
+		return nil, c, err
+	}
+	if w, err = e.prepare(spec); err != nil {
+		return nil, c, err
+	}
+	defer func() {
+		if err != nil {
+			w.close()
+			w = nil
+		}
+	}()
+	if by.service == nil {
+		if err := w.lock(); err != nil {
+			return w, c, err
+		}
+	}
 	if err := w.may(ctx, o.Without, spec); err != nil {
-		return Ended{}, err
+		return w, c, err
 	}
-	w.lookBack(ctx, f)
+	if by.behind != nil {
+		w.lookBack(ctx, by.behind)
+	}
 	// The id is made here, whatever a plan says: what bears it may be taken away.
 	run, err := e.runID()
 	if err != nil {
-		return Ended{}, err
+		return w, c, err
 	}
 	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: o.Reason, Ticket: o.Ticket, Tool: e.here.Tool, Overrides: o.overrides(), Simulated: e.simulated(), Request: o.Request}
 	if o.Reviewed != nil {
 		opened.Expect, opened.Plan = o.Reviewed.Digest(), o.Reviewed.Run
+	}
+	if by.service != nil && o.Confirm != "" {
+		opened.Word = &rotation.Word{How: confirmedBefore}
 	}
 	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
 	recorder := &history.Recorder{Book: w.book, Credential: spec.Name}
@@ -61,12 +87,12 @@ func (e *Estate) Open(ctx context.Context, o Opening, f Face) (Ended, error) {
 		return w.mayBegin(ctx, book, opened, o.Alongside)
 	}, first)
 	if refused, coded := errors.AsType[*Error](err); coded {
-		return Ended{}, refused
+		return w, c, refused
 	}
 	if err != nil {
-		return Ended{}, &Error{Code: Unwritable, Err: err}
+		return w, c, &Error{Code: Unwritable, Err: err}
 	}
-	return w.carryOut(ctx, carrying{state: rotation.NewState(), recorder: recorder, first: []rotation.Event{first}, confirm: o.Confirm, reviewed: o.Reviewed}, f)
+	return w, carrying{state: rotation.NewState(), recorder: recorder, first: []rotation.Event{first}, confirm: o.Confirm, reviewed: o.Reviewed}, nil
 }
 
 // overrides are the rules that a run sets aside, for the record: the words stand in
@@ -154,11 +180,14 @@ func writesConsumers(p sop.Purpose) bool {
 	return p != sop.ToRevoke && p != sop.ToDelete && p != sop.ToRehearse
 }
 
-// lock makes sure that only one process works on the credential.
-func (w *work) lock() (func(), error) {
+// lock makes sure that only one process works on the credential, until it is closed.
+func (w *work) lock() error {
 	unlock, err := w.book.J.Lock(w.spec.Name)
 	if errors.Is(err, journal.ErrLocked) {
-		return nil, &Error{Code: Busy, Credential: w.spec.Name}
+		return &Error{Code: Busy, Credential: w.spec.Name}
 	}
-	return unlock, failed(err)
+	if err == nil {
+		w.closes = append(w.closes, unlock)
+	}
+	return failed(err)
 }

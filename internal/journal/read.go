@@ -64,6 +64,11 @@ func (v View) Run(ctx context.Context, run string) ([]Entry, error) {
 	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 ORDER BY seq`, run)
 }
 
+// RunAfter returns the entries of one run after one with this number, in order.
+func (v View) RunAfter(ctx context.Context, run string, seq int64) ([]Entry, error) {
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 AND seq > $2 ORDER BY seq`, run, seq)
+}
+
 // LastOf returns the newest entry of a run without its body, the zero Entry if there
 // is none.
 func (v View) LastOf(ctx context.Context, run string) (Entry, error) {

@@ -112,6 +112,12 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		return []string{"asked to go back by " + by(e.Asked.Actor, e.Asked.By)}
 	case rotation.KindResumed:
 		line := "resumed by " + by(e.Resumed.Actor, e.Resumed.By)
+		if e.Resumed.Worker != "" {
+			line = "taken up by worker " + e.Resumed.Worker
+		}
+		if e.Resumed.Word != nil {
+			line += ", who confirms (" + e.Resumed.Word.How + ")"
+		}
 		if e.Resumed.Reason != "" {
 			line += ": " + e.Resumed.Reason
 		}

@@ -14,6 +14,7 @@ func (s *State) Apply(e Event) {
 	case KindOpened:
 		s.Opened, s.OpenedAt = e.Opened, e.At
 		s.Generation = 1
+		s.Word, s.WordOf = e.Opened.Word, said(e.Opened.Actor, e.Opened.By)
 	case KindPlanned:
 		s.Plan = e.Planned
 		if lost := e.Planned.Seen.Lost; lost > 0 {
@@ -26,18 +27,48 @@ func (s *State) Apply(e Event) {
 	case KindTurned:
 		s.turn(e.Turned)
 	case KindConfirmed:
-		s.Confirmed = e.Confirmed
+		s.Confirmed, s.Word, s.WordOf = e.Confirmed, nil, nil
 	case KindAsked:
 		s.Asked = e.Asked
 	case KindResumed:
 		s.Named = append(s.Named, e.Resumed.Despite...)
-		s.resume()
+		if e.Resumed.Worker == "" {
+			s.Word, s.WordOf = e.Resumed.Word, said(e.Resumed.Actor, e.Resumed.By)
+		}
+		if e.Resumed.Clean && !s.begun() {
+			s.Resumed = true // it looks before it writes, and has no other allowance than before
+		} else {
+			s.resume()
+		}
 	case KindStuck:
 		s.Stuck = e.Stuck
 	case KindClosed:
 		s.Closed, s.ClosedAt = e.Closed, e.At
 		s.Stuck = nil
 	}
+}
+
+// begun reports whether a step has an intent and no outcome.
+func (s *State) begun() bool {
+	for _, p := range s.Steps {
+		if p.Status == Open {
+			return true
+		}
+	}
+	return false
+}
+
+// said is who it was, as far as the record tells.
+func said(actor string, by *Who) *Who {
+	if by != nil {
+		return by
+	}
+	return &Who{Name: actor}
+}
+
+// Answered reports whether the confirmation that was given answers what is asked now.
+func (s *State) Answered(ask Ask) bool {
+	return s.Word != nil && (s.Word.Answers == "" || s.Word.Answers == ask.Digest())
 }
 
 func (s *State) intend(in *Intent, at time.Time) {

@@ -80,6 +80,17 @@ type Opened struct {
 	Plan      string   `json:"plan,omitempty"`      // id of that plan, so that it is carried out once; it names nothing else
 	Request   string   `json:"request,omitempty"`   // that asked for it, where it may be asked again
 	Simulated bool     `json:"simulated,omitempty"` // the vendors are simulated ones: nothing of it is real
+	Word      *Word    `json:"word,omitempty"`      // of whoever opened it, for the worker of a service that comes to ask
+}
+
+// Word is a person's confirmation that stands in the journal before it is needed: it was
+// given to a service, and a worker comes to what it answers later. It is used for nothing
+// else than that, and no more once a person takes the run up again without giving one.
+type Word struct {
+	How string `json:"how"` // as in Confirmed
+	// Answers is the digest of what was asked when it was given; "": nothing was asked
+	// yet, and it answers whatever the plan comes to ask.
+	Answers string `json:"answers,omitempty"`
 }
 
 // Intent says that these steps are about to be tried, side by side.
@@ -165,6 +176,13 @@ type Resumed struct {
 	Reason  string   `json:"reason,omitempty"`  // why, where it was asked for
 	Despite []string `json:"despite,omitempty"` // places that may be left with a dead credential, by their keys
 	Request string   `json:"request,omitempty"` // that asked for it, where it may be asked again
+	Word    *Word    `json:"word,omitempty"`    // where a person confirmed to a service
+	// Worker is the process of a service that goes on with the run; "": it is a person who
+	// wants it to go on.
+	Worker string `json:"worker,omitempty"`
+	// Clean: whoever was at the run before has let go of it with nothing begun and nothing
+	// in memory only, so that this is the same as if it had gone on after a pause.
+	Clean bool `json:"clean,omitempty"`
 }
 
 // Stuck says that the run needs a person. Both sides are told.

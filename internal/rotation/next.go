@@ -1,6 +1,9 @@
 package rotation
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -46,6 +49,14 @@ type Ask struct {
 	// Proven tells that every consumer was shown to run on the new one.
 	Proven bool     `json:"proven,omitempty"`
 	Mind   []string `json:"mind,omitempty"` // an emergency: who is without a credential afterwards
+}
+
+// Digest tells what is asked from anything else that could be: a confirmation answers
+// one.
+func (a Ask) Digest() string {
+	b, _ := json.Marshal(a)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
 // How often a step is tried in one go, by direction. Going back and going on

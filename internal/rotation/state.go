@@ -33,6 +33,8 @@ type State struct {
 	Uncertain  bool                 `json:"uncertain,omitempty"` // the fate of some creation is unknown
 	Final      bool                 `json:"final"`               // the point of no return is behind us
 	Confirmed  *Confirmed           `json:"confirmed,omitempty"`
+	Word       *Word                `json:"word,omitempty"` // a confirmation that was given and not used yet
+	WordOf     *Who                 `json:"word_of,omitempty"`
 	Asked      *Asked               `json:"asked,omitempty"`
 	Named      []string             `json:"named,omitempty"` // places that may be left with a dead credential, as named on resuming
 	Stuck      *Stuck               `json:"stuck,omitempty"`

@@ -92,6 +92,9 @@ type Runner struct {
 // ErrNotConfirmed means that nobody confirmed what cannot be undone.
 var ErrNotConfirmed = errors.New("not confirmed")
 
+// Unconfirmed is why a run waits that nobody has confirmed.
+const Unconfirmed = "everything is proven; the old one is revoked when somebody confirms it"
+
 // Result is how a run ended in this process.
 type Result struct {
 	State    *rotation.State
@@ -264,7 +267,7 @@ func (r *Runner) confirm(ctx context.Context, ask rotation.Ask) (waiting string,
 	}
 	if err != nil {
 		if errors.Is(err, ErrNotConfirmed) {
-			return "everything is proven; the old one is revoked when somebody confirms it", nil
+			return Unconfirmed, nil
 		}
 		return "", err
 	}

@@ -1,0 +1,190 @@
+package engine_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rekey/internal/engine"
+	"rekey/internal/estate"
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/sop"
+)
+
+const (
+	console = "CF_ACCESS_SVC_CONSOLE"
+	vault   = "CF_ACCESS_SVC_VAULT"
+)
+
+// bench is a folder with the procedure's two credentials, and a world in memory in which
+// time is virtual.
+type bench struct {
+	*testing.T
+	dir   string
+	world *sim.World
+	clock *clock
+
+	mu     sync.Mutex
+	before func(*http.Request) // called before each request
+	who    rotation.Who        // who asks
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{T: t, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}, who: rotation.Who{Name: "alice", How: "session"}}
+	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.clock.Now()}), b.clock.Now)
+	if err := os.WriteFile(filepath.Join(b.dir, "rekey.yaml"), []byte(sop.Example()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bench) estate() *estate.Estate {
+	b.Helper()
+	config, err := sop.Load(filepath.Join(b.dir, "rekey.yaml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	env := b.world.Env()
+	return estate.New(config, estate.Surroundings{
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Who: func(context.Context) (rotation.Who, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.who, nil
+		},
+		Tool: "test", Clock: b.clock, Network: b,
+	})
+}
+
+// engine is one that works until the test ends.
+func (b *bench) engine(name string) *engine.Engine {
+	b.Helper()
+	es := b.estate()
+	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.clock.Now, Poll: 20 * time.Millisecond})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Work(ctx) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			b.Errorf("engine %s: %v", name, err)
+		}
+		if err := e.Close(); err != nil {
+			b.Errorf("engine %s: %v", name, err)
+		}
+	})
+	return e
+}
+
+// RoundTrip is the network: it leads to the world.
+func (b *bench) RoundTrip(req *http.Request) (*http.Response, error) {
+	b.mu.Lock()
+	before := b.before
+	b.mu.Unlock()
+	if before != nil {
+		before(req)
+	}
+	return b.world.RoundTrip(req)
+}
+
+// once has f called before the first request that matches.
+func (b *bench) once(method, part string, f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var first sync.Once
+	b.before = func(req *http.Request) {
+		if req.Method == method && strings.Contains(req.URL.Path, part) {
+			first.Do(f)
+		}
+	}
+}
+
+// as has somebody else ask from now on.
+func (b *bench) as(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.who.Name = name
+}
+
+// stored is what the store holds under a name.
+func (b *bench) stored(name string) (value string) {
+	b.world.Look(func(s *sim.State) {
+		for _, x := range s.Infisical.Secrets {
+			if x.Key == name {
+				value = x.Versions[len(x.Versions)-1].Value
+			}
+		}
+	})
+	return value
+}
+
+// clock is virtual: sleeping moves it.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(max(d, 0))
+	return ctx.Err()
+}
+
+// told is a face that notes what it is told.
+type told struct {
+	mu       sync.Mutex
+	past     int
+	pasts    int
+	events   []rotation.Event
+	numbers  []int64
+	ended    int
+	confirms string // how it confirms; "": not at all
+	asked    []rotation.Ask
+}
+
+func (f *told) Behind(error) {}
+
+func (f *told) Past(events []rotation.Event) { f.past, f.pasts = len(events), f.pasts+1 }
+
+func (f *told) Event(e rotation.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events, f.numbers = append(f.events, e), append(f.numbers, e.Seq)
+}
+
+func (f *told) Starts([]rotation.Action) {}
+func (f *told) Waits(rotation.Wait)      {}
+func (f *told) Call(estate.Call)         {}
+func (f *told) End()                     { f.ended++ }
+
+func (f *told) Confirm(_ context.Context, ask rotation.Ask) (string, error) {
+	f.asked = append(f.asked, ask)
+	if f.confirms == "" {
+		return "", estate.ErrNotConfirmed
+	}
+	return f.confirms, nil
+}
+
+// events of a kind.
+func (f *told) of(kind rotation.Kind) (out []rotation.Event) {
+	for _, e := range f.events {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}

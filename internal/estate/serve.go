@@ -1,0 +1,142 @@
+package estate
+
+import (
+	"context"
+	"time"
+
+	"rekey/internal/history"
+	"rekey/internal/journal"
+	"rekey/internal/rotation"
+)
+
+// Served is how a person says something to a service.
+type Served struct {
+	// How a confirmation was given, for the record; "": with the request.
+	How string
+}
+
+// word is the confirmation that goes with what is said: it answers what the run asks now,
+// or, where it asks nothing yet, what it will.
+func (s *Served) word(a Advancing, state *rotation.State, now time.Time) *rotation.Word {
+	if a.Confirm == "" {
+		return nil
+	}
+	w := &rotation.Word{How: s.How}
+	if w.How == "" {
+		w.How = confirmedBefore
+	}
+	if d := rotation.Next(state, now, false); d.Ask != nil {
+		w.Answers = d.Ask.Digest()
+	}
+	return w
+}
+
+// BeginServed opens a run, as Open does, and leaves it to a worker to carry it out. It is
+// refused as Open is.
+func (e *Estate) BeginServed(ctx context.Context, o Opening, s Served) (run string, err error) {
+	w, c, err := e.begin(ctx, o, here{service: &s})
+	if err != nil {
+		return "", err
+	}
+	defer w.close()
+	return c.first[0].Run, nil
+}
+
+// SayServed writes down that a person wants an open run to go on, and leaves that to a
+// worker. It is refused as Advance is.
+func (e *Estate) SayServed(ctx context.Context, a Advancing, s Served) (run string, err error) {
+	return e.served(ctx, a, nil, s)
+}
+
+// TurnServed writes down that a person wants a run to go back. It is refused as GoBack is.
+func (e *Estate) TurnServed(ctx context.Context, b Backing, s Served) (run string, err error) {
+	return e.served(ctx, Advancing{Run: b.Run, Without: b.Without, Request: b.Request}, &rotation.Asked{Reason: b.Reason}, s)
+}
+
+// heardWithin is how often what a person says is tried to be written while a worker
+// writes to the same run.
+const heardWithin = 20
+
+func (e *Estate) served(ctx context.Context, a Advancing, asked *rotation.Asked, s Served) (string, error) {
+	for try := 1; ; try++ {
+		w, c, err := e.say(ctx, a, asked, here{service: &s})
+		if err == nil {
+			w.close()
+			return c.first[0].Run, nil
+		}
+		// A worker has written between the look and the word: what was looked at may be
+		// otherwise now.
+		if CodeOf(err) != Overtaken || try == heardWithin || ctx.Err() != nil {
+			return "", err
+		}
+	}
+}
+
+// Worker is a process of a service that carries runs out.
+type Worker struct {
+	Name  string // of the process, for the record
+	Clean bool   // whoever was at the run before has let go of it: see rotation.Resumed
+	// Reviewed is the plan that has to come out again, where the run was opened with one.
+	Reviewed *rotation.Plan
+}
+
+// Carry carries an open run out as a worker. No role is asked for: what people have
+// decided stands in the journal, and the worker asks nobody. It ends as Advance does; a
+// run that is over already is no error.
+func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ended, error) {
+	opened, err := e.openedAs(ctx, run)
+	if err != nil {
+		return Ended{}, err
+	}
+	spec, err := e.resumed(Summary{Run: run, Credential: opened.Credential, Purpose: opened.Spec.Purpose})
+	if err != nil {
+		return Ended{}, err
+	}
+	w, err := e.prepare(spec)
+	if err != nil {
+		return Ended{}, err
+	}
+	defer w.close()
+	w.unattended = true
+	w.by = rotation.Who{Name: by.Name, How: "worker"}
+	if err := w.lock(); err != nil {
+		return Ended{}, err
+	}
+	events, recorder, err := w.book.Take(ctx, spec.Name, run)
+	if err != nil {
+		return Ended{}, failed(err)
+	}
+	state := rotation.Fold(events)
+	if state.Closed != nil {
+		return Ended{State: state}, nil
+	}
+	w.lookBack(ctx, f.Behind)
+	state.Past = events
+	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Worker: by.Name, Clean: by.Clean}}
+	if err := recorder.Append(context.WithoutCancel(ctx), first); err != nil {
+		return Ended{}, w.stopped(ctx, err, state)
+	}
+	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: []rotation.Event{first}, worker: true, reviewed: by.Reviewed}, f)
+}
+
+// openedAs is what a run was opened as.
+func (e *Estate) openedAs(ctx context.Context, run string) (opened *rotation.Opened, err error) {
+	err = e.withJournal(ctx, func(book history.Book) error {
+		events, err := book.Events(ctx, run)
+		if err == nil && len(events) == 0 {
+			return &Error{Code: NoRun, Run: run}
+		}
+		if err == nil {
+			opened = events[0].Opened
+		}
+		return err
+	})
+	return opened, err
+}
+
+// Journal opens the journal that the operations work with, for who follows runs while
+// they happen. The caller closes it.
+func (e *Estate) Journal() (*journal.Journal, error) {
+	j, err := journal.Open(e.journalDir())
+	return j, failed(err)
+}
