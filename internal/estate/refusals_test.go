@@ -2,6 +2,8 @@ package estate_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"go/ast"
@@ -9,6 +11,7 @@ import (
 	"go/token"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -366,5 +369,48 @@ func TestAReferenceIsReadByAnyVendorOfItsType(t *testing.T) {
 		if err != nil || !checked.OK() || !strings.Contains(strings.Join(checked.Used, " "), ref) {
 			t.Errorf("%s: problems %v, used %v (%v)", ref, checked.Problems, checked.Used, err)
 		}
+	}
+}
+
+// TestAReferenceIsReadByADriverOutside: a token that another vendor needs is what a
+// program of somebody else's keeps.
+func TestAReferenceIsReadByADriverOutside(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("jq"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("jq is missing")
+		}
+		t.Skip("NEEDS jq: no driver outside is asked")
+	}
+	program, err := os.ReadFile("../../examples/drivers/rekey-driver-versioned")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(program)
+	const vendors = "vendors:\n"
+	b := newBench(t, "token: env:HEROKU_API_KEY", "token: 'versioned[here]:KEPT#HEROKU'",
+		vendors, vendors+"  here: {vendor: external, command: ./rekey-driver-versioned, sha256: "+hex.EncodeToString(sum[:])+"}\n")
+	path := filepath.Join(b.dir, "kept.json")
+	yaml := filepath.Join(b.dir, "rekey.yaml")
+	text, err := os.ReadFile(yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := exec.Command("sh", "-c", `echo '{"rekey":1,"op":"describe"}' | sh ../../examples/drivers/rekey-driver-versioned | jq .result`).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		yaml: strings.Replace(string(text), "KEPT", path, 1), filepath.Join(b.dir, "rekey-driver-versioned"): string(program),
+		filepath.Join(b.dir, "rekey-driver-versioned.json"): string(described),
+		path: `{"last":1,"slots":{"HEROKU":[{"version":1,"value":"` + b.world.Env()["HEROKU_API_KEY"] + `","stamp":{}}]}}`,
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checked, err := b.operations().Check(t.Context(), estate.Wish{Credential: console})
+	if err != nil || !checked.OK() || !strings.Contains(strings.Join(checked.Used, " "), "versioned[here]:") {
+		t.Errorf("problems %v, used %v (%v)", checked.Problems, checked.Used, err)
 	}
 }

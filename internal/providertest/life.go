@@ -79,7 +79,7 @@ func (l life) play(t T) {
 	}
 	if l.c.refers != nil {
 		t.Run("refers", func(t T) {
-			if _, err := l.c.refers.Refer(t.Context(), l.s.Refer+"-that-is-not-there"); err == nil {
+			if _, err := l.c.refers.Refer(t.Context(), string(l.b.fill(l.s.Refer))+"-that-is-not-there"); err == nil {
 				t.Errorf("a reference that leads nowhere has a value")
 			}
 		})

@@ -67,7 +67,7 @@ func (b *bench) every(t T) []op {
 	}
 	if good.refers != nil && b.s.Refer != "" {
 		out = append(out, op{role: inRefer, name: "refer", again: true, do: func(ctx context.Context, c cast) (string, error) {
-			v, err := c.refers.Refer(ctx, b.s.Refer)
+			v, err := c.refers.Refer(ctx, string(b.fill(b.s.Refer)))
 			if err == nil && !v.Present() {
 				return "", errors.New("the reference leads to nothing, without an error")
 			}

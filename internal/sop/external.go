@@ -43,6 +43,7 @@ type description struct {
 		Settings map[string]any
 		ID       string
 	}
+	Refers string // form of references to what it holds; "": there are none
 }
 
 // external reads what a driver outside says of itself from the file beside rekey.yaml,
@@ -103,7 +104,11 @@ func (p *parser) define(in description) (added []string) {
 		defs[name] = d
 		added = append(added, name)
 	}
-	add("connection."+in.Name, closed(in.Connection, "vendor", "command", "sha256", "described"))
+	connection := closed(in.Connection, "vendor", "command", "sha256", "described")
+	if in.Refers != "" {
+		connection["x-refers"] = map[string]any{"form": in.Refers}
+	}
+	add("connection."+in.Name, connection)
 	for _, i := range in.Issuers {
 		d := closed(i.Settings)
 		d["x-fields"], d["x-optional"], d["x-verifies"] = list(i.Fields), list(i.Optional), i.Verifies

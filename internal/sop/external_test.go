@@ -90,3 +90,23 @@ func TestMistakesOfADriverOutsideAreToldAtTheirLine(t *testing.T) {
 		}
 	}
 }
+
+// TestAReferenceToADriverOutsideNamesItsInstance: where the driver says that it can be
+// asked; of one that cannot, it is told at its line.
+func TestAReferenceToADriverOutsideNamesItsInstance(t *testing.T) {
+	asks := strings.Replace(outsideYAML, "  app: {vendor: file}\n", "  app: {vendor: file}\n  heroku: {token: \"keyfile[keys]:/srv/x.json#TOKEN\"}\n", 1)
+	can := strings.Replace(describedKeys, `"title":"Key file"`, `"title":"Key file","refers":"PATH#SLOT"`, 1)
+	if _, err := outsideConfig(t, can, asks); err != nil {
+		t.Errorf("it is refused: %v", err)
+	}
+	for says, c := range map[string][2]string{
+		"10:19: vendors.heroku.token: a vendor of type keyfile cannot be asked for a secret": {describedKeys, asks},
+		"there is no vendor other of type keyfile under vendors; known are keys":             {can, strings.Replace(asks, "keyfile[keys]", "keyfile[other]", 1)},
+		"vendor keys is reached by this, so it cannot be what is asked for it":               {can, strings.Replace(asks, "env:KEYFILE_PASSWORD", "\"keyfile[keys]:/srv/x.json#P\"", 1)},
+		"there is no vendor of type nokeyfile under vendors":                                 {can, strings.Replace(asks, "keyfile[keys]", "nokeyfile[keys]", 1)},
+	} {
+		if _, err := outsideConfig(t, c[0], c[1]); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("want %q: %v", says, err)
+		}
+	}
+}

@@ -66,6 +66,8 @@ func (p *parser) storedIn(n *yaml.Node, at, of string) {
 	form := p.form(kind)
 	d, list := p.doc(n), strings.Join(those, ", ")
 	switch {
+	case len(those) > 0 && p.refers(kind, "form") == "":
+		d.at(n, at, "a vendor of type "+kind+" cannot be asked for a secret by a reference", "name it in another way: env:NAME, file:PATH, cmd:COMMAND")
 	case !p.formed(kind, rest):
 		d.at(n, at, fmt.Sprintf("want %s:%s, or %s[NAME]:%s where NAME is one of vendors", kind, form, kind, form), "")
 	case len(those) == 0:

@@ -77,7 +77,7 @@ func file(t providertest.T, content string) string {
 func TestTheDriverInShellConforms(t *testing.T) {
 	needs(t, "sh", "jq")
 	h := harness(t, "versioned", `{}`)
-	h.Store, h.Slots = `{"path":"${FILE}"}`, []string{"A", "B"}
+	h.Store, h.Slots, h.Refer = `{"path":"${FILE}"}`, []string{"A", "B"}, "${FILE}#A"
 	h.Double = func(t providertest.T) *providertest.Double {
 		path := file(t, `{"last":2,"slots":{"A":[{"version":1,"value":"a","stamp":{}}],"B":[{"version":2,"value":"b","stamp":{}}]}}`)
 		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"FILE": path}, Printable: []string{"FILE"}}
