@@ -52,6 +52,9 @@ func (l life) issuer(t T, sheet provider.Sheet, i provider.Issuer) {
 	}
 	if sheet.Roll != "" {
 		h, b = l.rolled(t, sheet, i, h, b)
+		if u, ok := i.(provider.Unroller); ok && sheet.Lingers {
+			h, b = l.unrolled(t, sheet, i, u, h, b)
+		}
 	}
 	if !sheet.Create {
 		return // it is the only one
@@ -139,6 +142,40 @@ func (l life) rolled(t T, sheet provider.Sheet, i provider.Issuer, h cred.Handle
 	}
 	l.proves(t, sheet, i, got, b, true)
 	return got, b
+}
+
+// unrolled: after a roll the one before is the only one again. One that cannot do that
+// refuses, with nothing changed.
+func (l life) unrolled(t T, sheet provider.Sheet, i provider.Issuer, u provider.Unroller, h cred.Handle, old secret.Bundle) (cred.Handle, secret.Bundle) {
+	ctx := t.Context()
+	_, b, err := roll(ctx, i, h, l.b.grace(sheet))
+	if err != nil {
+		t.Fatalf("rolled once more: %v", err)
+	}
+	got, err := u.Unroll(ctx, h, old)
+	if cred.ClassOf(err) == cred.Refused {
+		l.proves(t, sheet, i, h, old, true)
+		l.proves(t, sheet, i, h, b, true)
+		if r, ok := i.(provider.Roller); ok {
+			if h, err = r.Keep(ctx, h, l.now().Add(-time.Second)); err != nil {
+				t.Fatalf("the one before is ended: %v", err)
+			}
+		}
+		return h, b
+	}
+	for try := range 2 {
+		if err != nil || got.ID != h.ID {
+			t.Fatalf("taken back for time %d: it has the id %q instead of %q: %v", try+1, got.ID, h.ID, err)
+		}
+		l.proves(t, sheet, i, got, old, true)
+		l.proves(t, sheet, i, got, b, false)
+		got, err = u.Unroll(ctx, h, old)
+	}
+	if _, err := u.Unroll(ctx, h, b); cred.ClassOf(err) != cred.Refused {
+		t.Errorf("what is none of its secrets any more is to be left as the only one: %v", err)
+	}
+	l.proves(t, sheet, i, got, old, true)
+	return got, old
 }
 
 // proves: what tells whether a bundle works tells it, and tells a made-up one and

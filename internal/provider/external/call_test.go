@@ -61,6 +61,15 @@ func (o only) Read(path string, n int64) (outside.File, error) { return o.said.R
 
 func opened(t *testing.T, ways outside.Ways, program string) provider.Store {
 	t.Helper()
+	s, err := vendor(t, described, ways, program).(provider.Stores).Store(json.RawMessage(`{"path":"/x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func vendor(t *testing.T, described string, ways outside.Ways, program string) provider.Vendor {
+	t.Helper()
 	d, err := Describe([]byte(described))
 	if err != nil {
 		t.Fatal(err)
@@ -76,11 +85,31 @@ func opened(t *testing.T, ways outside.Ways, program string) provider.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := v.(provider.Stores).Store(json.RawMessage(`{"path":"/x"}`))
-	if err != nil {
-		t.Fatal(err)
+	return v
+}
+
+// TestARollIsTakenBackByADriverThatSaysThatItCan: with the secret that is to stay; one that
+// does not say so is not started.
+func TestARollIsTakenBackByADriverThatSaysThatItCan(t *testing.T) {
+	rolls := strings.Replace(described, `"create":true`, `"roll":"with grace","lingers":true`, 1)
+	for sheet, can := range map[string]bool{strings.Replace(rolls, `"lingers":true`, `"lingers":true,"unrolls":true`, 1): true, rolls: false} {
+		var heard outside.Command
+		v := vendor(t, sheet, closed{outside.Closed{}, said{answer: outside.Ended{Stdout: secret.New(`{"result":{"handle":{"id":"h"}}}`)}, heard: &heard}}, "/acme")
+		i, err := v.(provider.Issues).Issuer("key", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = i.(provider.Unroller).Unroll(t.Context(), cred.Handle{ID: "h"}, secret.Bundle{"key": secret.New("stays")})
+		switch in := heard.Stdin.Reveal(); {
+		case can && (err != nil || !strings.Contains(in, `"op":"unroll"`) || !strings.Contains(in, `{"key":{"secret":"stays"}}`)):
+			t.Errorf("%v: %s", err, in)
+		case !can && (cred.ClassOf(err) != cred.Refused || in != ""):
+			t.Errorf("%v: %s", err, in)
+		}
 	}
-	return s
+	if _, err := Describe([]byte(strings.Replace(described, `"create":true`, `"create":true,"unrolls":true`, 1))); err == nil {
+		t.Error("it says that it takes back what ends by itself")
+	}
 }
 
 // TestWhatAnAnswerMeans: only a whole answer is one; an error is told in the driver's

@@ -262,6 +262,21 @@ func (t turns) Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.H
 	return out.Handle, t.x.whole("keep", out.Handle, nil, false)
 }
 
+// Unroll leaves the secret in b as the only one; a driver that does not say that it can is
+// not asked.
+func (t turns) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred.Handle, error) {
+	if !t.x.i.Unrolls {
+		return cred.Handle{}, &cred.Error{Vendor: t.x.p.name, Op: "unroll", Class: cred.Refused, Why: "the driver cannot end it alone"}
+	}
+	r := t.x.ask("unroll")
+	r.Handle, r.Bundle = &h, b
+	var out struct{ Handle cred.Handle }
+	if err := t.x.p.change(ctx, r, &out); err != nil {
+		return cred.Handle{}, err
+	}
+	return out.Handle, t.x.whole("unroll", out.Handle, nil, false)
+}
+
 // turnsOurs is turns with a secret that Rekey makes.
 type turnsOurs struct {
 	turns

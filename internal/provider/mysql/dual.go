@@ -139,6 +139,13 @@ func (i *dual) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred
 	if err != nil {
 		return cred.Handle{}, err
 	}
+	// It has to be one of its own: what is left as the only one would lock everybody out.
+	switch works, err := i.Works(ctx, h, b); {
+	case err != nil:
+		return cred.Handle{}, err
+	case !works:
+		return cred.Handle{}, i.refuse(op, "the password from before does not work any more: somebody else has changed it since")
+	}
 	if e.passwords > 1 {
 		var wrong error
 		err := i.change(ctx, op, func(d dialect) []string {
