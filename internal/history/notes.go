@@ -89,6 +89,34 @@ func draftsOf(notes []Note) []journal.Draft {
 	return drafts
 }
 
+// AddIf writes notes, all or none, if may has nothing against it. What may reads cannot
+// change until they are written.
+func (b Book) AddIf(ctx context.Context, may func(context.Context, Book) error, notes ...Note) error {
+	drafts := make([]journal.Draft, 0, len(notes))
+	for _, n := range notes {
+		drafts = append(drafts, journal.Draft{At: n.At, Subject: n.Credential, Kind: n.Kind, Body: n.Body})
+	}
+	_, err := b.J.AppendIf(ctx, func(v journal.View) error { return may(ctx, Book{in: &v}) }, drafts...)
+	return err
+}
+
+// Notes returns the notes of these kinds about a credential, oldest first. Something may
+// be done because of them, so they have to be as they were written.
+func (b Book) Notes(ctx context.Context, credential string, kinds ...string) ([]Note, error) {
+	entries, err := b.read().Of(ctx, credential, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	if err := asWritten(entries); err != nil {
+		return nil, err
+	}
+	out := make([]Note, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, Note{At: e.At, Credential: e.Subject, Kind: e.Kind, Body: e.Body})
+	}
+	return out, nil
+}
+
 // Latest returns the newest note of a kind about each credential.
 func (b Book) Latest(ctx context.Context, kind string) (map[string]Note, error) {
 	entries, err := b.read().Latest(ctx, kind)

@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"internal/cred": 0, "internal/secret": 0, "internal/visible": 0,
 	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1, "internal/byhand": 1, "internal/outside": 1,
 	"internal/rotation": 2, "internal/provider": 2, "internal/evidence": 2, "internal/world": 2,
-	"internal/provider/*": 3, "internal/provider/*/double": 3, "internal/refs": 3, "internal/identity": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3, "internal/discover": 3, "internal/claims": 3,
+	"internal/provider/*": 3, "internal/provider/*/double": 3, "internal/refs": 3, "internal/identity": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3, "internal/discover": 3, "internal/claims": 3, "internal/approvals": 3,
 	"internal/report": 4, "internal/provider/all": 4, "internal/notary": 4,
 	"internal/screen": 5, "internal/document": 5, "internal/dossier": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
 	"internal/stage": 6, "internal/sim/stage": 7, "internal/stage/reference": 7, "internal/estate": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/schemagen/list": 6, "internal/house": 6, "internal/realserver": 6,
@@ -110,7 +110,7 @@ func TestImportsGoOnlyDown(t *testing.T) {
 
 // secretFree packages cannot reach a secret, even indirectly: that there is none
 // in a plan, a journal or a report is a fact of the import graph.
-var secretFree = []string{"internal/sop", "internal/byhand", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen", "internal/drift", "internal/discover", "internal/evidence", "internal/document", "internal/dossier"}
+var secretFree = []string{"internal/sop", "internal/byhand", "internal/journal", "internal/rotation", "internal/report", "internal/history", "internal/screen", "internal/drift", "internal/discover", "internal/evidence", "internal/document", "internal/dossier", "internal/approvals", "internal/schedule"}
 
 func TestTheSecretFreeHalfCannotReachASecret(t *testing.T) {
 	pkgs := packages(t)

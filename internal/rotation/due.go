@@ -22,7 +22,7 @@ type Due struct {
 func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	var d Due
 	if spec.Cadence > 0 && !made.IsZero() {
-		d = Due{At: made.Add(spec.Cadence - draw(spec.Name, spec.Jitter)), Why: "cadence"}
+		d = Due{At: made.Add(spec.Cadence - Draw(spec.Name, spec.Jitter)), Why: "cadence"}
 	}
 	if spec.BeforeExpiry > 0 && !expires.IsZero() {
 		if at := expires.Add(-spec.BeforeExpiry); d.At.IsZero() || at.Before(d.At) {
@@ -32,7 +32,7 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	switch {
 	case !d.At.IsZero():
 		d.Start = sop.NextOpen(spec.Windows, d.At)
-		if late := d.Start.IsZero() || d.Start.Add(room(spec)).After(expires); late && !expires.IsZero() {
+		if late := d.Start.IsZero() || d.Start.Add(Room(spec)).After(expires); late && !expires.IsZero() {
 			d.Start = d.At // no window leaves the time that a run takes before it dies: better outside of one
 		}
 	case spec.Cadence == 0 && spec.BeforeExpiry == 0:
@@ -43,15 +43,16 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	return d
 }
 
-// room is how long before the expiry a run has to start so that it is over by then: as
+// Room is how long before the expiry a run has to start so that it is over by then: as
 // long as its waits may take, and an hour for whatever has to be done once more.
-func room(spec sop.Spec) time.Duration {
+func Room(spec sop.Spec) time.Duration {
 	t := spec.Timing
 	return time.Hour + t.Validate + t.Settle + t.Verify + t.Quiet + t.Watch + t.Soak + t.Confirm
 }
 
-// draw is the same for a name every time, and spread evenly over names.
-func draw(name string, upTo time.Duration) time.Duration {
+// Draw is a part of a length of time, the same for a name every time, and spread
+// evenly over names.
+func Draw(name string, upTo time.Duration) time.Duration {
 	h := sha256.Sum256([]byte(name))
 	return time.Duration(float64(upTo) * (float64(binary.BigEndian.Uint64(h[:])>>11) / (1 << 53)))
 }

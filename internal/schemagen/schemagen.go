@@ -129,6 +129,10 @@ func shape(t reflect.Type, refs string) *jsonschema.Schema {
 		s := text(`^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$`, "90d", "30s")
 		s.Format = sop.FormatLength
 		return s
+	case reflect.TypeFor[sop.Every]():
+		s := text(`^(off|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+)$`, "1h", "24h", "off")
+		s.Format = sop.FormatPositive
+		return s
 	case reflect.TypeFor[sop.Refs]():
 		return oneOrMany(text(refs, "env:NAME", "file:PATH", "cmd:COMMAND"))
 	case reflect.TypeFor[sop.Text]():

@@ -100,7 +100,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	if scope != "" {
 		words["scope"], words["SCOPE"] = s.Scope, strings.ToUpper(scope)
 	}
-	c.node = overlay(base, without(v, "procedure", "former", "scope"))
+	c.node = overlay(base, without(v, "procedure", "former", "scope", "canary"))
 	if c.tooMuch(len(s.Former)) {
 		return
 	}
@@ -111,6 +111,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	s.Discover = c.text("discover")
 	s.Jitter = Duration(c.text("jitter")).Or(0)
 	c.windows()
+	c.begins(v)
 	s.Cadence = Duration(c.text("cadence")).Or(0)
 	s.BeforeExpiry = Duration(c.text("before_expiry")).Or(0)
 	s.Timing = c.timing().waits()

@@ -16,6 +16,10 @@ type File struct {
 	Identity *Identity `json:"identity,omitempty"`
 	// How what was done is proven later: who signs the journal's checkpoints, and where they are sent.
 	Evidence *Evidence `json:"evidence,omitempty"`
+	// How `rekey serve` begins what is due, and looks without anybody asking.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// Who is told of what: approvals that are wanted, runs that are stuck, what is overdue or about to expire.
+	Notify *Notify `json:"notify,omitempty"`
 	// How to reach each vendor. The key is the name used below; it is also the vendor's type unless the entry says `vendor:`.
 	Vendors map[string]any `json:"vendors" jsonschema:"required"`
 	// How a kind of credential is rotated: what many credentials have in common, said once.
@@ -39,6 +43,8 @@ type Credential struct {
 	Former []string `json:"former,omitempty"`
 	// Overrides the scope taken from the name.
 	Scope string `json:"scope,omitempty"`
+	// Of several credentials of its procedure that are due, this one goes first, and alone (schedule.canary).
+	Canary bool `json:"canary,omitempty"`
 	Common
 }
 
@@ -57,6 +63,10 @@ type Common struct {
 	Jitter Duration `json:"jitter,omitempty"`
 	// When a run may start: Mon-Thu 09:00-16:00 Europe/Berlin. Days, hours and a time zone; several are alternatives.
 	Windows []string `json:"windows,omitempty"`
+	// What begins a rotation that is due, in one of its windows: automatically (by `rekey serve`), after approval (it asks for one first), or by hand. Default: by hand
+	Run string `json:"run,omitempty" jsonschema:"enum=automatically,enum=after approval,enum=by hand"`
+	// Whose agreement a rotation waits for.
+	Approvals *Approvals `json:"approvals,omitempty"`
 	// Rotate when the issuer's own expiry is nearer than this: 14d.
 	BeforeExpiry Duration `json:"before_expiry,omitempty" jsonschema:"format=rekey-positive"`
 	// What makes and revokes the credential.

@@ -22,6 +22,8 @@ type Config struct {
 	Advice   Problems          // worth a look, not wrong
 	Patterns map[string]string // of names that each procedure applies to, as written
 	Identity *Identity         // nil: whoever runs Rekey is believed
+	Schedule Scheduling        // how what is due is begun, and how often is looked
+	Notify   *Notices          // nil: nobody is told
 
 	identityLine int
 	formerLines  map[string]int // where rekey.yaml names each former name
@@ -99,11 +101,14 @@ func Parse(file string, src []byte) (*Config, error) {
 		return nil, problems[len(problems)-1:] // the others are of a file that cannot stay
 	}
 	p.evidence()
+	p.schedule()
+	p.notify()
 	if len(problems) > 0 {
 		return nil, problems.sorted()
 	}
 	p.top(whole)
 	p.adviseRoles()
+	p.adviseApprovals()
 	p.config.Advice = p.advice.sorted()
 	return p.config, nil
 }

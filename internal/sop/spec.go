@@ -24,6 +24,9 @@ type Spec struct {
 	Jitter       time.Duration `json:"jitter,omitempty"`        // at most so much earlier
 	Windows      []Window      `json:"windows,omitempty"`       // when a run may start; none: always
 	BeforeExpiry time.Duration `json:"before_expiry,omitempty"` // 0: never due by expiry
+	Run          Begin         `json:"run,omitempty"`           // what begins a rotation that is due
+	Approvals    *Approval     `json:"approvals,omitempty"`     // nil: nobody has to agree
+	Canary       bool          `json:"canary,omitempty"`        // of its procedure's, it goes first
 	Issuer       Issuer        `json:"issuer"`
 	Store        Place         `json:"store"`
 	Consumers    []Place       `json:"consumers"`

@@ -18,7 +18,7 @@ func (p *parser) storedRefs() {
 		switch k.Value {
 		case "vendors":
 			each(v, func(name, settings *yaml.Node) { p.storedIn(settings, "vendors."+name.Value, name.Value) })
-		case "evidence", "identity":
+		case "evidence", "identity", "notify":
 			p.storedIn(v, k.Value, "")
 		}
 	})
