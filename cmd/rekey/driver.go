@@ -39,19 +39,29 @@ func (a *app) driverTest() *cobra.Command {
 		Use: "test PROGRAM", Short: "Run the whole conformance suite on a driver", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n := map[any]int{}
+			told := []map[string]any{}
 			if with != "" {
 				with = a.path(with)
 			}
 			ok, err := drivertool.Test(c.Context(), a.path(args[0]), with, func(l drivertool.Line) {
 				n[l.Kind]++
-				if l.Kind == drivertool.Found || l.Kind == drivertool.Broken || verbose {
+				switch shown := l.Kind == drivertool.Found || l.Kind == drivertool.Broken || verbose; {
+				case shown && a.json && (l.Kind == drivertool.Found || verbose):
+					told = append(told, map[string]any{"kind": l.Kind, "part": l.Test, "text": l.Text})
+				case shown && !a.json:
 					a.print("%-8s %s  %s\n", l.Kind, l.Test, l.Text)
 				}
 			})
 			if err != nil {
 				return err
 			}
-			a.print("%d parts passed, %d failed, %d mistakes, %d not tried\n", n[drivertool.Passed], n[drivertool.Broken], n[drivertool.Found], n[drivertool.Skipped])
+			if a.json {
+				if err := a.printJSON(map[string]any{"passes": ok, "passed": n[drivertool.Passed], "failed": n[drivertool.Broken], "not_tried": n[drivertool.Skipped], "said": told}); err != nil {
+					return err
+				}
+			} else {
+				a.print("%d parts passed, %d failed, %d mistakes, %d not tried\n", n[drivertool.Passed], n[drivertool.Broken], n[drivertool.Found], n[drivertool.Skipped])
+			}
 			if !ok {
 				return fmt.Errorf("the driver does not pass")
 			}
@@ -68,6 +78,9 @@ func (a *app) driverNew() *cobra.Command {
 		Use: "new NAME", Short: "Write a working driver to begin with, in Python", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			paths, err := drivertool.New(a.path("."), args[0])
+			if err == nil && a.json {
+				return a.printJSON(map[string]any{"wrote": paths, "next": "rekey driver test " + paths[0]})
+			}
 			for _, p := range paths {
 				a.print("wrote %s\n", p)
 			}
