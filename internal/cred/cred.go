@@ -40,6 +40,14 @@ type Handle struct {
 // Expired reports whether its time is over at a moment of the issuer's clock.
 func (h Handle) Expired(at time.Time) bool { return !h.Expires.IsZero() && !h.Expires.After(at) }
 
+// Named is its name with its id, or the id alone where it has no other name.
+func (h Handle) Named() string {
+	if h.Name == "" || h.Name == h.ID {
+		return h.ID
+	}
+	return h.Name + " (" + h.ID + ")"
+}
+
 // SlotState is what one slot holds, without its value.
 type SlotState struct {
 	Slot        string      `json:"slot"`

@@ -74,3 +74,12 @@ func TestWordsOfAnErrorSayWhatHappened(t *testing.T) {
 		}
 	}
 }
+
+// TestANameIsSaidOnce: where id and name are one, it is not told twice.
+func TestANameIsSaidOnce(t *testing.T) {
+	for want, h := range map[string]Handle{"app (7f)": {ID: "7f", Name: "app"}, "app": {ID: "app", Name: "app"}, "7f": {ID: "7f"}} {
+		if got := h.Named(); got != want {
+			t.Errorf("%+v is called %q, not %q", h, got, want)
+		}
+	}
+}

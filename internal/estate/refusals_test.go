@@ -414,3 +414,12 @@ func TestAReferenceIsReadByADriverOutside(t *testing.T) {
 		t.Errorf("problems %v, used %v (%v)", checked.Problems, checked.Used, err)
 	}
 }
+
+// TestAWorldThatIsNotThereIsToldWithWhatMakesOne.
+func TestAWorldThatIsNotThereIsToldWithWhatMakesOne(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "rekey: 1\n", "rekey: 1\nsimulate: ./gone.json\n")
+	if _, err := b.operations().Compare(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no simulated world in ./gone.json") || !strings.Contains(err.Error(), "rekey demo") {
+		t.Errorf("it is told as %v", err)
+	}
+}

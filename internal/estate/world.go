@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -52,6 +53,9 @@ func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), e
 		path = filepath.Join(w.config.Dir, path)
 	}
 	world, unlock, err := sim.Load(path, w.now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("simulate: there is no simulated world in %s: rekey demo lays one out in a folder of its own, with a rekey.yaml that fits it", w.config.Simulate)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

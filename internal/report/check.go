@@ -83,6 +83,10 @@ func consumerSeen(c rotation.ConsumerSeen, good func(string, ...any)) {
 		good("%s can be read; nothing runs there", c.Key)
 		return
 	}
+	if c.Units == 0 {
+		good("%s can be read; which processes read it is not known", c.Key)
+		return
+	}
 	good("%s runs %s on write %s; old ones may live on for %s", c.Key, processWord(c.Units), c.Mark, Span(c.Grace))
 }
 

@@ -145,6 +145,8 @@ func (p *Plan) losing() []string {
 			switch {
 			case held == 0 && untold > 0:
 				out = append(out, fmt.Sprintf("%s may lose access: what it holds in %s is not shown to anybody", c.Key, count(untold, "slot")))
+			case held > 0 && c.Units == 0:
+				out = append(out, fmt.Sprintf("%s loses access: it holds it in %s, and which processes read that is not known", c.Key, count(held, "slot")))
 			case held > 0:
 				out = append(out, fmt.Sprintf("%s loses access: %s hold it in %s", c.Key, count(c.Units, "process"), count(held, "slot")))
 			case len(c.Slots) == 0:

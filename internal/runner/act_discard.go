@@ -126,7 +126,7 @@ func (r *Runner) revokeAll(ctx context.Context, hs []cred.Handle) rotation.Outco
 			return fail(err)
 		}
 		o.Gone = append(o.Gone, h.ID)
-		o.Evidence = append(o.Evidence, r.ends()+" "+h.Name+" ("+h.ID+")")
+		o.Evidence = append(o.Evidence, r.ends()+" "+h.Named())
 	}
 	if held != "" {
 		return fail(&cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "discard", Class: cred.Foreign, Why: held})

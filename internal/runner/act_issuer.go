@@ -28,7 +28,7 @@ func (r *Runner) create(ctx context.Context, a rotation.Action) rotation.Outcome
 	if err != nil {
 		return fromError(err)
 	}
-	return r.obtained(a, h, b, "created "+h.Name+" ("+h.ID+")")
+	return r.obtained(a, h, b, "created "+h.Named())
 }
 
 // obtained keeps the secret of a generation that was made, and notes what it will be

@@ -25,7 +25,7 @@ func (r *Runner) createWith(ctx context.Context, a rotation.Action, m provider.M
 	r.mean(a.Generation, b)
 	h, err := m.CreateWith(ctx, name, b)
 	if err == nil {
-		return r.obtained(a, h, b, "created "+h.Name+" ("+h.ID+") with a secret that was made here")
+		return r.obtained(a, h, b, "created "+h.Named()+" with a secret that was made here")
 	}
 	o := fromError(err)
 	if found := r.perhapsMade(ctx, a, m, b, o); found != nil {
@@ -61,7 +61,7 @@ func (r *Runner) answerLost(ctx context.Context, a rotation.Action, m provider.M
 			return stillLost(err)
 		}
 		if works {
-			return r.obtained(a, h, b, "created "+h.Name+" ("+h.ID+"); the answer was lost, and it works with the secret that was made here")
+			return r.obtained(a, h, b, "created "+h.Named()+"; the answer was lost, and it works with the secret that was made here")
 		}
 	}
 	return failed(cred.Unknown, "the answer was lost, and nothing that bears the label works with the secret that was sent")
