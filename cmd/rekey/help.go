@@ -83,7 +83,8 @@ func groups() [][]string {
 	return [][]string{
 		{"Begin", "demo", "init", "lint", "doctor", "check"},
 		{"Rotate", "plan", "run", "resume", "rollback", "rehearse", "revoke"},
-		{"Look after all of them", "status", "drift", "repair", "discover", "names"},
+		{"Look after all of them", "status", "schedule", "drift", "repair", "discover", "names"},
+		{"Agree", "approvals", "approve", "refuse"},
 		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "journal", "whoami"},
 		{"Besides", "explain", "sim", "schema", "driver", "completion", "version", "help"},
 	}

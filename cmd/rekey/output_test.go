@@ -67,7 +67,7 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 	fits("stream_error", "an error", run("run", "CF_ACCESS_SVC_VAULT"))
 	fits("stream_error", "an error", run("run", "nobody"))
 	for _, command := range []string{
-		"status", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "names", "log", "verify", "checkpoint", "checkpoint key", "journal backup copy.db",
+		"status", "schedule", "approvals", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "names", "log", "verify", "checkpoint", "checkpoint key", "journal backup copy.db",
 		"whoami", "version", "explain stuck", "sop", "revoke CF_ACCESS_SVC_VAULT --plan",
 	} {
 		words := strings.Fields(command)

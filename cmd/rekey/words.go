@@ -31,13 +31,15 @@ func exitOf(code estate.Code) int {
 	switch code {
 	case estate.Stopped:
 		return exitStuck
+	case estate.AwaitsApproval, estate.ApprovalRefused:
+		return exitWaiting
 	case estate.KeysUnread:
 		return exitEvidence
 	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken:
 		return exitLocked
 	case estate.OtherWorld, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
-		estate.PlanDone, estate.Repeated, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld:
+		estate.PlanDone, estate.Repeated, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
 		return exitUsage
 	}
 	return exitFailed
@@ -45,7 +47,7 @@ func exitOf(code estate.Code) int {
 
 // worded is what is said of an error.
 func (a *app) worded(e *estate.Error) error {
-	for _, words := range []func(*estate.Error) error{a.wordsOfAsking, a.wordsOfRuns, a.wordsOfWho, a.wordsOfSeeing, a.wordsOfMachine} {
+	for _, words := range []func(*estate.Error) error{a.wordsOfAsking, a.wordsOfRuns, a.wordsOfWho, a.wordsOfApprovals, a.wordsOfSeeing, a.wordsOfMachine} {
 		if err := words(e); err != nil {
 			return err
 		}

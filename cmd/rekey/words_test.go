@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/approvals"
 	"rekey/internal/estate"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
@@ -29,6 +30,7 @@ func TestEverythingThatAnOperationMayEndWithHasWords(t *testing.T) {
 			Code: code, Credential: "CRED", Run: "222222", Name: "NAME", Place: "shop:place", Dir: "folder", Known: []string{"known"}, Problems: []string{"a problem"},
 			Refusals: []rotation.Refusal{{Code: "x", What: "it is so", Then: "do this"}}, Live: []string{"CRED is live"}, Advice: []string{"first", "second"}, Open: []estate.Summary{{Run: "222222", Opened: time.Now()}},
 			Spec: &sop.Spec{Name: "CRED"}, Who: &rotation.Who{Name: "alice", How: "told"}, By: &journal.Entry{Seq: 3, Kind: "intent"}, Err: errors.New("the reason"),
+			Approval: &estate.Approval{Missing: 1, Request: &approvals.Request{Credential: "CRED"}, Refusal: &approvals.Answer{Reason: "freeze"}},
 		})
 		e, ok := err.(exit)
 		if !ok {

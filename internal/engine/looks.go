@@ -79,6 +79,41 @@ func (e *Engine) NewKey(ctx context.Context, n estate.NewKey) (estate.HandedOver
 	return e.o.Estate().NewKey(ctx, n)
 }
 
+// Schedule is the estate's.
+func (e *Engine) Schedule(ctx context.Context) (estate.Schedule, error) {
+	return e.o.Estate().Schedule(ctx)
+}
+
+// Pause is the estate's.
+func (e *Engine) Pause(ctx context.Context, reason string) error {
+	return e.o.Estate().Pause(ctx, reason)
+}
+
+// Continue is the estate's.
+func (e *Engine) Continue(ctx context.Context, reason string) error {
+	return e.o.Estate().Continue(ctx, reason)
+}
+
+// Approvals is the estate's.
+func (e *Engine) Approvals(ctx context.Context) ([]estate.Approval, error) {
+	return e.o.Estate().Approvals(ctx)
+}
+
+// Approve is the estate's: the schedule begins, or takes up, what waited for it.
+func (e *Engine) Approve(ctx context.Context, a estate.Answering) (estate.Approval, error) {
+	return e.o.Estate().Approve(ctx, a)
+}
+
+// Refuse is the estate's.
+func (e *Engine) Refuse(ctx context.Context, a estate.Answering) (estate.Approval, error) {
+	return e.o.Estate().Refuse(ctx, a)
+}
+
+// TakeBack is the estate's.
+func (e *Engine) TakeBack(ctx context.Context, a estate.Answering) (estate.Approval, error) {
+	return e.o.Estate().TakeBack(ctx, a)
+}
+
 // Whoami is the estate's.
 func (e *Engine) Whoami(ctx context.Context) (estate.Whoami, error) {
 	return e.o.Estate().Whoami(ctx)

@@ -122,6 +122,11 @@ func (w *work) mayGoOn(ctx context.Context, run Summary, state *rotation.State, 
 	case a.Confirm != "" && a.Confirm != w.spec.Name:
 		return &Error{Code: OtherName, Name: a.Confirm, Credential: w.spec.Name}
 	}
+	if a.Confirm != "" && !back {
+		if err := w.mayConfirm(ctx, state); err != nil {
+			return err
+		}
+	}
 	if err := w.placesKnown(a.Despite); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package estate_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,7 +36,9 @@ type bench struct {
 	before func(req *http.Request)
 	// who tells who asks, as a service does; nil: whoever runs this process.
 	who func(context.Context) (rotation.Who, error)
-	mu  sync.Mutex // guards before: requests are made side by side
+	// random is where the ids of runs come from; nil: the system's.
+	random io.Reader
+	mu     sync.Mutex // guards before: requests are made side by side
 }
 
 // newBench lays one out, with rekey.yaml as change makes it of the example.
@@ -65,10 +68,10 @@ func (b *bench) operations() estate.Operations {
 	}
 	env := b.world.Env()
 	return estate.New(config, estate.Surroundings{
-		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		User:  func() string { return "alice@laptop" },
-		Who:   b.who,
-		Tool:  "test",
+		Env:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		User: func() string { return "alice@laptop" },
+		Who:  b.who,
+		Tool: "test", Random: b.random,
 		Clock: b.clock, Network: b,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"rekey/internal/approvals"
 	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
@@ -28,7 +29,19 @@ func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) 
 	r := w.runner()
 	r.Watch, r.Starts, r.Waits = f.Event, f.Starts, f.Waits
 	r.Reviewed, r.Journal = c.reviewed, c.recorder
+	var gate retiring
 	r.Confirm = func(ctx context.Context, ask rotation.Ask) (string, error) {
+		var err error
+		switch gate, err = w.agreedToRetire(ctx, c.state, ask); {
+		case err != nil:
+			return "", err
+		case gate.wanted && gate.state.Standing != approvals.Agreed:
+			return "", ErrNotConfirmed
+		case gate.wanted:
+			last := gate.state.Given[len(gate.state.Given)-1].By
+			r.Actor, r.By = last.Name, &last // whose word it is
+			return gate.state.Says(), nil
+		}
 		switch {
 		case c.worker && c.state.Answered(ask):
 			r.Actor, r.By = c.state.WordOf.Name, c.state.WordOf // whose word it is
@@ -51,6 +64,9 @@ func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) 
 		return Ended{}, w.stopped(ctx, err, c.state)
 	}
 	out := Ended{State: result.State, Waiting: result.Waiting, Detached: result.Detached, Others: w.meanwhile(ctx, r, result.State)}
+	if gate.wanted && out.Waiting != "" {
+		out.Waiting = gate.says()
+	}
 	out.Evidence, out.Calls = w.attest(ctx), w.called()
 	return out, nil
 }

@@ -65,6 +65,17 @@ const (
 	RehearsalGone Code = "rehearsal-gone" // Run
 	NotHeld       Code = "not-held"       // Place, Run
 
+	AwaitsApproval  Code = "awaits-approval"  // Credential, Run (of a retiring), Approval: it was asked for
+	ApprovalRefused Code = "approval-refused" // as AwaitsApproval: somebody has refused it
+	NothingAsked    Code = "nothing-asked"    // Name: nobody waits for an answer about it
+	OtherAsked      Code = "other-asked"      // Credential, Run, Approval: something else is asked by now
+	NotApprover     Code = "not-approver"     // Credential, Who, Name (the role), Known (those who have it), Approval
+	NotProven       Code = "not-proven"       // Credential, Who, Approval: he could prove who he is, and has not
+	OwnRequest      Code = "own-request"      // Credential, Who, Approval: he asks for it himself
+	NotFresh        Code = "not-fresh"        // Credential, Who, Approval: he has to sign in again
+	AgreedAlready   Code = "agreed-already"   // Credential, Who, Approval
+	NotTheirs       Code = "not-theirs"       // Credential, Who, Approval: he has nothing to take back
+
 	Stopped   Code = "stopped"   // Credential, Run, Live, Err; Dir: the journal's file, where it was replaced
 	Overtaken Code = "overtaken" // Run, Live, Err, By (nil: what this process saw is gone), Ending
 )
@@ -75,7 +86,8 @@ func Codes() []Code {
 		Failed, OtherWorld, KeyDamaged, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
 		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, Busy,
-		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld, Stopped, Overtaken,
+		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld,
+		AwaitsApproval, ApprovalRefused, NothingAsked, OtherAsked, NotApprover, NotProven, OwnRequest, NotFresh, AgreedAlready, NotTheirs, Stopped, Overtaken,
 	}
 }
 
@@ -103,6 +115,7 @@ type Error struct {
 	Final      bool               `json:"final,omitempty"`
 	Simulated  bool               `json:"simulated,omitempty"`
 	Without    bool               `json:"without,omitempty"`
+	Approval   *Approval          `json:"approval,omitempty"`
 	Err        error              `json:"-"`
 }
 
@@ -132,6 +145,14 @@ func nonEmpty(words ...string) (out []string) {
 		}
 	}
 	return out
+}
+
+// codedError returns an error as the *Error that it is or wraps; nil where it is none.
+func codedError(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return nil
 }
 
 // CodeOf returns the code of an error; Failed where it has none.

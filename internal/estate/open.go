@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"rekey/internal/approvals"
 	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
@@ -67,6 +68,12 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if by.behind != nil {
 		w.lookBack(ctx, by.behind)
 	}
+	gated := approvals.Wanted(spec, approvals.Start)
+	if gated {
+		if o.Reviewed, err = w.agreedToStart(ctx, o); err != nil {
+			return w, c, err
+		}
+	}
 	// The id is made here, whatever a plan says: what bears it may be taken away.
 	run, err := e.runID()
 	if err != nil {
@@ -84,6 +91,11 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	// Looked at and written in one transaction: of several that begin together, those
 	// that must not go on beside each other do not.
 	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
+		if gated {
+			if err := w.startHolds(ctx, book, opened.Expect); err != nil {
+				return err
+			}
+		}
 		return w.mayBegin(ctx, book, opened, o.Alongside)
 	}, first)
 	if refused, coded := errors.AsType[*Error](err); coded {

@@ -36,7 +36,9 @@ type Operations interface {
 	// NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason (an emergency, or
 	// without the role), WindowClosed, NoRole, NotIdentified, Unwired (a vendor cannot
 	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, Repeated, PlanDecides, Busy;
-	// RunUnseen and Refused (a rehearsal beside which a run would be refused). Unwritable: the journal
+	// RunUnseen and Refused (a rehearsal beside which a run would be refused); where somebody
+	// has to agree first, AwaitsApproval (he was asked), ApprovalRefused, NotSeen and
+	// Refused. Unwritable: the journal
 	// could not be written, so nothing was done.
 	//
 	// Once it is open: Stopped and Overtaken, as of Advance.
@@ -48,7 +50,8 @@ type Operations interface {
 	//
 	// Refused, with nothing written: NoRun, NoneOpen, SeveralOpen, RunOver, NoCredential,
 	// RehearsalGone, OtherName, UnknownPlace, NotHeld, NoReason, RoleNeeded, NoRole,
-	// NotIdentified, Unwired, Busy, Unwritable.
+	// NotIdentified, Unwired, Busy, Unwritable; and a confirmation where others have to
+	// agree: AwaitsApproval, ApprovalRefused.
 	//
 	// Stopped: the journal cannot be written any more, or another mistake ended this
 	// process's part; Overtaken: another process has taken the run up. Both name what is
@@ -119,6 +122,37 @@ type Operations interface {
 
 	// NewKey hands over to a new key. Refused: NoReason, NoRole, NotIdentified, NotThisKey.
 	NewKey(ctx context.Context, n NewKey) (HandedOver, error)
+
+	// Schedule tells of every credential when it is due, what the service begins now, and
+	// of everything else why not. It asks nobody and begins nothing.
+	Schedule(ctx context.Context) (Schedule, error)
+
+	// Pause has the service begin nothing by itself, until Continue; what goes on goes on.
+	// May be repeated. Refused: NoReason, NoRole, NotIdentified, Unwritable.
+	Pause(ctx context.Context, reason string) error
+
+	// Continue lets the service begin again what is due: after Pause, and after too many
+	// runs ended badly. May be repeated. Refused: NoRole, NotIdentified, Unwritable.
+	Continue(ctx context.Context, reason string) error
+
+	// Approvals returns the requests that somebody can still answer, or that are agreed to
+	// and not begun yet, oldest first.
+	Approvals(ctx context.Context) ([]Approval, error)
+
+	// Approve agrees to a request. What waits for it may be begun once as many people have
+	// as the rule wants: by the service, or by Open or Advance. Refused, with nothing
+	// written: NothingAsked, OtherAsked, NotApprover, NotProven, OwnRequest, NotFresh,
+	// AgreedAlready, NotIdentified, Unwritable.
+	Approve(ctx context.Context, a Answering) (Approval, error)
+
+	// Refuse refuses a request, which ends it: nobody is asked for the same again before it
+	// would have expired. Refused: NoReason, NothingAsked, OtherAsked, NotApprover,
+	// NotProven, NotIdentified, Unwritable.
+	Refuse(ctx context.Context, a Answering) (Approval, error)
+
+	// TakeBack takes one's own agreement back, or one's own request. Refused: NothingAsked,
+	// OtherAsked, NotTheirs, NotIdentified, Unwritable.
+	TakeBack(ctx context.Context, a Answering) (Approval, error)
 
 	// Whoami tells who asks, how sure that is, and which credentials he may not change.
 	// Refused: NotIdentified.

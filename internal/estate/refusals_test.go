@@ -337,6 +337,14 @@ func TestWhateverFailsHasACode(t *testing.T) {
 		"Runs":     func() error { _, err := ops.Runs(ctx); return err },
 		"OpenRuns": func() error { _, err := ops.OpenRuns(ctx); return err },
 		"Log":      func() error { _, err := ops.Log(ctx, "222222"); return err },
+
+		"Schedule":  func() error { _, err := ops.Schedule(ctx); return err },
+		"Pause":     func() error { return ops.Pause(ctx, "why") },
+		"Continue":  func() error { return ops.Continue(ctx, "why") },
+		"Approvals": func() error { _, err := ops.Approvals(ctx); return err },
+		"Approve":   func() error { _, err := ops.Approve(ctx, estate.Answering{About: console}); return err },
+		"Refuse":    func() error { _, err := ops.Refuse(ctx, estate.Answering{About: console, Reason: "why"}); return err },
+		"TakeBack":  func() error { _, err := ops.TakeBack(ctx, estate.Answering{About: console}); return err },
 	} {
 		called++
 		if e, ok := ask().(*estate.Error); !ok || !slices.Contains(estate.Codes(), e.Code) || strings.TrimSpace(e.Error()) == "" {

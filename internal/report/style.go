@@ -148,6 +148,9 @@ func Cut(t string, width int) string {
 	return b.String()
 }
 
+// Table lines the columns of rows up; cells may be coloured.
+func Table(rows [][]string) []string { return table(rows, 2) }
+
 // table lines columns up; cells may be coloured.
 func table(rows [][]string, gap int) []string {
 	var widths []int

@@ -1,0 +1,158 @@
+package estate
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"rekey/internal/approvals"
+	"rekey/internal/history"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/schedule"
+	"rekey/internal/sop"
+)
+
+// Schedule is when what is due, what the service begins now, and of everything else why
+// not.
+type Schedule struct {
+	schedule.Decided
+	Settings sop.Scheduling `json:"settings"`
+}
+
+// Scheduled is how one credential stands with the schedule.
+type Scheduled = schedule.Standing
+
+// Schedule tells of every credential when it is due and whether it may begin now.
+func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
+	known, err := e.known(ctx)
+	if err != nil {
+		return Schedule{}, err
+	}
+	k := schedule.Known{Now: e.now(), Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}}
+	states := map[string]Approval{}
+	err = e.ifJournal(ctx, func(book history.Book) error {
+		if k.Open, err = book.Going(ctx); err != nil {
+			return err
+		}
+		live, err := e.liveApprovals(ctx, book)
+		if err != nil {
+			return err
+		}
+		for _, s := range live {
+			switch {
+			case s.Request.Gate == approvals.Start:
+				states[s.Request.Credential] = s
+			case s.Standing == approvals.Agreed:
+				k.Agreed[s.Request.Run] = true
+			}
+		}
+		if err := e.waiting(ctx, book, &k); err != nil {
+			return err
+		}
+		return paused(ctx, book, &k)
+	})
+	if err != nil {
+		return Schedule{}, failed(err)
+	}
+	since := k.Now.Add(-schedule.Horizon(e.config.Schedule))
+	for _, r := range known.Runs {
+		// The budget stays used up until somebody says so, however long ago that was.
+		if r.Open() || r.Closed.After(since) || r.Actor == schedule.Actor && r.Closed.After(k.Continued) {
+			k.Runs = append(k.Runs, r)
+		}
+	}
+	rows := map[string]report.Row{}
+	for _, r := range report.Rows(e.config.Specs, known, k.Now) {
+		rows[r.Credential] = r
+	}
+	for _, s := range e.config.Specs {
+		c := schedule.Credential{Spec: s, Made: rows[s.Name].Made, Expires: rows[s.Name].Expires, Approval: states[s.Name]}
+		if d := rows[s.Name].Due; d.Why == "incident" {
+			c.Revoked = d.At
+		}
+		k.Credentials = append(k.Credentials, c)
+	}
+	return Schedule{Decided: schedule.Decide(k), Settings: e.config.Schedule}, nil
+}
+
+// waiting finds the open runs that wait for a person.
+func (e *Estate) waiting(ctx context.Context, book history.Book, k *schedule.Known) error {
+	for _, o := range k.Open {
+		if o.Stuck != "" {
+			continue
+		}
+		st, err := book.State(ctx, o.Run)
+		if err != nil {
+			return err
+		}
+		// Nothing is in hand that no journal tells of: what asks a person has all been done.
+		if st.Plan != nil && rotation.Next(st, k.Now, true).Ask != nil {
+			k.Waiting[o.Run] = true
+		} else {
+			delete(k.Agreed, o.Run) // it does not ask any more
+		}
+	}
+	return nil
+}
+
+// paused reads what people have said to the schedule.
+func paused(ctx context.Context, book history.Book, k *schedule.Known) error {
+	notes, err := book.Notes(ctx, "", schedule.Paused, schedule.Continued)
+	if err != nil {
+		return err
+	}
+	for _, n := range notes {
+		var p schedule.Pause
+		if err := json.Unmarshal(n.Body, &p); err != nil {
+			return failedf("a note about the schedule cannot be read: %w", err)
+		}
+		if k.Paused = &p; n.Kind == schedule.Continued {
+			k.Paused, k.Continued = nil, p.At
+		}
+	}
+	return nil
+}
+
+// Pause has the service begin nothing by itself. What goes on goes on.
+func (e *Estate) Pause(ctx context.Context, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return &Error{Code: NoReason}
+	}
+	return e.tellSchedule(ctx, schedule.Paused, reason)
+}
+
+// Continue lets the service begin again what is due: after Pause, and after too many runs
+// ended badly.
+func (e *Estate) Continue(ctx context.Context, reason string) error {
+	return e.tellSchedule(ctx, schedule.Continued, reason)
+}
+
+func (e *Estate) tellSchedule(ctx context.Context, kind, reason string) error {
+	w, err := e.surround(sop.Spec{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	var refused error
+	for i, spec := range e.config.Specs {
+		// Whoever may rotate one of them may do so.
+		if err := w.may(ctx, false, spec); err == nil {
+			refused = nil
+			break
+		} else if i == 0 || CodeOf(err) != NoRole {
+			refused = err
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	if w.by, err = e.who(ctx); err != nil {
+		return err
+	}
+	note, err := history.NoteOf(e.now().UTC(), "", kind, schedule.Pause{At: e.now().UTC(), By: w.by, Reason: reason})
+	if err != nil {
+		return failed(err)
+	}
+	return w.keep(ctx, note)
+}
