@@ -54,7 +54,7 @@ func contracts() map[string]contract {
 		"rekey status":            {[]string{"rekey status", "rekey status --live --fail-if due,drift"}, finds},
 		"rekey schedule":          {[]string{"rekey schedule", "rekey schedule --days 90"}, looks},
 		"rekey schedule pause":    {[]string{"rekey schedule pause --reason 'change freeze'"}, looks},
-		"rekey schedule continue": {[]string{"rekey schedule continue --reason 'the gate is back'"}, looks},
+		"rekey schedule continue": {[]string{"rekey schedule continue --reason 'the vendor is back'"}, looks},
 		"rekey approvals":         {[]string{"rekey approvals"}, looks},
 		"rekey approve":           {[]string{"rekey approve " + name, "rekey approve 35sp4b --confirm " + name}, []int{exitDone, exitFailed, exitUsage, exitWaiting}},
 		"rekey refuse":            {[]string{"rekey refuse 35sp4b --reason 'not during the sale'"}, looks},

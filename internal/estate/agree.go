@@ -157,7 +157,7 @@ func (w *work) ask(ctx context.Context, want *approvals.Request) (s Approval, er
 	}
 }
 
-// retiring is the gate before anything is taken from the old credential.
+// retiring is whether people have agreed that something is taken from the old credential.
 type retiring struct {
 	wanted bool
 	state  Approval
@@ -186,7 +186,7 @@ func (w *work) agreedToRetire(ctx context.Context, state *rotation.State, ask ro
 	return g, err
 }
 
-// says is why a run waits at the gate.
+// says is why a run waits for them.
 func (g retiring) says() string {
 	switch s := g.state; s.Standing {
 	case approvals.Denied:
