@@ -119,10 +119,19 @@ func VerifyCopy(ctx context.Context, dir string, v Verifying) (Verified, error) 
 	if err != nil {
 		return Verified{}, failed(err)
 	}
-	r, err := evidence.Verify(func(f func(journal.Entry) error) error { return j.Each(ctx, f) }, append(append([]evidence.Given{}, v.Given...), own...), kept, keys)
+	keptOpen, err := j.KeptOpen(ctx)
 	if err != nil {
 		return Verified{}, failed(err)
 	}
+	open := evidence.NewOpenRuns(keptOpen)
+	each := func(f func(journal.Entry) error) error {
+		return j.Each(ctx, func(e journal.Entry) error { open.Entry(e); return f(e) })
+	}
+	r, err := evidence.Verify(each, append(append([]evidence.Given{}, v.Given...), own...), kept, keys)
+	if err != nil {
+		return Verified{}, failed(err)
+	}
+	r.Findings = append(r.Findings, open.Findings()...)
 	// An entry that cannot be read is found above.
 	practised, known, err := (history.Book{J: j}).Simulated(ctx)
 	return Verified{Report: r, Simulated: err == nil && known && practised, Beside: beside && len(r.Checkpoints) > 0}, nil

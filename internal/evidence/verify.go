@@ -31,6 +31,7 @@ const (
 	Fork      Kind = "fork"      // one key signed two histories
 	Foreign   Kind = "foreign"   // a note that is no checkpoint of this journal by a known key
 	KeptTree  Kind = "tree"      // hashes kept beside the entries are not theirs
+	KeptOpen  Kind = "open"      // what is kept of open runs beside the entries is not theirs
 	Unread    Kind = "unread"    // an entry cannot be read
 )
 

@@ -11,7 +11,8 @@ import (
 )
 
 // standingSchema keeps which runs had begun and not ended as of an entry, so that
-// not every earlier run is read to know it. It can be made anew from the entries.
+// not every earlier run is read to know it. It can be made anew from the entries, and
+// rekey verify holds it against them.
 const standingSchema = `
 CREATE TABLE IF NOT EXISTS standing (
 	begins TEXT NOT NULL,
@@ -111,6 +112,39 @@ func (v View) standing(ctx context.Context, begin, end string) standing {
 		return standing{}
 	}
 	return s
+}
+
+// KeptOpen is what is kept of runs that had begun and not ended as of an entry.
+type KeptOpen struct {
+	Begins, Ends string // kinds of entries
+	Seq          int64
+	Hash         string
+	Open         []int64 // entries that begin what has not ended
+	Readable     bool    // Open could be read
+}
+
+// KeptOpen returns all of that, for its verification; none for a journal of a version
+// that kept none.
+func (j *Journal) KeptOpen(ctx context.Context) ([]KeptOpen, error) {
+	var one int
+	if j.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM standing LIMIT 1) AS any_of_them`).Scan(&one) != nil {
+		return nil, nil
+	}
+	var out []KeptOpen
+	err := scan(ctx, j.db, func(rows *sql.Rows) error {
+		var k KeptOpen
+		var open string
+		if err := rows.Scan(&k.Begins, &k.Ends, &k.Seq, &k.Hash, &open); err != nil {
+			return err
+		}
+		k.Readable = json.Unmarshal([]byte(open), &k.Open) == nil
+		out = append(out, k)
+		return nil
+	}, `SELECT begins, ends, seq, hash, open FROM standing ORDER BY begins, ends`)
+	if err != nil {
+		return nil, fmt.Errorf("read what is kept of open runs: %w", j.told(err))
+	}
+	return out, nil
 }
 
 // keep keeps what is open now.
