@@ -130,6 +130,8 @@ type Outcome struct {
 	// Held are the places because of which nothing was taken away: they hold it, or
 	// do not hold what they should hold instead.
 	Held []string `json:"held,omitempty"`
+	// Unproven: what was proven of the new generation was seen not to be so any more.
+	Unproven bool `json:"unproven,omitempty"`
 	// Redo are steps whose effect is not there any more and has to be made again.
 	Redo []string `json:"redo,omitempty"`
 	// Missing are ids of the run's generations that the issuer has no more, although
@@ -145,6 +147,9 @@ type Outcome struct {
 	Copies []Copy  `json:"copies,omitempty"` // who holds the old generation without being registered
 	Blind  []Blind `json:"blind,omitempty"`  // what could not be read when other holders were looked for
 }
+
+// speaksForOld reports whether what was seen says that the old generation is needed.
+func (o *Outcome) speaksForOld() bool { return len(o.Held) > 0 || o.Unproven }
 
 // Turned says in which direction the run goes on.
 type Turned struct {

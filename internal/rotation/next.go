@@ -148,10 +148,12 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 	}
 	r := s.round(now)
 	switch {
-	case r.failed != nil && !s.Final && s.Plan.Strategy != Revoke && len(s.Step(r.failed.ID).Last.Held) > 0:
-		// Somebody holds the old one again, or lost the new one: everybody is given
-		// the old one, which nobody has lost yet.
+	case r.failed != nil && !s.Final && s.Plan.Strategy != Revoke && s.Step(r.failed.ID).Last.speaksForOld():
+		// Somebody holds the old one again, or lost the new one, or the new one does not
+		// work any more: everybody is given the old one, which nobody has lost yet.
 		return s.turnBack(r.failure())
+	case r.failed != nil && !s.Final && r.failed.Verb == Roll && !s.tried(r.failed.ID):
+		return s.turnBack(r.failure()) // it asks for a word, and nothing was done yet
 	case r.failed != nil && (s.Final || r.failed.Ask || s.Plan.Strategy == Revoke):
 		// Everything runs on the new one, and that is proven: going back would
 		// restart every consumer for the sake of what a person has to fix anyway.

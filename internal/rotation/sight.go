@@ -95,6 +95,9 @@ func (s *State) ended() bool {
 func (s *State) newIsGone() Decision {
 	why := fmt.Sprintf("somebody else ended the new one, %s", s.Made.Handle.Name)
 	switch {
+	case s.Plan.Maker() == string(Roll):
+		// What is rolled in place is ended altogether: there is nothing to roll, or to go back to.
+		return Decision{Stuck: &Stuck{Why: fmt.Sprintf("somebody else ended %s (%s) altogether: nothing is left to roll or to go back to", s.Plan.Old.Name, s.Plan.Old.ID), Live: s.Live(), Next: "rekey resume " + s.Run}}
 	case !s.Final:
 		return s.turnBack(why)
 	case s.Generation >= MaxAttempts:

@@ -11,8 +11,8 @@ import (
 	"rekey/internal/sop"
 )
 
-// freshness is how old an observation may be before a consumer is looked at
-// again before it is written.
+// freshness is how old an observation may be before all of a consumer is looked at
+// again before it is written; what its slots hold is looked at right before in any case.
 const freshness = 2 * time.Minute
 
 func (r *Runner) consumer(key string) (sop.Place, provider.Consumer, *rotation.ConsumerSeen) {
@@ -36,7 +36,8 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 	if c == nil {
 		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
 	}
-	if a.Look || r.Clock.Now().Sub(r.state.Plan.Seen.At) > freshness {
+	age := r.Clock.Now().Sub(r.state.Plan.Seen.At)
+	if a.Look || age > freshness {
 		now, err := c.Snapshot(ctx, place.SlotNames())
 		if err != nil {
 			return fromError(err)
@@ -51,11 +52,16 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 			}
 			return failed(cred.Limited, "%s is being changed by somebody else", place.Key)
 		}
-		for _, was := range seen.Slots {
-			h := now.Slots[was.Slot]
-			if fp := r.print(place.Key, was.Slot, h); fp != was.Had() && !r.state.Ours(place.Key, was.Slot, fp) {
-				return failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", place.Key, was.Slot)
-			}
+		if o := r.writtenByOthers(place.Key, seen, now.Slots); o != nil {
+			return *o
+		}
+	} else if age > justNow {
+		held, err := heldByConsumer(ctx, c, place.SlotNames())
+		if err != nil {
+			return fromError(err)
+		}
+		if o := r.writtenByOthers(place.Key, seen, held); o != nil {
+			return *o
 		}
 	}
 	b, err := r.newBundle(ctx)
@@ -76,6 +82,17 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		return fromError(err)
 	}
 	return r.dated(ctx, place, c, vs)
+}
+
+// writtenByOthers tells that a slot holds what is neither of before the run nor of it.
+func (r *Runner) writtenByOthers(key string, seen *rotation.ConsumerSeen, held map[string]provider.Held) *rotation.Outcome {
+	for _, was := range seen.Slots {
+		if fp := r.print(key, was.Slot, held[was.Slot]); fp != was.Had() && !r.state.Ours(key, was.Slot, fp) {
+			o := failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", key, was.Slot)
+			return &o
+		}
+	}
+	return nil
 }
 
 // settle follows the roll-out of a write until everything that the consumer runs has taken it

@@ -36,13 +36,19 @@ func (r *Runner) untold() string {
 
 // ours are the listed generations that an attempt of this run has made: those that bear
 // its label, or, where none is shown and the list has nobody else's, those that were not
-// there before the run and are of no other attempt.
+// there before the run and are of no other attempt; of an earlier attempt, the one that it
+// is known to have made.
 func (r *Runner) ours(listed []cred.Handle, generation int) []cred.Handle {
 	if !r.Can.Nameless {
 		return bearing(listed, cred.Label(r.state.Run, generation))
 	}
-	if !r.Can.OwnScope || generation != r.state.Generation {
+	if !r.Can.OwnScope {
 		return nil
+	}
+	if generation != r.state.Generation {
+		return slices.DeleteFunc(slices.Clone(listed), func(h cred.Handle) bool {
+			return !slices.ContainsFunc(r.state.Earlier, func(made *rotation.Outcome) bool { return made.Generation == generation && made.Handle.ID == h.ID })
+		})
 	}
 	known := map[string]bool{r.state.Plan.Old.ID: true}
 	for _, h := range r.state.Plan.Seen.Issuer.Live {

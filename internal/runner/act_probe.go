@@ -131,11 +131,18 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 		// from Access itself, and this answer did not.
 		wrong, how, err := r.verdict(ctx, p, r.Roles.Prober.Wrong())
 		if err == nil && wrong == cred.Rejected {
+			if last := r.state.Step(a.Step.ID).Last; last == nil || last.Since == nil {
+				// It may have been too busy to say so: that counts only if it is so again.
+				now := r.Clock.Now().UTC()
+				o := failed(cred.Waiting, "the protected address neither accepts nor denies the old one (%s)", detail)
+				o.Since = &now
+				return o
+			}
 			return rotation.Outcome{Class: cred.Done, Evidence: []string{fmt.Sprintf("the protected address does not deny the old one (%s), and denies a made-up one (%s)", detail, how)}}
 		}
 	}
 	if verdict != cred.Accepted {
-		return failed(cred.Waiting, "the old one is not accepted yet: %s (%s)", verdict, detail)
+		return failed(cred.Waiting, "the old one, %s (%s), is not accepted yet: %s (%s)", r.state.Plan.Old.Name, r.state.Plan.Old.ID, verdict, detail)
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + detail}}
 }
@@ -217,7 +224,11 @@ func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Ou
 	case was != cred.Rejected:
 		return failed(cred.Waiting, "the old one is still not denied (%s)", wasDetail)
 	case is != cred.Accepted:
-		return failed(cred.Waiting, "the new one is not accepted (%s)", isDetail)
+		why := fmt.Sprintf("the new one is not accepted (%s)", isDetail)
+		if how, err := r.otherwise(ctx); err == nil && how != "" {
+			return failed(cred.Waiting, "%s: %s", why, how) // no rule could help
+		}
+		return r.notLetIn(ctx, a, why)
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + wasDetail, "the new one: " + isDetail}}
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"rekey/internal/cred"
@@ -28,13 +29,34 @@ func (r *Runner) denied(ctx context.Context, a rotation.Action) rotation.Outcome
 		return fromError(err)
 	}
 	if verdict != cred.Rejected {
-		return failed(cred.Waiting, "it is still not denied (%s)", detail)
+		return failed(cred.Waiting, "it is still not denied (%s)%s", detail, r.onAgain(ctx))
 	}
 	which := p.Title()
 	if r.state.Plan.Strategy == rotation.Replace {
 		which = "the old one, switched off"
+		why, err := r.notWorking(ctx)
+		switch {
+		case err != nil:
+			return fromError(err)
+		case why != "":
+			o := failed(cred.Foreign, "%s", why)
+			o.Unproven = true
+			return o
+		}
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{which + ": " + detail}}
+}
+
+// onAgain says, in an emergency, that somebody else has switched it on again.
+func (r *Runner) onAgain(ctx context.Context) string {
+	old := r.state.Plan.Old
+	if r.state.Plan.Strategy != rotation.Revoke || r.state.Step(string(rotation.Disable)).Status != rotation.Ended {
+		return ""
+	}
+	if h, err := r.find(ctx, old); err != nil || h.Disabled {
+		return ""
+	}
+	return fmt.Sprintf(": %s (%s) was switched on again by somebody else", old.Name, old.ID)
 }
 
 // gone asks the issuer, whose word counts where no protected address can be asked.

@@ -91,6 +91,8 @@ func (r *Runner) interleaved(ctx context.Context, p sop.Place, written map[strin
 	for _, s := range r.state.Plan.Seen.Store.Slots {
 		version, _, err := r.between(ctx, p, s, written[s.Slot])
 		switch {
+		case errors.Is(err, errRemoved):
+			return failed(cred.Failed, "slot %s was removed by somebody else between the observation and this write (version %s)", s.Slot, version), true
 		case errors.Is(err, errBegunAgain):
 			return failed(cred.Failed, "slot %s was deleted and made again by somebody else between the observation and this write", s.Slot), true
 		case cred.ClassOf(err) == cred.Unknown, cred.ClassOf(err) == cred.Limited:
@@ -120,6 +122,9 @@ func (r *Runner) oneUp(written map[string]provider.Held) string {
 // again, and its earlier versions may be shown under the same numbers.
 var errBegunAgain = errors.New("it counts from the beginning again: it was deleted and made again")
 
+// errRemoved means that a version in between is of a slot that was taken away.
+var errRemoved = errors.New("it was removed in between")
+
 // mostBetween bounds how far back a history is read.
 const mostBetween = 50
 
@@ -146,6 +151,9 @@ func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSee
 		v, err := r.Roles.Store.ReadVersion(ctx, seen.Slot, strconv.Itoa(n))
 		if !seen.Present && cred.ClassOf(err) == cred.Absent {
 			return "", secret.Value{}, nil // it begins after this one
+		}
+		if cred.ClassOf(err) == cred.Absent {
+			return strconv.Itoa(n), secret.Value{}, errRemoved
 		}
 		if err != nil {
 			return "", secret.Value{}, err
@@ -216,6 +224,9 @@ func (r *Runner) overwritten(ctx context.Context, p sop.Place, back []provider.S
 			}
 			version, theirs, err := r.between(ctx, p, s, held[v.Slot])
 			switch {
+			case errors.Is(err, errRemoved):
+				// Everybody is given the old one, and this is where it is kept.
+				told = append(told, p.Key+": slot "+v.Slot+" was removed by somebody else as version "+version+", and is given back what it held before that")
 			case errors.Is(err, errBegunAgain):
 				continue // which life a number is of cannot be told; what was observed goes back
 			case err != nil:

@@ -282,12 +282,13 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 	return nil
 }
 
-// notOld says how a place does not hold what was observed before the run.
+// notOld says how a place does not hold what was observed before the run, slot by slot.
 func (r *Runner) notOld(p sop.Place, held map[string]cred.Fingerprint) string {
+	var out []string
 	for _, s := range r.seenSlots(p.Key) {
 		if held[s.Slot] != s.Had() {
-			return fmt.Sprintf("slot %s of %s holds %s, and before the run it held %s", s.Slot, p.Key, held[s.Slot].Short(), s.Had().Short())
+			out = append(out, fmt.Sprintf("slot %s of %s holds %s, and before the run it held %s", s.Slot, p.Key, held[s.Slot].Short(), s.Had().Short()))
 		}
 	}
-	return ""
+	return strings.Join(out, "; ")
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"rekey/internal/cred"
@@ -13,7 +14,7 @@ import (
 )
 
 // newBundle returns the secret of the generation under way: from memory, or
-// from the store once it is there.
+// from the store once it is there, or from a consumer that was given it.
 func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
 	r.mu.Lock()
 	b := r.fresh[r.state.Generation]
@@ -34,12 +35,39 @@ func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
 		return h.Value, r.Keyer.Of(h.Value) == r.state.Expected(spec.Store.Key, s.Name)
 	})
 	if b == nil {
+		b = r.heldNew(ctx)
+	}
+	if b == nil {
 		return nil, errLost
 	}
 	r.mu.Lock()
 	r.fresh[r.state.Generation] = b
 	r.mu.Unlock()
 	return b, nil
+}
+
+// heldNew takes the secret of the generation under way from a consumer that was given it,
+// where somebody else has written the store since; nil if none shows it.
+func (r *Runner) heldNew(ctx context.Context) secret.Bundle {
+	spec := r.state.Plan.Spec
+	for _, c := range spec.Consumers {
+		if r.state.Step(string(rotation.Propagate)+" "+c.Key).Status != rotation.Ended || r.Roles.Consumers[c.Key] == nil {
+			continue
+		}
+		held, err := heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames())
+		if err != nil {
+			continue
+		}
+		b := r.heldBy(spec, c, held)
+		if b == nil {
+			continue
+		}
+		makes, err := r.fingerprints(spec, b)
+		if err == nil && r.state.Made != nil && maps.Equal(makes[c.Key], r.state.Made.Makes[c.Key]) && maps.Equal(makes[spec.Store.Key], r.state.Made.Makes[spec.Store.Key]) {
+			return b
+		}
+	}
+	return nil
 }
 
 // oldBundle returns the secret of the generation that is being replaced: from

@@ -27,10 +27,12 @@ const (
 // hold instead. Nothing was touched when it returns an outcome; nil: go on.
 func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome {
 	plan := r.state.Plan
-	if plan == nil || r.Unguarded || !guarded(plan.Strategy) {
+	if plan == nil || r.Unguarded || !guarded(plan.Strategy) && a.Step.Verb != rotation.Roll {
 		return nil
 	}
 	switch a.Step.Verb {
+	case rotation.Roll:
+		return r.guardRoll(ctx)
 	case rotation.Disable, rotation.Dismiss, rotation.Delete, rotation.Expire:
 		return r.guardOld(ctx, a)
 	case rotation.Withdraw, rotation.Discard:
@@ -39,6 +41,37 @@ func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome
 		}
 	case rotation.Enable, rotation.Readmit:
 		return r.guardAgain(ctx, a)
+	}
+	return nil
+}
+
+// guardRoll: nobody else has rolled it since it was observed. Another roll would end the
+// secret that is in use. One of our own whose answer was lost is looked for elsewhere.
+func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
+	old := r.state.Plan.Old
+	if p := r.state.Step(string(rotation.Roll)); p.Maybe || r.meantFor(r.state.Generation) != nil {
+		return nil
+	}
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		o := fromError(err)
+		return &o
+	}
+	ours := r.state.Final || r.state.Generation > 1 // a roll of this run whose secret was lost
+	for _, h := range listed {
+		if h.ID == old.ID && !ours && (h.Version != old.Version || !h.Previous.Equal(old.Previous)) {
+			o := failed(cred.Foreign, "nothing was rolled: somebody else has changed the secrets of %s (%s) since it was observed", h.Name, h.ID)
+			return &o
+		}
+	}
+	gone, err := r.unlisted(ctx, old, listed)
+	switch {
+	case err != nil:
+		o := fromError(err)
+		return &o
+	case gone:
+		o := failed(cred.Foreign, "nothing was rolled: %s (%s) is not there any more", old.Name, old.ID)
+		return &o
 	}
 	return nil
 }
@@ -114,11 +147,91 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 		o.Held = keys
 		return &o
 	case len(redo) > 0:
+		if how, err := r.otherwise(ctx); err == nil && how != "" {
+			o := failed(cred.Foreign, "nothing was taken away: %s", how) // no rule could help
+			o.Unproven = true
+			return &o
+		}
 		o := failed(cred.Foreign, "the new one is no longer named in %s: somebody else wrote it at the same time", strings.Join(missing, ", "))
 		o.Redo = redo
 		return &o
+	case sure:
+		return r.guardWorks(ctx)
 	}
 	return nil
+}
+
+// guardWorks: the new one still is what was proven. Somebody may have switched it off,
+// ended it or given it another secret since, and then the old one is all that is left.
+func (r *Runner) guardWorks(ctx context.Context) *rotation.Outcome {
+	if r.Clock.Now().Sub(r.works) <= justNow {
+		return nil
+	}
+	why, err := r.notWorking(ctx)
+	switch {
+	case err != nil:
+		o := fromError(err)
+		o.Why = "before anything is taken away: " + o.Why
+		return &o
+	case why != "":
+		o := failed(cred.Foreign, "nothing was taken away: %s", why)
+		// A secret that was rolled in place is no way back: it may have ended with theirs.
+		o.Unproven = r.state.Plan.Strategy == rotation.Replace
+		return &o
+	}
+	r.works = r.Clock.Now()
+	return nil
+}
+
+// notWorking says why the new one would not do instead of the old one; "" if it would.
+func (r *Runner) notWorking(ctx context.Context) (string, error) {
+	made, plan := *r.state.Made.Handle, r.state.Plan
+	if plan.Strategy != rotation.Replace || len(plan.Spec.Validate) == 0 {
+		if why, err := r.otherwise(ctx); why != "" || err != nil {
+			return why, err
+		}
+	}
+	for _, p := range plan.Spec.Validate {
+		b, err := r.newBundle(ctx)
+		if err != nil {
+			return "", err
+		}
+		verdict, detail, err := r.verdict(ctx, p, b)
+		switch {
+		case err != nil:
+			return "", err
+		case verdict == cred.Rejected:
+			return fmt.Sprintf("%s does not accept the new one, %s (%s), any more: %s", p.Title(), made.Name, made.ID, detail), nil
+		case verdict != cred.Accepted:
+			return "", &cred.Error{Vendor: p.Title(), Op: "ask with the new one", Class: cred.Unknown, Why: detail}
+		}
+	}
+	return "", nil
+}
+
+// otherwise says how the issuer has the new one otherwise than this run made it.
+func (r *Runner) otherwise(ctx context.Context) (string, error) {
+	made := *r.state.Made.Handle
+	listed, err := r.Roles.Issuer.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, h := range listed {
+		switch {
+		case h.ID != made.ID:
+		case h.Disabled && !made.Disabled:
+			return fmt.Sprintf("%s (%s) is switched off", h.Name, h.ID), nil
+		case h.Version != made.Version && made.Version != 0:
+			return fmt.Sprintf("somebody else has changed the secrets of %s (%s) since this run did", h.Name, h.ID), nil
+		default:
+			return "", nil
+		}
+	}
+	gone, err := r.unlisted(ctx, made, listed)
+	if err == nil && gone {
+		return fmt.Sprintf("%s (%s) is not there any more", made.Name, made.ID), nil
+	}
+	return "", err
 }
 
 // mismatch says how a place does not hold what the new generation makes; "" if it does.

@@ -87,6 +87,7 @@ type Runner struct {
 	sights map[string]sight     // what places were last seen to hold, by key
 	alive  map[string]ran       // consumers that were seen to run on the new one, by key
 	rules  map[string]ruleSight // how rules were last seen, by key
+	works  time.Time            // when the new one was last seen to be what was proven
 }
 
 // ErrNotConfirmed means that nobody confirmed what cannot be undone.

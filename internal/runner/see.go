@@ -56,8 +56,10 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 			o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is not there any more", h.Name, h.ID))
 		}
 	}
-	if err := r.written(ctx, &o); err != nil {
-		return fromError(err)
+	if r.state.Made != nil {
+		if err := r.written(ctx, r.state.Made.Makes, &o); err != nil {
+			return fromError(err)
+		}
 	}
 	if plan.Maker() == string(rotation.Roll) {
 		r.over(listed, &o)
@@ -86,6 +88,9 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 	r.mu.Lock()
 	r.fresh[o.Generation] = b.bundle
 	r.mu.Unlock()
+	if err := r.written(ctx, makes, &o); err != nil {
+		return fromError(err)
+	}
 	return o
 }
 
@@ -129,12 +134,13 @@ func (r *Runner) changedSince(ctx context.Context, o rotation.Outcome) rotation.
 	return o
 }
 
-// written notes which places hold the new one although the journal knows no write.
-func (r *Runner) written(ctx context.Context, o *rotation.Outcome) error {
-	if r.state.Made == nil {
-		return nil
-	}
+// written notes which places hold what the new one makes although the journal knows no
+// write.
+func (r *Runner) written(ctx context.Context, makes map[string]map[string]cred.Fingerprint, o *rotation.Outcome) error {
 	for _, p := range r.state.Unwritten() {
+		if slices.Contains(o.Held, p.Key) {
+			continue
+		}
 		if r.state.Plan.Strategy == rotation.Rehearse && p.Key != r.state.Plan.Spec.Store.Key {
 			continue // a rehearsal writes no consumer
 		}
@@ -148,7 +154,7 @@ func (r *Runner) written(ctx context.Context, o *rotation.Outcome) error {
 			continue
 		}
 		for _, slot := range p.SlotNames() {
-			if now := held[slot]; now != "" && now == r.newPrint(p.Key, slot) {
+			if now := held[slot]; now != "" && now == makes[p.Key][slot] && now != r.seenExpected(p.Key, slot) {
 				o.Held = append(o.Held, p.Key)
 				o.Evidence = append(o.Evidence, p.Key+" holds the new one, by a write that the journal does not know")
 				break

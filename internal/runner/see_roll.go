@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"fmt"
+	"maps"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -31,6 +33,11 @@ func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rota
 		if err != nil {
 			return fromError(err)
 		}
+		if b != nil && r.madeOf(key, makes) {
+			// Ours is known, and is where it was put: the one that came since is somebody else's.
+			o.Evidence = append(o.Evidence, fmt.Sprintf("somebody else has changed the secrets of %s (%s) since this run did", h.Name, h.ID))
+			continue
+		}
 		if b != nil {
 			o.Handle, o.Makes, o.Generation, o.Stray = &h, makes, r.state.Generation, true
 			if !h.Previous.IsZero() {
@@ -41,9 +48,18 @@ func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rota
 			r.mu.Lock()
 			r.fresh[o.Generation] = b
 			r.mu.Unlock()
+			if err := r.written(ctx, makes, &o); err != nil {
+				return fromError(err)
+			}
 		}
 	}
 	return o
+}
+
+// madeOf reports whether a place holds what the generation under way makes, as the
+// journal knows it.
+func (r *Runner) madeOf(key string, makes map[string]map[string]cred.Fingerprint) bool {
+	return r.state.Made != nil && maps.Equal(makes[key], r.state.Made.Makes[key])
 }
 
 // over notes that the old secret of a roll with grace has ended, whatever the journal

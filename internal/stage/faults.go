@@ -48,9 +48,15 @@ var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Mo
 type Fault struct {
 	Call int
 	Kind Kind
+	Act  string // what somebody else does, with a kind of Others
 }
 
-func (f Fault) String() string { return fmt.Sprintf("%s at call %d", f.Kind, f.Call) }
+func (f Fault) String() string {
+	if f.Act != "" {
+		return fmt.Sprintf("%s call %d: %s", f.Kind, f.Call, f.Act)
+	}
+	return fmt.Sprintf("%s at call %d", f.Kind, f.Call)
+}
 
 // Arrange makes the stage suffer these faults.
 func (s *Stage) Arrange(faults ...Fault) { s.Before, s.faults = nil, faults }
@@ -73,10 +79,27 @@ type asked[T any] interface {
 
 // meet lets a call meet what was arranged for it.
 func meet[T any](s *Stage, a asked[T], send func() (T, error)) (T, error) {
-	for _, f := range s.faults {
-		if f.Call == s.Calls {
-			return suffer(s, f.Kind, a, send)
+	s.callComes(a.changes())
+	defer s.callWent(a.changes())
+	var met *Fault
+	for i := range s.faults {
+		switch f := &s.faults[i]; {
+		case f.Call != s.Calls:
+		case f.Kind == OthersBefore:
+			s.theyDo(*f, a.changes())
+		case f.Kind == OthersAfter:
+			next := send
+			send = func() (T, error) {
+				answer, err := next()
+				s.theyDo(*f, a.changes())
+				return answer, err
+			}
+		case met == nil:
+			met = f
 		}
+	}
+	if met != nil {
+		return suffer(s, met.Kind, a, send)
 	}
 	if s.refused[a.kind()] {
 		return a.refusal(403)

@@ -21,6 +21,12 @@ type judge struct {
 	lostTail  bool
 	journal   string
 	at        time.Time
+	end       time.Time     // of the run
+	edge      time.Duration // how late a gate learns
+	deeds     []deed
+	changes   []int // calls that changed something
+	events    []rotation.Event
+	told      []string // what they say to people, one by one
 	broken    []string
 }
 
@@ -31,8 +37,18 @@ func (j *judge) bad(format string, args ...any) {
 // Judge compares world and journal with the promises and returns every one that was
 // broken, by what the doubles say of themselves: whatever vendors they are.
 func (s *Stage) Judge(result runner.Result) []string {
-	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, journal: s.Log.Text(), at: s.Clock.Now()}
+	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, journal: s.Log.Text(), at: s.Clock.Now(), end: s.Clock.Now(), deeds: s.deeds, changes: s.changes}
+	s.World.See(func(w *world.State) { j.edge = w.Knobs.EdgeDelay.Std() })
+	if events, err := s.Log.Events(); err != nil {
+		j.bad("the journal cannot be read: %v", err)
+	} else {
+		j.events = events
+		for _, e := range events {
+			j.told = append(j.told, says(e))
+		}
+	}
 	j.outages()
+	j.respected()
 	for what, secret := range j.now.secrets {
 		if secret != "" && strings.Contains(j.journal, secret) {
 			j.bad("promise 4: %s stands in the journal", what)
@@ -68,6 +84,9 @@ func (j *judge) outages() {
 		return
 	}
 	for _, o := range j.now.outages {
+		if j.byOthers(o) {
+			continue
+		}
 		j.bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format(time.TimeOnly), o.Why)
 	}
 }
@@ -75,11 +94,12 @@ func (j *judge) outages() {
 // untouched: what is no slot and no generation of this credential is as it was.
 func (j *judge) untouched() {
 	spec := j.st.Opened.Spec
-	if !maps.Equal(j.then.others(spec), j.now.others(spec)) {
-		j.bad("what is not ours was changed: %d values besides, and %d before", len(j.now.others(spec)), len(j.then.others(spec)))
+	then := j.expected()
+	if !maps.Equal(then.others(spec), j.now.others(spec)) {
+		j.bad("what is not ours was changed: %d values besides, and %d before", len(j.now.others(spec)), len(then.others(spec)))
 	}
-	for _, was := range j.then.generations {
-		if ours(spec, was) {
+	for _, was := range then.generations {
+		if ours(spec, was) || j.theirs(was.ID) {
 			continue
 		}
 		i := slices.IndexFunc(j.now.generations, func(g world.Generation) bool { return g.ID == was.ID && g.Kind == was.Kind })
@@ -105,7 +125,8 @@ func (j *judge) refused() {
 		}
 		return
 	}
-	if len(j.now.generations) != len(j.then.generations) || len(j.now.ours(spec)) != len(j.then.ours(spec)) || !maps.Equal(j.now.kept, j.then.kept) {
+	then := j.expected()
+	if len(j.now.generations) != len(then.generations) || len(j.now.ours(spec)) != len(then.ours(spec)) || !maps.Equal(j.now.kept, then.kept) {
 		j.bad("promise 8: refused, but something was changed")
 	}
 }
@@ -114,7 +135,17 @@ func (j *judge) refused() {
 // name it as they named the one before, and the ending says which it is.
 func (j *judge) rotated() {
 	spec, st := j.st.Opened.Spec, j.st
-	live := j.now.ours(spec)
+	live := slices.DeleteFunc(j.now.ours(spec), func(g world.Generation) bool { return j.theirs(g.ID) })
+	if len(live) == 0 && len(j.deeds) > 0 {
+		var ids []string
+		for _, g := range j.now.generations {
+			if ours(spec, g) {
+				ids = append(ids, g.ID)
+			}
+		}
+		j.badAbout(about{ids: ids}, "promise 3: no live generation bears our name")
+		return
+	}
 	if len(live) != 1 {
 		var names []string
 		for _, g := range live {
@@ -127,7 +158,7 @@ func (j *judge) rotated() {
 	back := st.Closed.Ending == rotation.RolledBack
 	earlier := back && st.Plan != nil && st.Plan.Strategy == rotation.RollWithGrace && one.Earlier != ""
 	if earlier && !one.Until.IsZero() && one.Until.Sub(j.at) < 20*24*time.Hour {
-		j.bad("promise 1: the secret in use will not live for long")
+		j.badAbout(about{ids: []string{one.ID}}, "promise 1: the secret in use will not live for long")
 	}
 	absent := map[string]bool{}
 	if back && st.Plan != nil {
@@ -141,24 +172,24 @@ func (j *judge) rotated() {
 			if p.Key == spec.Store.Key && absent[s.Name] {
 				want = secret.Value{}
 			}
-			if got := secret.New(j.now.kept[place{p.Key, s.Name}]); ok && !got.Equal(want) && !j.told(p.Key, s.Name) {
-				j.bad("promise 3: slot %s of %s is not of the live generation", s.Name, p.Key)
+			if got := secret.New(j.now.kept[place{p.Key, s.Name}]); ok && !got.Equal(want) && !j.forgotten(p.Key, s.Name) {
+				j.badAbout(about{slots: []place{{p.Key, s.Name}}, ids: []string{one.ID}}, "promise 3: slot %s of %s is not of the live generation", s.Name, p.Key)
 			}
 		}
 	}
 	if !one.On {
-		j.bad("promise 3: the live one is switched off")
+		j.badAbout(about{ids: []string{one.ID}}, "promise 3: the live one is switched off")
 	}
 	j.named(one)
 	isNew := strings.Contains(one.Name, st.Run)
 	if st.Plan != nil && st.Plan.Strategy == rotation.Replace && isNew != (st.Closed.Ending == rotation.Rotated) {
-		j.bad("promise 6: the ending is %q, but %s is live", st.Closed.Ending, one.Name)
+		j.badAbout(about{ids: []string{one.ID}}, "promise 6: the ending is %q, but %s is live", st.Closed.Ending, one.Name)
 	}
 }
 
-// told: a journal that was set back may have forgotten which value was its own; then the
+// forgotten: a journal that was set back may have forgotten which value was its own; then the
 // last look of a run that went back says what the slot holds instead.
-func (j *judge) told(key, slot string) bool {
+func (j *judge) forgotten(key, slot string) bool {
 	return j.lostTail && j.st.Closed.Ending == rotation.RolledBack && strings.Contains(j.journal, "slot "+slot+" of "+key+" holds ")
 }
 
@@ -166,15 +197,17 @@ func (j *judge) told(key, slot string) bool {
 // is ended.
 func (j *judge) named(one world.Generation) {
 	before := 0
-	for _, g := range j.then.ours(j.st.Opened.Spec) {
-		before = max(before, g.Named)
+	for _, g := range j.expected().ours(j.st.Opened.Spec) {
+		if !j.theirs(g.ID) {
+			before = max(before, g.Named)
+		}
 	}
 	if one.Named != before {
-		j.bad("promise 3: the live one is named in %d rules, want %d", one.Named, before)
+		j.badAbout(about{ids: j.ids()}, "promise 3: the live one is named in %d rules, want %d", one.Named, before)
 	}
 	for _, g := range j.now.generations {
 		if !g.Live && g.Named > 0 {
-			j.bad("promise 3: a rule still names %s, which is not live", g.Name)
+			j.badAbout(about{ids: []string{g.ID}}, "promise 3: a rule still names %s, which is not live", g.Name)
 		}
 	}
 }
@@ -182,11 +215,11 @@ func (j *judge) named(one world.Generation) {
 // rehearsed: of the rehearsal nothing is left, and nothing else was touched.
 func (j *judge) rehearsed() {
 	for _, g := range j.now.generations {
-		if g.Live && strings.HasPrefix(g.Name, sop.RehearsalPrefix) {
+		if g.Live && strings.HasPrefix(g.Name, sop.RehearsalPrefix) && !j.theirs(g.ID) {
 			j.bad("promise 3: %s is left of the rehearsal", g.Name)
 		}
 	}
-	if !maps.Equal(j.then.kept, j.now.kept) {
+	if !maps.Equal(j.expected().kept, j.now.kept) {
 		j.bad("a rehearsal left something in a slot")
 	}
 }
@@ -203,14 +236,24 @@ func (j *judge) revoked() {
 		}
 		switch {
 		case st.Closed.Ending == rotation.Revoked && g.On:
-			j.bad("it says revoked, and it works")
+			j.badAbout(about{ids: []string{g.ID}}, "it says revoked, and it works")
 		case st.Closed.Ending == rotation.RolledBack && !g.On:
-			j.bad("it says rolled back, and it does not work")
+			j.badAbout(about{ids: []string{g.ID}}, "it says rolled back, and it does not work")
 		case st.Opened.Spec.Purpose == sop.ToDelete && st.Closed.Ending == rotation.Revoked && g.Live:
-			j.bad("it was to end for good, and did not")
+			j.badAbout(about{ids: []string{g.ID}}, "it was to end for good, and did not")
 		}
 	}
-	if !maps.Equal(j.then.kept, j.now.kept) {
+	if !maps.Equal(j.expected().kept, j.now.kept) {
 		j.bad("an emergency wrote a slot")
 	}
+}
+
+// ids of all generations that bear our name.
+func (j *judge) ids() (out []string) {
+	for _, g := range j.now.generations {
+		if ours(j.st.Opened.Spec, g) {
+			out = append(out, g.ID)
+		}
+	}
+	return out
 }

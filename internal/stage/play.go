@@ -18,8 +18,10 @@ type Verdict struct {
 	Made   bool // and it met a creation
 	Err    error
 	Stuck  *rotation.Stuck
-	// Healed: stuck, then resumed without further faults, it came to an end.
+	// Healed: stuck, then resumed without further faults, it came to an end; or it stands
+	// still because of what somebody else did, and says so.
 	Healed bool
+	Others int // how often somebody else did something
 }
 
 // Run plays a credential to its end, and judges it; one that is stuck is resumed once
@@ -36,7 +38,7 @@ func (s *Stage) Run(credential string, judge func(runner.Result) []string, fault
 	if err != nil {
 		return v
 	}
-	v.Broken = judge(result)
+	v.Broken, v.Others = judge(result), len(s.deeds)
 	switch st := result.State; {
 	case st.Closed != nil:
 		v.Ending = string(st.Closed.Ending)
@@ -49,6 +51,7 @@ func (s *Stage) Run(credential string, judge func(runner.Result) []string, fault
 		if v.Healed = err == nil && again.State.Closed != nil; v.Healed {
 			v.Broken = append(v.Broken, judge(again)...)
 		}
+		v.Healed = v.Healed || s.standsFor(again.State.Stuck)
 	}
 	return v
 }

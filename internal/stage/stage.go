@@ -68,6 +68,10 @@ type Stage struct {
 
 	then     truth // as the world was when the run was opened
 	faults   []Fault
+	deeds    []deed          // what somebody else did
+	wrote    bool            // the last call changed something
+	changes  []int           // calls that did
+	died     int             // call at which the last process died
 	begun    bool            // a process has begun the run
 	losing   int             // so many entries
 	setBack  bool            // the journal loses its tail before the next process
@@ -226,7 +230,7 @@ func (s *Stage) Open(name, run string) error {
 		return err
 	}
 	spec.Issuer.Strategy = s.strategy
-	s.then, s.begun = s.truth(), false
+	s.then, s.begun, s.deeds = s.truth(), false, nil
 	switch s.purpose {
 	case sop.ToRehearse:
 		spec = spec.ForRehearsal()
@@ -288,7 +292,7 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 			if _, ok := p.(Crash); !ok {
 				panic(p)
 			}
-			crashed = true
+			crashed, s.died = true, s.Calls
 		}
 	}()
 	result, err = r.Run(context.Background(), state)

@@ -20,6 +20,21 @@ type truth struct {
 	outages     []world.Outage
 }
 
+// generation finds one by its id.
+func (t truth) generation(id string) (world.Generation, bool) {
+	for _, g := range t.generations {
+		if g.ID == id {
+			return g, true
+		}
+	}
+	return world.Generation{}, false
+}
+
+func (t truth) clone() truth {
+	t.generations, t.kept = slices.Clone(t.generations), maps.Clone(t.kept)
+	return t
+}
+
 // place is a slot of a store or consumer.
 type place struct{ where, slot string }
 

@@ -60,6 +60,19 @@ type Moves interface {
 	Events(offer func(at time.Time, happen func()))
 }
 
+// Shared is a double at which people and other programs work, too.
+type Shared interface {
+	// Others are what somebody else can do there, in the same order every time.
+	Others() []Act
+}
+
+// Act is something that somebody else can do at a vendor's.
+type Act struct {
+	Name string // what they do, as in "they …": "delete the old one"
+	// Do does it as of State.At; false: there is nothing to do it to.
+	Do func() bool
+}
+
 // Process is one process of a consumer and what it holds.
 type Process struct {
 	App, ID string // of which consumer; unique within it

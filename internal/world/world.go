@@ -170,12 +170,15 @@ type Outage struct {
 	Process string    `json:"process"`
 	Var     string    `json:"var"`
 	Why     string    `json:"why"`
+	// Held is what the process held then, for whoever judges it; never written down.
+	Held string `json:"-"`
 }
 
 // judge opens and closes outages by what every living process holds now.
 func (w *World) judge() {
 	type holder struct{ app, process, name string }
-	var out map[holder]string
+	type denied struct{ why, held string }
+	var out map[holder]denied
 	s := w.state
 	for _, d := range w.runs {
 		d.Processes(func(p Process) {
@@ -185,9 +188,9 @@ func (w *World) judge() {
 			for _, g := range w.gates {
 				g.Denied(p.Env, func(name, why string) {
 					if out == nil {
-						out = map[holder]string{}
+						out = map[holder]denied{}
 					}
-					out[holder{p.App, p.ID, name}] = why
+					out[holder{p.App, p.ID, name}] = denied{why, p.Env[name]}
 				})
 			}
 		})
@@ -207,6 +210,6 @@ func (w *World) judge() {
 		return strings.Compare(a.app+a.process+a.name, b.app+b.process+b.name)
 	})
 	for _, h := range order {
-		s.Outages = append(s.Outages, Outage{From: s.At, App: h.app, Process: h.process, Var: h.name, Why: out[h]})
+		s.Outages = append(s.Outages, Outage{From: s.At, App: h.app, Process: h.process, Var: h.name, Why: out[h].why, Held: out[h].held})
 	}
 }

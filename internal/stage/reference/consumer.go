@@ -38,6 +38,22 @@ func (d *Double) replace() {
 	}
 }
 
+// takeUp lets a write take effect, unless that is a step of its own.
+func (d *Double) takeUp() {
+	switch {
+	case d.Applied:
+	case d.Restarts:
+		d.replace()
+	default:
+		for _, p := range d.running() {
+			p.Mark, p.Env = d.M.Mark, map[string]string{}
+			for k, v := range d.M.Vars {
+				p.Env[k] = v.Value
+			}
+		}
+	}
+}
+
 // running are those that are not being replaced.
 func (d *Double) running() (out []*Process) {
 	for _, p := range d.M.Processes {
@@ -95,18 +111,7 @@ func (a app) Write(ctx context.Context, values []provider.SlotValue) error {
 			vars[v.Slot] = set
 		}
 		a.M.Vars = vars
-		switch {
-		case a.Applied:
-		case a.Restarts:
-			a.replace()
-		default:
-			for _, p := range a.running() {
-				p.Mark, p.Env = a.M.Mark, map[string]string{}
-				for k, v := range vars {
-					p.Env[k] = v.Value
-				}
-			}
-		}
+		a.takeUp()
 		return nil
 	})
 }
@@ -124,8 +129,12 @@ func (a app) Progress(ctx context.Context, w provider.Followed, slots []string) 
 			return nil
 		}
 		p = provider.Progress{Class: cred.Done, Mark: strconv.Itoa(a.M.Mark), Slots: a.held(slots)}
+		own := a.M.Mark
+		if n, err := strconv.Atoi(w.Own); err == nil {
+			own = n // what others have written beside it since is not followed
+		}
 		for _, one := range a.running() {
-			if one.Mark < a.M.Mark {
+			if one.Mark < own {
 				p.Class, p.Detail = cred.Waiting, one.ID+" runs on what was there before"
 				return nil
 			}

@@ -16,6 +16,7 @@ type Double struct {
 	call func(vendor, op string, changes bool, effect func() error) error
 	// skewed: the issuer has told its clock.
 	skewed bool
+	first  string // the secret in use at first
 }
 
 // Memory is what the double remembers.
@@ -39,7 +40,8 @@ type Token struct {
 	On                       bool
 	Ended                    bool
 	Created, LastSeen        time.Time
-	Hidden                   int // lists that do not show it yet
+	Hidden                   int  // lists that do not show it yet
+	Others                   bool // somebody else made it during the run
 }
 
 // Rule names those that it accepts.
@@ -90,6 +92,7 @@ func (d *Double) begin() {
 		return t
 	}
 	old, others := token("ours-"+born.Format(time.DateOnly)), token("theirs")
+	d.first = old.Secret
 	d.M.Rules = []*Rule{
 		{ID: "rule-1", Name: "ours and theirs", Names: []string{others.ID, old.ID}}, {ID: "rule-2", Name: "theirs", Names: []string{others.ID}},
 		{ID: "rule-3", Name: "ours", Names: []string{old.ID}},

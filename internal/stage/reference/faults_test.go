@@ -162,7 +162,7 @@ func (y *tally) add(sc scenario, v stage.Verdict) {
 		y.broken++
 		key := alike.ReplaceAllString(strings.Join(bad, "\n  "), "*")
 		for _, f := range sc.faults {
-			key += string(f.Kind)
+			key += string(f.Kind) + f.Act
 		}
 		if y.kinds[key]++; y.kinds[key] == 1 && len(y.kinds) <= 30 { // one of a kind is shown, of each variation
 			y.t.Errorf("%s (seed %d): %q\n  %s", sc, 1+sc.seed, v.Ending, strings.Join(bad, "\n  "))

@@ -120,7 +120,7 @@ func (i issuer) Revoke(ctx context.Context, h cred.Handle) error {
 		}
 		for _, r := range i.M.Rules {
 			if i.Admits && slices.Contains(r.Names, h.ID) {
-				return refused(cred.Refused, "a rule names it", false)
+				return refused(cred.Refused, fmt.Sprintf("rule %q names %s", r.Name, t.Name), false)
 			}
 		}
 		t.Ended = true

@@ -1,0 +1,391 @@
+package stage
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/rotation"
+	"rekey/internal/world"
+)
+
+// Kinds of what is no fault: somebody else, a person or another program, does at that
+// moment what they may do (Fault.Act), and the call goes its way.
+const (
+	OthersBefore Kind = "somebody else, before" // right before the call
+	OthersAfter  Kind = "somebody else, after"  // right after its effect, before its answer
+)
+
+// Others are the two.
+var Others = []Kind{OthersBefore, OthersAfter}
+
+// Acts are the names of all that somebody else can do in this world.
+func (s *Stage) Acts() (out []string) {
+	s.World.See(func(*world.State) {
+		for _, a := range s.acts() {
+			out = append(out, a.Name)
+		}
+	})
+	return out
+}
+
+func (s *Stage) acts() (out []world.Act) {
+	for _, d := range s.World.Doubles() {
+		if shared, ok := d.(world.Shared); ok {
+			out = append(out, shared.Others()...)
+		}
+	}
+	return out
+}
+
+// deed is what somebody else did, and the world right before and after it.
+type deed struct {
+	act           string
+	at            time.Time
+	line          int // entries that the journal had
+	call          int
+	alone         bool // no process was there
+	inAnswer      bool // right after a call that changed something, before any look
+	gap           bool // the very next call changes something: no look can come between
+	before, after truth
+}
+
+// Deeds is how often somebody else did something so far.
+func (s *Stage) Deeds() int { return len(s.deeds) }
+
+// theyDo lets somebody else do something now.
+func (s *Stage) theyDo(f Fault, changes bool) {
+	d := deed{act: f.Act, at: s.Clock.Now(), line: len(s.Log.Lines), call: s.Calls, before: s.truth()}
+	d.gap = changes && f.Kind == OthersBefore
+	d.alone = s.died == s.Calls-1
+	d.inAnswer = changes && f.Kind == OthersAfter || s.wrote && f.Kind == OthersBefore
+	did := false
+	s.World.Do(func() {
+		for _, a := range s.acts() {
+			if a.Name == f.Act {
+				did = a.Do()
+			}
+		}
+	})
+	if did {
+		d.after = s.truth()
+		s.deeds = append(s.deeds, d)
+	}
+}
+
+// callComes: what was done right before a change could be seen by nobody.
+func (s *Stage) callComes(changes bool) {
+	for i := range s.deeds {
+		if d := &s.deeds[i]; d.call == s.Calls-1 && changes {
+			d.gap = true
+		}
+	}
+}
+
+// callWent notes what the last call was.
+func (s *Stage) callWent(changed bool) {
+	if s.wrote = changed; changed {
+		s.changes = append(s.changes, s.Calls)
+	}
+}
+
+// wrote tells the slots that it changed.
+func (d deed) wrote() (out []place) {
+	for p, v := range d.after.kept {
+		if was, there := d.before.kept[p]; !there || was != v {
+			out = append(out, p)
+		}
+	}
+	for p := range d.before.kept {
+		if _, there := d.after.kept[p]; !there {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// changed tells the generations that it changed or made.
+func (d deed) changed() (out []world.Generation) {
+	for _, g := range d.after.generations {
+		if was, ok := d.before.generation(g.ID); !ok || !same(was, g) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func same(a, b world.Generation) bool {
+	if a.Live != b.Live || a.On != b.On || a.Named != b.Named || a.Earlier != b.Earlier || !a.Until.Equal(b.Until) || len(a.Fields) != len(b.Fields) {
+		return false
+	}
+	for f, v := range a.Fields {
+		if b.Fields[f] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// took reports whether it made a value that is held useless: the generation that it is
+// of was ended, switched off, given another secret, or taken out of a rule.
+func (d deed) took(held string) bool {
+	for _, was := range d.before.generations {
+		if !opens(was, held) {
+			continue
+		}
+		now, there := d.after.generation(was.ID)
+		if was.Live && was.On && (!there || !now.Live || !now.On || !opens(now, held) || now.Named < was.Named) {
+			return true
+		}
+	}
+	return false
+}
+
+// opens reports whether a value is made of a secret of a generation.
+func opens(g world.Generation, held string) bool {
+	for _, v := range g.Fields {
+		if v != "" && strings.Contains(held, v) {
+			return true
+		}
+	}
+	return g.Earlier != "" && strings.Contains(held, g.Earlier)
+}
+
+// about are the places and generations that a broken promise is about.
+type about struct {
+	slots []place
+	ids   []string
+}
+
+func (a about) touched(d deed) bool {
+	return slices.ContainsFunc(d.wrote(), func(p place) bool { return slices.Contains(a.slots, p) }) ||
+		slices.ContainsFunc(d.changed(), func(g world.Generation) bool { return slices.Contains(a.ids, g.ID) })
+}
+
+// badAbout notes a broken promise, unless it was brought about by somebody else: then
+// that is told, or came too late to be seen.
+func (j *judge) badAbout(a about, format string, args ...any) {
+	theirs := false
+	for _, d := range j.deeds {
+		if !a.touched(d) {
+			continue
+		}
+		if slices.ContainsFunc(a.slots, func(p place) bool { return j.untold(d, p) }) {
+			return
+		}
+		if j.late(d) || j.tells(d, a) {
+			return
+		}
+		theirs = true
+	}
+	if theirs {
+		format += "; somebody else brought it about, and nothing tells of it"
+	}
+	j.bad(format, args...)
+}
+
+// shared is how long the runner takes one look for one of just now, and the time of the
+// calls that it lies between.
+const shared = 3*time.Second + 20*callTime
+
+// late: it was done after the last look of the run.
+func (j *judge) late(d deed) bool {
+	end, looked := j.end, false
+	for _, e := range j.events {
+		if o := e.Outcome; o != nil && (strings.HasPrefix(o.Step, string(rotation.Running)) || o.Step == string(rotation.Look)) {
+			end, looked = e.At, true // an ending says when this was
+		}
+	}
+	if c := j.st.Closed; c != nil && c.Ending == rotation.RolledBack && !looked {
+		return true // nothing was written, and it says that it has not looked again
+	}
+	return end.Sub(d.at) <= shared
+}
+
+// tells reports whether the journal says something of it, after it was done.
+func (j *judge) tells(d deed, a about) bool {
+	for _, text := range j.told[min(d.line, len(j.told)):] {
+		for _, p := range a.slots {
+			if strings.Contains(text, "slot "+p.slot) || strings.Contains(text, "held: "+p.where) {
+				return true
+			}
+		}
+		for _, id := range a.ids {
+			g, _ := j.now.generation(id)
+			if strings.Contains(text, id) || g.Name != "" && strings.Contains(text, g.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// standsFor reports whether a run stands still because of something that somebody else
+// did, and names it: a person has to decide.
+func (s *Stage) standsFor(stuck *rotation.Stuck) bool {
+	if stuck == nil {
+		return false
+	}
+	j := &judge{now: s.truth(), told: []string{says(rotation.Event{Stuck: &rotation.Stuck{Why: stuck.Why}})}}
+	return slices.ContainsFunc(s.deeds, func(d deed) bool {
+		a := about{slots: d.wrote()}
+		for _, g := range d.changed() {
+			a.ids = append(a.ids, g.ID)
+		}
+		d.line = 0
+		return j.tells(d, a)
+	})
+}
+
+// says is what an event says to people, of what was seen and what came of it.
+func says(e rotation.Event) string {
+	var out []string
+	if o := e.Outcome; o != nil {
+		out = append(append(append(append(out, o.Why), o.Evidence...), o.Unseen...), o.Missing...)
+		for _, key := range o.Held {
+			out = append(out, "held: "+key)
+		}
+	}
+	if p := e.Planned; p != nil {
+		out = append(out, p.Notes...)
+	}
+	if t := e.Turned; t != nil {
+		out = append(out, t.Why)
+	}
+	if s := e.Stuck; s != nil {
+		out = append(append(out, s.Why), s.Live...)
+	}
+	if c := e.Closed; c != nil {
+		out = append(out, c.Why)
+		for _, r := range c.Refusals {
+			out = append(out, r.What)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// respected: what somebody else wrote or made is still there, or it is told that it is not.
+func (j *judge) respected() {
+	for i, d := range j.deeds {
+		for _, p := range d.wrote() {
+			later := slices.ContainsFunc(j.deeds[i+1:], func(o deed) bool { return slices.Contains(o.wrote(), p) })
+			is, there := d.after.kept[p]
+			was, had := j.then.kept[p]
+			if d.alone && is == was && there == had {
+				continue // as if a write of ours had not happened: nobody can tell
+			}
+			if now, still := j.now.kept[p]; later || d.gap || j.untold(d, p) || now == is && still == there {
+				continue
+			}
+			j.badAbout(about{slots: []place{p}}, "what somebody else did (%s) was undone: slot %s of %s", d.act, p.slot, p.where)
+		}
+		for _, g := range d.changed() {
+			if _, known := d.before.generation(g.ID); known {
+				continue
+			}
+			if now, _ := j.now.generation(g.ID); now.Live != g.Live || now.On != g.On {
+				j.badAbout(about{ids: []string{g.ID}}, "what somebody else made (%s) was ended or switched off: %s", d.act, g.Name)
+			}
+		}
+	}
+}
+
+// untold: what a slot holds is shown to nobody, and only the date of a write is known.
+// What was written before the first look is not known for somebody else's, and what was
+// written right after a write of ours, before its date was read, is taken for that.
+func (j *judge) untold(d deed, p place) bool {
+	if j.st.Plan == nil {
+		return false
+	}
+	first := slices.IndexFunc(j.events, func(e rotation.Event) bool { return e.Planned != nil })
+	for _, c := range j.st.Plan.Seen.Consumers {
+		for _, s := range c.Slots {
+			if c.Key == p.where && s.Slot == p.slot && s.Untold() {
+				return d.inAnswer || d.line <= first
+			}
+		}
+	}
+	return false
+}
+
+// expected is the world before the run, and with all that others did since.
+func (j *judge) expected() truth {
+	out := j.then.clone()
+	for _, d := range j.deeds {
+		for _, p := range d.wrote() {
+			if v, there := d.after.kept[p]; there {
+				out.kept[p] = v
+			} else {
+				delete(out.kept, p)
+			}
+		}
+		for _, g := range d.changed() {
+			was, _ := d.before.generation(g.ID)
+			i := slices.IndexFunc(out.generations, func(x world.Generation) bool { return x.ID == g.ID })
+			if i < 0 {
+				if was.ID == "" { // theirs
+					out.generations = append(out.generations, g)
+				}
+				continue
+			}
+			x := &out.generations[i]
+			x.Live, x.On, x.Named = g.Live, g.On, x.Named+g.Named-was.Named
+		}
+	}
+	return out
+}
+
+// theirs reports whether somebody else made a generation.
+func (j *judge) theirs(id string) bool {
+	return slices.ContainsFunc(j.deeds, func(d deed) bool {
+		_, before := d.before.generation(id)
+		_, after := d.after.generation(id)
+		return after && !before
+	})
+}
+
+// byOthers reports whether somebody else brought an outage about.
+func (j *judge) byOthers(o world.Outage) bool {
+	learned := o.From.Add(-j.edge) // when it was changed, if what protects learned late
+	for _, d := range j.deeds {
+		if d.at.After(o.From) {
+			continue
+		}
+		soon := learned.Sub(d.at) <= shared
+		had := false
+		wrote := false
+		for p, v := range d.before.kept {
+			had = had || p.slot == o.Var && v == o.Held
+		}
+		for _, p := range d.wrote() {
+			wrote = wrote || p.slot == o.Var && d.after.kept[p] == o.Held
+		}
+		switch {
+		case soon && j.between(d) && slices.ContainsFunc(d.changed(), func(g world.Generation) bool { return opens(g, o.Held) }):
+			return true // between our look and our change: nobody could see it
+		case d.took(o.Held) && (had || soon):
+			return true // whoever had it then, or was just being given it
+		case wrote && (soon || !j.opened(d, o.Held)):
+			return true // they gave it out while it was being taken away, or it was nothing
+		}
+	}
+	return false
+}
+
+// looks is how many calls a look right before a change may lie before it.
+const looks = 4
+
+// between reports whether it was done right before a change of ours, after the look.
+func (j *judge) between(d deed) bool {
+	return slices.ContainsFunc(j.changes, func(call int) bool { return call > d.call && call <= d.call+looks || call == d.call && d.gap })
+}
+
+// opened reports whether what somebody gave out was worth something then.
+func (j *judge) opened(d deed, held string) bool {
+	for _, g := range d.after.generations {
+		if g.Live && g.On && opens(g, held) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,124 @@
+package reference_test
+
+import (
+	"strings"
+	"testing"
+
+	"rekey/internal/rotation"
+	"rekey/internal/stage"
+	"rekey/internal/stage/reference"
+)
+
+// nth is the number of the n-th such call of a run without faults.
+func nth(t *testing.T, v variation, n int, vendor, op string) (call int) {
+	t.Helper()
+	x := reference.New(1, v.can, scenario{variation: v}.rough())
+	x.Strategy(v.strategy)
+	x.Purpose(v.purpose)
+	x.Hears = func(who, what string) {
+		if who == vendor && what == op {
+			if n--; n == 0 {
+				call = x.Calls
+			}
+		}
+	}
+	if _, err := x.Play(reference.Credential); err != nil || call == 0 {
+		t.Fatalf("%s: no such call: %s %s (%v)", v.name, vendor, op, err)
+	}
+	return call
+}
+
+// TestWhatWasFound: each of these once broke a promise.
+func TestWhatWasFound(t *testing.T) {
+	type at func(n int, vendor, op string) int
+	others := func(call int, act string) stage.Fault {
+		return stage.Fault{Call: call, Kind: stage.OthersBefore, Act: act}
+	}
+	for name, c := range map[string]struct {
+		variation string
+		faults    func(at) []stage.Fault
+		ends      string
+		says      string // in the journal
+	}{
+		"the new one is switched off while everything waits, and the old one was ended all the same": {
+			"no rules", func(at at) []stage.Fault {
+				return []stage.Fault{others(at(1, "issuer", "switch off")-2, "switch the new one off")}
+			},
+			string(rotation.RolledBack), "does not accept the new one, ours-2026-11-23-test01-1",
+		},
+		"the new one is ended, and the old one was ended after it": {
+			"no ladder, no last seen", func(at at) []stage.Fault {
+				return []stage.Fault{others(at(1, "issuer", "revoke")-12, "end the new one")}
+			},
+			string(rotation.RolledBack), "is not there any more",
+		},
+		"somebody rolled it since it was observed, and another roll ended the secret in use": {
+			"roll with grace", func(at at) []stage.Fault { return []stage.Fault{others(at(1, "issuer", "roll")-2, "roll it")} },
+			string(rotation.RolledBack), "nothing was rolled: somebody else has changed the secrets of ours-2026-08-23",
+		},
+		"somebody rolled it before the earlier secret was ended, which was ours by then": {
+			"roll with grace", func(at at) []stage.Fault { return []stage.Fault{others(at(1, "issuer", "keep")-5, "roll it")} },
+			"stuck", "somebody else has changed the secrets of ours-2026-08-23",
+		},
+		"what is rolled was ended altogether, and was rolled on and on": {
+			"roll with grace", func(at at) []stage.Fault { return []stage.Fault{others(at(1, "consumer", "write"), "end the old one")} },
+			"stuck", "altogether: nothing is left to roll",
+		},
+		"a slot was removed in between, and nothing could be given back": {
+			"everything", func(at at) []stage.Fault {
+				return []stage.Fault{others(at(1, "store", "write")-1, "remove a slot of the store")}
+			},
+			string(rotation.RolledBack), "was removed by somebody else between the observation and this write",
+		},
+		"a consumer was written since it was observed, and was overwritten untold": {
+			"everything", func(at at) []stage.Fault {
+				return []stage.Fault{others(at(1, "store", "write"), "write a slot of the consumer")}
+			},
+			string(rotation.RolledBack), "slot REFERENCE_TOKEN was changed by somebody else since it was observed",
+		},
+		"the new one was taken out of the rules at the very end, and nobody named it again": {
+			"no ladder, no last seen", func(at at) []stage.Fault {
+				return []stage.Fault{others(at(1, "issuer", "revoke"), "take the new one out of every rule")}
+			},
+			string(rotation.Rotated), "the new one is no longer named in rule",
+		},
+		"too busy to answer was taken for an acceptance of the old one": {
+			"with everything that can be asked", func(at at) []stage.Fault {
+				check := at(3, "consumer", "query")
+				return []stage.Fault{{Call: check, Kind: stage.NotThere}, {Call: check + 5, Kind: stage.Limited}}
+			},
+			string(rotation.RolledBack), "neither accepts nor denies the old one",
+		},
+		"twice set back, it was not seen that what is shown to nobody holds the new one": {
+			"shown to nobody", func(at at) []stage.Fault {
+				call := at(1, "consumer", "write")
+				return []stage.Fault{{Call: call, Kind: stage.SetBack}, {Call: call + 1, Kind: stage.SetBack}}
+			},
+			string(rotation.Rotated), "perhaps by this run",
+		},
+		"a nameless one of an earlier attempt was left": {
+			"nameless, in a scope of its own", func(at at) []stage.Fault {
+				call := at(1, "issuer", "create") + 2
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "end the old one")}
+			},
+			string(rotation.Rotated), "there is nothing to go back to",
+		},
+		"the store was put back, and nobody had the new secret any more": {
+			"no ladder, no last seen", func(at at) []stage.Fault {
+				call := at(1, "issuer", "revoke") + 6
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "put the old value back into the store")}
+			},
+			string(rotation.Rotated), "the new one: accepted",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := the(t, c.variation)
+			sc := scenario{variation: v, faults: c.faults(func(n int, vendor, op string) int { return nth(t, v, n, vendor, op) })}
+			verdict, x := sc.run()
+			log := x.Log.Text()
+			if verdict.Ending != c.ends || len(verdict.Broken) > 0 || verdict.Err != nil || !strings.Contains(log, c.says) {
+				t.Errorf("%s: %q, want %q and %q\n%v %v\n%s", sc, verdict.Ending, c.ends, c.says, verdict.Broken, verdict.Err, log[max(0, len(log)-2500):])
+			}
+		})
+	}
+}

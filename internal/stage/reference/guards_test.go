@@ -1,0 +1,110 @@
+package reference_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var (
+	guards = flag.Bool("guards", false, "break each guard of the runner on purpose, and see whether this play catches it (some minutes)")
+	guard  = flag.String("guard", "", "with -guards, only those whose name contains this")
+)
+
+// root is where go.mod stands.
+const root = "../../.."
+
+// broken is a guard taken out: in one file, one text becomes another.
+type broken struct{ guard, file, from, to string }
+
+// guardsOut are the guards, each with what takes it out.
+var guardsOut = []broken{
+	{"the look before the old one is taken away", "runner/guard.go", "		return r.guardOld(ctx, a)\n", "		return nil\n"},
+	{"that look finds who holds the old one", "runner/guard.go", `		if w := r.mismatch(p, held[i]); w != "" {`, `		if w := r.mismatch(p, held[i]); w == "never" {`},
+	{"the look before the new one is taken away", "runner/guard.go", "			return r.guardNew(ctx)\n", "			return nil\n"},
+	{"the gate has learned before the old one is switched on again", "runner/guard.go", "		return r.guardAgain(ctx, a)\n", "		return nil\n"},
+	{"the rules still name the new one", "runner/guard.go", "		if !now.NamesAny(*r.state.Made.Handle) {\n			redo", "		if false {\n			redo"},
+	{"the new one still works before what cannot be undone", "runner/guard.go", "		return r.guardWorks(ctx)\n", "		return nil\n"},
+	{"nobody else has rolled it since", "runner/guard.go", "		return r.guardRoll(ctx)\n", "		return nil\n"},
+	{"the old one is on and named before anybody is given it", "runner/act_probe.go", "	if o := r.takenAway(ctx); o != nil {\n		return *o\n	}\n", ""},
+	{"an unclear answer counts only twice", "runner/act_probe.go", "last == nil || last.Since == nil {", "last == nil {"},
+	{"an answer that is too early is none", "runner/act_probe.go", "	if o := r.tooEarly(a); o != nil {\n		return *o\n	}\n", ""},
+	{"who else wrote the store in between", "runner/act_store.go", "func (r *Runner) interleaved(ctx context.Context, p sop.Place, written map[string]provider.Held) (rotation.Outcome, bool) {\n", "func (r *Runner) interleaved(ctx context.Context, p sop.Place, written map[string]provider.Held) (rotation.Outcome, bool) {\n	if true {\n		return rotation.Outcome{}, false\n	}\n"},
+	{"what they wrote is given back", "runner/act_store.go", "				back[i].Value = theirs\n", ""},
+	{"what somebody else wrote is left alone on the way back", "runner/act_store.go", `now != "" && !r.state.Ours(p.Key, was.Slot, now):`, `now != "" && now == "never":`},
+	{"a consumer is looked at right before it is written", "runner/act_consumer.go", "	} else if age > justNow {", "	} else if age < 0 {"},
+	{"what somebody else wrote at a consumer is not overwritten", "runner/act_consumer.go", "fp != was.Had() && !r.state.Ours(key, was.Slot, fp) {", "false && fp != was.Had() && !r.state.Ours(key, was.Slot, fp) {"},
+	{"what a consumer holds is compared once it runs", "runner/act_consumer.go", "		case got == want(slot):\n", "		case true:\n			_ = got\n"},
+	{"applied by a process that goes on", "runner/act_apply.go", "	r.forgetRan(place.Key)\n", "	if a.Look {\n		return rotation.Outcome{Class: cred.Done, Already: true}\n	}\n"},
+	{"applied once more, given back once more", "rotation/apply.go", "	if id := stepID(Reapply, key); s.planHas(id) {", "	if id := stepID(Reapply, key); false {"},
+	{"the date of what is shown to nobody", "runner/hidden.go", "if s.Slot == slot && s.Present && s.Written.Equal(h.Written) {", "if s.Slot == slot && s.Present {"},
+	{"a write of unknown date is made again", "runner/hidden.go", `		if h.Hidden && h.Stamp["fingerprint"] == "" {`, `		if h.Hidden && h.Stamp["fingerprint"] == "never" {`},
+	{"who holds what a lost answer made, before it is revoked", "runner/act_discard.go", "		if found != nil && found.handle.ID == h.ID {", `		if found != nil && found.handle.ID == "never" {`},
+	{"not there counts only if the list says so too", "runner/absent.go", "	if slices.ContainsFunc(listed, func(x cred.Handle) bool { return x.ID == h.ID }) {\n		return false, nil\n	}\n", ""},
+	{"a process that was overtaken sends nothing", "provider/outside.go", "		if err := e.Ours(ctx); err != nil {\n			return err\n		}\n", "		_ = e.Ours(ctx)\n"},
+	{"a process that takes a run up looks first", "rotation/sight.go", "	return s.Plan != nil && s.Closed == nil && (", "	return false && s.Plan != nil && s.Closed == nil && ("},
+	{"writes that the journal has forgotten", "runner/see.go", "	for _, p := range r.state.Unwritten() {\n", "	for range r.state.Unwritten() {\n		p := r.state.Plan.Spec.Store\n"},
+	{"the new one is validated again by who goes on", "rotation/apply.go", "		if st.Verb == Validate && s.done(st.ID) && !given {", "		if st.Verb == Validate && s.done(st.ID) && false {"},
+	{"the watch looks whether everybody still holds it", "runner/act_watch.go", `		if w := r.mismatch(p, held[i]); w != "" && !r.Unguarded {`, `		if w := r.mismatch(p, held[i]); w == "never" && !r.Unguarded {`},
+	{"the last look of the way back finds the new one alive", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Discard))\n", ""},
+	{"the last look of the way back finds the old one off", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Enable))\n", ""},
+	{"a rule that names it again is edited again", "runner/act_issuer.go", "				o.Redo = append(o.Redo, id)\n", "				_ = id\n"},
+	{"the new one is named still after the old one was taken out", "runner/act_issuer.go", "		if !e.Place.NamesAny(*r.state.Made.Handle) {", "		if false {"},
+	{"silence is longer than the plan wants", "runner/act_quiet.go", "	if ago < plan.Spec.Timing.Quiet {", "	if ago < 0 {"},
+	{"old processes are waited for", "rotation/replace.go", "		g = max(g, c.Grace)\n", "		_ = c\n"},
+	{"a creation is never made twice under one label", "rotation/next.go", "	return s.startOver(why), true\n", "	return Decision{}, false\n"},
+}
+
+// TestEveryGuardIsWhereItWas: the list of guards is about the code as it is. With
+// -args -guards each is taken out, in a copy that only the compiler sees, and the
+// samples of this package are played without it: one of them has to fail.
+func TestEveryGuardIsWhereItWas(t *testing.T) {
+	for _, b := range guardsOut {
+		path := filepath.Join(root, "internal", filepath.FromSlash(b.file))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), b.from); n != 1 {
+			t.Errorf("%s: %s has %d times %q", b.guard, b.file, n, b.from)
+			continue
+		}
+		if *guards && strings.Contains(b.guard, *guard) {
+			b.mustBeCaught(t, path, strings.Replace(string(text), b.from, b.to, 1))
+		}
+	}
+}
+
+func (b broken) mustBeCaught(t *testing.T, path, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, overlay, binary := filepath.Join(dir, "without.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "play.test")
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: without}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{without: []byte(text), overlay: list} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("go", "test", "-c", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Errorf("%s: without it this does not compile:\n%s", b.guard, out)
+		return
+	}
+	out, err := exec.Command(binary, "-test.skip", "TestEveryGuardIsWhereItWas", "-test.failfast").CombinedOutput()
+	if err == nil {
+		t.Errorf("NOT CAUGHT: %s", b.guard)
+		return
+	}
+	lines := strings.SplitN(string(out), "\n", 4)
+	t.Logf("caught: %-62s %s", b.guard, strings.TrimSpace(strings.Join(lines[:min(3, len(lines))], " | ")))
+}
