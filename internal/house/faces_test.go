@@ -29,6 +29,19 @@ var faces = map[string]map[string]string{
 		"internal/drivertool": "what a maker of a driver works with, which is no operation on credentials",
 		"internal/sim":        "rekey demo and rekey sim lay out worlds and serve them",
 	},
+	"internal/console": {
+		"internal/estate":   "what the operations are given and return",
+		"internal/engine":   "who is at which run",
+		"internal/sop":      "purposes, windows, and what a specification says of itself",
+		"internal/rotation": "plans, events and states, which it is given and shows",
+		"internal/report":   "the words for what it is given",
+		"internal/cred":     "fingerprints and handles, which it shows",
+		"internal/drift":    "what was found, which it shows",
+		"internal/discover": "what was found, which it shows",
+		"internal/evidence": "how far the journal is signed, and checkpoints that are typed",
+		"internal/dossier":  "evidence as a page",
+		"internal/visible":  "text of unknown origin is made safe before a page has it",
+	},
 }
 
 // beneath is what no face imports, whatever stands above: this is what the list is for.

@@ -1,0 +1,138 @@
+// Package browser tries the console in a real Chromium: with axe-core on every page, narrow and wide, light and dark; and without JavaScript.
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// newBrowser starts a headless Chromium.
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	program := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			program = p
+			break
+		}
+	}
+	if program == "" {
+		lacks(t, "there is no Chromium on this machine: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // the browser lives as long as this context
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// lacks tells what is missing here; CI has to have it.
+func lacks(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip("NOT TESTED: " + what)
+}
+
+// axe is the script that judges pages.
+func axe(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("sh", "install.sh", "where").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(strings.TrimSpace(string(out)))
+	if err != nil {
+		lacks(t, "axe-core is not there: sh browser/install.sh")
+	}
+	return string(b)
+}
+
+// violation is one rule that a page breaks.
+type violation struct {
+	ID    string `json:"id"`
+	Help  string `json:"help"`
+	Nodes []struct {
+		HTML    string `json:"html"`
+		Failure string `json:"failureSummary"`
+	} `json:"nodes"`
+}
+
+// look is a width and a colour scheme.
+type look struct {
+	width  int64
+	scheme string
+}
+
+var looks = []look{{1280, "light"}, {1280, "dark"}, {360, "light"}, {360, "dark"}}
+
+func (l look) set() chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(chromedp.EmulateViewport(l.width, 900), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		return chromedp.Void{}, err
+	})
+}
+
+// say evaluates a script in the page.
+func say[T any](t *testing.T, ctx context.Context, script string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("%.80s: %v", script, err)
+	}
+	return v
+}
+
+// judge opens a page in every look: nothing scrolls sideways, nothing fails in its
+// scripts, and axe finds nothing. With REKEY_SCREENSHOTS it leaves pictures there.
+func judge(t *testing.T, ctx context.Context, script, url, name string) {
+	t.Helper()
+	for _, l := range looks {
+		if err := chromedp.Do(ctx, l.set(), chromedp.Navigate(url), chromedp.WaitReady(chromedp.CSS("main"))); err != nil {
+			t.Fatalf("%s at %d, %s: %v", name, l.width, l.scheme, err)
+		}
+		wide := say[int64](t, ctx, `document.documentElement.scrollWidth`)
+		say[bool](t, ctx, script+`; true`)
+		found := say[string](t, ctx, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`)
+		if dir := os.Getenv("REKEY_SCREENSHOTS"); dir != "" {
+			shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, l.width, l.scheme)), shot, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if wide > l.width {
+			t.Errorf("%s at %d is %d wide", name, l.width, wide)
+		}
+		var all []violation
+		if err := json.Unmarshal([]byte(found), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range all {
+			for _, n := range v.Nodes {
+				t.Errorf("%s at %d, %s: %s: %s\n\t%s\n\t%s", name, l.width, l.scheme, v.ID, v.Help, n.HTML, strings.ReplaceAll(n.Failure, "\n", " "))
+			}
+		}
+	}
+}

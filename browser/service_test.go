@@ -1,0 +1,106 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/console"
+	"rekey/internal/engine"
+	"rekey/internal/estate"
+	"rekey/internal/rotation"
+	"rekey/internal/sim"
+	"rekey/internal/sop"
+)
+
+const (
+	svc   = "CF_ACCESS_SVC_CONSOLE"
+	vault = "CF_ACCESS_SVC_VAULT"
+)
+
+// site is a console over a simulated world, served on loopback.
+type site struct {
+	*engine.Engine
+	url   string
+	world *sim.World
+}
+
+// newSite serves one, with rekey.yaml as change makes it of the example.
+func newSite(t *testing.T, change ...string) *site {
+	t.Helper()
+	dir := t.TempDir()
+	knobs := sim.Knobs{Latency: sim.Duration(20 * time.Millisecond), Shutdown: sim.Duration(500 * time.Millisecond)}
+	world := sim.Open(sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: knobs}), time.Now)
+	text := sop.Example()
+	change = append([]string{"    before_expiry: 14d\n", "    before_expiry: 14d\n    timing:\n      poll: 100ms\n      quiet: 1s\n      watch: 1s\n", "      vendor: heroku\n      slots:", "      vendor: heroku\n      grace: 1s\n      slots:"}, change...)
+	for i := 0; i < len(change); i += 2 {
+		if !strings.Contains(text, change[i]) {
+			t.Fatalf("the example has no %q", change[i])
+		}
+		text = strings.ReplaceAll(text, change[i], change[i+1])
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := sop.Load(filepath.Join(dir, "rekey.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := world.Env()
+	e := estate.New(config, estate.Surroundings{
+		Env:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		User: func() string { return "alice@laptop" }, Tool: "test", Network: world,
+	})
+	s := &site{Engine: engine.New(engine.Options{Estate: func() *estate.Estate { return e }, Name: "host-1:4711", Poll: 50 * time.Millisecond}), world: world}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Work(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, s.Close()); err != nil && !errors.Is(err, context.Canceled) { // it may not have begun
+			t.Error(err)
+		}
+	})
+	c, err := console.New(console.Options{
+		Ops: s.Engine, Tool: "test", Simulated: true, Doctor: e.Doctor, Workers: s.Workers, Leases: s.Leases,
+		Noted: func(ctx context.Context) (console.Noted, error) {
+			compared, discovered, err := e.Noted(ctx)
+			return console.Noted{Compared: compared, Discovered: discovered}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(c)
+	t.Cleanup(server.CloseClientConnections)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+// settle waits until a run is over, stuck, or waits for a person.
+func (s *site) settle(t *testing.T, run string) {
+	t.Helper()
+	if _, err := s.Follow(t.Context(), run, 0, watcher{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watcher is a face that wants to know nothing.
+type watcher struct{}
+
+func (watcher) Behind(error)             {}
+func (watcher) Past([]rotation.Event)    {}
+func (watcher) Event(rotation.Event)     {}
+func (watcher) Starts([]rotation.Action) {}
+func (watcher) Waits(rotation.Wait)      {}
+func (watcher) Call(estate.Call)         {}
+func (watcher) End()                     {}
+func (watcher) Confirm(context.Context, rotation.Ask) (string, error) {
+	return "", estate.ErrNotConfirmed
+}

@@ -1,0 +1,149 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"rekey/internal/estate"
+	"rekey/internal/report"
+)
+
+type calendarBody struct {
+	All     int
+	Weeks   []week
+	Groups  []dueGroup
+	Unknown int // when they are due is not known
+	Never   int // they are never due
+	Most    int
+}
+
+// week is one bar of the overview: how many fall due in it.
+type week struct {
+	From  time.Time
+	N     int
+	At    float64 // of the width
+	Tall  float64 // of the height
+	Wide  float64
+	Tone  string
+	Month string // its name, where one begins
+}
+
+// dueGroup is a stretch of time with what falls due in it.
+type dueGroup struct {
+	Title string
+	Tone  string
+	N     int
+	Rows  []dueRow
+	More  int
+}
+
+type dueRow struct {
+	row
+	Day     time.Time
+	NewDay  bool
+	Expires bool // it is due because it expires
+	Window  bool // it may begin later than it is due: its windows say so
+}
+
+// rowsPerGroup keeps a month of thousands readable; the estate has them all.
+const rowsPerGroup = 50
+
+func (c *Console) calendarPage(w http.ResponseWriter, r *http.Request) error {
+	status, err := c.o.Ops.Status(r.Context(), estate.StatusAsked{})
+	if err != nil && estate.CodeOf(err) != estate.NoCredentials {
+		return err
+	}
+	return show(c, w, http.StatusOK, "calendar", frame(c, r, "Calendar", "/calendar", calendarOf(status.Rows, c.o.Now())))
+}
+
+func calendarOf(rows []report.Row, now time.Time) calendarBody {
+	b := calendarBody{All: len(rows)}
+	dated := make([]report.Row, 0, len(rows))
+	for _, r := range rows {
+		switch {
+		case !r.Due.At.IsZero():
+			dated = append(dated, r)
+		case r.Due.Why == "never":
+			b.Never++
+		default:
+			b.Unknown++
+		}
+	}
+	slices.SortStableFunc(dated, func(x, y report.Row) int { return x.Due.At.Compare(y.Due.At) })
+	b.weeks(dated, now)
+	last := time.Time{}
+	for _, r := range dated {
+		title, tone := stretch(r.Due.At, now)
+		if n := len(b.Groups); n == 0 || b.Groups[n-1].Title != title {
+			b.Groups = append(b.Groups, dueGroup{Title: title, Tone: tone})
+			last = time.Time{}
+		}
+		g := &b.Groups[len(b.Groups)-1]
+		g.N++
+		if len(g.Rows) == rowsPerGroup {
+			g.More++
+			continue
+		}
+		day := r.Due.At.UTC().Truncate(24 * time.Hour)
+		g.Rows = append(g.Rows, dueRow{row: rowOf(r, now), Day: r.Due.At, NewDay: !day.Equal(last), Expires: r.Due.Why == "expiry", Window: r.Due.Start.After(r.Due.At)})
+		last = day
+	}
+	return b
+}
+
+// stretch is under which heading a day stands.
+func stretch(t, now time.Time) (title, tone string) {
+	today := now.UTC().Truncate(24 * time.Hour)
+	switch {
+	case !t.After(now):
+		return "Overdue", "bad"
+	case t.Before(today.AddDate(0, 0, 7)):
+		return "Within a week", "mind"
+	case t.Before(today.AddDate(0, 0, 28)):
+		return "Within four weeks", ""
+	}
+	return t.UTC().Format("January 2006"), ""
+}
+
+const weeksAhead = 26
+
+// weeks counts what falls due in each of the weeks ahead; what is overdue stands first.
+func (b *calendarBody) weeks(dated []report.Row, now time.Time) {
+	counts := make([]int, weeksAhead+1)
+	today := now.UTC().Truncate(24 * time.Hour)
+	for _, r := range dated {
+		i := 0
+		if r.Due.At.After(now) {
+			i = 1 + int(r.Due.At.Sub(today)/(7*24*time.Hour))
+		}
+		if i < len(counts) {
+			counts[i]++
+		}
+	}
+	most := slices.Max(counts)
+	b.Most = most
+	if most == 0 {
+		return
+	}
+	month := ""
+	for i, n := range counts {
+		w := week{N: n, At: float64(i) / float64(len(counts)), Wide: 0.7 / float64(len(counts)), Tall: float64(n) / float64(most)}
+		w.From = today.AddDate(0, 0, 7*(i-1))
+		if i == 0 {
+			w.Tone, w.Month = "bad", "late"
+		} else if m := w.From.Format("Jan"); m != month {
+			w.Month, month = m, m
+		}
+		b.Weeks = append(b.Weeks, w)
+	}
+}
+
+// Label is what a week says to who cannot see it.
+func (w week) Label() string {
+	if w.Month == "late" {
+		return strconv.Itoa(w.N) + " overdue"
+	}
+	return strconv.Itoa(w.N) + " due in the week of " + w.From.Format("2 January")
+}

@@ -1,0 +1,209 @@
+// Package console shows the estate and its runs as pages, and takes what a person decides by their forms.
+//
+// Pages are rendered here, by html/template; the browser gets HTML that is whole without
+// JavaScript. Where there is JavaScript, htmx (vendored, assets/htmx.LICENSE) swaps a
+// list while somebody types and a run while it happens, and app.js shows times as the
+// reader's clock has them. Nothing is loaded from elsewhere and nothing stands inline:
+// the Content-Security-Policy of every answer says so.
+//
+// What changes something is a POST that ends with a redirect, refused where it comes
+// from another site (net/http.CrossOriginProtection). What a GET does may be done at any
+// time: it looks.
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"rekey/internal/engine"
+	"rekey/internal/estate"
+	"rekey/internal/rotation"
+)
+
+// Options are what the console is made of. Ops is wanted; whatever else is nil is left
+// out of the pages.
+type Options struct {
+	Ops Operations
+	// Now is time; nil: the real one.
+	Now func() time.Time
+	// Who tells who asks, as whoever signs people in knows it. nil: nobody signs in, and
+	// the operations say who it is.
+	Who func(*http.Request) (rotation.Who, bool)
+	// SignIn is the path to which somebody is sent who is not signed in; the page that he
+	// wanted is appended as ?next=. "": he is refused. SignOut is where a form ends it.
+	SignIn, SignOut string
+	// Origins are origins of other sites whose forms are taken: a proxy's, under which the
+	// console is reached by another name. See http.CrossOriginProtection.AddTrustedOrigin.
+	Origins []string
+	// Simulated says on every page that the vendors are simulated ones.
+	Simulated bool
+	// Tool is the version of this program.
+	Tool string
+	// File is what rekey.yaml is called here, for the texts that tell what to write there.
+	File string
+
+	// Noted tells what the last looks found. nil: there is no page of findings.
+	Noted func(ctx context.Context) (Noted, error)
+	// Mistakes are those of a rekey.yaml that is not in force because of them; none: it is.
+	Mistakes func() []string
+	// Workers and Leases tell who advances runs, as internal/engine does. nil: the pages have
+	// what the journal tells.
+	Workers func(ctx context.Context) ([]engine.Worker, error)
+	Leases  func(ctx context.Context) ([]engine.Lease, error)
+	// Facts are further lines of the health page: the database, the rate limits' budgets.
+	Facts func(ctx context.Context) ([]Fact, error)
+	// Doctor tells what this machine lacks, on request. nil: it is not offered.
+	Doctor func(ctx context.Context, credentials []string) ([]estate.Finding, error)
+
+	// Streams is how many runs may be followed at the same time; 0: 256. Whoever comes
+	// after has a page that does not move.
+	Streams int
+	// Log is told of what failed and was not refused; nil: slog.Default().
+	Log *slog.Logger
+}
+
+// Console is the handler of all pages.
+type Console struct {
+	o       Options
+	pages   map[string]*templates
+	assets  map[string]asset
+	streams chan struct{}
+	handler http.Handler
+}
+
+// New returns the console. It fails only if a template or an origin cannot be read.
+func New(o Options) (*Console, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Streams <= 0 {
+		o.Streams = 256
+	}
+	if o.File == "" {
+		o.File = "rekey.yaml"
+	}
+	c := &Console{o: o, streams: make(chan struct{}, o.Streams)}
+	var err error
+	if c.assets, err = readAssets(); err != nil {
+		return nil, err
+	}
+	if c.pages, err = c.readPages(); err != nil {
+		return nil, err
+	}
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range o.Origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.fail(w, r, http.StatusForbidden, problem{
+			Title: "This form was sent from another site", Why: "Only forms of this console are taken, so that no other site can make your browser press a button here.",
+			Live: []string{"Nothing was touched."}, Links: []link{{"Back to the estate", "/"}},
+		})
+	}))
+	c.handler = protection.Handler(c.routes())
+	return c, nil
+}
+
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	c.handler.ServeHTTP(w, r)
+}
+
+// maxBody is more than a form with the largest plan needs.
+const maxBody = 4 << 20
+
+// policy allows what is served here, and nothing that stands inline.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+}
+
+func (c *Console) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /assets/{sum}/{name}", c.asset)
+	page := func(pattern string, f func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { c.answer(w, r, f) })
+	}
+	page("GET /{$}", c.estatePage)
+	page("GET /credentials/{name}", c.credentialPage)
+	page("GET /credentials/{name}/plan", c.planPage)
+	page("POST /credentials/{name}/run", c.begin)
+	page("POST /credentials/{name}/check", c.check)
+	page("POST /credentials/{name}/compare", c.compare)
+	page("POST /credentials/{name}/discover", c.discover)
+	page("GET /credentials/{name}/procedure", c.procedure)
+	page("GET /runs", c.runsPage)
+	page("GET /runs/{run}", c.runPage)
+	page("GET /runs/{run}/events", c.runEvents)
+	page("GET /runs/{run}/back", c.backPage)
+	page("POST /runs/{run}/back", c.turnBack)
+	page("POST /runs/{run}/resume", c.takeUp)
+	page("GET /calendar", c.calendarPage)
+	page("GET /evidence", c.evidencePage)
+	page("POST /evidence/export", c.export)
+	page("POST /evidence/verify", c.verify)
+	page("GET /health", c.healthPage)
+	if c.o.Noted != nil {
+		page("GET /findings", c.findingsPage)
+		page("POST /findings/compare", c.compareAll)
+		page("POST /findings/discover", c.discoverAll)
+	}
+	page("/", func(http.ResponseWriter, *http.Request) error { return errNoPage })
+	return mux
+}
+
+var errNoPage = errors.New("there is no such page")
+
+// answer carries one request out, and tells what stopped it.
+func (c *Console) answer(w http.ResponseWriter, r *http.Request, f func(http.ResponseWriter, *http.Request) error) {
+	if c.o.Who != nil {
+		if _, known := c.o.Who(r); !known {
+			c.unknown(w, r)
+			return
+		}
+	}
+	err := f(w, r)
+	if err == nil || r.Context().Err() != nil {
+		return
+	}
+	c.failed(w, r, err)
+}
+
+// unknown sends somebody who is not signed in where he can sign in.
+func (c *Console) unknown(w http.ResponseWriter, r *http.Request) {
+	if c.o.SignIn == "" || r.Method != http.MethodGet {
+		c.fail(w, r, http.StatusUnauthorized, problem{Title: "You are not signed in", Why: "Your session has ended, or there was none.", Live: []string{"Nothing was touched."}, Links: c.signIn()})
+		return
+	}
+	http.Redirect(w, r, c.o.SignIn+"?next="+queryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+}
+
+func (c *Console) signIn() []link {
+	if c.o.SignIn == "" {
+		return nil
+	}
+	return []link{{"Sign in", c.o.SignIn}}
+}
+
+// done ends a POST: the browser is sent to a page, so that nothing is sent again by
+// looking at it again.
+func done(w http.ResponseWriter, r *http.Request, to string) error {
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}

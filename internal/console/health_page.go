@@ -1,0 +1,68 @@
+package console
+
+import (
+	"net/http"
+
+	"rekey/internal/engine"
+	"rekey/internal/estate"
+	"rekey/internal/evidence"
+)
+
+type healthBody struct {
+	Workers  []engine.Worker
+	Leases   []engine.Lease
+	Facts    []Fact
+	Standing evidence.Standing
+	Journal  bool
+	Open     []runRow
+	Doctor   []estate.Finding // nil: it was not asked
+	Asked    bool
+	CanAsk   bool
+	Wrong    int
+	Mistakes []string
+}
+
+// healthPage tells how the service is, and how far the journal is signed and sent.
+func (c *Console) healthPage(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	status, err := c.o.Ops.Status(ctx, estate.StatusAsked{Working: true})
+	if err != nil && estate.CodeOf(err) != estate.NoCredentials {
+		return err
+	}
+	b := healthBody{Standing: status.Evidence, Journal: status.Evidence.Entries > 0, CanAsk: c.o.Doctor != nil}
+	for _, row := range status.Rows {
+		if row.Open != nil {
+			b.Open = append(b.Open, runRowOf(*row.Open))
+		}
+	}
+	if c.o.Workers != nil {
+		if b.Workers, err = c.o.Workers(ctx); err != nil {
+			return err
+		}
+	}
+	if c.o.Leases != nil {
+		if b.Leases, err = c.o.Leases(ctx); err != nil {
+			return err
+		}
+	}
+	if c.o.Facts != nil {
+		if b.Facts, err = c.o.Facts(ctx); err != nil {
+			return err
+		}
+	}
+	if c.o.Mistakes != nil {
+		b.Mistakes = c.o.Mistakes()
+	}
+	if c.o.Doctor != nil && r.URL.Query().Has("doctor") {
+		b.Asked = true
+		if b.Doctor, err = c.o.Doctor(ctx, nil); err != nil {
+			return err
+		}
+		for _, f := range b.Doctor {
+			if !f.OK {
+				b.Wrong++
+			}
+		}
+	}
+	return show(c, w, http.StatusOK, "health", frame(c, r, "Health", "/health", b))
+}

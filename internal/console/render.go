@@ -1,0 +1,189 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"rekey/internal/cred"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/visible"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// templates are those of one page: "frame" is the whole.
+type templates = template.Template
+
+// pageNames are the files under pages; each with the frame and the parts around it.
+var pageNames = []string{"estate", "credential", "plan", "run", "back", "runs", "calendar", "findings", "evidence", "verified", "health", "problem"}
+
+func (c *Console) readPages() (map[string]*templates, error) {
+	frame, err := template.New("frame").Funcs(c.funcs()).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*templates{}
+	for _, name := range pageNames {
+		t, err := frame.Clone()
+		if err == nil {
+			t, err = t.ParseFS(pageFiles, "pages/"+name+".html")
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[name] = t
+	}
+	return out, nil
+}
+
+// page is what every page has, around a body of its own kind.
+type page[T any] struct {
+	Title     string
+	Here      string // address of the entry of the menu that is marked
+	Menu      []link
+	Who       string
+	SignOut   string
+	Simulated bool
+	Mistakes  []string
+	File      string
+	Tool      string
+	Now       time.Time
+	Body      T
+}
+
+type link struct{ Text, To string }
+
+// frame makes a page of a body. Everything in it that came from elsewhere is spelled out
+// where it could not be seen as what it is.
+func frame[T any](c *Console, r *http.Request, title, here string, body T) page[T] {
+	p := page[T]{Title: title, Here: here, Menu: c.menu(), Simulated: c.o.Simulated, Tool: c.o.Tool, File: c.o.File, Now: c.o.Now(), Body: visible.Copy(body)}
+	if c.o.Mistakes != nil {
+		p.Mistakes = visible.Copy(c.o.Mistakes())
+	}
+	if c.o.Who != nil {
+		if who, ok := c.o.Who(r); ok {
+			p.Who, p.SignOut = visible.Text(who.Name), c.o.SignOut
+		}
+	}
+	return p
+}
+
+func (c *Console) menu() []link {
+	out := []link{{"Estate", "/"}, {"Runs", "/runs"}, {"Calendar", "/calendar"}}
+	if c.o.Noted != nil {
+		out = append(out, link{"Findings", "/findings"})
+	}
+	return append(out, link{"Evidence", "/evidence"}, link{"Health", "/health"})
+}
+
+// show renders a page.
+func show[T any](c *Console, w http.ResponseWriter, status int, name string, p page[T]) error {
+	var b bytes.Buffer // whole or not at all
+	if err := c.pages[name].ExecuteTemplate(&b, "frame", p); err != nil {
+		return fmt.Errorf("render the page %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+func queryEscape(s string) string { return url.QueryEscape(s) }
+
+// credentialAt and runAt are the addresses of their pages.
+func credentialAt(name string) string { return "/credentials/" + url.PathEscape(name) }
+func runAt(id string) string          { return "/runs/" + url.PathEscape(id) }
+
+func (c *Console) funcs() template.FuncMap {
+	icons := readIcons()
+	return template.FuncMap{
+		"asset": c.address, "credential": credentialAt, "run": runAt,
+		"icon": func(name string) template.HTML { return icon(icons, name) }, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"ago": func(t, now time.Time) template.HTML { return timeHTML("ago", t, report.Ago(t, now)) },
+		"at":  func(t time.Time) template.HTML { return timeHTML("at", t, t.UTC().Format("2 Jan 2006, 15:04 UTC")) },
+		"day": func(t time.Time) template.HTML { return timeHTML("day", t, t.UTC().Format("2 Jan 2006")) },
+		"clock": func(t time.Time) template.HTML {
+			return timeHTML("clock", t, t.UTC().Format("15:04:05"))
+		},
+		"zero":  func(t time.Time) bool { return t.IsZero() },
+		"span":  func(d time.Duration) string { return report.Span(d) },
+		"short": func(f cred.Fingerprint) string { return f.Short() },
+		"count": count,
+		"join":  strings.Join,
+		"who":   whoWords,
+		"percent": func(f float64) string {
+			return strconv.FormatFloat(100*min(max(f, 0), 1), 'f', 2, 64) + "%"
+		},
+		"lower":       strings.ToLower,
+		"add":         func(a, b int) int { return a + b },
+		"rows":        rowsFor,
+		"minus":       func(n int) int { return -n },
+		"upTo":        func(rows []runRow, n int) []runRow { return rows[:min(n, len(rows))] },
+		"unit":        func(f float64) string { return strconv.FormatFloat(max(f, 0.04), 'f', 3, 64) },
+		"rest":        func(f float64) string { return strconv.FormatFloat(1-max(f, 0.04), 'f', 3, 64) },
+		"between":     func(a, b time.Time) time.Duration { return b.Sub(a) },
+		"overlapView": overlapViewOf, "barClass": barClass, "shownTone": shownTone, "shownIcon": shownIcon, "commandOf": commandOf,
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if strings.HasSuffix(what, "y") {
+		what = strings.TrimSuffix(what, "y") + "ie"
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// timeHTML is a time for people and for app.js, which shows it by the reader's clock.
+// Without scripts it is UTC, and says so where it is hovered over.
+func timeHTML(kind string, t time.Time, text string) template.HTML {
+	if t.IsZero() {
+		return template.HTML(template.HTMLEscapeString(text))
+	}
+	u := t.UTC()
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-time="%s" title="%s">%s</time>`, u.Format(time.RFC3339), kind, u.Format("2006-01-02 15:04:05 UTC"), template.HTMLEscapeString(text)))
+}
+
+// whoWords is who did something, and how that is known.
+func whoWords(name string, by *rotation.Who) string {
+	switch {
+	case by == nil:
+		return name
+	case by.Without != "":
+		return name + ", without the role " + by.Without
+	case by.Verified:
+		return name + " (proven by " + by.How + ")"
+	}
+	return name + " (self-declared: " + by.How + ")"
+}
+
+// iconText has a line for each drawing: its name, and what stands within its svg. They
+// are drawn so that no font has to be loaded; each stands beside its word.
+//
+//go:embed icons.txt
+var iconText string
+
+func readIcons() map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(iconText) {
+		if name, drawing, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			out[name] = drawing
+		}
+	}
+	return out
+}
+
+func icon(icons map[string]string, name string) template.HTML {
+	return template.HTML(`<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">` + icons[name] + `</svg>`)
+}

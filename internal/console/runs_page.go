@@ -1,0 +1,137 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rekey/internal/estate"
+	"rekey/internal/rotation"
+)
+
+// runRow is a run in one line.
+type runRow struct {
+	estate.Summary
+	State need
+	Took  time.Duration
+}
+
+func runRowOf(s estate.Summary) runRow {
+	out := runRow{Summary: s, State: ending(s)}
+	if !s.Open() {
+		out.Took = s.Closed.Sub(s.Opened)
+	}
+	return out
+}
+
+type runsBody struct {
+	All            int
+	Rows           []runRow
+	Found          int
+	Filters        []filter
+	Query, Ending  string
+	From, To       int
+	Earlier, Later string
+	Filtered       bool
+}
+
+func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) error {
+	runs, err := c.o.Ops.Runs(r.Context())
+	if err != nil {
+		return err
+	}
+	return show(c, w, http.StatusOK, "runs", frame(c, r, "Runs", "/runs", runsOf(runs, r.URL.Query())))
+}
+
+// endingKey is how a run's state is written in an address.
+func endingKey(s estate.Summary) string {
+	switch {
+	case s.Stuck != "":
+		return "stuck"
+	case s.Open():
+		return "open"
+	}
+	return string(s.Ending)
+}
+
+func runsOf(runs []estate.Summary, asked url.Values) runsBody {
+	b := runsBody{All: len(runs), Query: strings.TrimSpace(asked.Get("q")), Ending: asked.Get("ending")}
+	counts, order := map[string]int{}, []string{"stuck", "open", "rotated", "rolled back", "refused", "revoked", "rehearsed", "repaired", "name retired"}
+	var found []estate.Summary
+	for _, s := range slices.Backward(runs) { // newest first
+		key := endingKey(s)
+		counts[key]++
+		if (b.Ending == "" || b.Ending == key) && b.matches(s) {
+			found = append(found, s)
+		}
+	}
+	b.Filters = []filter{{Text: "All", To: b.address("", 1), N: b.All, On: b.Ending == ""}}
+	for _, key := range order {
+		if counts[key] == 0 && b.Ending != key {
+			continue
+		}
+		n := endingOf(rotation.Ending(key))
+		switch key {
+		case "stuck":
+			n = ending(estate.Summary{Stuck: "stuck"})
+		case "open":
+			n = ending(estate.Summary{})
+		}
+		b.Filters = append(b.Filters, filter{Text: n.Word, To: b.address(key, 1), N: counts[key], On: b.Ending == key, Tone: n.Tone, Icon: n.Icon})
+	}
+	b.Found, b.Filtered = len(found), b.Query != "" || b.Ending != ""
+	n, _ := strconv.Atoi(asked.Get("page"))
+	n = min(max(n, 1), max(1, (len(found)+rowsPerPage-1)/rowsPerPage))
+	from := (n - 1) * rowsPerPage
+	shown := found[from:min(from+rowsPerPage, len(found))]
+	b.From, b.To = from+1, from+len(shown)
+	if n > 1 {
+		b.Earlier = b.address(b.Ending, n-1)
+	}
+	if from+rowsPerPage < len(found) {
+		b.Later = b.address(b.Ending, n+1)
+	}
+	for _, s := range shown {
+		b.Rows = append(b.Rows, runRowOf(s))
+	}
+	return b
+}
+
+func (b runsBody) matches(s estate.Summary) bool {
+	for _, word := range strings.Fields(strings.ToLower(b.Query)) {
+		if !strings.Contains(strings.ToLower(s.Run+" "+s.Credential+" "+s.Actor+" "+s.Reason), word) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b runsBody) address(ending string, page int) string {
+	v := url.Values{}
+	for _, x := range [][2]string{{"q", b.Query}, {"ending", ending}} {
+		if x[1] != "" {
+			v.Set(x[0], x[1])
+		}
+	}
+	if page > 1 {
+		v.Set("page", strconv.Itoa(page))
+	}
+	if len(v) == 0 {
+		return "/runs"
+	}
+	return "/runs?" + v.Encode()
+}
+
+// runRows is a table of runs.
+type runRows struct {
+	Rows        []runRow
+	Now         time.Time
+	Credentials bool // with a column of them
+}
+
+func rowsFor(rows []runRow, now time.Time, credentials bool) runRows {
+	return runRows{rows, now, credentials}
+}
