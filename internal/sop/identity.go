@@ -20,6 +20,52 @@ type Identity struct {
 	Name Text `json:"name,omitempty"`
 	// Who has which role. A credential whose role stands here is changed only by them.
 	Roles map[string][]Who `json:"roles,omitempty"`
+	// What a role may do. One that is not named here may look, ask and read evidence of everything, and change, revoke and approve the credentials that name it.
+	Grants []Grant `json:"grants,omitempty"`
+	// Where people sign in to `rekey serve`, by their browser (OpenID Connect).
+	SignIn *SignIn `json:"sign_in,omitempty"`
+	// A proxy in front of `rekey serve` that signs people in, and says in a signed header who they are, as Cloudflare Access does.
+	Proxy *Proxy `json:"proxy,omitempty"`
+}
+
+// Grant says what a role may do, to which credentials. Several of one role add up.
+type Grant struct {
+	// The role, as named under roles.
+	Role string `json:"role" jsonschema:"required"`
+	// What it may do: look, ask, evidence, change, emergency, approve, keys, admin, or single operations as rotate or evidence (`rekey whoami --can` lists all). A change of a credential that names a role needs that role besides.
+	May []string `json:"may" jsonschema:"required,minItems=1"`
+	// To which credentials; a * at the end stands for anything. Default: all
+	Credentials []string `json:"credentials,omitempty" jsonschema:"minItems=1"`
+}
+
+// SignIn is where people sign in.
+type SignIn struct {
+	// Issuer of the tokens, whose settings are at /.well-known/openid-configuration below it: https://login.example.com
+	Issuer string `json:"issuer" jsonschema:"required"`
+	// Name under which the issuer knows Rekey. Where it asks for a redirect address: https://HOST/access/callback
+	ClientID string `json:"client_id" jsonschema:"required"`
+	// Secret that the issuer has given to Rekey; without it the client is a public one, protected by PKCE only.
+	ClientSecret Refs `json:"client_secret,omitempty"`
+	// What the issuer is asked for. Default: openid, email, profile
+	Scopes []string `json:"scopes,omitempty" jsonschema:"minItems=1"`
+	// How long a session lives that nobody uses. Default: 1h
+	Idle Duration `json:"idle,omitempty" jsonschema:"format=rekey-positive"`
+	// How long a session lives at most. Default: 12h
+	Lifetime Duration `json:"lifetime,omitempty" jsonschema:"format=rekey-positive"`
+	// How long ago somebody may have signed in who does what cannot be undone. Default: 10m
+	Fresh Duration `json:"fresh,omitempty" jsonschema:"format=rekey-positive"`
+}
+
+// Proxy stands in front of the server. Its header is believed once its signature, issuer, audience and time are verified.
+type Proxy struct {
+	// Header that holds the token: Cf-Access-Jwt-Assertion
+	Header string `json:"header" jsonschema:"required"`
+	// Issuer, as in the token's iss: https://TEAM.cloudflareaccess.com
+	Issuer string `json:"issuer" jsonschema:"required"`
+	// For whom the token has to be made out; of Cloudflare Access the AUD tag of the application.
+	Audience string `json:"audience" jsonschema:"required"`
+	// Where the issuer's public keys are: https://TEAM.cloudflareaccess.com/cdn-cgi/access/certs. Default: where the issuer's /.well-known/openid-configuration says
+	Keys string `json:"keys,omitempty"`
 }
 
 // OIDC is a platform whose tokens are believed once their signature is verified.
@@ -40,6 +86,8 @@ type Who struct {
 	User string `json:"user,omitempty"`
 	// The name given under identity.name. Self-declared.
 	Name string `json:"name,omitempty"`
+	// A token of Rekey's own, by the name that it was made under.
+	Token string `json:"token,omitempty"`
 }
 
 // String says who is meant, for people.
@@ -59,6 +107,9 @@ func (w Who) String() string {
 	if w.Name != "" {
 		out = append(out, "name "+w.Name)
 	}
+	if w.Token != "" {
+		out = append(out, "token "+w.Token)
+	}
 	return strings.Join(out, ", ")
 }
 
@@ -76,7 +127,7 @@ func (p *parser) identity() {
 	if list := get(n, "oidc"); list != nil && list.Kind == yaml.SequenceNode {
 		for i, item := range list.Content {
 			if i < len(id.OIDC) {
-				p.issuerOfTokens(get(item, "issuer"), id.OIDC[i])
+				p.issuerOfTokens(get(item, "issuer"), "identity.oidc.issuer", id.OIDC[i].Issuer)
 				if id.OIDC[i].Audience == "" {
 					id.OIDC[i].Audience = "rekey"
 				}
@@ -94,16 +145,17 @@ func (p *parser) identity() {
 			at := "identity.roles." + k.Value
 			switch w := id.Roles[k.Value][i]; {
 			case w.String() == "":
-				p.doc(item).at(item, at, "this names nobody: want claims, user or name", "")
+				p.doc(item).at(item, at, "this names nobody: want claims, user, name or token", "")
 			case emptyClaim(w) != "":
 				p.doc(item).at(item, at, "the claim "+emptyClaim(w)+" has no value: a token without it would have it", "")
-			case len(w.Claims) > 0 && len(id.OIDC) == 0:
-				p.doc(item).at(item, at, "claims come from a token, and identity.oidc names no platform", "")
+			case len(w.Claims) > 0 && len(id.issuers()) == 0:
+				p.doc(item).at(item, at, "claims come from a token, and none of identity.oidc, sign_in and proxy names who issues one", "")
 			case w.Name != "" && len(id.Name) == 0:
 				p.doc(item).at(item, at, "a name is taken from identity.name, which is not there", "")
 			}
 		}
 	})
+	p.doors(n, &id)
 	p.config.Identity = &id
 }
 
@@ -117,14 +169,25 @@ func emptyClaim(w Who) string {
 	return ""
 }
 
-func (p *parser) issuerOfTokens(n *yaml.Node, o OIDC) {
+func (p *parser) issuerOfTokens(n *yaml.Node, at, issuer string) {
 	if n == nil {
 		return // told by the schema
 	}
-	u, err := url.Parse(o.Issuer)
-	if err != nil || u.RawQuery != "" || CheckAddress(o.Issuer, false) != nil {
-		p.doc(n).at(n, "identity.oidc.issuer", "this is no issuer: want https://host, as in the token's iss", "")
+	u, err := url.Parse(issuer)
+	if err != nil || u.RawQuery != "" || u.Fragment != "" || CheckAddress(issuer, false) != nil {
+		p.doc(n).at(n, at, "this is no issuer: want https://host, as in the token's iss", "")
 	}
+}
+
+// changeable reports whether a grant says that a credential may be changed.
+func (id *Identity) changeable(name string) bool {
+	return slices.ContainsFunc(id.Grants, func(g Grant) bool {
+		return slices.ContainsFunc(g.May, func(w string) bool { return slices.Contains(Means(w), OpRotate) }) &&
+			(len(g.Credentials) == 0 || slices.ContainsFunc(g.Credentials, func(c string) bool {
+				fixed, open := strings.CutSuffix(c, "*")
+				return c == name || open && strings.HasPrefix(name, fixed)
+			}))
+	})
 }
 
 // adviseRoles tells of roles that nobody has or that nothing wants.
@@ -138,6 +201,9 @@ func (p *parser) adviseRoles() {
 	}
 	wanted := map[string]bool{}
 	for _, s := range p.config.Specs {
+		if s.Role == "" && (id.SignIn != nil || id.Proxy != nil) && !id.changeable(s.Name) {
+			tell(p.config.identityLine, s.Name+" names no role, and no grant says change of it, so nobody can rotate it through a server")
+		}
 		if s.Role != "" && !wanted[s.Role] && len(id.Roles[s.Role]) == 0 {
 			tell(p.config.identityLine, "nobody has the role "+s.Role+", so nobody can rotate "+s.Name)
 		}
@@ -145,11 +211,11 @@ func (p *parser) adviseRoles() {
 	}
 	each(get(get(p.root, "identity"), "roles"), func(k, list *yaml.Node) {
 		for i, w := range id.Roles[k.Value] {
-			if len(id.OIDC) > 1 && len(w.Claims) > 0 && w.Claims["iss"] == "" && i < len(list.Content) {
-				tell(list.Content[i].Line, "the role "+k.Value+" is given by a token of either platform that says "+w.String()+": add iss, the issuer that is meant")
+			if len(id.issuers()) > 1 && len(w.Claims) > 0 && w.Claims["iss"] == "" && i < len(list.Content) {
+				tell(list.Content[i].Line, "the role "+k.Value+" is given by a token of any of "+strings.Join(id.issuers(), ", ")+" that says "+w.String()+": add iss, the issuer that is meant")
 			}
 		}
-		if !wanted[k.Value] {
+		if granted := slices.ContainsFunc(id.Grants, func(g Grant) bool { return g.Role == k.Value }); !wanted[k.Value] && !granted {
 			tell(k.Line, "no credential wants the role "+k.Value)
 		}
 	})
