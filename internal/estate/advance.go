@@ -138,7 +138,11 @@ func (w *work) mayGoOn(ctx context.Context, run Summary, state *rotation.State, 
 	if a.Without && !back && !emergency(run.Purpose) {
 		return &Error{Code: RoleNeeded, Run: run.Run}
 	}
-	return w.may(ctx, a.Without, w.spec)
+	op := sop.OpResume
+	if back {
+		op = sop.OpRollback
+	}
+	return w.may(ctx, op, a.Without, w.spec)
 }
 
 // pick finds the run that is meant: the one named, or the only open one.

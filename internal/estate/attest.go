@@ -94,7 +94,7 @@ func (e *Estate) NewKey(ctx context.Context, n NewKey) (HandedOver, error) {
 	}
 	defer w.close()
 	// Whoever may not change one of the credentials is refused.
-	if err := w.may(ctx, n.Without, e.config.Specs...); err != nil {
+	if err := w.may(ctx, sop.OpNewKey, n.Without, e.config.Specs...); err != nil {
 		return HandedOver{}, err
 	}
 	o, vouched, err := w.notary().NewKey(ctx, func(old, fresh string) error {

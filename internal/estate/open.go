@@ -62,7 +62,7 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 			return w, c, err
 		}
 	}
-	if err := w.may(ctx, o.Without, spec); err != nil {
+	if err := w.may(ctx, sop.OpOf(spec.Purpose), o.Without, spec); err != nil {
 		return w, c, err
 	}
 	if by.behind != nil {

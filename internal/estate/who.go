@@ -42,7 +42,7 @@ func (e *Estate) Whoami(ctx context.Context) (Whoami, error) {
 	}
 	out := Whoami{Who: who, Enforced: e.config.Identity != nil, Refused: map[string]string{}, Of: len(e.config.Specs)}
 	for _, spec := range e.config.Specs {
-		if why, _ := identity.Refusal(e.config.Identity, spec, who); why != "" {
+		if why, _ := identity.Refusal(e.config.Identity, sop.OpRotate, spec, who); why != "" {
 			out.Refused[spec.Name] = spec.Role
 		}
 	}
@@ -63,13 +63,13 @@ func (e *Estate) remark(ctx context.Context, plan *rotation.Plan) {
 
 // may finds out who does this, and refuses whoever has not the role that these
 // credentials want.
-func (w *work) may(ctx context.Context, without bool, specs ...sop.Spec) error {
+func (w *work) may(ctx context.Context, op sop.Op, without bool, specs ...sop.Spec) error {
 	var err error
 	if w.by, err = w.who(ctx); err != nil {
 		return err
 	}
 	for _, spec := range specs {
-		why, those := identity.Refusal(w.config.Identity, spec, w.by)
+		why, those := identity.Refusal(w.config.Identity, op, spec, w.by)
 		switch {
 		case why == "":
 		case without:

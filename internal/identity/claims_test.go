@@ -72,7 +72,7 @@ func TestWhyARoleIsNotHadIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	why, those := Refusal(id, sop.Spec{Name: "X", Role: "superadmin"}, who)
+	why, those := Refusal(id, sop.OpRotate, sop.Spec{Name: "X", Role: "superadmin"}, who)
 	if why == "" || len(those) != 1 || those[0] != "actor alice, environment prod (the token says nothing of environment)" {
 		t.Errorf("%q %q", why, those)
 	}

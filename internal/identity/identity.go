@@ -24,6 +24,8 @@ const (
 	byName = "identity.name"
 	byUser = "OS user"
 	byCI   = "CI variables"
+	// A token of Rekey's own proves it as well.
+	byToken = "Rekey"
 )
 
 // Surroundings are what is asked.
@@ -51,15 +53,11 @@ func Find(ctx context.Context, id *sop.Identity, s Surroundings) (rotation.Who, 
 			if !there {
 				continue
 			}
-			said, err := s.verify(ctx, o, token)
+			said, err := NewVerifier(o.Issuer, o.Audience, "", s.Transport, s.Now).Verify(ctx, token)
 			if err != nil {
 				return who, fmt.Errorf("who runs this cannot be proven: the token of %s: %w", o.Issuer, err)
 			}
-			who = rotation.Who{Name: said.text("sub"), How: o.Issuer, Verified: true}
-			who.Roles = roles(id, who, "", said)
-			who.Claims = said.kept(id)
-			who.Name = visible.Text(who.Name)
-			return who, nil
+			return Machine(id, said), nil
 		}
 	}
 	switch name, err := s.configured(id); {

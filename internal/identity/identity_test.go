@@ -239,12 +239,12 @@ func TestRefusalAndRemark(t *testing.T) {
 	spec := sop.Spec{Name: "CF_ACCESS_SVC_CONSOLE", Role: "superadmin"}
 	alice := rotation.Who{Name: "alice@laptop", How: byUser, Roles: []string{"oncall"}}
 	ci := rotation.Who{Name: "repo:raxx/ops", How: issuer, Verified: true, Roles: []string{"superadmin"}}
-	why, those := Refusal(believed, spec, alice)
+	why, those := Refusal(believed, sop.OpRotate, spec, alice)
 	if why != "CF_ACCESS_SVC_CONSOLE is changed by the role superadmin, and alice@laptop has the role oncall" || len(those) != 2 || those[0] != "actor al*, sub repo:raxx/ops:ref:refs/heads/main" {
 		t.Errorf("%q %q", why, those)
 	}
 	for who, id := range map[*rotation.Who]*sop.Identity{&alice: nil, &ci: believed} {
-		if why, _ := Refusal(id, spec, *who); why != "" {
+		if why, _ := Refusal(id, sop.OpRotate, spec, *who); why != "" {
 			t.Errorf("refused: %s", why)
 		}
 	}

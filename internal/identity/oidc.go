@@ -2,17 +2,12 @@ package identity
 
 import (
 	"context"
-	"crypto"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"github.com/go-jose/go-jose/v4"
 
 	"rekey/internal/secret"
 	"rekey/internal/sop"
@@ -32,7 +27,7 @@ const leastRSA = 2048
 // ref, pipeline_id, job_id, user_login.
 var shown = []string{
 	"iss", "sub", "repository", "ref", "workflow_ref", "run_id", "run_attempt", "actor", "environment", "event_name",
-	"project_path", "namespace_path", "pipeline_id", "job_id", "user_login", "email", "preferred_username",
+	"project_path", "namespace_path", "pipeline_id", "job_id", "user_login", "email", "preferred_username", "common_name",
 }
 
 // algorithms that a signature may use: asymmetric ones, for a shared key proves
@@ -83,106 +78,4 @@ func (s Surroundings) token(ctx context.Context, o sop.OIDC) (secret.Value, bool
 		return secret.Value{}, false, errors.New("the runner answered without a token")
 	}
 	return out.Value, true, nil
-}
-
-// verify checks signature, issuer, audience and time by the issuer's published
-// keys (OpenID Connect Discovery 1.0 §4; Core 1.0 §3.1.3.7), and returns what the
-// token says.
-func (s Surroundings) verify(ctx context.Context, o sop.OIDC, token secret.Value) (claims, error) {
-	keys, short, err := s.keys(ctx, o.Issuer)
-	if err != nil {
-		return nil, err
-	}
-	verifier := oidc.NewVerifier(o.Issuer, &oidc.StaticKeySet{PublicKeys: keys},
-		&oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms, Now: s.Now})
-	verified, err := verifier.Verify(ctx, token.Reveal())
-	if err != nil {
-		if err = words(err); short && errors.Is(err, errUnsigned) {
-			err = fmt.Errorf("%w; keys of the issuer that are shorter than %d bits were not tried", err, leastRSA)
-		}
-		return nil, err
-	}
-	var all map[string]json.RawMessage
-	if err := verified.Claims(&all); err != nil {
-		return nil, errors.New("its claims cannot be read")
-	}
-	out := claims{}
-	for name, raw := range all {
-		out[name] = values(raw)
-	}
-	if out.text("sub") == "" {
-		return nil, errors.New("it names nobody: it has no sub")
-	}
-	return out, nil
-}
-
-// words says what is wrong without quoting the token.
-func words(err error) error {
-	var expired *oidc.TokenExpiredError
-	switch text := err.Error(); {
-	case errors.As(err, &expired):
-		if expired.Expiry.Unix() <= 0 {
-			return errors.New("it does not say when it expires")
-		}
-		return errors.New("it has expired")
-	case strings.Contains(text, "expected audience"):
-		return errors.New("it is made out for another audience")
-	case strings.Contains(text, "issued by a different provider"):
-		return errors.New("it was issued by somebody else")
-	case strings.Contains(text, "before the nbf"):
-		return errors.New("it is not valid yet; is this machine's clock right?")
-	case strings.Contains(text, "failed to unmarshal claims"):
-		return errors.New("its claims cannot be read")
-	case strings.Contains(text, "malformed"):
-		return errors.New("it is no token of this kind")
-	}
-	return errUnsigned
-}
-
-var errUnsigned = errors.New("its signature does not verify")
-
-// keys fetches the issuer's public keys; short: there were others, too short to believe.
-func (s Surroundings) keys(ctx context.Context, issuer string) (out []crypto.PublicKey, short bool, err error) {
-	resp, err := s.client(issuer).Do(ctx, vendorhttp.Request{Op: "look for the issuer's keys", Method: http.MethodGet, Path: "/.well-known/openid-configuration"})
-	if err != nil {
-		return nil, short, err
-	}
-	var found struct {
-		Issuer string `json:"issuer"`
-		Keys   string `json:"jwks_uri"`
-	}
-	if err := resp.Decode(&found); err != nil {
-		return nil, short, err
-	}
-	if found.Issuer != issuer {
-		return nil, short, errors.New("who answers there calls himself by another name") // Discovery §4.3
-	}
-	u, err := url.Parse(found.Keys)
-	if base, _ := url.Parse(issuer); err != nil || sop.CheckAddress(found.Keys, false) != nil || u.Scheme != base.Scheme {
-		return nil, short, errors.New("the issuer names no place of its keys")
-	}
-	resp, err = s.client(u.Scheme+"://"+u.Host).Do(ctx, vendorhttp.Request{Op: "read the issuer's keys", Method: http.MethodGet, Path: u.EscapedPath(), Query: u.Query()})
-	if err != nil {
-		return nil, short, err
-	}
-	var set jose.JSONWebKeySet
-	if err := resp.Decode(&set); err != nil {
-		return nil, short, err
-	}
-	for _, k := range set.Keys {
-		if key, is := k.Key.(*rsa.PublicKey); is && key.N.BitLen() < leastRSA {
-			short = true // whoever has computers enough can sign with it
-			continue
-		}
-		if k.IsPublic() && k.Use != "enc" {
-			out = append(out, k.Key)
-		}
-	}
-	switch {
-	case len(out) == 0 && short:
-		return nil, short, fmt.Errorf("the issuer's RSA keys are shorter than %d bits", leastRSA)
-	case len(out) == 0:
-		return nil, short, errors.New("the issuer publishes no key")
-	}
-	return out, short, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // roles lists the roles that rekey.yaml gives to who, sorted.
-func roles(id *sop.Identity, who rotation.Who, user string, said claims) []string {
+func roles(id *sop.Identity, who rotation.Who, user string, said Claims) []string {
 	var out []string
 	if id == nil {
 		return nil
@@ -29,7 +29,7 @@ func roles(id *sop.Identity, who rotation.Who, user string, said claims) []strin
 // is reports whether who is meant by w: everything that w says has to be so. A
 // token's claims are never matched by what is only declared, nor the other way
 // round.
-func is(who rotation.Who, user string, said claims, w sop.Who) bool {
+func is(who rotation.Who, user string, said Claims, w sop.Who) bool {
 	asked := 0
 	for claim, want := range w.Claims {
 		if !who.Verified || !slices.ContainsFunc(said[claim], func(v string) bool { return matches(v, want) }) {
@@ -50,6 +50,12 @@ func is(who rotation.Who, user string, said claims, w sop.Who) bool {
 		}
 		asked++
 	}
+	if w.Token != "" {
+		if !who.Verified || who.How != byToken || !matches(who.Name, w.Token) {
+			return false
+		}
+		asked++
+	}
 	return asked > 0
 }
 
@@ -64,8 +70,24 @@ func matches(value, pattern string) bool {
 	return value == pattern
 }
 
-// Refusal says why who may not change a credential; "" if nothing stands against it.
-func Refusal(id *sop.Identity, spec sop.Spec, who rotation.Who) (why string, those []string) {
+// Refusal says why who may not do something that changes a credential; "" if nothing
+// stands against it. What it wants is the credential's role and, where rekey.yaml says
+// what roles may do, that one of his may; reading wants nothing on one's own machine.
+func Refusal(id *sop.Identity, op sop.Op, spec sop.Spec, who rotation.Who) (why string, those []string) {
+	if why, those = lacking(id, spec, who); why != "" {
+		return why, those
+	}
+	if id == nil || len(id.Grants) == 0 && len(who.Only) == 0 && len(who.On) == 0 {
+		return "", nil
+	}
+	if right := sop.RightOf(op); right != nil && right.Changes {
+		return Can(id, who, op, &spec)
+	}
+	return Can(id, who, op, nil)
+}
+
+// lacking says why who has not the role that a credential names; "" if he has.
+func lacking(id *sop.Identity, spec sop.Spec, who rotation.Who) (why string, those []string) {
 	if id == nil || spec.Role == "" || slices.Contains(who.Roles, spec.Role) {
 		return "", nil
 	}
@@ -78,17 +100,21 @@ func Refusal(id *sop.Identity, spec sop.Spec, who rotation.Who) (why string, tho
 		}
 		those = append(those, text)
 	}
-	has := "has no role here"
+	return fmt.Sprintf("%s is changed by the role %s, and %s %s", spec.Name, spec.Role, who.Name, has(who)), those
+}
+
+// has says which roles somebody has.
+func has(who rotation.Who) string {
 	if len(who.Roles) > 0 {
-		has = "has the role " + strings.Join(who.Roles, ", ")
+		return "has the role " + strings.Join(who.Roles, ", ")
 	}
-	return fmt.Sprintf("%s is changed by the role %s, and %s %s", spec.Name, spec.Role, who.Name, has), those
+	return "has no role here"
 }
 
 // Remark tells the reader of a plan by whom it may be run, and what that word is
 // worth; "" if no role is required.
 func Remark(id *sop.Identity, spec sop.Spec, who rotation.Who) string {
-	switch why, _ := Refusal(id, spec, who); {
+	switch why, _ := Refusal(id, sop.OpOf(spec.Purpose), spec, who); {
 	case spec.Role == "":
 		return ""
 	case id == nil:

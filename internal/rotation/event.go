@@ -54,6 +54,8 @@ type Who struct {
 	Claims   map[string]string `json:"claims,omitempty"`   // of the token; nothing secret
 	Roles    []string          `json:"roles,omitempty"`    // that it has by rekey.yaml
 	Without  string            `json:"without,omitempty"`  // the required role that it had not, and went on by --without-role
+	Only     []string          `json:"only,omitempty"`     // all that its token may be used for, in the words of sop.Means; none: no limit
+	On       []string          `json:"on,omitempty"`       // all credentials that its token is for; a * at the end stands for anything; none: no limit
 }
 
 // String is the name, and whether it is proven.
