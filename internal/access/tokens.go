@@ -1,0 +1,196 @@
+package access
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rekey/internal/estate"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+)
+
+// Wrong means that what was asked for cannot be done as it was asked.
+type Wrong struct{ Why string }
+
+func (w *Wrong) Error() string { return w.Why }
+
+// Tokens are the tokens of Rekey's own, for whoever administers them: the server for
+// its callers, and the command line where the journal is at hand.
+type Tokens struct {
+	*store
+	config *sop.Config
+	random func(n int) (string, error)
+}
+
+// Tokens are those of this server.
+func (a *Access) Tokens() *Tokens {
+	return &Tokens{store: a.store, config: a.rules().config, random: func(n int) (string, error) { return chance(a.Random, n) }}
+}
+
+// Create makes a token and returns its text, which is nowhere else: only its hash is
+// kept. Nobody makes one that could do what he cannot.
+//
+// Errors: *Wrong, *estate.Error with NoRole, or the database's own.
+func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made Token, secret string, err error) {
+	if err := w.wrongly(); err != nil {
+		return Token{}, "", &Wrong{err.Error()}
+	}
+	id := t.config.Identity
+	if err := Can(id, by, sop.OpTokens, nil); err != nil {
+		return Token{}, "", err
+	}
+	if w.Lives == 0 {
+		w.Lives = defaultLife
+	}
+	now := t.now().UTC()
+	made = Token{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Made: now, By: by.Name, Expires: now.Add(w.Lives)}
+	if err := t.outreached(by, made.holder(id)); err != nil {
+		return Token{}, "", err
+	}
+	all, err := t.tokens(ctx, "")
+	if err != nil {
+		return Token{}, "", err
+	}
+	for _, other := range all {
+		if other.Name == w.Name && !other.Person && other.Live(now) {
+			return Token{}, "", &Wrong{fmt.Sprintf("there is a token of this name already (%s): rotate it, or revoke it first", other.ID)}
+		}
+	}
+	secret, err = t.put(ctx, &made)
+	return made, secret, err
+}
+
+// put gives a token an id and a text, and keeps it.
+func (t *Tokens) put(ctx context.Context, made *Token) (secret string, err error) {
+	text, err := t.random(tokenChance)
+	if err != nil {
+		return "", err
+	}
+	id, err := t.random(10)
+	if err != nil {
+		return "", err
+	}
+	secret = tokenPrefix + text
+	secret += checksum(secret)
+	made.ID = strings.ToLower(id)
+	return secret, t.putToken(ctx, *made, hashed(secret))
+}
+
+// outreached refuses a token that could do what its maker cannot.
+func (t *Tokens) outreached(by, holder rotation.Who) error {
+	id := t.config.Identity
+	specs := []*sop.Spec{nil}
+	for i := range t.config.Specs {
+		specs = append(specs, &t.config.Specs[i])
+	}
+	for _, right := range sop.Rights() {
+		for _, op := range right.Ops {
+			for _, spec := range specs {
+				if Can(id, holder, op, spec) == nil && Can(id, by, op, spec) != nil {
+					about := "all credentials"
+					if spec != nil {
+						about = spec.Name
+					}
+					return &estate.Error{Code: estate.NoRole, Who: &by, Err: fmt.Errorf("this token could %s (%s), and %s may not", op, about, by.Name)}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// List returns all tokens, those that are over too, newest first. Errors: NoRole.
+func (t *Tokens) List(ctx context.Context, by rotation.Who) ([]Token, error) {
+	if err := Can(t.config.Identity, by, sop.OpTokens, nil); err != nil {
+		return nil, err
+	}
+	return t.tokens(ctx, "")
+}
+
+// Revoke ends tokens, by id or by name (then all live ones of that name), at once.
+// Revoking one that is over already changes nothing. Errors: NoRole, *Wrong (there is
+// none).
+func (t *Tokens) Revoke(ctx context.Context, by rotation.Who, idOrName string) ([]Token, error) {
+	if err := Can(t.config.Identity, by, sop.OpTokens, nil); err != nil {
+		return nil, err
+	}
+	all, err := t.tokens(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var ended []Token
+	for _, x := range all {
+		if x.ID != idOrName && (x.Name != idOrName || !x.Live(t.now())) {
+			continue
+		}
+		if err := t.revoke(ctx, x.ID, by.Name); err != nil {
+			return ended, err
+		}
+		ended = append(ended, x)
+	}
+	if len(ended) == 0 {
+		return nil, &Wrong{"there is no token with this id, and no live one of this name"}
+	}
+	return ended, nil
+}
+
+func (t *Tokens) revoke(ctx context.Context, id, by string) error {
+	_, err := t.changed(ctx, `UPDATE access_tokens SET revoked = $1, revoked_by = $2 WHERE id = $3 AND revoked = 0`, ms(t.now()), by, id)
+	return err
+}
+
+// Rotate makes a successor of a token: the same name, the same limits, as long a life.
+// The old one stays good for the overlap (at most 7 days, and not beyond its own end).
+// It is done by the token itself, so that whoever holds it needs no other right.
+//
+// Whoever did not get the answer may ask again: a successor that nobody has used is
+// revoked then. Once it was used, the old one makes no other, so that one that was
+// stolen cannot outlive the theft unseen.
+//
+// Errors: *Wrong.
+func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (made Token, secret string, err error) {
+	now := t.now().UTC()
+	switch {
+	case old.Person:
+		return Token{}, "", &Wrong{"a token of the command line is made by signing in: rekey login"}
+	case overlap < 0 || overlap > longestOverlap:
+		return Token{}, "", &Wrong{"the old token stays good for at most 7 days"}
+	case !old.Live(now):
+		return Token{}, "", &Wrong{"this token is over"}
+	}
+	made = Token{Name: old.Name, Only: old.Only, Credentials: old.Credentials, Made: now, By: "token " + old.ID, Expires: now.Add(old.Expires.Sub(old.Made))}
+	if old.Successor != "" {
+		before, _, err := scanToken(t.db.QueryRowContext(ctx, `SELECT `+tokenColumns+` FROM access_tokens WHERE id = $1`, old.Successor))
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return Token{}, "", err
+		case !before.Used.IsZero():
+			return Token{}, "", &Wrong{"this token was rotated already, and its successor is in use: use that, or have the token revoked"}
+		default:
+			made.Expires = before.Expires // asking again makes nothing live longer
+			if err := t.revoke(ctx, before.ID, "token "+old.ID); err != nil {
+				return Token{}, "", err
+			}
+		}
+	}
+	if secret, err = t.put(ctx, &made); err != nil {
+		return Token{}, "", err
+	}
+	end := now.Add(overlap)
+	if old.Expires.Before(end) {
+		end = old.Expires
+	}
+	n, err := t.changed(ctx, `UPDATE access_tokens SET successor = $1, expires = $2 WHERE id = $3 AND revoked = 0 AND successor = $4`, made.ID, ms(end), old.ID, old.Successor)
+	if err == nil && n == 0 {
+		err = &Wrong{"this token was rotated or revoked at the same time"}
+	}
+	if err != nil {
+		return Token{}, "", errors.Join(err, t.revoke(ctx, made.ID, "token "+old.ID))
+	}
+	return made, secret, nil
+}
