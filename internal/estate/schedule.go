@@ -137,7 +137,7 @@ func (e *Estate) tellSchedule(ctx context.Context, kind, reason string) error {
 	var refused error
 	for i, spec := range e.config.Specs {
 		// Whoever may rotate one of them may do so.
-		if err := w.may(ctx, false, spec); err == nil {
+		if err := w.may(ctx, sop.OpRotate, false, spec); err == nil {
 			refused = nil
 			break
 		} else if i == 0 || CodeOf(err) != NoRole {
