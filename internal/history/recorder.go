@@ -1,8 +1,11 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -37,10 +40,79 @@ type Recorder struct {
 	// refuses the events, and is returned as it is; what it writes to further tables is
 	// there if and only if the events are (journal.AppendWith). nil: there is nothing.
 	With func(context.Context, *sql.Tx) error
+	// Words: a lease says whose the run is, so that others may write what a person says to
+	// it: a word of a person does not overtake this process, which Hears it.
+	Words bool
 
-	mu   sync.Mutex
-	last journal.Entry
+	mu     sync.Mutex
+	last   journal.Entry
+	unsure []journal.Draft // of which it is not known whether they were written
 }
+
+// Hear reads the whole run, and what people said to it since: what it returns is what the
+// recorder has seen.
+func (r *Recorder) Hear(ctx context.Context) ([]rotation.Event, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entries, err := r.Book.read().Run(ctx, r.last.Run)
+	if err != nil {
+		return nil, err
+	}
+	if err := asWritten(entries); err != nil {
+		return nil, err
+	}
+	if n := len(entries); n > 0 {
+		r.last = entries[n-1]
+	}
+	return Decode(entries)
+}
+
+// isWord tells whether a person has written an entry, and no process that carries a run
+// out.
+func isWord(e journal.Entry) bool {
+	switch rotation.Kind(e.Kind) {
+	case rotation.KindAsked:
+		return true
+	case rotation.KindResumed:
+		var r rotation.Resumed
+		return json.Unmarshal(e.Body, &r) == nil && r.Worker == ""
+	}
+	return false
+}
+
+// overtaken says by what this recorder was overtaken; nil: by nothing. written: what it
+// was not sure of is there.
+func (r *Recorder) overtaken(ctx context.Context, v journal.View, run string, newest journal.Entry) (written bool, err error) {
+	if newest.Seq == r.last.Seq && newest.Hash == r.last.Hash {
+		return false, nil
+	}
+	by := &Overtaken{Run: run, Seen: r.last.Seq, By: newest}
+	if newest.Seq < r.last.Seq || !r.Words && r.unsure == nil {
+		return false, by
+	}
+	since, err := v.RunAfter(ctx, run, r.last.Seq)
+	if err != nil {
+		return false, err
+	}
+	ours := 0
+	for _, e := range since {
+		switch {
+		case ours < len(r.unsure) && same(e, r.unsure[ours]):
+			ours++
+		case r.Words && isWord(e):
+		default:
+			return false, by
+		}
+	}
+	return ours > 0, nil
+}
+
+func same(e journal.Entry, d journal.Draft) bool {
+	return e.At.Equal(d.At) && e.Kind == d.Kind && bytes.Equal(e.Body, d.Body)
+}
+
+// errWritten ends a transaction in which nothing is left to be written.
+var errWritten = errors.New("it is written already")
 
 // Append writes events of one run and returns when they are on disk.
 func (r *Recorder) Append(ctx context.Context, events ...rotation.Event) error {
@@ -71,6 +143,7 @@ func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) e
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var there journal.Entry
 	last, err := r.Book.J.AppendWith(ctx, func(v journal.View, tx *sql.Tx) error {
 		if r.With != nil {
 			if err := r.With(ctx, tx); err != nil {
@@ -78,20 +151,29 @@ func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) e
 			}
 		}
 		newest, err := v.LastOf(ctx, run)
+		if err != nil {
+			return err
+		}
+		written, err := r.overtaken(ctx, v, run, newest)
 		switch {
 		case err != nil:
 			return err
-		case newest.Seq != r.last.Seq || newest.Hash != r.last.Hash:
-			return &Overtaken{Run: run, Seen: r.last.Seq, By: newest}
+		case written:
+			there = newest
+			return errWritten
 		case may != nil:
 			return may(ctx, Book{in: &v})
 		}
 		return nil
 	}, drafts...)
+	if errors.Is(err, errWritten) {
+		last, err = there, nil
+	}
 	if err != nil {
+		r.unsure = drafts // whoever goes on after an error writes the same again
 		return err
 	}
-	r.last = last
+	r.last, r.unsure = last, nil
 	return nil
 }
 
@@ -104,8 +186,8 @@ func (r *Recorder) Ours(ctx context.Context) error {
 		return nil
 	}
 	newest, err := r.Book.read().LastOf(ctx, r.last.Run)
-	if err == nil && (newest.Seq != r.last.Seq || newest.Hash != r.last.Hash) {
-		err = &Overtaken{Run: r.last.Run, Seen: r.last.Seq, By: newest}
+	if err == nil {
+		_, err = r.overtaken(ctx, r.Book.read(), r.last.Run, newest)
 	}
 	return err
 }

@@ -99,6 +99,9 @@ type Word struct {
 type Intent struct {
 	Steps      []string `json:"steps"`
 	Generation int      `json:"generation"`
+	// Until is when none of their requests is under way any more, unless the process lives
+	// and holds the run still: whoever takes the run up waits for that. Zero: it is not known.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Outcome says what became of one step.

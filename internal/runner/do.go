@@ -26,6 +26,9 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 	}
 	if len(effects) > 0 {
 		in := &rotation.Intent{Steps: effects, Generation: r.state.Generation}
+		if r.Lease != nil {
+			in.Until = r.Lease.Until().UTC()
+		}
 		if err := r.append(ctx, rotation.Event{Kind: rotation.KindIntent, Intent: in}); err != nil {
 			return err
 		}
@@ -33,7 +36,8 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 	if r.Starts != nil {
 		r.Starts(actions)
 	}
-	inFlight := context.WithoutCancel(ctx)
+	inFlight, done := r.whole(ctx)
+	defer done()
 	calls := make([]func() error, len(actions))
 	var happened []rotation.Event // folded once nobody reads the state any more
 	for i, a := range actions {
@@ -65,9 +69,11 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 // before it, and notes why. There is no intent yet, so nothing has happened.
 func (r *Runner) allowed(ctx context.Context, actions []rotation.Action) ([]rotation.Action, error) {
 	var out []rotation.Action
+	looking, done := r.whole(ctx)
+	defer done()
 	for _, a := range actions {
 		before := r.calls()
-		o := r.guard(context.WithoutCancel(ctx), a)
+		o := r.guard(looking, a)
 		if o == nil {
 			out = append(out, a)
 			continue

@@ -77,6 +77,9 @@ type Runner struct {
 	Past func(ctx context.Context) ([]rotation.Generation, error)
 	// Sources tells which references were used; may be nil.
 	Sources func() []string
+	// Lease is how this process holds the run, where processes share runs out; nil: they
+	// do not.
+	Lease *Lease
 
 	state  *rotation.State
 	mu     sync.Mutex // guards the bundles and the appending of outcomes
@@ -93,27 +96,58 @@ type Runner struct {
 // ErrNotConfirmed means that nobody confirmed what cannot be undone.
 var ErrNotConfirmed = errors.New("not confirmed")
 
+// Lease is what a run that is held for a time means for whoever carries it out.
+type Lease struct {
+	// Lost is done once the run may be another process's: what is under way is cut off.
+	Lost context.Context
+	// Until is when the lease lapses unless it is renewed: nothing that is begun under it
+	// is under way after that.
+	Until func() time.Time
+	// News has a value once a person has said something to the run.
+	News <-chan struct{}
+	// Hear returns what the run amounts to with all that was said; nil: nothing was said
+	// that is not known.
+	Hear func(context.Context) (*rotation.State, error)
+	// Park tells whether to let go of the run for the time of a wait, rather than to sleep.
+	// It is asked only while nothing is in memory only.
+	Park func(rotation.Wait) bool
+}
+
 // Unconfirmed is why a run waits that nobody has confirmed.
 const Unconfirmed = "everything is proven; the old one is revoked when somebody confirms it"
 
 // Result is how a run ended in this process.
 type Result struct {
 	State    *rotation.State
-	Waiting  string // why it stopped although it is neither closed nor stuck
-	Detached bool   // interrupted by the caller
+	Waiting  string         // why it stopped although it is neither closed nor stuck
+	Detached bool           // interrupted by the caller
+	Parked   *rotation.Wait // let go of until then
+	Clean    bool           // nothing is begun, and nothing is in memory only
 }
 
 // Run goes on from the given state until the run is closed, stuck, waiting for
 // a person, or ctx is done. Work in flight is finished first: ctx stops only
-// what has not begun.
+// what has not begun. Under a lease, ctx does not stop it either while a new secret is
+// in memory only.
 func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error) {
 	r.state = state
 	if r.fresh == nil {
 		r.fresh = map[int]secret.Bundle{}
 	}
+	end := func(res Result, err error) (Result, error) {
+		res.State, res.Clean = state, err == nil && !r.onlyHere()
+		return res, err
+	}
 	for {
-		if state.Closed == nil && ctx.Err() != nil {
-			return Result{State: state, Detached: true}, nil
+		if err := r.hear(ctx); err != nil {
+			return end(Result{}, err)
+		}
+		going := ctx
+		if r.Lease != nil && r.onlyHere() {
+			going = context.WithoutCancel(ctx)
+		}
+		if state.Closed == nil && going.Err() != nil {
+			return end(Result{Detached: true}, nil)
 		}
 		now := r.Clock.Now()
 		d := rotation.Next(state, now, r.fresh[state.Generation] != nil || r.meant[state.Generation] != nil)
@@ -124,43 +158,45 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 				err = r.append(ctx, rotation.Event{Kind: rotation.KindClosed, Closed: d.Close})
 			}
 			if err == nil {
-				return Result{State: state}, nil
+				return end(Result{}, nil)
 			}
 		case d.Stuck != nil:
 			if state.Stuck == nil {
 				err = r.append(ctx, rotation.Event{Kind: rotation.KindStuck, Stuck: d.Stuck})
 			}
 			if err == nil {
-				return Result{State: state}, nil
+				return end(Result{}, nil)
 			}
 		case d.Observe:
-			err = r.plan(ctx)
+			err = r.plan(going)
 		case d.See:
-			err = r.see(ctx)
+			err = r.see(going)
 		case d.Turn != nil:
 			err = r.append(ctx, rotation.Event{Kind: rotation.KindTurned, Turned: d.Turn})
 		case d.Ask != nil:
 			var waiting string
-			waiting, err = r.confirm(ctx, *d.Ask)
+			waiting, err = r.confirm(going, *d.Ask)
 			if waiting != "" {
-				return Result{State: state, Waiting: waiting}, nil
+				return end(Result{Waiting: waiting}, nil)
 			}
 		case d.Wait != nil:
 			if r.Waits != nil {
 				r.Waits(*d.Wait)
 			}
-			// An interruption is seen at the top of the loop.
-			_ = r.Clock.Sleep(ctx, d.Wait.Until.Sub(now))
+			if r.Lease != nil && r.parkable() && r.Lease.Park(*d.Wait) {
+				return end(Result{Parked: d.Wait}, nil)
+			}
+			r.sleep(going, d.Wait.Until.Sub(now))
 		case len(d.Do) > 0:
-			err = r.do(ctx, d.Do)
+			err = r.do(going, d.Do)
 		default:
 			err = errors.New("no decision was made; this is a bug in Rekey")
 		}
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		if going.Err() != nil && errors.Is(err, context.Canceled) && !r.lost() {
 			continue // what did not begin is no failure; the top of the loop says so
 		}
 		if err != nil {
-			return Result{State: state}, err
+			return end(Result{}, err)
 		}
 	}
 }
@@ -199,7 +235,8 @@ func (r *Runner) record(ctx context.Context, events ...rotation.Event) error {
 // plan looks at everything and compiles, or ends the run with every reason
 // against it.
 func (r *Runner) plan(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx) // one look: it is finished, and says what was seen
+	ctx, end := r.whole(ctx) // one look: it is finished, and says what was seen
+	defer end()
 	before := r.calls()
 	seen, err := r.Observe(ctx, r.state.Opened.Spec)
 	left, stops, pastErr := r.left(ctx, &seen)

@@ -19,7 +19,9 @@ import (
 // consumer hold it; that a generation is not there any more is found too.
 func (r *Runner) see(ctx context.Context) error {
 	before := r.calls()
-	o := r.sighted(context.WithoutCancel(ctx))
+	whole, done := r.whole(ctx)
+	defer done()
+	o := r.sighted(whole)
 	o.Step, o.Calls = rotation.ResumeStep, r.calls()-before
 	return r.append(ctx, rotation.Event{Kind: rotation.KindOutcome, Outcome: &o})
 }

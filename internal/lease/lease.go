@@ -1,0 +1,241 @@
+// Package lease says who may advance a run: one holder at a time, on the database's clock, under a number that grows whenever a run is handed on.
+//
+// A row stands for each run that is open. Whoever advances the run is its holder, until a
+// time that he moves on while he lives. Each time the run changes hands its epoch grows,
+// so that who was overtaken finds neither his epoch nor his name there. What he writes to
+// the journal renews the lease in the same transaction, or is not written.
+//
+// The lease guards the journal, and not the vendors: see Held.Ours.
+package lease
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"rekey/internal/journal"
+)
+
+// ErrLost means that the run is not this holder's any more.
+var ErrLost = errors.New("the lease on the run was lost: another process may have taken it up")
+
+// ErrSaid means that somebody has said something to the run that its holder has not heard.
+var ErrSaid = errors.New("somebody has said something to the run meanwhile")
+
+// ErrHeld means that somebody else holds the run.
+var ErrHeld = errors.New("another process is at the run")
+
+// Migrations make the tables (journal.Tables). Times are milliseconds since 1970 on the
+// database's clock, 0: none.
+var migrations = []journal.Migration{{SQLite: `
+CREATE TABLE lease_runs (
+	run        TEXT PRIMARY KEY,
+	credential TEXT NOT NULL,
+	epoch      BIGINT NOT NULL,
+	holder     TEXT NOT NULL,
+	expires    BIGINT NOT NULL,
+	wake       BIGINT NOT NULL,
+	said       BIGINT NOT NULL,
+	clean      BIGINT NOT NULL,
+	was        BIGINT NOT NULL,
+	tries      BIGINT NOT NULL,
+	trouble    TEXT NOT NULL,
+	plan       TEXT NOT NULL
+);
+CREATE TABLE lease_places (
+	place   TEXT PRIMARY KEY,
+	holder  TEXT NOT NULL,
+	expires BIGINT NOT NULL
+);
+CREATE TABLE lease_workers (
+	name TEXT PRIMARY KEY,
+	seen BIGINT NOT NULL
+);
+`}}
+
+// Store keeps the leases, beside the journal.
+type Store struct {
+	db       *sql.DB
+	now      string // the time, in the database's words
+	skip     string // passes over rows that somebody else is at
+	postgres bool
+}
+
+// Open opens the leases of a journal, making their tables if need be.
+func Open(ctx context.Context, j *journal.Journal) (*Store, error) {
+	if err := j.Tables(ctx, "lease", migrations...); err != nil {
+		return nil, err
+	}
+	db, dialect := j.DB()
+	if dialect == journal.Postgres {
+		return &Store{db: db, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`, postgres: true}, nil
+	}
+	return &Store{db: db, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}, nil
+}
+
+// Querier is the database or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Due is a run that a worker is to take up, under this epoch.
+type Due struct {
+	Run   string
+	Epoch int64
+	Wake  time.Duration // from now on; 0: at once
+}
+
+// Add makes the row of a run that is opened in this transaction, for a worker to take up.
+// plan is what the worker needs to know that the journal does not.
+func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan string) (Due, error) {
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, plan)
+		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', $3)`, []any{run, credential, plan})
+	return Due{Run: run, Epoch: 1}, err
+}
+
+// AddHeld makes the row of a run that is opened in this transaction, held by who opens it.
+func (s *Store) AddHeld(ctx context.Context, tx Querier, run, credential, holder string, term time.Duration) (*Held, error) {
+	h := s.held(run, holder, term)
+	h.Epoch = 1
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, plan)
+		VALUES ($1, $2, 1, $3, `+s.now+` + $4, 0, 0, 0, 0, 0, '', '')`, []any{run, credential, holder, term.Milliseconds()})
+	return h, err
+}
+
+// Say notes, in the transaction that writes what a person says to a run, that something
+// was said: its holder hears it, and where there is none the run is due; due is nil in the
+// first case.
+func (s *Store) Say(ctx context.Context, tx Querier, run, credential string) (due *Due, err error) {
+	const free = `CASE WHEN holder = '' THEN `
+	d, holder := Due{Run: run}, ""
+	query := `UPDATE lease_runs SET said = said + 1, epoch = epoch + ` + free + `1 ELSE 0 END, wake = ` + free + s.now + ` ELSE wake END, tries = 0, trouble = ''
+		WHERE run = $1 RETURNING epoch, holder`
+	n, err := s.ask(ctx, tx, query, []any{run}, &d.Epoch, &holder)
+	if err == nil && n == 0 {
+		// It was opened by a version that knew no leases, or in a journal that was moved.
+		if d, err = s.Add(ctx, tx, run, credential, ""); err == nil {
+			_, err = s.ask(ctx, tx, `UPDATE lease_runs SET clean = 0, said = 1 WHERE run = $1`, []any{run})
+		}
+	}
+	if err != nil || holder != "" {
+		return nil, err
+	}
+	return &d, nil
+}
+
+// Claim takes a run up as a worker: it must be due under this epoch. ErrHeld: it is not,
+// or not any more.
+func (s *Store) Claim(ctx context.Context, d Due, holder string, term time.Duration) (*Held, error) {
+	h := s.held(d.Run, holder, term)
+	return h, s.claim(ctx, h, `run = $3 AND holder = '' AND epoch = $4 AND wake <> 0 AND wake <= `+s.now, d.Run, d.Epoch)
+}
+
+// Seize takes a run up for a process that has locked its credential: no other process that
+// does so is at it, whatever the row says. Of a worker it is taken only after its lease has
+// lapsed. ErrHeld: one is at it.
+func (s *Store) Seize(ctx context.Context, run, credential, holder string, term time.Duration) (*Held, error) {
+	h := s.held(run, holder, term)
+	_, err := s.ask(ctx, s.db, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, plan)
+		VALUES ($1, $2, 0, '', 0, 0, 0, 0, 0, 0, '', '') ON CONFLICT (run) DO NOTHING`, []any{run, credential})
+	if err != nil {
+		return nil, err
+	}
+	return h, s.claim(ctx, h, `run = $3 AND (holder = '' OR holder LIKE '`+Process+`%' OR expires < `+s.now+`)`, run)
+}
+
+// Process begins the name of a holder that has locked the credential, too.
+const Process = "process "
+
+func (s *Store) claim(ctx context.Context, h *Held, where string, args ...any) error {
+	begun := h.clock()
+	var clean int64
+	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = clean, clean = 0 WHERE `+where+`
+		RETURNING epoch, said, was, plan, tries, credential`, append([]any{h.Holder, h.term.Milliseconds()}, args...), &h.Epoch, &h.said, &clean, &h.Plan, &h.Tries, &h.Credential)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return ErrHeld
+	}
+	h.heard, h.Clean, h.until = h.said, clean == 1, begun.Add(h.term)
+	return nil
+}
+
+// Sweep hands on every run whose holder's lease has lapsed, in this transaction, and says
+// again of those that are due for longer than late that they are: what was to wake a
+// worker may be lost.
+func (s *Store) Sweep(ctx context.Context, tx Querier, late time.Duration) ([]Due, error) {
+	rows, err := tx.QueryContext(ctx, `UPDATE lease_runs SET epoch = epoch + 1, clean = CASE WHEN holder = '' THEN clean ELSE 0 END, holder = '', wake = `+s.now+`
+		WHERE run IN (SELECT run FROM lease_runs WHERE holder <> '' AND expires < `+s.now+` OR holder = '' AND wake <> 0 AND wake < `+s.now+` - $1 ORDER BY run`+s.skip+`)
+		RETURNING run, epoch`, late.Milliseconds())
+	if err != nil {
+		return nil, fmt.Errorf("sweep leases: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Due
+	for rows.Next() {
+		var d Due
+		if err := rows.Scan(&d.Run, &d.Epoch); err != nil {
+			return nil, fmt.Errorf("sweep leases: %w", err)
+		}
+		out = append(out, d)
+	}
+	return out, rows.Err()
+}
+
+// Row is how a run stands.
+type Row struct {
+	Run, Credential, Holder, Trouble string
+	Epoch                            int64
+	Expires, Wake                    time.Time // zero: none
+	Lapsed                           bool      // its holder has not been heard of for longer than his term
+}
+
+// Rows returns how all open runs stand, or one.
+func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, epoch, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END
+		FROM lease_runs WHERE run = $1 OR $1 = '' ORDER BY run`, run)
+	if err != nil {
+		return nil, fmt.Errorf("read leases: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Row
+	for rows.Next() {
+		var r Row
+		var expires, wake, lapsed int64
+		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Epoch, &expires, &wake, &lapsed); err != nil {
+			return nil, fmt.Errorf("read leases: %w", err)
+		}
+		r.Expires, r.Wake, r.Lapsed = instant(expires), instant(wake), lapsed == 1
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+func instant(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// ask sends a statement, and reads the one row that answers, if there is one.
+func (s *Store) ask(ctx context.Context, q Querier, query string, args []any, into ...any) (n int, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("lease: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		n++
+		if err := rows.Scan(into...); err != nil {
+			return n, fmt.Errorf("lease: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return n, fmt.Errorf("lease: %w", err)
+	}
+	return n, nil
+}
