@@ -63,20 +63,34 @@ func (b *bench) estate() *estate.Estate {
 	})
 }
 
-// engine is one that works until the test ends.
-func (b *bench) engine(name string) *engine.Engine {
+// idle is an engine that advances nothing.
+func (b *bench) idle(name string, change ...func(*engine.Options)) *engine.Engine {
 	b.Helper()
 	es := b.estate()
-	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.clock.Now, Poll: 20 * time.Millisecond})
+	// Time is virtual, so a wait is over at once.
+	o := engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.clock.Now, Poll: 20 * time.Millisecond, Park: 24 * time.Hour}
+	for _, f := range change {
+		f(&o)
+	}
+	e := engine.New(o)
+	b.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			b.Errorf("engine %s: %v", name, err)
+		}
+	})
+	return e
+}
+
+// engine is one that works until the test ends.
+func (b *bench) engine(name string, change ...func(*engine.Options)) *engine.Engine {
+	b.Helper()
+	e := b.idle(name, change...)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Work(ctx) }()
 	b.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			b.Errorf("engine %s: %v", name, err)
-		}
-		if err := e.Close(); err != nil {
 			b.Errorf("engine %s: %v", name, err)
 		}
 	})

@@ -2,6 +2,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,8 +10,6 @@ import (
 	"time"
 
 	"rekey/internal/estate"
-	"rekey/internal/history"
-	"rekey/internal/journal"
 	"rekey/internal/rotation"
 )
 
@@ -24,26 +23,34 @@ type Options struct {
 	Now func() time.Time
 	// Log is told of what nobody asked for; nil: nothing.
 	Log *slog.Logger
-	// Poll is how often the journal is looked at for what other processes wrote to a run
-	// that is followed; 0: every half second.
+	// Poll is how often the queue is asked for work, and the journal for what other
+	// processes wrote to a run that is followed; 0: every half second.
 	Poll time.Duration
+	// Lease is how long a run is held that its holder cannot renew: so long, and a second or
+	// two, it takes until another worker goes on after one was killed. 0: 12 seconds; at
+	// least 2.
+	Lease time.Duration
+	// Park is how long a run must have to wait for its worker to let go of it; a shorter
+	// wait is waited for. 0: ten seconds.
+	Park time.Duration
+	// AtOnce is how many runs this process is at, at most; 0: 16.
+	AtOnce int
+}
+
+// sweep is how often leases that have lapsed are looked for.
+func (o Options) sweep() time.Duration {
+	return min(max(o.Lease/10, 100*time.Millisecond), time.Second)
 }
 
 // Engine opens runs and has workers advance them. It offers all operations; those that
 // look are the estate's own.
 type Engine struct {
-	o     Options
-	ready func() (*journal.Journal, error) // opens the journal that is followed, once
+	o Options
 
 	mu      sync.Mutex
+	opened  *opened          // nil: not yet
 	changed chan struct{}    // closed when something was written here
-	due     map[string]bool  // runs that a worker should take up
-	at      map[string]bool  // runs that a worker of this process is at
-	again   map[string]bool  // of those: they are due once more
-	failed  map[string]error // why a run could not be carried out, until it is tried again
-	clean   map[string]bool  // runs that were let go of with nothing begun
-	plans   map[string]*rotation.Plan
-	wake    chan struct{}
+	failed  map[string]error // why a run could not be carried out here, the last time
 }
 
 var _ estate.Operations = (*Engine)(nil)
@@ -57,65 +64,108 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Poll == 0 {
-		o.Poll = time.Second / 2
+	o.Poll = cmp.Or(o.Poll, time.Second/2)
+	o.Lease = max(cmp.Or(o.Lease, 12*time.Second), shortest)
+	o.Park = cmp.Or(o.Park, 10*time.Second)
+	o.AtOnce = cmp.Or(o.AtOnce, 16)
+	return &Engine{o: o, changed: make(chan struct{}), failed: map[string]error{}}
+}
+
+// shortest is the shortest lease: a database that is busy must not cost the runs.
+const shortest = 2 * time.Second
+
+// open opens the journal's database with the leases and the queue, when it is first
+// needed.
+func (e *Engine) open(ctx context.Context) (*opened, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.opened != nil {
+		return e.opened, nil
 	}
-	e := &Engine{o: o, changed: make(chan struct{}), wake: make(chan struct{}, 1),
-		due: map[string]bool{}, at: map[string]bool{}, again: map[string]bool{}, failed: map[string]error{}, clean: map[string]bool{}, plans: map[string]*rotation.Plan{}}
-	e.ready = sync.OnceValues(func() (*journal.Journal, error) { return o.Estate().Journal() })
-	return e
+	o, err := open(context.WithoutCancel(ctx), e.o.Estate())
+	if err != nil {
+		return nil, &estate.Error{Code: estate.Failed, Err: err}
+	}
+	e.opened = o
+	return o, nil
 }
 
 // Close closes what the engine has opened. Work has to have returned.
 func (e *Engine) Close() error {
-	j, err := e.ready()
-	if err != nil {
-		return nil // it never was
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.opened == nil {
+		return nil
 	}
-	return j.Close()
+	return e.opened.closing()
 }
 
-func (e *Engine) book() (history.Book, error) {
-	j, err := e.ready()
-	if err != nil {
-		return history.Book{}, err
-	}
-	return history.Book{J: j}, nil
+// tellChange wakes everybody who follows a run in this process.
+func (e *Engine) tellChange() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.changed)
+	e.changed = make(chan struct{})
 }
+
+// change is closed with the next change that is made in this process.
+func (e *Engine) change() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
+}
+
+// failing notes why a run could not be carried out, in more words than a lease keeps.
+func (e *Engine) failing(run string, why error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failed[run] = why
+}
+
+// parks tells whether a worker lets go of a run for a wait.
+func (e *Engine) parks(w rotation.Wait) bool { return w.Until.Sub(e.o.Now()) >= e.o.Park }
 
 // Begin opens a run and returns its id at once; a worker advances it. Refused as
 // Operations.Open is.
 func (e *Engine) Begin(ctx context.Context, o estate.Opening) (run string, err error) {
-	run, err = e.o.Estate().BeginServed(ctx, o, estate.Served{})
-	if err == nil {
-		e.mu.Lock()
-		e.clean[run], e.plans[run] = true, o.Reviewed
-		e.mu.Unlock()
-		e.enqueue(run)
+	in, err := e.open(ctx)
+	if err != nil {
+		return "", err
 	}
-	return run, err
+	return e.o.Estate().BeginServed(ctx, o, estate.Served{Beside: in.added})
 }
 
 // TakeUp records that a person wants an open run advanced, and what goes with that, and
 // returns at once. Refused as Operations.Advance is.
 func (e *Engine) TakeUp(ctx context.Context, a estate.Advancing) (run string, err error) {
-	return e.takeUp(ctx, a, estate.Served{})
+	return e.takeUp(ctx, a, "")
 }
 
-func (e *Engine) takeUp(ctx context.Context, a estate.Advancing, s estate.Served) (run string, err error) {
-	if run, err = e.o.Estate().SayServed(ctx, a, s); err == nil {
-		e.enqueue(run)
+func (e *Engine) takeUp(ctx context.Context, a estate.Advancing, how string) (run string, err error) {
+	in, err := e.open(ctx)
+	if err != nil {
+		return "", err
 	}
-	return run, err
+	return e.o.Estate().SayServed(ctx, a, estate.Served{How: how, Beside: in.said})
 }
 
 // TurnBack records that a run is to go back, and returns at once. Refused as
 // Operations.GoBack is.
 func (e *Engine) TurnBack(ctx context.Context, b estate.Backing) (run string, err error) {
-	if run, err = e.o.Estate().TurnServed(ctx, b, estate.Served{}); err == nil {
-		e.enqueue(run)
+	in, err := e.open(ctx)
+	if err != nil {
+		return "", err
 	}
-	return run, err
+	return e.o.Estate().TurnServed(ctx, b, estate.Served{Beside: in.said})
+}
+
+// Approve agrees to a request, and has a worker woken for the run that waits for it.
+func (e *Engine) Approve(ctx context.Context, a estate.Answering) (estate.Approval, error) {
+	in, err := e.open(ctx)
+	if err != nil {
+		return estate.Approval{}, err
+	}
+	return e.o.Estate().ApproveServed(ctx, a, estate.Served{Beside: in.said})
 }
 
 // Open opens a run and follows it.
@@ -141,11 +191,11 @@ func (e *Engine) GoBack(ctx context.Context, b estate.Backing, f estate.Face) (e
 func (e *Engine) say(ctx context.Context, f estate.Face, what func() (string, error), named string) (estate.Ended, error) {
 	var after int64
 	if named != "" {
-		book, err := e.book()
+		in, err := e.open(ctx)
 		if err != nil {
 			return estate.Ended{}, err
 		}
-		last, err := book.J.LastOf(ctx, named)
+		last, err := in.journal.LastOf(ctx, named)
 		if err != nil {
 			return estate.Ended{}, err
 		}
@@ -179,7 +229,7 @@ func (e *Engine) attend(ctx context.Context, run string, after int64, f estate.F
 			return ended, nil
 		}
 		if err == nil {
-			_, err = e.takeUp(ctx, estate.Advancing{Run: run, Confirm: ask.Name}, estate.Served{How: how})
+			_, err = e.takeUp(ctx, estate.Advancing{Run: run, Confirm: ask.Name}, how)
 		}
 		if err != nil {
 			return ended, err

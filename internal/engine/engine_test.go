@@ -63,7 +63,7 @@ func TestWhatAPersonConfirmsIsOnceAndHis(t *testing.T) {
 	if ended.Waiting == "" || ended.State.Closed != nil || len(f.asked) != 1 {
 		t.Fatalf("it does not wait for a person: %+v, asked %v", ended, f.asked)
 	}
-	if l, err := e.Leases(t.Context()); err != nil || len(l) != 0 {
+	if l, err := e.Leases(t.Context()); err != nil || len(l) != 1 || l[0].Holder != "" || !l[0].Wake.IsZero() {
 		t.Errorf("leases are %+v (%v)", l, err)
 	}
 	b.as("bob")
@@ -132,8 +132,8 @@ func TestARunIsTurnedBackByAPerson(t *testing.T) {
 func TestARunIsGoneOnWithByTheNextProcess(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	es := b.estate()
-	run, err := es.BeginServed(t.Context(), estate.Opening{Wish: estate.Wish{Credential: vault}, Confirm: vault}, estate.Served{})
+	one := b.idle("one")
+	run, err := one.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: vault}, Confirm: vault})
 	if err != nil {
 		t.Fatal(err)
 	}

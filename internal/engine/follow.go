@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"rekey/internal/estate"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/rotation"
 )
 
@@ -32,7 +35,7 @@ func (e *Engine) Follow(ctx context.Context, run string, after int64, f estate.F
 // follower reads a run from the journal and tells of it.
 type follower struct {
 	*Engine
-	book  history.Book
+	in    *opened
 	run   string
 	face  estate.Face
 	state *rotation.State
@@ -41,12 +44,12 @@ type follower struct {
 }
 
 func (e *Engine) follower(ctx context.Context, run string, after int64, f estate.Face) (*follower, error) {
-	book, err := e.book()
+	in, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &follower{Engine: e, book: book, run: run, face: f, state: rotation.NewState()}
-	entries, err := book.J.Run(ctx, run)
+	out := &follower{Engine: e, in: in, run: run, face: f, state: rotation.NewState()}
+	entries, err := in.journal.Run(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +77,13 @@ func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
 	for {
 		// In this order: who is at it is asked before the journal is read, or what he
 		// wrote last could be missed.
-		changed, at, trouble := f.standing(f.run)
-		entries, err := f.book.J.RunAfter(ctx, f.run, f.seen)
+		changed := f.change()
+		row, trouble, err := f.standing(ctx)
+		at := row.Holder != "" || !row.Wake.IsZero()
+		var entries []journal.Entry
+		if err == nil {
+			entries, err = f.in.journal.RunAfter(ctx, f.run, f.seen)
+		}
 		if err == nil {
 			err = f.tell(entries)
 		}
@@ -86,11 +94,11 @@ func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
 			return estate.Ended{State: f.state}, err
 		case f.state.Closed != nil || f.state.Stuck != nil && !at:
 			return estate.Ended{State: f.state}, nil
-		case at:
 		case trouble != nil:
 			return estate.Ended{State: f.state}, trouble
-		case f.asks():
-			return estate.Ended{State: f.state, Waiting: estate.Unconfirmed}, nil
+		case at:
+		default:
+			return estate.Ended{State: f.state, Waiting: cmp.Or(row.Waits, nobody)}, nil
 		}
 		f.tellWait()
 		select {
@@ -101,10 +109,30 @@ func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
 	}
 }
 
-// asks tells whether the run waits for a person.
-func (f *follower) asks() bool {
-	d := rotation.Next(f.state, f.o.Now(), false)
-	return d.Ask != nil && !f.state.Answered(*d.Ask)
+// nobody is why a run waits that no worker takes up by itself.
+const nobody = "no process is at it, and it goes on when somebody resumes it"
+
+// enough is how often in a row a run could not be carried out before whoever follows it
+// is told: the workers try on.
+const enough = 3
+
+// standing tells how the run stands with the workers: whether one is at it or will be, and
+// what goes wrong again and again.
+func (f *follower) standing(ctx context.Context) (r lease.Row, trouble, err error) {
+	rows, err := f.in.leases.Rows(ctx, f.run)
+	if err != nil || len(rows) == 0 {
+		return r, nil, err
+	}
+	r = rows[0]
+	if r.Holder == "" && r.Tries >= enough {
+		f.mu.Lock()
+		trouble = f.failed[f.run]
+		f.mu.Unlock()
+		if trouble == nil {
+			trouble = &estate.Error{Code: estate.Stopped, Credential: r.Credential, Run: f.run, Live: f.state.Live(), Err: errors.New(r.Trouble)}
+		}
+	}
+	return r, trouble, nil
 }
 
 func (f *follower) tell(entries []journal.Entry) error {

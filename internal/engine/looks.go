@@ -99,11 +99,6 @@ func (e *Engine) Approvals(ctx context.Context) ([]estate.Approval, error) {
 	return e.o.Estate().Approvals(ctx)
 }
 
-// Approve is the estate's: the schedule begins, or takes up, what waited for it.
-func (e *Engine) Approve(ctx context.Context, a estate.Answering) (estate.Approval, error) {
-	return e.o.Estate().Approve(ctx, a)
-}
-
 // Refuse is the estate's.
 func (e *Engine) Refuse(ctx context.Context, a estate.Answering) (estate.Approval, error) {
 	return e.o.Estate().Refuse(ctx, a)

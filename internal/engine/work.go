@@ -2,118 +2,231 @@ package engine
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"encoding/json"
+	"errors"
+	"strings"
 	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
 
 	"rekey/internal/estate"
+	"rekey/internal/lease"
 	"rekey/internal/rotation"
 )
 
-// enqueue makes a run due.
-func (e *Engine) enqueue(run string) {
-	e.mu.Lock()
-	if e.at[run] {
-		e.again[run] = true
-	} else {
-		e.due[run] = true
-	}
-	delete(e.failed, run)
-	e.mu.Unlock()
-	e.tellChange()
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
+// worker takes jobs out of the queue.
+type worker struct {
+	river.WorkerDefaults[advance]
+	e   *Engine
+	o   *opened
+	ctx context.Context // done when this process is to hand over
 }
 
-// tellChange wakes everybody who follows a run in this process.
-func (e *Engine) tellChange() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	close(e.changed)
-	e.changed = make(chan struct{})
+// Work is one job: to advance a run as far as it goes now.
+func (w *worker) Work(_ context.Context, job *river.Job[advance]) error {
+	w.carry(lease.Due{Run: job.Args.Run, Epoch: job.Args.Epoch})
+	return nil // what becomes of the run stands in its lease
 }
 
-// standing tells how a run stands with the workers: whether one is at it or will be, and
-// what went wrong last. changed is closed when that, or the run, is not so any more.
-func (e *Engine) standing(run string) (changed <-chan struct{}, at bool, trouble error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.changed, e.at[run] || e.due[run], e.failed[run]
-}
-
-// Work advances runs until ctx is done: what has begun is finished then, and the runs
-// stay open for whoever works next. It begins with those that are open and wait for
-// nobody. It is called once.
+// Work advances runs until ctx is done: what has begun is finished then, a new secret is
+// brought to its store, and the runs are handed on to whoever works. It is called once.
 func (e *Engine) Work(ctx context.Context) error {
-	book, err := e.book()
+	o, err := e.open(ctx)
 	if err != nil {
 		return err
 	}
-	open, err := book.Going(ctx)
+	workers := river.NewWorkers()
+	w := &worker{e: e, o: o, ctx: ctx}
+	river.AddWorker(workers, w)
+	client, err := river.NewClient(o.driver(), &river.Config{
+		ID: e.o.Name, Logger: e.o.Log, Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: e.o.AtOnce}},
+		FetchPollInterval: e.o.Poll, FetchCooldown: min(e.o.Poll, 100*time.Millisecond), CompletedJobRetentionPeriod: time.Hour,
+		// A job lasts as long as its run needs, and one whose process died is none of the
+		// queue's business: the lease finds it.
+		JobTimeout: -1, RescueStuckJobsAfter: 7 * 24 * time.Hour, PollOnly: true,
+	})
 	if err != nil {
 		return err
 	}
-	for _, r := range open {
-		st, err := book.State(ctx, r.Run)
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { w.sweep() })
+	<-ctx.Done()
+	sweeping.Wait()
+	// The jobs end by themselves, as ctx tells them to; a run that must not be let go of
+	// takes as long as it takes.
+	err = client.Stop(context.WithoutCancel(ctx))
+	if gone := o.leases.Gone(context.WithoutCancel(ctx), e.o.Name); err == nil {
+		err = gone
+	}
+	return err
+}
+
+// sweep hands on what others have left, until this process is to hand over.
+func (w *worker) sweep() {
+	for {
+		if err := w.swept(); err != nil && w.ctx.Err() == nil {
+			w.e.o.Log.Warn("leases could not be looked at", "why", err)
+		}
+		select {
+		case <-w.ctx.Done():
+			return
+		case <-time.After(w.e.o.sweep()):
+		}
+	}
+}
+
+func (w *worker) swept() error {
+	ctx, cancel := context.WithTimeout(w.ctx, w.e.o.Lease)
+	defer cancel()
+	if err := w.o.leases.Seen(ctx, w.e.o.Name); err != nil {
+		return err
+	}
+	if due, err := w.o.leases.Lapsed(ctx, late(w.e.o)); err != nil || !due {
+		return err
+	}
+	tx, err := w.o.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	due, err := w.o.leases.HandOn(ctx, tx, late(w.e.o))
+	if err != nil {
+		return err
+	}
+	for _, d := range due {
+		if err := w.o.enqueue(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for _, d := range due {
+		w.e.o.Log.Info("a run is handed on", "run", d.Run, "epoch", d.Epoch)
+	}
+	return nil
+}
+
+// late is how long a run may be due before it is said again that it is: its job may be
+// lost, or whoever wakes for timers.
+func late(o Options) time.Duration { return 4 * o.sweep() }
+
+// carry advances a run, if it is to be had, and lets go of it.
+func (w *worker) carry(d lease.Due) {
+	log := w.e.o.Log.With("run", d.Run)
+	held, err := w.claim(d)
+	if err != nil {
+		if !errors.Is(err, lease.ErrHeld) && w.ctx.Err() == nil {
+			log.Warn("a run could not be taken up", "why", err)
+		}
+		return
+	}
+	held.Keep()
+	defer held.Stop()
+	defer w.e.tellChange()
+	by := estate.Worker{Name: w.e.o.Name, Held: held, Park: w.e.parks}
+	if held.Plan != "" {
+		by.Reviewed = new(rotation.Plan)
+		if err := json.Unmarshal([]byte(held.Plan), by.Reviewed); err != nil {
+			by.Reviewed = nil // the journal has its digest, which decides
+		}
+	}
+	for {
+		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{w.e})
+		if held.Lost().Err() != nil || estate.CodeOf(err) == estate.Overtaken && err != nil {
+			log.Warn("a run was lost to another process; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
+			return
+		}
+		if err != nil {
+			log.Error("a run could not be carried out", "why", err)
+			w.e.failing(d.Run, err)
+		}
+		again, err := w.letGo(held, ended, err)
+		if err != nil {
+			log.Warn("a run could not be let go of; it is handed on when its lease has lapsed", "why", err)
+		}
+		if !again {
+			return
+		}
+		held.Clean = ended.Clean
+	}
+}
+
+// claim asks for a run, a few times where the database does not answer.
+func (w *worker) claim(d lease.Due) (held *lease.Held, err error) {
+	for range 3 {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), w.e.o.Lease)
+		held, err = w.o.leases.Claim(ctx, d, w.e.o.Name, w.e.o.Lease)
+		cancel()
+		if err == nil || errors.Is(err, lease.ErrHeld) || w.ctx.Err() != nil {
+			break
+		}
+	}
+	return held, err
+}
+
+// letGo lets go of a run as it stands, for as long as the lease lasts. again: somebody has
+// said something to it meanwhile, and it is still held.
+func (w *worker) letGo(held *lease.Held, ended estate.Ended, failed error) (again bool, err error) {
+	l := lease.Letting{Wake: -1, Clean: ended.Clean && failed == nil, Waits: ended.Waiting}
+	switch st := ended.State; {
+	case failed != nil:
+		l.Wake, l.Trouble, l.Deaf = backoff(held.Tries), firstLine(failed), true
+	case st.Closed != nil:
+		return false, w.trying(held, func(ctx context.Context) error { return held.Over(ctx) })
+	case ended.Parked != nil:
+		l.Wake = max(ended.Parked.Until.Sub(w.e.o.Now()), 0)
+	case ended.Detached:
+		l.Wake, l.Deaf = 0, true
+	}
+	err = w.trying(held, func(ctx context.Context) error {
+		tx, err := w.o.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		d := rotation.Next(st, e.o.Now(), false)
-		if d.Stuck == nil && (d.Ask == nil || st.Answered(*d.Ask)) {
-			e.enqueue(r.Run)
+		defer func() { _ = tx.Rollback() }()
+		due, err := held.LetGo(ctx, tx, l)
+		if err != nil {
+			return err
 		}
+		if l.Wake >= 0 {
+			if err := w.o.enqueue(ctx, tx, due); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	})
+	if errors.Is(err, lease.ErrSaid) {
+		return true, nil
 	}
-	var working sync.WaitGroup
-	defer working.Wait()
+	return false, err
+}
+
+// trying tries something until it is done or the lease is lost.
+func (w *worker) trying(held *lease.Held, do func(context.Context) error) error {
 	for {
+		ctx, cancel := context.WithTimeout(held.Lost(), held.Term())
+		err := do(ctx)
+		cancel()
+		if err == nil || errors.Is(err, lease.ErrSaid) || errors.Is(err, lease.ErrLost) || held.Lost().Err() != nil {
+			return err
+		}
 		select {
-		case <-ctx.Done():
-			return nil
-		case <-e.wake:
-		}
-		for _, run := range e.take() {
-			working.Go(func() { e.carry(ctx, run) })
+		case <-held.Lost().Done():
+			return err
+		case <-time.After(held.Term() / 15):
 		}
 	}
 }
 
-// take takes everything that is due.
-func (e *Engine) take() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	runs := slices.Collect(maps.Keys(e.due))
-	for _, run := range runs {
-		delete(e.due, run)
-		e.at[run] = true
-	}
-	return runs
-}
-
-// carry advances one run as far as it goes now.
-func (e *Engine) carry(ctx context.Context, run string) {
-	e.mu.Lock()
-	by := estate.Worker{Name: e.o.Name, Clean: e.clean[run], Reviewed: e.plans[run]}
-	delete(e.clean, run)
-	e.mu.Unlock()
-	_, err := e.o.Estate().Carry(ctx, run, by, face{e})
-	again := false
-	e.mu.Lock()
-	again = e.again[run] || estate.CodeOf(err) == estate.Overtaken && err != nil
-	delete(e.at, run)
-	delete(e.again, run)
-	if err != nil && !again {
-		e.failed[run] = err
-	}
-	e.mu.Unlock()
-	if err != nil {
-		e.o.Log.Error("a run was not carried out to its end", "run", run, "why", err)
-	}
-	e.tellChange()
-	if again {
-		e.enqueue(run)
-	}
+// backoff is how long a run rests that could not be carried out, tries times in a row
+// before.
+func backoff(tries int64) time.Duration {
+	return min(time.Second<<min(tries, 6), time.Minute)
 }
 
 // face wakes those who follow a run when it is written to.
@@ -128,4 +241,10 @@ func (f face) Call(estate.Call)         {}
 func (f face) End()                     {}
 func (f face) Confirm(context.Context, rotation.Ask) (string, error) {
 	return "", estate.ErrNotConfirmed
+}
+
+// firstLine is what a lease keeps of an error.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }

@@ -62,6 +62,9 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 		if err := w.lock(); err != nil {
 			return w, c, err
 		}
+		if err := w.seize(ctx, run.Run); err != nil {
+			return w, c, err
+		}
 	}
 	// Read only now: until the lock was ours another process may have written.
 	events, recorder, err := w.book.Take(ctx, spec.Name, run.Run)
@@ -69,6 +72,9 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 		return w, c, failed(err)
 	}
 	state := rotation.Fold(events)
+	w.recorder = recorder
+	w.holding(state)
+	recorder.With, recorder.Words = w.saying(by, run.Run), w.held != nil
 	if err := w.mayGoOn(ctx, run, state, a, asked != nil); err != nil {
 		return w, c, err
 	}

@@ -3,6 +3,7 @@ package estate
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"slices"
 
@@ -75,7 +76,12 @@ func (e *Estate) liveApprovals(ctx context.Context, book history.Book) (out []Ap
 
 // Approve agrees to what somebody asks for.
 func (e *Estate) Approve(ctx context.Context, a Answering) (Approval, error) {
-	return e.answer(ctx, a, approvals.Given)
+	return e.answer(ctx, a, approvals.Given, Served{})
+}
+
+// ApproveServed is Approve, and has a worker woken for the run that waits.
+func (e *Estate) ApproveServed(ctx context.Context, a Answering, by Served) (Approval, error) {
+	return e.answer(ctx, a, approvals.Given, by)
 }
 
 // Refuse refuses it.
@@ -83,17 +89,17 @@ func (e *Estate) Refuse(ctx context.Context, a Answering) (Approval, error) {
 	if a.Reason == "" {
 		return Approval{}, &Error{Code: NoReason}
 	}
-	return e.answer(ctx, a, approvals.Refused)
+	return e.answer(ctx, a, approvals.Refused, Served{})
 }
 
 // TakeBack takes one's own agreement back, or one's own request.
 func (e *Estate) TakeBack(ctx context.Context, a Answering) (Approval, error) {
-	return e.answer(ctx, a, approvals.TakenBack)
+	return e.answer(ctx, a, approvals.TakenBack, Served{})
 }
 
 // answer notes an answer, if its giver may give it. What is looked at cannot change
 // until it is written.
-func (e *Estate) answer(ctx context.Context, a Answering, kind string) (s Approval, err error) {
+func (e *Estate) answer(ctx context.Context, a Answering, kind string, by Served) (s Approval, err error) {
 	w, err := e.surround(sop.Spec{})
 	if err != nil {
 		return s, err
@@ -122,7 +128,7 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string) (s Approv
 	if err != nil {
 		return s, failed(err)
 	}
-	err = w.book.AddIf(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
+	err = w.book.AddWith(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book, tx *sql.Tx) error {
 		s, err := e.approval(ctx, book, r.Credential, r.Gate, r.Run)
 		if err != nil {
 			return err
@@ -139,7 +145,10 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string) (s Approv
 		default:
 			why = approvals.MayTakeBack(s, person)
 		}
-		return e.against(why, s, person)
+		if err := e.against(why, s, person); err != nil || r.Run == "" {
+			return err
+		}
+		return by.beside(ctx, tx, r.Run, r.Credential, nil)
 	}, note)
 	if err != nil {
 		if coded := codedError(err); coded != nil {

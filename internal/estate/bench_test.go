@@ -2,6 +2,7 @@ package estate_test
 
 import (
 	"context"
+	"database/sql"
 	"io"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"rekey/internal/estate"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
@@ -219,8 +221,17 @@ func (b *bench) overtake() {
 	if err != nil || len(open) != 1 {
 		b.Fatalf("open are %v (%v)", open, err)
 	}
+	leases, err := lease.Open(b.Context(), j)
+	if err != nil {
+		b.Fatal(err)
+	}
+	held, err := leases.Seize(b.Context(), open[0].Run, open[0].Credential, lease.Process+"of bob", time.Minute)
+	if err != nil {
+		b.Fatal(err)
+	}
 	_, recorder, err := book.Take(b.Context(), open[0].Credential, open[0].Run)
 	if err == nil {
+		recorder.With = func(ctx context.Context, tx *sql.Tx) error { return held.Check(ctx, tx) }
 		err = recorder.Append(b.Context(), rotation.Event{At: b.clock.Now(), Run: open[0].Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "bob@elsewhere"}})
 	}
 	if err != nil {

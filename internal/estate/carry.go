@@ -7,6 +7,7 @@ import (
 	"rekey/internal/approvals"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/rotation"
 )
 
@@ -17,6 +18,7 @@ type carrying struct {
 	first    []rotation.Event // that were journalled just now
 	confirm  string           // the name, given beforehand
 	worker   bool             // of a service: what people decided is in the journal
+	park     func(rotation.Wait) bool
 	reviewed *rotation.Plan
 }
 
@@ -29,6 +31,10 @@ func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) 
 	r := w.runner()
 	r.Watch, r.Starts, r.Waits = f.Event, f.Starts, f.Waits
 	r.Reviewed, r.Journal = c.reviewed, c.recorder
+	if c.worker {
+		r.Journal = enduring{c.recorder, w.held}
+	}
+	w.leased(r, c)
 	var gate retiring
 	r.Confirm = func(ctx context.Context, ask rotation.Ask) (string, error) {
 		var err error
@@ -63,7 +69,11 @@ func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) 
 	if err != nil {
 		return Ended{}, w.stopped(ctx, err, c.state)
 	}
-	out := Ended{State: result.State, Waiting: result.Waiting, Detached: result.Detached, Others: w.meanwhile(ctx, r, result.State)}
+	out := Ended{State: result.State, Waiting: result.Waiting, Detached: result.Detached, Parked: result.Parked, Clean: result.Clean}
+	if result.Parked != nil {
+		return out, nil // it goes on by itself
+	}
+	out.Others = w.meanwhile(ctx, r, result.State)
 	if gate.wanted && out.Waiting != "" {
 		out.Waiting = gate.says()
 	}
@@ -77,9 +87,32 @@ func (w *work) stopped(ctx context.Context, err error, state *rotation.State) er
 	if overtaken, ok := errors.AsType[*history.Overtaken](err); ok {
 		return w.overtaken(ctx, overtaken, state)
 	}
+	if errors.Is(err, lease.ErrLost) {
+		return w.taken(ctx, err, state)
+	}
 	out := &Error{Code: Stopped, Credential: w.spec.Name, Run: state.Run, Live: state.Live(), Err: err}
 	if replaced, ok := errors.AsType[*journal.Replaced](err); ok {
 		out.Dir = replaced.Path
+	}
+	return out
+}
+
+// taken: the lease on the run was lost, and whoever has taken it up has written to it, or
+// will.
+func (w *work) taken(ctx context.Context, err error, state *rotation.State) error {
+	seen := state.Run
+	out := &Error{Code: Overtaken, Credential: w.spec.Name, Run: seen, Live: state.Live(), Err: err}
+	events, read := w.book.Events(context.WithoutCancel(ctx), seen)
+	if read != nil || len(events) == 0 {
+		return out
+	}
+	state = rotation.Fold(events)
+	out.Live = state.Live()
+	if state.Closed != nil {
+		out.Ending = state.Closed.Ending
+	}
+	if newest, err := w.book.J.LastOf(context.WithoutCancel(ctx), seen); err == nil && newest.Seq != w.recorder.Seen() {
+		out.By = &newest
 	}
 	return out
 }

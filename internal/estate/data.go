@@ -102,6 +102,10 @@ type Ended struct {
 	State    *rotation.State `json:"state"`
 	Waiting  string          `json:"waiting,omitempty"`  // why it is neither over nor stuck
 	Detached bool            `json:"detached,omitempty"` // because the caller interrupted it
+	// Parked is what a worker does not wait for: it has let go of the run until then.
+	Parked *rotation.Wait `json:"parked,omitempty"`
+	// Clean: nothing is begun, and nothing that the run needs is in this process's memory only.
+	Clean bool `json:"-"`
 	// Others tells what somebody else has done to the credential meanwhile, and what else
 	// is listed under its name.
 	Others   []string       `json:"others,omitempty"`

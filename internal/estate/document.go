@@ -28,13 +28,13 @@ func (e *Estate) Document(ctx context.Context, d Documenting, each func(Page) er
 		return err
 	}
 	r.now = &document.Now{At: e.now().UTC(), Simulated: e.simulated(), Known: known, Refs: e.references(specs)}
-	j, err := journal.OpenExisting(e.journalDir())
+	j, closing, err := e.existing()
 	switch {
 	case errors.Is(err, journal.ErrNone):
 	case err != nil:
 		return failed(err)
 	default:
-		defer func() { _ = j.Close() }()
+		defer func() { _ = closing() }()
 		r.book, r.now.Journal = &history.Book{J: j}, e.config.Journal
 	}
 	return r.all(specs, each)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"rekey/internal/journal"
 	"rekey/internal/provider"
 	"rekey/internal/refs"
 	"rekey/internal/rotation"
@@ -45,6 +46,9 @@ type Surroundings struct {
 	// Network is asked instead of the real one, by everything that is not in a simulated
 	// world; nil: the real one.
 	Network http.RoundTripper
+	// Journal is opened already, and shared by all operations; nil: each opens that of the
+	// configuration.
+	Journal *journal.Journal
 }
 
 // New returns the estate of a configuration.

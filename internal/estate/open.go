@@ -61,6 +61,9 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 		if err := w.lock(); err != nil {
 			return w, c, err
 		}
+		if err := w.openLeases(ctx); err != nil {
+			return w, c, err
+		}
 	}
 	if err := w.may(ctx, sop.OpOf(spec.Purpose), o.Without, spec); err != nil {
 		return w, c, err
@@ -87,7 +90,9 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 		opened.Word = &rotation.Word{How: confirmedBefore}
 	}
 	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
-	recorder := &history.Recorder{Book: w.book, Credential: spec.Name}
+	recorder := &history.Recorder{Book: w.book, Credential: spec.Name, Words: true}
+	w.recorder = recorder
+	recorder.With = w.opening(by, run, o.Reviewed)
 	// Looked at and written in one transaction: of several that begin together, those
 	// that must not go on beside each other do not.
 	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
@@ -104,7 +109,9 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if err != nil {
 		return w, c, &Error{Code: Unwritable, Err: err}
 	}
-	return w, carrying{state: rotation.NewState(), recorder: recorder, first: []rotation.Event{first}, confirm: o.Confirm, reviewed: o.Reviewed}, nil
+	state := rotation.NewState()
+	w.holding(state)
+	return w, carrying{state: state, recorder: recorder, first: []rotation.Event{first}, confirm: o.Confirm, reviewed: o.Reviewed}, nil
 }
 
 // overrides are the rules that a run sets aside, for the record: the words stand in

@@ -2,10 +2,12 @@ package estate
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/rotation"
 )
 
@@ -13,6 +15,17 @@ import (
 type Served struct {
 	// How a confirmation was given, for the record; "": with the request.
 	How string
+	// Beside is done in the transaction that writes what was said: a worker has to know of
+	// it. reviewed is the plan that has to come out again, of a run that is opened. Its
+	// error undoes it all. nil: nothing.
+	Beside func(ctx context.Context, tx *sql.Tx, run, credential string, reviewed *rotation.Plan) error
+}
+
+func (s *Served) beside(ctx context.Context, tx *sql.Tx, run, credential string, reviewed *rotation.Plan) error {
+	if s.Beside == nil {
+		return nil
+	}
+	return s.Beside(ctx, tx, run, credential, reviewed)
 }
 
 // word is the confirmation that goes with what is said: it answers what the run asks now,
@@ -74,15 +87,17 @@ func (e *Estate) served(ctx context.Context, a Advancing, asked *rotation.Asked,
 
 // Worker is a process of a service that carries runs out.
 type Worker struct {
-	Name  string // of the process, for the record
-	Clean bool   // whoever was at the run before has let go of it: see rotation.Resumed
+	Name string      // of the process, for the record
+	Held *lease.Held // the lease on the run, which the caller keeps and lets go of
 	// Reviewed is the plan that has to come out again, where the run was opened with one.
 	Reviewed *rotation.Plan
+	// Park tells whether to let go of the run for the time of a wait; nil: never.
+	Park func(rotation.Wait) bool
 }
 
 // Carry carries an open run out as a worker. No role is asked for: what people have
-// decided stands in the journal, and the worker asks nobody. It ends as Advance does; a
-// run that is over already is no error.
+// decided stands in the journal, and the worker asks nobody. It ends as Advance does, or
+// parked; a run that is over already is no error.
 func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ended, error) {
 	opened, err := e.openedAs(ctx, run)
 	if err != nil {
@@ -97,26 +112,37 @@ func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ende
 		return Ended{}, err
 	}
 	defer w.close()
-	w.unattended = true
+	w.unattended, w.held = true, by.Held
 	w.by = rotation.Who{Name: by.Name, How: "worker"}
-	if err := w.lock(); err != nil {
-		return Ended{}, err
-	}
 	events, recorder, err := w.book.Take(ctx, spec.Name, run)
 	if err != nil {
 		return Ended{}, failed(err)
 	}
+	recorder.Words = true
+	recorder.With = func(ctx context.Context, tx *sql.Tx) error { return by.Held.Check(ctx, tx) }
+	w.recorder = recorder
 	state := rotation.Fold(events)
 	if state.Closed != nil {
 		return Ended{State: state}, nil
 	}
 	w.lookBack(ctx, f.Behind)
+	if !by.Held.Clean {
+		w.outlast(ctx, state)
+	}
 	state.Past = events
-	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Worker: by.Name, Clean: by.Clean}}
-	if err := recorder.Append(context.WithoutCancel(ctx), first); err != nil {
+	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Worker: by.Name, Clean: by.Held.Clean}}
+	if err := (enduring{recorder, by.Held}).Append(context.WithoutCancel(ctx), first); err != nil {
 		return Ended{}, w.stopped(ctx, err, state)
 	}
-	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: []rotation.Event{first}, worker: true, reviewed: by.Reviewed}, f)
+	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: []rotation.Event{first}, worker: true, park: by.Park, reviewed: by.Reviewed}, f)
+}
+
+// outlast waits until no request of the process that was at the run before can be under
+// way any more: what it may have done is looked at after that.
+func (w *work) outlast(ctx context.Context, state *rotation.State) {
+	if d := state.Until.Sub(w.now()); d > 0 {
+		_ = w.here.Clock.Sleep(ctx, min(d, w.held.Term())) // no lease is longer, whatever the clocks say
+	}
 }
 
 // openedAs is what a run was opened as.
@@ -135,8 +161,13 @@ func (e *Estate) openedAs(ctx context.Context, run string) (opened *rotation.Ope
 }
 
 // Journal opens the journal that the operations work with, for who follows runs while
-// they happen. The caller closes it.
-func (e *Estate) Journal() (*journal.Journal, error) {
-	j, err := journal.Open(e.journalDir())
-	return j, failed(err)
+// they happen. The caller calls close.
+func (e *Estate) Journal() (j *journal.Journal, close func() error, err error) {
+	if e.here.Journal != nil {
+		return e.here.Journal, func() error { return nil }, nil
+	}
+	if j, err = journal.Open(e.journalDir()); err != nil {
+		return nil, nil, failed(err)
+	}
+	return j, j.Close, nil
 }

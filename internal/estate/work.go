@@ -9,7 +9,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/history"
-	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/provider"
 	"rekey/internal/refs"
 	"rekey/internal/rotation"
@@ -31,6 +31,8 @@ type work struct {
 	book       history.Book
 	face       Face              // of the run that is carried out; nil: none
 	recorder   *history.Recorder // of the run that is carried out; nil: none
+	leases     *lease.Store      // nil: not opened yet
+	held       *lease.Held       // the lease on the run that is carried out; nil: none
 	by         rotation.Who      // who does this; set before anything is changed
 	unattended bool              // nobody is asked to do anything by hand
 	closes     []func()
@@ -72,7 +74,10 @@ func (w *work) missing() (out []string) {
 
 // ours returns why the run that is carried out is not this process's any more.
 func (w *work) ours(ctx context.Context) error {
-	if w.recorder == nil {
+	switch {
+	case w.held != nil:
+		return w.held.Ours(ctx)
+	case w.recorder == nil:
 		return nil // nothing is carried out
 	}
 	return w.recorder.Ours(ctx)
@@ -110,11 +115,11 @@ func (w *work) open(spec sop.Spec) error {
 	}
 	w.finder.Store = w.referred
 	dir := w.journalDir()
-	j, err := journal.Open(dir)
+	j, closing, err := w.Journal()
 	if err != nil {
 		return err
 	}
-	w.closes = append(w.closes, func() { _ = j.Close() })
+	w.closes = append(w.closes, func() { _ = closing() })
 	if err := private(dir); err != nil {
 		return err
 	}

@@ -95,19 +95,30 @@ func (e *Estate) sameWorld(ctx context.Context, book history.Book) error {
 
 // withJournal reads the journal, which has to be there.
 func (e *Estate) withJournal(ctx context.Context, f func(history.Book) error) error {
-	j, err := journal.OpenExisting(e.journalDir())
+	j, closing, err := e.existing()
 	if errors.Is(err, journal.ErrNone) {
 		return &Error{Code: NoJournal, Dir: e.journalDir()}
 	}
 	if err != nil {
 		return failed(err)
 	}
-	defer func() { _ = j.Close() }()
+	defer func() { _ = closing() }()
 	book := history.Book{J: j}
 	if err := e.sameWorld(ctx, book); err != nil {
 		return err
 	}
 	return failed(f(book))
+}
+
+// existing opens the journal for reading, and makes none.
+func (e *Estate) existing() (j *journal.Journal, closing func() error, err error) {
+	if e.here.Journal != nil {
+		return e.here.Journal, func() error { return nil }, nil
+	}
+	if j, err = journal.OpenExisting(e.journalDir()); err != nil {
+		return nil, nil, err
+	}
+	return j, j.Close, nil
 }
 
 // ifJournal reads the journal; where there is none yet, it does nothing.

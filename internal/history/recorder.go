@@ -67,6 +67,13 @@ func (r *Recorder) Hear(ctx context.Context) ([]rotation.Event, error) {
 	return Decode(entries)
 }
 
+// Seen is the number of the newest entry of the run that this process knows; 0: none.
+func (r *Recorder) Seen() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last.Seq
+}
+
 // isWord tells whether a person has written an entry, and no process that carries a run
 // out.
 func isWord(e journal.Entry) bool {

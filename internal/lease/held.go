@@ -48,20 +48,13 @@ func (h *Held) Term() time.Duration { return h.term }
 // Lost is done once the run is not this process's any more, or cannot be shown to be.
 func (h *Held) Lost() context.Context { return h.lost }
 
-// left is how long the lease lasts still, by the clock that counts less: one stands still
+// Left is how long the lease lasts still, by the clock that counts less: one stands still
 // while the machine sleeps, and the other one can be set.
-func (h *Held) left() time.Duration {
+func (h *Held) Left() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.clock()
 	return min(h.until.Sub(now), h.until.Round(0).Sub(now.Round(0)))
-}
-
-// Until is when the lease lapses unless it is renewed, by this machine's clock.
-func (h *Held) Until() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.until.Round(0)
 }
 
 // Check renews the lease in a transaction that writes to the journal: its error refuses
@@ -120,7 +113,7 @@ func (h *Held) Ours(ctx context.Context) error {
 	if err := h.Renew(ctx); err != nil {
 		return err
 	}
-	if h.left() < h.term/3 {
+	if h.Left() < h.term/3 {
 		return fmt.Errorf("%w: the database took too long to renew it", ErrLost)
 	}
 	return nil
@@ -138,18 +131,18 @@ func (h *Held) Keep() {
 		for {
 			wait := pause
 			if !h.Patient {
-				wait = min(pause, max(h.left(), 0))
+				wait = min(pause, max(h.Left(), 0))
 			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(wait):
 			}
-			if !h.Patient && h.left() <= 0 {
+			if !h.Patient && h.Left() <= 0 {
 				h.lose(fmt.Errorf("%w: it could not be renewed for %s", ErrLost, h.term))
 				return
 			}
-			ask, end := context.WithTimeout(ctx, max(h.left(), h.term/3))
+			ask, end := context.WithTimeout(ctx, max(h.Left(), h.term/3))
 			err := h.Renew(ask)
 			end()
 			switch {
@@ -190,12 +183,16 @@ type Letting struct {
 	Wake    time.Duration // when a worker is to take it up, from now on; negative: when a person says so
 	Clean   bool          // nothing is begun, and nothing in memory only
 	Trouble string        // why it could not be carried out; "": it could
+	Waits   string        // for whom it waits, where a person has to say so
 	Deaf    bool          // whether something was said meanwhile matters not
 }
 
-// LetGo lets go of a run that is not over, in this transaction. ErrSaid: something was
+// LetGo lets go of a run that is not over, in this transaction (nil: one of its own). ErrSaid: something was
 // said to it that was not heard, so that it is still held; ErrLost.
 func (h *Held) LetGo(ctx context.Context, tx Querier, l Letting) (Due, error) {
+	if tx == nil {
+		tx = h.store.db
+	}
 	h.mu.Lock()
 	heard := h.heard
 	h.mu.Unlock()
@@ -207,9 +204,9 @@ func (h *Held) LetGo(ctx context.Context, tx Querier, l Letting) (Due, error) {
 		tries = `tries + 1`
 	}
 	d := Due{Run: h.Run, Wake: l.Wake}
-	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3
-		WHERE run = $4 AND epoch = $5 AND holder = $6 AND (said = $7 OR $8 = 1) RETURNING epoch`,
-		[]any{l.Wake.Milliseconds(), number(l.Clean), l.Trouble, h.Run, h.Epoch, h.Holder, heard, number(l.Deaf)}, &d.Epoch)
+	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3, waits = $4
+		WHERE run = $5 AND epoch = $6 AND holder = $7 AND (said = $8 OR $9 = 1) RETURNING epoch`,
+		[]any{l.Wake.Milliseconds(), number(l.Clean), l.Trouble, l.Waits, h.Run, h.Epoch, h.Holder, heard, number(l.Deaf)}, &d.Epoch)
 	if err != nil || n == 1 {
 		return d, err
 	}

@@ -42,12 +42,13 @@ CREATE TABLE lease_runs (
 	was        BIGINT NOT NULL,
 	tries      BIGINT NOT NULL,
 	trouble    TEXT NOT NULL,
+	waits      TEXT NOT NULL,
 	plan       TEXT NOT NULL
 );
 CREATE TABLE lease_places (
-	place   TEXT PRIMARY KEY,
-	holder  TEXT NOT NULL,
-	expires BIGINT NOT NULL
+	place TEXT PRIMARY KEY,
+	run   TEXT NOT NULL,
+	epoch BIGINT NOT NULL
 );
 CREATE TABLE lease_workers (
 	name TEXT PRIMARY KEY,
@@ -90,8 +91,8 @@ type Due struct {
 // Add makes the row of a run that is opened in this transaction, for a worker to take up.
 // plan is what the worker needs to know that the journal does not.
 func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan string) (Due, error) {
-	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, plan)
-		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', $3)`, []any{run, credential, plan})
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan)
+		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', '', $3)`, []any{run, credential, plan})
 	return Due{Run: run, Epoch: 1}, err
 }
 
@@ -99,8 +100,8 @@ func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan strin
 func (s *Store) AddHeld(ctx context.Context, tx Querier, run, credential, holder string, term time.Duration) (*Held, error) {
 	h := s.held(run, holder, term)
 	h.Epoch = 1
-	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, plan)
-		VALUES ($1, $2, 1, $3, `+s.now+` + $4, 0, 0, 0, 0, 0, '', '')`, []any{run, credential, holder, term.Milliseconds()})
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan)
+		VALUES ($1, $2, 1, $3, `+s.now+` + $4, 0, 0, 0, 0, 0, '', '', '')`, []any{run, credential, holder, term.Milliseconds()})
 	return h, err
 }
 
@@ -110,7 +111,7 @@ func (s *Store) AddHeld(ctx context.Context, tx Querier, run, credential, holder
 func (s *Store) Say(ctx context.Context, tx Querier, run, credential string) (due *Due, err error) {
 	const free = `CASE WHEN holder = '' THEN `
 	d, holder := Due{Run: run}, ""
-	query := `UPDATE lease_runs SET said = said + 1, epoch = epoch + ` + free + `1 ELSE 0 END, wake = ` + free + s.now + ` ELSE wake END, tries = 0, trouble = ''
+	query := `UPDATE lease_runs SET said = said + 1, epoch = epoch + ` + free + `1 ELSE 0 END, wake = ` + free + s.now + ` ELSE wake END, tries = 0, trouble = '', waits = ''
 		WHERE run = $1 RETURNING epoch, holder`
 	n, err := s.ask(ctx, tx, query, []any{run}, &d.Epoch, &holder)
 	if err == nil && n == 0 {
@@ -137,8 +138,8 @@ func (s *Store) Claim(ctx context.Context, d Due, holder string, term time.Durat
 // lapsed. ErrHeld: one is at it.
 func (s *Store) Seize(ctx context.Context, run, credential, holder string, term time.Duration) (*Held, error) {
 	h := s.held(run, holder, term)
-	_, err := s.ask(ctx, s.db, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, plan)
-		VALUES ($1, $2, 0, '', 0, 0, 0, 0, 0, 0, '', '') ON CONFLICT (run) DO NOTHING`, []any{run, credential})
+	_, err := s.ask(ctx, s.db, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan)
+		VALUES ($1, $2, 0, '', 0, 0, 0, 0, 0, 0, '', '', '') ON CONFLICT (run) DO NOTHING`, []any{run, credential})
 	if err != nil {
 		return nil, err
 	}
@@ -163,39 +164,46 @@ func (s *Store) claim(ctx context.Context, h *Held, where string, args ...any) e
 	return nil
 }
 
-// Sweep hands on every run whose holder's lease has lapsed, in this transaction, and says
+// HandOn hands on every run whose holder's lease has lapsed, in this transaction, and says
 // again of those that are due for longer than late that they are: what was to wake a
 // worker may be lost.
-func (s *Store) Sweep(ctx context.Context, tx Querier, late time.Duration) ([]Due, error) {
+func (s *Store) HandOn(ctx context.Context, tx Querier, late time.Duration) ([]Due, error) {
 	rows, err := tx.QueryContext(ctx, `UPDATE lease_runs SET epoch = epoch + 1, clean = CASE WHEN holder = '' THEN clean ELSE 0 END, holder = '', wake = `+s.now+`
 		WHERE run IN (SELECT run FROM lease_runs WHERE holder <> '' AND expires < `+s.now+` OR holder = '' AND wake <> 0 AND wake < `+s.now+` - $1 ORDER BY run`+s.skip+`)
 		RETURNING run, epoch`, late.Milliseconds())
 	if err != nil {
-		return nil, fmt.Errorf("sweep leases: %w", err)
+		return nil, fmt.Errorf("hand runs on: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	var out []Due
 	for rows.Next() {
 		var d Due
 		if err := rows.Scan(&d.Run, &d.Epoch); err != nil {
-			return nil, fmt.Errorf("sweep leases: %w", err)
+			return nil, fmt.Errorf("hand runs on: %w", err)
 		}
 		out = append(out, d)
 	}
 	return out, rows.Err()
 }
 
+// Lapsed tells whether HandOn would find something.
+func (s *Store) Lapsed(ctx context.Context, late time.Duration) (bool, error) {
+	n, err := s.ask(ctx, s.db, `SELECT run FROM lease_runs WHERE holder <> '' AND expires < `+s.now+` OR holder = '' AND wake <> 0 AND wake < `+s.now+` - $1 LIMIT 1`, []any{late.Milliseconds()}, new(string))
+	return n > 0, err
+}
+
 // Row is how a run stands.
 type Row struct {
-	Run, Credential, Holder, Trouble string
-	Epoch                            int64
-	Expires, Wake                    time.Time // zero: none
-	Lapsed                           bool      // its holder has not been heard of for longer than his term
+	Run, Credential, Holder, Trouble, Waits string
+	Epoch                                   int64
+	Expires, Wake                           time.Time // zero: none
+	Tries                                   int64     // how often in a row it could not be carried out
+	Lapsed                                  bool      // its holder has not been heard of for longer than his term
 }
 
 // Rows returns how all open runs stand, or one.
 func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, epoch, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END
+	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, waits, epoch, tries, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END
 		FROM lease_runs WHERE run = $1 OR $1 = '' ORDER BY run`, run)
 	if err != nil {
 		return nil, fmt.Errorf("read leases: %w", err)
@@ -205,7 +213,7 @@ func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
 	for rows.Next() {
 		var r Row
 		var expires, wake, lapsed int64
-		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Epoch, &expires, &wake, &lapsed); err != nil {
+		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed); err != nil {
 			return nil, fmt.Errorf("read leases: %w", err)
 		}
 		r.Expires, r.Wake, r.Lapsed = instant(expires), instant(wake), lapsed == 1

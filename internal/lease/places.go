@@ -10,25 +10,22 @@ import (
 // holdEvery is how often a place that somebody else writes is asked for again.
 const holdEvery = 50 * time.Millisecond
 
-// Hold waits until this run is the only one that writes a place, or until ctx is done. A
-// place that is not let go of is free again after the term: who held it and was stopped
-// writes nothing then, for he has lost his run as well (Held.Ours). Whoever holds one must
-// not wait for another.
+// Hold waits until this run is the only one that writes a place, or until ctx is done. It
+// holds the place no longer than its lease: who was stopped meanwhile writes nothing when
+// he goes on, for he has lost his run as well (Ours). Whoever holds one must not wait for
+// another.
 func (h *Held) Hold(ctx context.Context, place string) (release func(), err error) {
-	holder := fmt.Sprintf("%s %d %s", h.Run, h.Epoch, h.Holder)
-	// Twice the term: what it guards is written within a lease that may just have been
-	// renewed.
-	term := (2 * h.term).Milliseconds()
 	for {
-		n, err := h.store.ask(ctx, h.store.db, `INSERT INTO lease_places (place, holder, expires) VALUES ($1, $2, `+h.store.now+` + $3)
-			ON CONFLICT (place) DO UPDATE SET holder = excluded.holder, expires = excluded.expires WHERE lease_places.expires < `+h.store.now+` OR lease_places.holder = excluded.holder
-			RETURNING place`, []any{place, holder, term}, new(string))
+		n, err := h.store.ask(ctx, h.store.db, `INSERT INTO lease_places (place, run, epoch) VALUES ($1, $2, $3)
+			ON CONFLICT (place) DO UPDATE SET run = excluded.run, epoch = excluded.epoch
+			WHERE NOT EXISTS (SELECT 1 FROM lease_runs WHERE lease_runs.run = lease_places.run AND lease_runs.epoch = lease_places.epoch AND lease_runs.expires > `+h.store.now+`)
+			RETURNING place`, []any{place, h.Run, h.Epoch}, new(string))
 		if err == nil && n == 1 {
 			return func() {
 				ctx, cancel := context.WithTimeout(context.Background(), h.term)
 				defer cancel()
 				// If it cannot be let go of it lapses.
-				_, _ = h.store.ask(ctx, h.store.db, `DELETE FROM lease_places WHERE place = $1 AND holder = $2`, []any{place, holder})
+				_, _ = h.store.ask(ctx, h.store.db, `DELETE FROM lease_places WHERE place = $1 AND run = $2 AND epoch = $3`, []any{place, h.Run, h.Epoch})
 			}, nil
 		}
 		select {

@@ -72,6 +72,9 @@ func (s *State) Answered(ask Ask) bool {
 }
 
 func (s *State) intend(in *Intent, at time.Time) {
+	if in.Until.After(s.Until) {
+		s.Until = in.Until
+	}
 	for _, id := range in.Steps {
 		p := s.step(id)
 		if p.First.IsZero() {

@@ -49,6 +49,7 @@ type State struct {
 	Sight      Progress             `json:"sight,omitzero"`     // attempts to do that
 	Missing    []string             `json:"missing,omitempty"`  // ids of generations that somebody else has ended
 	Earlier    []*Outcome           `json:"earlier,omitempty"`  // creations of earlier attempts of this run that succeeded
+	Until      time.Time            `json:"until,omitzero"`     // when no request of what is begun is under way any more, at the latest
 	Past       []Event              `json:"-"`                  // what a resumed process read, to be shown; not folded
 }
 
