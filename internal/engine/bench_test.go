@@ -2,16 +2,20 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"rekey/internal/engine"
 	"rekey/internal/estate"
+	"rekey/internal/journal"
+	"rekey/internal/realserver"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
@@ -26,13 +30,41 @@ const (
 // time is virtual.
 type bench struct {
 	*testing.T
-	dir   string
-	world *sim.World
-	clock *clock
+	dir    string
+	shared func() *journal.Journal // opens the journal for one process; nil: that of the folder
+	world  *sim.World
+	clock  *clock
 
 	mu     sync.Mutex
 	before func(*http.Request) // called before each request
 	who    rotation.Who        // who asks
+}
+
+var postgres, stopPostgres = realserver.PostgresOnce()
+
+// schemas numbers those that tests have made.
+var schemas atomic.Int64
+
+// everywhere runs a test with the journal in a folder, and on PostgreSQL.
+func everywhere(t *testing.T, test func(b *bench)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(newBench(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		address := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/trusting?search_path=engine%d", postgres(t).Port, schemas.Add(1))
+		b.shared = func() *journal.Journal {
+			j, err := journal.OpenPostgres(context.Background(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Cleanup(func() { _ = j.Close() })
+			return j
+		}
+		test(b)
+	})
 }
 
 func newBench(t *testing.T) *bench {
@@ -52,8 +84,13 @@ func (b *bench) estate() *estate.Estate {
 		b.Fatal(err)
 	}
 	env := b.world.Env()
+	var shared *journal.Journal
+	if b.shared != nil {
+		shared = b.shared()
+	}
 	return estate.New(config, estate.Surroundings{
-		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Journal: shared,
+		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Who: func(context.Context) (rotation.Who, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

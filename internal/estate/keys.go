@@ -13,6 +13,9 @@ import (
 // private keeps the journal's folder out of Git: its key and its history belong to
 // this installation.
 func private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil { // the journal may be in a database
+		return fmt.Errorf("keep the journal out of Git: %w", err)
+	}
 	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, os.ErrExist):
