@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -14,11 +15,8 @@ var ErrThere = errors.New("it is there already, and is not written over")
 // Backup writes a copy of the journal, as it is at one moment, to a new file that only
 // its owner may read, while others write on. It is verified before it gets its name: a
 // file of that name is whole. n and last are its number of entries and its last hash.
-// A journal on a server is backed up by the server's own tools, and refused here.
+// Of one on a server it is a file as Open takes it, of one snapshot.
 func (j *Journal) Backup(ctx context.Context, path string) (n int64, last string, err error) {
-	if j.server != nil {
-		return 0, "", fmt.Errorf("back up the journal: %s is backed up with pg_dump", j.server.name)
-	}
 	if _, err := os.Lstat(path); err == nil {
 		return 0, "", fmt.Errorf("back up the journal: %s: %w", path, ErrThere)
 	}
@@ -28,17 +26,12 @@ func (j *Journal) Backup(ctx context.Context, path string) (n int64, last string
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	fresh := filepath.Join(dir, file)
-	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, "", fmt.Errorf("back up the journal: %w", err)
+	fill := j.copyFile
+	if j.server != nil {
+		fill = j.copyServer
 	}
-	if err := f.Close(); err != nil {
+	if err := fill(ctx, dir); err != nil {
 		return 0, "", fmt.Errorf("back up the journal: %w", err)
-	}
-	// One transaction that reads [sqlite.org/lang_vacuum.html, VACUUM INTO]; the file
-	// may be there if it is empty, and keeps its mode.
-	if _, err := j.db.ExecContext(ctx, `VACUUM INTO $1`, fresh); err != nil {
-		return 0, "", fmt.Errorf("back up the journal: %w", j.told(err))
 	}
 	if n, last, err = verified(ctx, dir); err != nil {
 		return 0, "", fmt.Errorf("back up the journal: what was copied does not verify: %w", err)
@@ -79,4 +72,48 @@ func onDisk(path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// copyFile fills a folder with a copy of a file.
+func (j *Journal) copyFile(ctx context.Context, dir string) error {
+	fresh := filepath.Join(dir, file)
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	// One transaction that reads [sqlite.org/lang_vacuum.html, VACUUM INTO]; the file
+	// may be there if it is empty, and keeps its mode.
+	_, err = j.db.ExecContext(ctx, `VACUUM INTO $1`, fresh)
+	return j.told(err)
+}
+
+// copyServer fills a folder with a copy of a server's journal, as one snapshot shows it.
+func (j *Journal) copyServer(ctx context.Context, dir string) error {
+	copied, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = copied.Close() }()
+	tx, err := j.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return j.told(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	d := &duplicate{from: tx, of: j.path, to: copied}
+	if err := d.all(ctx); err != nil {
+		return err
+	}
+	if err := j.besideTo(ctx, tx, copied); err != nil {
+		return d.told(err)
+	}
+	if err := d.same(ctx); err != nil {
+		return err
+	}
+	if _, err := copied.db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+		return copied.told(err)
+	}
+	return copied.Close()
 }

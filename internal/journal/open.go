@@ -47,11 +47,17 @@ func OpenExisting(dir string) (*Journal, error) {
 }
 
 // OpenCopy opens a journal that may lie where nothing can be written: an auditor's
-// copy on a read-only medium. It writes nothing.
+// copy on a read-only medium; or one that was moved away since. It writes nothing.
 func OpenCopy(dir string) (*Journal, error) {
-	j, err := OpenExisting(dir)
-	if err == nil || errors.Is(err, ErrNone) {
-		return j, err
+	err := exists(dir)
+	if err != nil && errors.Is(err, ErrNone) {
+		return nil, err
+	}
+	if err == nil {
+		var j *Journal
+		if j, err = openAs(dir, "rw", "", true); err == nil {
+			return j, nil
+		}
 	}
 	// A database in WAL mode makes a file beside it even to be read, unless it is
 	// promised that nobody writes (sqlite.org/wal.html, "Read-Only Databases").
@@ -146,7 +152,10 @@ func connect(path, mode string) (*sql.DB, error) {
 	return db, nil
 }
 
-func open(dir, mode, setup string) (*Journal, error) {
+func open(dir, mode, setup string) (*Journal, error) { return openAs(dir, mode, setup, false) }
+
+// openAs is open; moving: one that was moved away or has not arrived will do.
+func openAs(dir, mode, setup string, moving bool) (*Journal, error) {
 	path := filepath.Join(dir, file)
 	written := !strings.Contains(mode, "immutable")
 	if written {
@@ -157,7 +166,7 @@ func open(dir, mode, setup string) (*Journal, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	j := &Journal{View: View{q: db, path: path}, db: db, dir: dir, whole: setup != ""}
-	if err := j.prepare(path, setup, written); err != nil {
+	if err := j.prepare(path, setup, written, moving); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
@@ -166,15 +175,34 @@ func open(dir, mode, setup string) (*Journal, error) {
 
 // prepare sees that the file is a journal, and brings one of an older version up to
 // date.
-func (j *Journal) prepare(path, setup string, written bool) error {
+func (j *Journal) prepare(path, setup string, written, moving bool) error {
 	ctx := context.Background()
-	var entries int
-	err := j.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'entries'`).Scan(&entries)
+	there := map[string]bool{}
+	err := scan(ctx, j.db, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		there[name] = true
+		return err
+	}, `SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (`+mine+`)`)
 	switch {
 	case err != nil:
 		return fmt.Errorf("open journal: %w", damaged(path, err))
-	case entries == 0:
+	case !there["entries"]:
 		return &Damaged{Path: path, Why: "it is a database, but no journal: it has no table of entries"}
+	}
+	if there["versions"] {
+		version, err := j.version(ctx, j.db, "journal")
+		if err != nil {
+			return fmt.Errorf("open journal: %w", damaged(path, err))
+		}
+		if version > journalVersion {
+			return &Newer{Path: path, Name: "journal", Version: version, Known: journalVersion}
+		}
+	}
+	if written && !moving {
+		if err := whereabouts(ctx, j.db, path, there["moved"], there["arriving"]); err != nil {
+			return err
+		}
 	}
 	if setup != "" {
 		if _, err := j.db.ExecContext(ctx, setup); err != nil {

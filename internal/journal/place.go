@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -45,12 +46,21 @@ func (r *Replaced) Error() string {
 // damaged tells SQLite's answers that say that the file itself is not sound from
 // those that say that it could not be used now.
 func damaged(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if none := unreached(path, err); none != nil {
+		return none
+	}
 	var theirs *pgconn.PgError
 	if errors.As(err, &theirs) {
 		return answered(path, theirs)
 	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
+		if strings.HasPrefix(path, "postgres://") && broken(err) {
+			return fmt.Errorf("the connection with %s has broken: %w", path, err)
+		}
 		return err
 	}
 	switch e.Code() & 0xff {
@@ -60,6 +70,10 @@ func damaged(path string, err error) error {
 		return &Damaged{Path: path, Why: "the database in it is damaged"}
 	case sqlite3.SQLITE_ERROR: // of a question that is asked as it stands: the tables are others
 		return &Damaged{Path: path, Why: otherTables}
+	case sqlite3.SQLITE_CONSTRAINT:
+		if moved := bars(path, e.Error()); moved != nil {
+			return moved
+		}
 	case sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("%s cannot be opened: %w", path, err)
 	case sqlite3.SQLITE_FULL:
@@ -92,6 +106,8 @@ func answered(name string, e *pgconn.PgError) error {
 		return fmt.Errorf("%s cannot be written: the server's disk is full", name)
 	case "55P03": // lock_not_available
 		return fmt.Errorf("other processes have kept %s busy for too long: %w", name, e)
+	case "57P01", "57P02", "57P03": // admin_shutdown, crash_shutdown, cannot_connect_now
+		return fmt.Errorf("the server of %s is stopping or starting: %w", name, e)
 	case "57014": // query_canceled
 		return context.Canceled
 	}

@@ -5,10 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"regexp"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +70,51 @@ func OpenExistingPostgres(ctx context.Context, address string) (*Journal, error)
 }
 
 func openPostgres(ctx context.Context, address string, writes bool) (*Journal, error) {
+	j, err := sessions(address, writes)
+	if err == nil {
+		err = j.found(ctx, writes, false)
+	}
+	return opened(j, err)
+}
+
+// openMoving opens a journal that was moved away, or is to be.
+func openMoving(ctx context.Context, address string) (*Journal, error) {
+	j, err := sessions(address, true)
+	if err == nil {
+		err = j.found(ctx, true, true)
+	}
+	return opened(j, err)
+}
+
+// openArriving opens a place that a journal is to be carried to by this move.
+func openArriving(ctx context.Context, address, id string) (*Journal, error) {
+	j, err := sessions(address, true)
+	if err == nil {
+		var l looked
+		if l, err = j.server.look(ctx); err == nil {
+			err = j.server.suits(l, true)
+		}
+		if err == nil && !slices.Contains(l.thereAre, "entries") {
+			err = j.server.make(ctx, id)
+		}
+		err = j.lacking(err)
+	}
+	if err == nil {
+		err = j.found(ctx, true, true)
+	}
+	return opened(j, err)
+}
+
+func opened(j *Journal, err error) (*Journal, error) {
+	if err != nil && j != nil {
+		_ = j.db.Close()
+		return nil, err
+	}
+	return j, err
+}
+
+// sessions prepares for sessions with a server, and makes none.
+func sessions(address string, writes bool) (*Journal, error) {
 	s, err := parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
@@ -84,122 +126,7 @@ func openPostgres(ctx context.Context, address string, writes bool) (*Journal, e
 	s.db.SetMaxOpenConns(mostSessions)
 	s.db.SetConnMaxIdleTime(time.Minute)
 	s.locks.server = s
-	j := &Journal{View: View{q: s.db, path: s.name}, db: s.db, server: s, whole: writes}
-	if err := s.prepare(ctx, writes); err != nil {
-		_ = s.db.Close()
-		return nil, err
-	}
-	return j, nil
-}
-
-// oneSchema is a name that means the same with quotes and without.
-var oneSchema = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
-
-// parse reads an address. No error repeats it: it holds a password.
-func parse(address string) (*server, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return nil, errors.New("the database's address is not postgres://USER:PASSWORD@HOST:PORT/DATABASE")
-	}
-	q := u.Query()
-	if u.User.Username() == "" || strings.Trim(u.Path, "/") == "" || u.Host == "" && q.Get("host") == "" {
-		return nil, errors.New("the database's address has to name user, host and database: postgres://USER:PASSWORD@HOST:PORT/DATABASE")
-	}
-	switch mode := q.Get("sslmode"); {
-	case mode == "allow" || mode == "prefer":
-		return nil, fmt.Errorf("sslmode=%s goes on in clear where the server wants it: take verify-full", mode)
-	case mode == "" && here(u.Hostname(), q.Get("host")):
-		q.Set("sslmode", "disable")
-	case mode == "":
-		q.Set("sslmode", "verify-full")
-	}
-	u.RawQuery = q.Encode()
-	c, err := pgconn.ParseConfig(u.String())
-	if err != nil {
-		return nil, errors.New("the database's address has an option or a file that cannot be read")
-	}
-	s := &server{config: c, schema: "rekey"}
-	if named := c.RuntimeParams["search_path"]; named != "" {
-		s.schema = named
-	}
-	if !oneSchema.MatchString(s.schema) {
-		return nil, errors.New("search_path names one schema, of small letters, digits and _")
-	}
-	s.name = fmt.Sprintf("postgres://%s/%s (schema %s)", net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), c.Database, s.schema)
-	for name, value := range map[string]string{
-		"application_name": "rekey", "client_encoding": "UTF8", "search_path": s.schema, "TimeZone": "UTC", "DateStyle": "ISO",
-		"synchronous_commit": "on", "standard_conforming_strings": "on", "lock_timeout": "20s", "idle_in_transaction_session_timeout": "30s",
-		// A machine that has vanished frees its locks.
-		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
-	} {
-		c.RuntimeParams[name] = value
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = 15 * time.Second
-	}
-	// A server that has vanished is missed.
-	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}).DialContext
-	return s, nil
-}
-
-// here tells whether all that was named is on this machine.
-func here(host, option string) bool {
-	if option != "" {
-		host = option
-	}
-	ip := net.ParseIP(host)
-	return strings.HasPrefix(host, "/") || host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// prepare sees that the database can hold a journal, and makes or finds it.
-func (s *server) prepare(ctx context.Context, writes bool) error {
-	var encoding string
-	var tables int64
-	err := s.db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), (SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename IN ('entries', 'head'))`, s.schema).Scan(&encoding, &tables)
-	switch {
-	case err != nil:
-		return fmt.Errorf("open journal: %w", damaged(s.name, err))
-	case encoding != "UTF8":
-		return fmt.Errorf("open journal: %s is encoded as %s; a journal needs UTF8", s.name, encoding)
-	case tables == 1:
-		return &Damaged{Path: s.name, Server: true, Why: "some of its tables are missing"}
-	case tables == 0 && !writes:
-		return ErrNone
-	case tables == 0:
-		if err := s.make(ctx); err != nil {
-			return fmt.Errorf("open journal: %w", damaged(s.name, err))
-		}
-	}
-	last, err := head(ctx, s.db)
-	if err != nil {
-		return fmt.Errorf("open journal: %w", damaged(s.name, err))
-	}
-	s.known.Store(&last)
-	return nil
-}
-
-// make makes the tables, all or none, one process at a time.
-func (s *server) make(ctx context.Context) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, s.key("make")); err != nil {
-		return err
-	}
-	var there int64
-	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_catalog.pg_namespace WHERE nspname = $1`, s.schema).Scan(&there); err != nil {
-		return err
-	}
-	setup := schema + treeSchema + standingSchema + headSchema
-	if there == 0 { // asked for only then: it takes a right that the role may lack
-		setup = "CREATE SCHEMA " + s.schema + ";" + setup
-	}
-	if _, err := tx.ExecContext(ctx, setup); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return &Journal{View: View{q: s.db, path: s.name}, db: s.db, server: s, whole: writes}, nil
 }
 
 // still holds the head, and sees that the journal is the one that this process has
@@ -209,6 +136,9 @@ func (s *server) still(ctx context.Context, tx *sql.Tx) error {
 	err := tx.QueryRowContext(ctx, `SELECT seq, hash FROM head WHERE one = 1 FOR UPDATE`).Scan(&named.Seq, &named.Hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return &Damaged{Path: s.name, Server: true, Why: "it does not name its newest entry"}
+	}
+	if err == nil && named.Seq == headMoved {
+		return s.hasMoved(ctx, tx)
 	}
 	if err != nil {
 		return fmt.Errorf("append to journal: %w", damaged(s.name, err))
@@ -251,7 +181,7 @@ func (s *server) settled(ctx context.Context, e Entry, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), knownWithin)
 	defer cancel()
 	for {
-		there, err := s.look(ctx, e)
+		there, err := s.written(ctx, e)
 		switch {
 		case err == nil && there:
 			return nil
@@ -266,7 +196,7 @@ func (s *server) settled(ctx context.Context, e Entry, why error) error {
 	}
 }
 
-func (s *server) look(ctx context.Context, e Entry) (bool, error) {
+func (s *server) written(ctx context.Context, e Entry) (bool, error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err

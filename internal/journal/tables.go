@@ -158,6 +158,9 @@ func (j *Journal) migrate(ctx context.Context, name string, migrations []Migrati
 
 // lacking says which right a role lacks to make tables.
 func (j *Journal) lacking(err error) error {
+	if err == nil {
+		return nil
+	}
 	var theirs *pgconn.PgError
 	if j.server == nil || !errors.As(err, &theirs) || theirs.Code != "42501" {
 		told := j.told(err)
@@ -167,6 +170,16 @@ func (j *Journal) lacking(err error) error {
 		return told
 	}
 	s := j.server
-	return &Unprivileged{Path: s.name, Why: fmt.Sprintf("the role %s may not make tables there (%s)", s.config.User, theirs.Message),
-		SQL: fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s", s.schema, s.config.User)}
+	there, _ := scanned(j.db, `SELECT COUNT(*) FROM pg_catalog.pg_namespace WHERE nspname = $1`, s.schema)
+	grant := fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s", s.schema, s.config.User)
+	if there == 0 {
+		grant = fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %s", s.schema, s.config.User)
+	}
+	return &Unprivileged{Path: s.name, Why: fmt.Sprintf("the role %s may not make tables there (%s)", s.config.User, theirs.Message), SQL: grant}
+}
+
+// scanned is the one number that answers.
+func scanned(db *sql.DB, query string, args ...any) (n int64, err error) {
+	err = db.QueryRow(query, args...).Scan(&n)
+	return n, err
 }
