@@ -157,7 +157,7 @@ func bars(path, said string) error {
 	return &Moved{Path: path, To: to, At: at}
 }
 
-// expect notes that a journal is to arrive by a move; another one is not let in.
+// expect notes that a journal is to arrive by a move; while one is, no other may begin.
 func expect(ctx context.Context, tx *sql.Tx, id string) error {
 	if _, err := tx.ExecContext(ctx, arrivingSchema); err != nil {
 		return err
