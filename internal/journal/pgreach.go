@@ -62,7 +62,7 @@ func refusal(c *pgconn.Config, e *pgconn.PgError) (why string, next []string) {
 		}
 		return "the server does not take this password of the role " + c.User, []string{give}
 	case "28000": // invalid_authorization_specification
-		return "the server does not let the role " + c.User + " in: " + e.Message, []string{"let pg_hba.conf admit it, or make the role: CREATE ROLE " + c.User + " LOGIN"}
+		return "the server does not let the role " + c.User + " in: " + e.Message, []string{"allow it in pg_hba.conf, or make the role: CREATE ROLE " + c.User + " LOGIN"}
 	case "3D000": // invalid_catalog_name
 		return "the server has no database " + c.Database, []string{"make it: CREATE DATABASE " + c.Database + " ENCODING 'UTF8' TEMPLATE template0"}
 	case "42501": // insufficient_privilege
