@@ -78,7 +78,7 @@ func (s *server) suits(l looked, writes bool) error {
 	case l.number < oldest*10_000:
 		return no(fmt.Sprintf("it is PostgreSQL %s, and %d is the oldest that will do", l.Version, oldest), "upgrade the server, or name another one")
 	case l.pooled || l.dropsParameter:
-		return no("between here and the server is a pooler (as PgBouncer), which may share a session out to others: locks would be nobody's", "name the server itself, past the pooler")
+		return no("between here and the server is a pooler (as PgBouncer), which may share a session out to others, so that locks would mean nothing", "name the server itself, past the pooler")
 	case l.encoding != "UTF8":
 		return no(fmt.Sprintf("it is encoded as %s; a journal needs UTF8", l.encoding), "make another one: CREATE DATABASE rekey ENCODING 'UTF8' TEMPLATE template0")
 	case writes && l.Replica:

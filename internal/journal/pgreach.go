@@ -73,7 +73,7 @@ func refusal(c *pgconn.Config, e *pgconn.PgError) (why string, next []string) {
 		return "the server is starting or stopping: " + e.Message, []string{"wait until it is up, then do this again"}
 	case "08P01": // protocol_violation
 		if strings.Contains(e.Message, "startup parameter") {
-			return "between here and the server is a pooler (as PgBouncer), which may share a session out to others: locks would be nobody's (" + e.Message + ")", []string{"name the server itself, past the pooler"}
+			return "between here and the server is a pooler (as PgBouncer), which may share a session out to others, so that locks would mean nothing (" + e.Message + ")", []string{"name the server itself, past the pooler"}
 		}
 	}
 	return e.Message, []string{"see what stands in the server's log"}
