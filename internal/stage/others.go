@@ -352,6 +352,7 @@ func (j *judge) byOthers(o world.Outage) bool {
 			continue
 		}
 		soon := learned.Sub(d.at) <= shared
+		given := j.given(o.From).Sub(d.at) <= shared+j.edge
 		had := false
 		wrote := false
 		for p, v := range d.before.kept {
@@ -363,13 +364,28 @@ func (j *judge) byOthers(o world.Outage) bool {
 		switch {
 		case soon && j.between(d) && slices.ContainsFunc(d.changed(), func(g world.Generation) bool { return opens(g, o.Held) }):
 			return true // between our look and our change: nobody could see it
-		case d.took(o.Held) && (had || soon):
+		case d.took(o.Held) && (had || soon || given):
 			return true // whoever had it then, or was just being given it
 		case wrote && (soon || !j.opened(d, o.Held)):
 			return true // they gave it out while it was being taken away, or it was nothing
 		}
 	}
 	return false
+}
+
+// given is when this run last began to write a place before a moment.
+func (j *judge) given(before time.Time) (at time.Time) {
+	for _, e := range j.events {
+		if e.Intent == nil || e.At.After(before) {
+			continue
+		}
+		for _, step := range e.Intent.Steps {
+			if strings.HasPrefix(step, string(rotation.Propagate)) || strings.HasPrefix(step, string(rotation.Return)) {
+				at = e.At
+			}
+		}
+	}
+	return at
 }
 
 // looks is how many calls a look right before a change may lie before it.

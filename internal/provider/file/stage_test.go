@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,10 @@ import (
 	"rekey/internal/world"
 )
 
-var whole = flag.Bool("whole", false, "every fault of every kind at every call")
+var (
+	whole = flag.Bool("whole", false, "every fault of every kind at every call")
+	from  = flag.Int("from", 0, "of a sample, which: so many are left out first")
+)
 
 // machine is a folder of real files on the stage, and one process, which takes its
 // environment from a file when the command restarts it. Each use of the folder is a call
@@ -40,6 +44,8 @@ type machine struct {
 	x    *reference.Triple
 	env  map[string]string
 	from time.Time
+	// first is what the files held at first, by name.
+	first map[string][]byte
 }
 
 func (*machine) Name() string           { return "machine" }
@@ -72,6 +78,31 @@ func (m *machine) Kept(yield func(world.Kept)) {
 // Processes is the one that runs.
 func (m *machine) Processes(yield func(world.Process)) {
 	yield(world.Process{App: "app", ID: "77", Env: m.env, Started: m.from})
+}
+
+// Others are what people do with an editor, and other programs.
+func (m *machine) Others() (out []world.Act) {
+	edit := func(name, what string, change func(string) string) {
+		out = append(out, world.Act{Name: what + " " + name, Do: func() bool {
+			was, err := os.ReadFile(m.path(name))
+			text := change(string(was))
+			return err == nil && text != string(was) && os.WriteFile(m.path(name), []byte(text), 0o600) == nil
+		}})
+	}
+	line := regexp.MustCompile("(?m)^" + reference.Credential + "=.*\n")
+	for _, name := range []string{"store.env", "app.env"} {
+		edit(name, "edit a line of", func(s string) string {
+			return line.ReplaceAllString(s, reference.Credential+"=somebody:elses-"+m.Random(4)+"\n")
+		})
+		edit(name, "remove a line of", func(s string) string { return line.ReplaceAllString(s, "") })
+		edit(name, "add a line to", func(s string) string { return s + "THEIRS=" + m.Random(4) + "\n" })
+		edit(name, "put back", func(string) string { return string(m.first[name]) })
+		out = append(out, world.Act{Name: "replace by a copy " + name, Do: func() bool {
+			was, err := os.ReadFile(m.path(name))
+			return errors.Join(err, os.WriteFile(m.path("copy"), was, 0o600), os.Rename(m.path("copy"), m.path(name))) == nil
+		}})
+	}
+	return append(out, world.Act{Name: "restart the process", Do: func() bool { m.restart(); return true }})
 }
 
 func (m *machine) Dial(_ context.Context, _, _ string) (net.Conn, error) {
@@ -130,7 +161,7 @@ func played(t *testing.T, faults ...stage.Fault) (stage.Verdict, *reference.Trip
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{dir: dir}
+	m := &machine{dir: dir, first: map[string][]byte{}}
 	driver := file.Descriptor
 	driver.Open = func(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
 		env.Outside = m
@@ -151,6 +182,7 @@ func played(t *testing.T, faults ...stage.Fault) (stage.Verdict, *reference.Trip
 				for _, k := range slices.Sorted(maps.Keys(values)) {
 					text += fmt.Sprintf("%s=%s\n", k, values[k])
 				}
+				m.first[name] = []byte(text)
 				err = errors.Join(err, os.WriteFile(m.path(name), []byte(text), fs.FileMode(0o600)))
 			}
 			if err != nil {
@@ -172,28 +204,60 @@ func TestPromisesHoldOnTheStage(t *testing.T) {
 		t.Fatalf("%q %v %v\n%s", undisturbed.Ending, undisturbed.Broken, undisturbed.Err, log[max(0, len(log)-3000):])
 	}
 	t.Logf("%d calls, %d of them before the plan", undisturbed.Calls, undisturbed.Looked)
-	step, n, ends := 17, 0, map[string]int{}
+	step, pairs, acts := 17, 14983, 31
 	switch {
 	case *whole:
-		step = 1
+		step, pairs, acts = 1, 997, 1
 	case testing.Short():
-		step = 97
+		step, pairs, acts = 97, 99991, 499
 	}
+	y := tally{t: t, ends: map[string]int{}}
+	n, kinds := 0, slices.Concat(stage.Kinds, stage.Rude)
 	for call := 1; call <= undisturbed.Calls; call++ {
-		for _, kind := range slices.Concat(stage.Kinds, stage.Rude) {
-			if n++; n%step != 0 {
-				continue
-			}
-			f := stage.Fault{Call: call, Kind: kind}
-			v, _ := played(t, f)
-			ends[v.Ending]++
-			if len(v.Broken) > 0 || v.Err != nil || v.Ending == "stuck" && !v.Healed {
-				t.Errorf("%s: %q, healed %v\n  %v %v", f, v.Ending, v.Healed, v.Broken, v.Err)
+		for _, kind := range kinds {
+			if n++; n%step == *from%step {
+				y.meet(stage.Fault{Call: call, Kind: kind})
 			}
 		}
 	}
-	t.Logf("of %d single faults every %d. (-args -whole tries all): %v", n, step, ends)
-	if ends[string(rotation.Rotated)] == 0 || ends[string(rotation.RolledBack)] == 0 {
-		t.Errorf("it only ever ends in one way: %v", ends)
+	single := n
+	for at := range single {
+		for then := at + 1; then < single; then++ {
+			one, two := stage.Fault{Call: 1 + at/len(kinds), Kind: kinds[at%len(kinds)]}, stage.Fault{Call: 1 + then/len(kinds), Kind: kinds[then%len(kinds)]}
+			if n++; one.Call < two.Call && n%pairs == *from%pairs {
+				y.meet(one, two)
+			}
+		}
+	}
+	others := 0
+	for call := 1; call <= undisturbed.Calls; call++ {
+		for _, act := range x.Acts() {
+			for _, kind := range stage.Others {
+				if others++; others%acts == *from%acts {
+					y.meet(stage.Fault{Call: call, Kind: kind, Act: act})
+				}
+			}
+		}
+	}
+	t.Logf("of %d single faults every %d., of %d pairs every %d., of %d acts of others every %d. (-args -whole tries more): %d played, %v", single, step, n-single, pairs, others, acts, y.n, y.ends)
+	if y.ends[string(rotation.Rotated)] == 0 || y.ends[string(rotation.RolledBack)] == 0 {
+		t.Errorf("it only ever ends in one way: %v", y.ends)
+	}
+}
+
+// tally counts how runs came out.
+type tally struct {
+	t    *testing.T
+	n    int
+	ends map[string]int
+}
+
+func (y *tally) meet(faults ...stage.Fault) {
+	y.t.Helper()
+	v, _ := played(y.t, faults...)
+	y.n++
+	y.ends[v.Ending]++
+	if len(v.Broken) > 0 || v.Err != nil || v.Ending == "stuck" && !v.Healed {
+		y.t.Errorf("%s: %q, healed %v\n  %v %v", stage.Words(faults), v.Ending, v.Healed, v.Broken, v.Err)
 	}
 }

@@ -16,17 +16,29 @@ import (
 	"rekey/internal/world"
 )
 
-var whole = flag.Bool("whole", false, "every fault of every kind at every call")
+var (
+	whole = flag.Bool("whole", false, "every fault of every kind at every call")
+	from  = flag.Int("from", 0, "of a sample, which: so many are left out first")
+)
 
 // played plays a rotation of which store and consumer are Secrets, with pods that use
-// the credential all the time and whose outages of a moment count.
+// the credential all the time and whose outages of a moment count. Every other time it
+// is a Deployment alone whose pods take longer to end than anything else is waited for.
 func played(faults ...stage.Fault) (stage.Verdict, *reference.Triple) {
-	knobs := world.Knobs{BootDelay: world.Duration(900 * time.Millisecond), Shutdown: world.Duration(5 * time.Second), EdgeDelay: world.Duration(3 * time.Second)}
+	turn := 0
+	for _, f := range faults {
+		turn += f.Call + len(f.Kind)
+	}
+	shutdown, workloads := 5*time.Second, `"deployment/web","statefulset/db"`
+	if turn%2 == 1 {
+		shutdown, workloads = 45*time.Second, `"deployment/web"`
+	}
+	knobs := world.Knobs{BootDelay: world.Duration(900 * time.Millisecond), Shutdown: world.Duration(shutdown), EdgeDelay: world.Duration(3 * time.Second)}
 	x := reference.NewWith(1, reference.Can{Beside: true, Disable: true, LastSeen: true, Admits: true, Finds: true}, knobs, reference.Guest{
 		Driver:     kubernetes.Descriptor,
 		Connection: `{"base_url":"https://` + double.Host + `","token":["env:KUBERNETES_TOKEN"]}`,
 		Store:      sop.Place{Key: "kubernetes:vault/kept", Settings: json.RawMessage(`{"namespace":"vault","secret":"kept","keep_secret":"kept-before"}`)},
-		Consumer:   sop.Place{Key: "kubernetes:shop/app", Settings: json.RawMessage(`{"namespace":"shop","secret":"app","workloads":["deployment/web","statefulset/db"]}`)},
+		Consumer:   sop.Place{Key: "kubernetes:shop/app", Settings: json.RawMessage(`{"namespace":"shop","secret":"app","workloads":[` + workloads + `]}`)},
 		Double: func(state *world.State, store, consumer map[string]string) world.Double {
 			state.Env["KUBERNETES_TOKEN"] = "token-of-the-cluster"
 			d := double.New(state, "token-of-the-cluster")
@@ -34,7 +46,9 @@ func played(faults ...stage.Fault) (stage.Verdict, *reference.Triple) {
 			d.Secret("vault", "kept", store)
 			d.Secret("shop", "app", consumer)
 			d.Workload("Deployment", "shop", "web", "app", 2, nil)
-			d.Workload("StatefulSet", "shop", "db", "app", 2, nil)
+			if turn%2 == 0 {
+				d.Workload("StatefulSet", "shop", "db", "app", 2, nil)
+			}
 			return d
 		},
 	})
@@ -53,26 +67,19 @@ func TestPromisesHoldOnTheStage(t *testing.T) {
 		t.Fatalf("%q %v %v\n%s", undisturbed.Ending, undisturbed.Broken, undisturbed.Err, log[max(0, len(log)-3000):])
 	}
 	t.Logf("%d calls, %d of them before the plan", undisturbed.Calls, undisturbed.Looked)
-	step, pairs := 17, 19997
+	step, pairs, acts := 17, 29989, 41
 	switch {
 	case *whole:
-		step, pairs = 1, 997
+		step, pairs, acts = 1, 997, 1
 	case testing.Short():
-		step, pairs = 97, 199999
+		step, pairs, acts = 97, 199999, 499
 	}
-	ends := map[string]int{}
-	meet := func(faults ...stage.Fault) {
-		v, _ := played(faults...)
-		ends[v.Ending]++
-		if len(v.Broken) > 0 || v.Err != nil || v.Ending == "stuck" && !v.Healed {
-			t.Errorf("%s: %q, healed %v\n  %v %v", stage.Words(faults), v.Ending, v.Healed, v.Broken, v.Err)
-		}
-	}
+	y := tally{t: t, ends: map[string]int{}}
 	n, kinds := 0, slices.Concat(stage.Kinds, stage.Rude)
 	for call := 1; call <= undisturbed.Calls; call++ {
 		for _, kind := range kinds {
-			if n++; n%step == 0 {
-				meet(stage.Fault{Call: call, Kind: kind})
+			if n++; n%step == *from%step {
+				y.meet(stage.Fault{Call: call, Kind: kind})
 			}
 		}
 	}
@@ -80,13 +87,40 @@ func TestPromisesHoldOnTheStage(t *testing.T) {
 	for at := range single {
 		for then := at + 1; then < single; then++ {
 			one, two := stage.Fault{Call: 1 + at/len(kinds), Kind: kinds[at%len(kinds)]}, stage.Fault{Call: 1 + then/len(kinds), Kind: kinds[then%len(kinds)]}
-			if n++; one.Call < two.Call && n%pairs == 0 {
-				meet(one, two)
+			if n++; one.Call < two.Call && n%pairs == *from%pairs {
+				y.meet(one, two)
 			}
 		}
 	}
-	t.Logf("of %d single faults every %d., of %d pairs every %d. (-args -whole tries more): %v", single, step, n-single, pairs, ends)
-	if ends[string(rotation.Rotated)] == 0 || ends[string(rotation.RolledBack)] == 0 {
-		t.Errorf("it only ever ends in one way: %v", ends)
+	others := 0
+	for call := 1; call <= undisturbed.Calls; call++ {
+		for _, act := range x.Acts() {
+			for _, kind := range stage.Others {
+				if others++; others%acts == *from%acts {
+					y.meet(stage.Fault{Call: call, Kind: kind, Act: act})
+				}
+			}
+		}
+	}
+	t.Logf("of %d single faults every %d., of %d pairs every %d., of %d acts of others every %d. (-args -whole tries more): %d played, %v", single, step, n-single, pairs, others, acts, y.n, y.ends)
+	if y.ends[string(rotation.Rotated)] == 0 || y.ends[string(rotation.RolledBack)] == 0 {
+		t.Errorf("it only ever ends in one way: %v", y.ends)
+	}
+}
+
+// tally counts how runs came out.
+type tally struct {
+	t    *testing.T
+	n    int
+	ends map[string]int
+}
+
+func (y *tally) meet(faults ...stage.Fault) {
+	y.t.Helper()
+	v, _ := played(faults...)
+	y.n++
+	y.ends[v.Ending]++
+	if len(v.Broken) > 0 || v.Err != nil || v.Ending == "stuck" && !v.Healed {
+		y.t.Errorf("%s: %q, healed %v\n  %v %v", stage.Words(faults), v.Ending, v.Healed, v.Broken, v.Err)
 	}
 }

@@ -24,6 +24,7 @@ const Host = "kubernetes.example.com"
 type Double struct {
 	*world.State
 	Cluster *Cluster
+	first   map[string]map[string]string // what Secrets held when they were made here, by path
 }
 
 // Cluster is all that it remembers.
@@ -89,7 +90,7 @@ type Hidden struct {
 
 // New is an empty cluster.
 func New(state *world.State, token string) *Double {
-	return &Double{State: state, Cluster: &Cluster{Token: token, Version: 100, Objects: map[string]*Object{}}}
+	return &Double{State: state, Cluster: &Cluster{Token: token, Version: 100, Objects: map[string]*Object{}}, first: map[string]map[string]string{}}
 }
 
 // Name of the double.
@@ -129,6 +130,7 @@ func (d *Double) Secret(namespace, name string, values map[string]string) {
 		o.Data[k] = base64.StdEncoding.EncodeToString([]byte(v))
 	}
 	d.Put(secrets(namespace)+"/"+name, o)
+	d.first[secrets(namespace)+"/"+name] = maps.Clone(o.Data)
 }
 
 func secrets(namespace string) string { return "/api/v1/namespaces/" + namespace + "/secrets" }
