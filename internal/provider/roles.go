@@ -203,11 +203,14 @@ type Held struct {
 	ReadBy  []string // slots in the same place whose value refers to this one, in order
 	From    string   // what gave it this value, if that was more than a write of it: somebody's rollback
 	// Hidden: there is a value that the vendor does not show to anybody. Written is
-	// when it was last written, by the vendor's clock, and Stamp what is noted beside it.
+	// when it was last written, by the vendor's clock.
 	Hidden  bool
 	Written time.Time
-	Stamp   map[string]string
-	Value   secret.Value
+	// Stamp is what was noted beside the value with the write that gave it, as far as the
+	// vendor tells it with the value; of one that is shown it only helps a run whose
+	// journal was set back to know its own writes again.
+	Stamp map[string]string
+	Value secret.Value
 }
 
 // SlotValue is one value on its way to its slot.

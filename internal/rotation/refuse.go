@@ -154,14 +154,16 @@ const clocksDiffer = time.Hour
 // ours: whatever was made there since the run was begun, and is not known, may be of it.
 // Of one whose beginning is not told, nobody can say when it was made.
 func LeftNameless(spec sop.Spec, seen *Observation, past []Generation, begun time.Time) []Refusal {
-	known := map[string]bool{seen.Issuer.Owner: true, seen.Issuer.Self: true}
+	known := map[string]bool{seen.Issuer.Self: true}
 	for _, g := range past {
 		known[g.Handle.ID] = true
 	}
 	since := begun.Add(seen.Issuer.Ahead - clocksDiffer)
 	var out []Refusal
 	for _, h := range seen.Issuer.Live {
-		if !known[h.ID] && (h.Created.IsZero() || h.Created.After(since)) {
+		// What the store holds may be of this run as well; what is undated is not blamed for that.
+		undated := h.Created.IsZero() && h.ID != seen.Issuer.Owner
+		if !known[h.ID] && (undated || h.Created.After(since)) {
 			out = append(out, Refusal{
 				Code: RunTaken, Then: lookAndEnd(spec),
 				What: fmt.Sprintf("%s lists %s, which may have been made since this run was begun, and the journal does not know it: the journal was set back to an earlier moment, or somebody else made it", spec.Issuer.Vendor, h.ID),
@@ -169,6 +171,15 @@ func LeftNameless(spec sop.Spec, seen *Observation, past []Generation, begun tim
 		}
 	}
 	return out
+}
+
+// LeftUnlisted says of a run that was begun before, and finds what the store holds in no
+// list, that it may have made that: a list may be late.
+func LeftUnlisted(spec sop.Spec, run string) Refusal {
+	return Refusal{
+		Code: MadeNotSeen, Then: lookAndEnd(spec),
+		What: fmt.Sprintf("run %s was begun before, and its journal knows of nothing made; %s does not list what the store holds, and whether this run made that was not seen, for a list may be late", run, spec.Issuer.Vendor),
+	}
 }
 
 // LeftUnseen says of a run that was begun before that nobody knows what Left would tell.

@@ -87,7 +87,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 // writtenByOthers tells that a slot holds what is neither of before the run nor of it.
 func (r *Runner) writtenByOthers(key string, seen *rotation.ConsumerSeen, held map[string]provider.Held) *rotation.Outcome {
 	for _, was := range seen.Slots {
-		if fp := r.print(key, was.Slot, held[was.Slot]); fp != was.Had() && !r.state.Ours(key, was.Slot, fp) {
+		if fp := r.print(key, was.Slot, held[was.Slot]); fp != was.Had() && !r.isOurs(key, was.Slot, fp) {
 			o := failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", key, was.Slot)
 			return &o
 		}

@@ -76,6 +76,9 @@ func (r *Runner) stamp(vs []provider.SlotValue, generation string) {
 // makes, or "".
 func (r *Runner) allExpected(p sop.Place, held map[string]provider.Held) string {
 	for _, name := range p.SlotNames() {
+		r.noteOurs(p.Key, name, held[name])
+	}
+	for _, name := range p.SlotNames() {
 		if r.print(p.Key, name, held[name]) != r.state.Expected(p.Key, name) {
 			return name
 		}
@@ -158,7 +161,7 @@ func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSee
 		if err != nil {
 			return "", secret.Value{}, err
 		}
-		if of := r.Keyer.Of(v); of != seen.Fingerprint && !r.state.Ours(p.Key, seen.Slot, of) {
+		if of := r.Keyer.Of(v); of != seen.Fingerprint && !r.isOurs(p.Key, seen.Slot, of) {
 			return strconv.Itoa(n), v, nil
 		}
 	}
@@ -255,7 +258,7 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		switch {
 		case now == was.Had() && held[was.Slot].Present == was.Present:
 			continue
-		case now == "" && !p.Slots[i].Dropped, now != "" && !r.state.Ours(p.Key, was.Slot, now):
+		case now == "" && !p.Slots[i].Dropped, now != "" && !r.isOurs(p.Key, was.Slot, now):
 			evidence = append(evidence, p.Key+": slot "+was.Slot+" was changed by somebody else and left alone")
 			continue
 		case !was.Present:

@@ -21,6 +21,7 @@ import (
 // print is the fingerprint of what a slot of a place holds; of one that is not shown, of
 // what it was given by this run or held before it; "" where somebody else wrote it.
 func (r *Runner) print(place, slot string, h provider.Held) cred.Fingerprint {
+	r.noteOurs(place, slot, h)
 	if fp, known := r.shown(place, slot, h); known || r.state == nil || r.state.Plan == nil {
 		return fp
 	}
@@ -60,6 +61,34 @@ func (r *Runner) shown(place, slot string, h provider.Held) (fp cred.Fingerprint
 		}
 	}
 	return "", false
+}
+
+// ofSlot is a value that a slot of a place held.
+type ofSlot struct {
+	place, slot string
+	print       cred.Fingerprint
+}
+
+// noteOurs remembers that what is noted beside a value says that this run wrote it: a
+// journal that was set back has forgotten that. A note that was left beside a value that
+// somebody else wrote since is about another one: its fingerprint, which only we can make, tells.
+func (r *Runner) noteOurs(place, slot string, h provider.Held) {
+	if h.Hidden || !h.Present || r.state == nil || h.Stamp["run"] == "" || h.Stamp["run"] != r.state.Run {
+		return
+	}
+	if fp := r.Keyer.Of(h.Value); h.Stamp["fingerprint"] == string(fp) {
+		r.noted.Store(ofSlot{place, slot, fp}, true)
+	}
+}
+
+// isOurs reports whether a value of a slot was made from a generation of this run, by the
+// journal or by what was noted beside it.
+func (r *Runner) isOurs(place, slot string, fp cred.Fingerprint) bool {
+	if r.state.Ours(place, slot, fp) {
+		return true
+	}
+	_, noted := r.noted.Load(ofSlot{place, slot, fp})
+	return noted && fp != "" && fp != r.seenExpected(place, slot)
 }
 
 // undated reports whether a write may have happened whose date is not known.

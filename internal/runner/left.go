@@ -24,6 +24,9 @@ func (r *Runner) left(ctx context.Context, seen *rotation.Observation) (told []r
 		told = rotation.LeftNameless(opened.Spec, seen, past, r.state.OpenedAt)
 		return told, len(told) > 0, nil
 	}
+	if seen.Issuer.Owner == "" {
+		told = append(told, rotation.LeftUnlisted(opened.Spec, r.state.Run))
+	}
 	seen.Lost = rotation.LostAttempts(seen.Issuer.Live, r.state.Run)
-	return rotation.Left(opened.Spec, seen, r.state.Run), false, nil
+	return append(told, rotation.Left(opened.Spec, seen, r.state.Run)...), false, nil
 }

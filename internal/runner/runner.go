@@ -90,6 +90,7 @@ type Runner struct {
 	sights map[string]sight     // what places were last seen to hold, by key
 	alive  map[string]ran       // consumers that were seen to run on the new one, by key
 	rules  map[string]ruleSight // how rules were last seen, by key
+	noted  sync.Map             // values that this run wrote, by what is noted beside them
 	works  time.Time            // when the new one was last seen to be what was proven
 }
 
@@ -264,7 +265,7 @@ func (r *Runner) plan(ctx context.Context) error {
 		}
 	}
 	plan, refusals := rotation.Compile(r.state.Opened.Spec, seen, r.Can, r.state.Run)
-	if stops {
+	if stops || len(refusals) > 0 {
 		refusals = append(refusals, left...)
 	}
 	if len(refusals) > 0 {

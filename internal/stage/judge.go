@@ -19,6 +19,7 @@ type judge struct {
 	then, now truth // before the run, and now
 	st        *rotation.State
 	lostTail  bool
+	notes     bool // the store's
 	journal   string
 	at        time.Time
 	end       time.Time     // of the run
@@ -37,7 +38,7 @@ func (j *judge) bad(format string, args ...any) {
 // Judge compares world and journal with the promises and returns every one that was
 // broken, by what the doubles say of themselves: whatever vendors they are.
 func (s *Stage) Judge(result runner.Result) []string {
-	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, journal: s.Log.Text(), at: s.Clock.Now(), end: s.Clock.Now(), deeds: s.deeds, changes: s.changes}
+	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, notes: s.Notes, journal: s.Log.Text(), at: s.Clock.Now(), end: s.Clock.Now(), deeds: s.deeds, changes: s.changes}
 	s.World.See(func(w *world.State) { j.edge = w.Knobs.EdgeDelay.Std() })
 	if events, err := s.Log.Events(); err != nil {
 		j.bad("the journal cannot be read: %v", err)
@@ -95,8 +96,12 @@ func (j *judge) outages() {
 func (j *judge) untouched() {
 	spec := j.st.Opened.Spec
 	then := j.expected()
-	if !maps.Equal(then.others(spec), j.now.others(spec)) {
-		j.bad("what is not ours was changed: %d values besides, and %d before", len(j.now.others(spec)), len(then.others(spec)))
+	now, want := j.now.others(spec), then.others(spec)
+	for _, one := range []map[place]string{now, want} {
+		maps.DeleteFunc(one, func(p place, _ string) bool { return j.lost(p) })
+	}
+	if !maps.Equal(want, now) {
+		j.bad("what is not ours was changed: %d values besides, and %d before", len(now), len(want))
 	}
 	for _, was := range then.generations {
 		if ours(spec, was) || j.theirs(was.ID) {
@@ -190,7 +195,7 @@ func (j *judge) rotated() {
 // forgotten: a journal that was set back may have forgotten which value was its own; then the
 // last look of a run that went back says what the slot holds instead.
 func (j *judge) forgotten(key, slot string) bool {
-	return j.lostTail && j.st.Closed.Ending == rotation.RolledBack && strings.Contains(j.journal, "slot "+slot+" of "+key+" holds ")
+	return j.lostTail && !j.notes && j.st.Closed.Ending == rotation.RolledBack && strings.Contains(j.journal, "slot "+slot+" of "+key+" holds ")
 }
 
 // named: rules name the live one as often as they named the one before, and none that
@@ -219,8 +224,18 @@ func (j *judge) rehearsed() {
 			j.bad("promise 3: %s is left of the rehearsal", g.Name)
 		}
 	}
-	if !maps.Equal(j.expected().kept, j.now.kept) {
-		j.bad("a rehearsal left something in a slot")
+	then := j.expected().kept
+	for p, v := range j.now.kept {
+		was, there := then[p]
+		if there && was == v || j.lostTail && !j.notes && slices.ContainsFunc(j.told, func(text string) bool { return strings.Contains(text, "slot "+p.slot) }) {
+			continue // what it wrote before its journal was set back, it cannot tell from what others wrote
+		}
+		j.bad("a rehearsal left something in slot %s of %s", p.slot, p.where)
+	}
+	for p := range then {
+		if _, there := j.now.kept[p]; !there {
+			j.bad("a rehearsal took slot %s of %s away", p.slot, p.where)
+		}
 	}
 }
 

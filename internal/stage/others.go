@@ -291,8 +291,9 @@ func (j *judge) respected() {
 }
 
 // untold: what a slot holds is shown to nobody, and only the date of a write is known.
-// What was written before the first look is not known for somebody else's, and what was
-// written right after a write of ours, before its date was read, is taken for that.
+// What was written before the first look is not known for somebody else's; what was
+// written right after a write of ours, before its date was read, is taken for that; and
+// a write of ours of which a process that died has left no date is made again.
 func (j *judge) untold(d deed, p place) bool {
 	if j.st.Plan == nil {
 		return false
@@ -301,7 +302,7 @@ func (j *judge) untold(d deed, p place) bool {
 	for _, c := range j.st.Plan.Seen.Consumers {
 		for _, s := range c.Slots {
 			if c.Key == p.where && s.Slot == p.slot && s.Untold() {
-				return d.inAnswer || d.line <= first
+				return d.inAnswer || d.alone || d.line <= first
 			}
 		}
 	}
@@ -333,6 +334,12 @@ func (j *judge) expected() truth {
 		}
 	}
 	return out
+}
+
+// lost reports whether somebody wrote a slot right before a write of ours, which took a
+// whole place with it: between a read and a write of it nobody can look.
+func (j *judge) lost(p place) bool {
+	return slices.ContainsFunc(j.deeds, func(d deed) bool { return d.gap && slices.Contains(d.wrote(), p) })
 }
 
 // theirs reports whether somebody else made a generation.

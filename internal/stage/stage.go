@@ -61,6 +61,10 @@ type Stage struct {
 	// Memory is what the runs of one process share; nil: each has its own.
 	Memory *provider.Memory
 
+	// Notes: the store tells what is noted beside a value, so that a journal which was set
+	// back is no excuse.
+	Notes bool
+
 	LostTail bool // the journal has lost its tail once
 	Late     bool // a late fault happened
 	LateMade bool // and it met a creation

@@ -77,7 +77,7 @@ func (i item) value() secret.Value {
 func (i item) whole() bool { return i.Key != "" && i.Version > 0 && (i.Given != nil || i.Hidden) }
 
 func (i item) held() provider.Held {
-	h := provider.Held{Present: true, Version: strconv.Itoa(i.Version), Value: i.value()}
+	h := provider.Held{Present: true, Version: strconv.Itoa(i.Version), Value: i.value(), Stamp: i.stamp()}
 	switch {
 	case i.Rotated:
 		// A batch update drops the new value silently and answers 200.
@@ -88,6 +88,22 @@ func (i item) held() provider.Held {
 		h.Problem, h.Value = "the machine identity may not read its value", secret.Value{}
 	}
 	return h
+}
+
+// stamp is what Rekey has noted beside it; nil: nothing.
+func (i item) stamp() map[string]string {
+	var out map[string]string
+	for _, m := range i.Metadata {
+		var x struct{ Key, Value string }
+		if ours, _ := isOf(m); !ours || json.Unmarshal(m, &x) != nil {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[strings.TrimPrefix(x.Key, stampPrefix)] = x.Value
+	}
+	return out
 }
 
 // Read lists the folder once (GET /api/v4/secrets). A list of older servers cannot

@@ -56,6 +56,7 @@ type Rule struct {
 type Version struct {
 	Value string
 	Gone  bool
+	Stamp map[string]string
 }
 
 // Var is what the app holds.

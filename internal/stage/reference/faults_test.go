@@ -55,6 +55,7 @@ var variations = []variation{
 	{name: "roll with a grace without end, secrets that we make", can: reference.Can{Roll: rotation.RollWithGrace, Lingers: true, Makes: true, Restarts: true}, strategy: "roll"},
 	{name: "roll at once", can: reference.Can{Roll: rotation.RollAtOnce, Restarts: true}, strategy: "roll"},
 	{name: "a store written piece by piece", can: with(func(c *reference.Can) { c.Piecewise = true })},
+	{name: "a store written piece by piece, with notes", can: with(func(c *reference.Can) { c.Piecewise, c.Notes = true, true })},
 	{name: "a store without history", can: with(func(c *reference.Can) { c.NoHistory = true }), ends: rotation.RefusedRun},
 	{name: "a store without the former name", can: with(func(c *reference.Can) { c.Absent, c.Piecewise = true, true })},
 	{name: "read where it is", can: with(func(c *reference.Can) { c.Restarts = false })},
@@ -74,6 +75,7 @@ var variations = []variation{
 	{name: "rehearsed", can: full, purpose: sop.ToRehearse},
 	{name: "revoked", can: full, purpose: sop.ToRevoke},
 	{name: "deleted", can: full, purpose: sop.ToDelete},
+	{name: "rehearsed, with notes", can: with(func(c *reference.Can) { c.Notes = true }), purpose: sop.ToRehearse},
 	{name: "rehearsed, nameless", can: with(func(c *reference.Can) { c.Nameless = true }), purpose: sop.ToRehearse},
 	{name: "revoked, with users to name", can: with(func(c *reference.Can) { c.Asked, c.Queries = true, true }), purpose: sop.ToRevoke},
 }

@@ -148,8 +148,11 @@ func (d *Double) othersStore(add func(string, func() bool)) {
 	put := func(slot string, v Version) bool {
 		key := "folder/" + slot
 		all := d.M.Folders[key]
-		if len(all) > 0 && all[len(all)-1] == v || len(all) == 0 && v.Gone {
+		if len(all) > 0 && all[len(all)-1].Value == v.Value && all[len(all)-1].Gone == v.Gone || len(all) == 0 && v.Gone {
 			return false
+		}
+		if len(all) > 0 {
+			v.Stamp = all[len(all)-1].Stamp // a person leaves what is noted beside it
 		}
 		d.M.Folders[key] = append(all, v)
 		return true

@@ -1,6 +1,7 @@
 package reference_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,23 +9,49 @@ import (
 	"rekey/internal/stage/reference"
 )
 
-// undisturbed is a run without faults: its calls, what somebody else could do at any of
-// them, and the calls after which it waits for long.
-func undisturbed(v variation) (calls int, acts []string, waits []int) {
-	sc := scenario{variation: v}
+// course is how a run goes: its calls, what somebody else could do at any of them, the
+// calls after which it waits for long, and what is asked in each.
+type course struct {
+	calls int
+	acts  []string
+	waits []int
+	ops   []string // by call, from 1
+}
+
+// goes plays a run with these faults and nobody else.
+func goes(v variation, faults ...stage.Fault) course {
+	sc := scenario{variation: v, faults: faults}
 	x := reference.New(1, v.can, sc.rough())
 	x.Strategy(v.strategy)
 	x.Purpose(v.purpose)
-	acts = x.Acts()
+	c := course{acts: x.Acts(), ops: []string{""}}
 	var last time.Time
-	x.Hears = func(string, string) {
+	x.Hears = func(vendor, op string) {
 		if now := x.Clock.Now(); x.Calls > 1 && now.Sub(last) > 4*time.Second {
-			waits = append(waits, x.Calls-1)
+			c.waits = append(c.waits, x.Calls-1)
 		}
 		last = x.Clock.Now()
+		c.ops = append(c.ops, vendor+" "+op)
 	}
-	verdict := x.Stage.Run(reference.Credential, x.Judge)
-	return verdict.Calls, acts, waits
+	c.calls = x.Stage.Run(reference.Credential, x.Judge, faults...).Calls
+	return c
+}
+
+// turning is what makes a run go back: when the consumer is followed first, and at the
+// last look before the old one is ended.
+func (c course) turning() (out []stage.Fault) {
+	first := slices.Index(c.ops, "consumer follow")
+	end := slices.IndexFunc(c.ops, func(op string) bool { return op == "issuer revoke" || op == "issuer keep" })
+	if first < 0 || end < 0 {
+		return nil
+	}
+	out = append(out, stage.Fault{Call: first, Kind: stage.NotThere})
+	for call := end - 1; call > first; call-- {
+		if c.ops[call] == "consumer follow" {
+			return append(out, stage.Fault{Call: call, Kind: stage.OthersBefore, Act: "put the old value back at the consumer"})
+		}
+	}
+	return out
 }
 
 // TestSomebodyElseAtEveryCall: a person or another program does something right before
@@ -35,9 +62,9 @@ func TestSomebodyElseAtEveryCall(t *testing.T) {
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
-			calls, acts, _ := undisturbed(v)
-			for call := 1; call <= calls; call++ {
-				for _, act := range acts {
+			c := goes(v)
+			for call := 1; call <= c.calls; call++ {
+				for _, act := range c.acts {
 					for _, k := range stage.Others {
 						if n++; n%step == *from%step {
 							work <- scenario{variation: v, faults: []stage.Fault{{Call: call, Kind: k, Act: act}}}
@@ -58,9 +85,9 @@ func TestSomebodyElseWhileItWaits(t *testing.T) {
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
-			_, acts, waits := undisturbed(v)
-			for _, call := range waits {
-				for i, act := range acts {
+			c := goes(v)
+			for _, call := range c.waits {
+				for i, act := range c.acts {
 					if n++; n%step == *from%step {
 						// As it begins, and as it ends, by turns.
 						f := stage.Fault{Call: call, Kind: stage.OthersAfter, Act: act}
@@ -82,9 +109,9 @@ func TestSomebodyElseWhileNobodyIsThere(t *testing.T) {
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
-			calls, acts, _ := undisturbed(v)
-			for call := 1; call < calls; call++ {
-				for _, act := range acts {
+			c := goes(v)
+			for call := 1; call < c.calls; call++ {
+				for _, act := range c.acts {
 					for _, k := range []stage.Kind{stage.CrashAfter, stage.SetBack} {
 						if n++; n%step == *from%step {
 							work <- scenario{variation: v, faults: []stage.Fault{{Call: call, Kind: k}, {Call: call + 1, Kind: stage.OthersBefore, Act: act}}}
@@ -102,14 +129,36 @@ func TestSomebodyElseBesideAFault(t *testing.T) {
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
-			calls, acts, _ := undisturbed(v)
-			for call := 1; call <= calls; call++ {
-				for _, act := range acts {
-					for other := 1; other <= calls+12; other++ {
+			c := goes(v)
+			for call := 1; call <= c.calls; call++ {
+				for _, act := range c.acts {
+					for other := 1; other <= c.calls+12; other++ {
 						for _, k := range pairKinds {
 							if n++; other != call && n%step == *from%step {
 								work <- scenario{variation: v, faults: []stage.Fault{{Call: call, Kind: stage.OthersBefore, Act: act}, {Call: other, Kind: k}}}
 							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestSomebodyElseOnTheWayBack: the run goes back, and somebody else acts while it waits
+// on its way, or at any call of it.
+func TestSomebodyElseOnTheWayBack(t *testing.T) {
+	step, sampled := sample(73)
+	play(t, sampled, func(work chan<- scenario) {
+		n := 0
+		for _, v := range chosen() {
+			for i, turn := range goes(v).turning() {
+				c := goes(v, turn)
+				for call := turn.Call + 1; call <= c.calls; call++ {
+					for j, act := range c.acts {
+						n++
+						if waits := slices.Contains(c.waits, call) && (i+j+call)%3 == 0; waits && *every == 0 || n%step == *from%step {
+							work <- scenario{variation: v, faults: []stage.Fault{turn, {Call: call, Kind: stage.Others[(j+call)%2], Act: act}}}
 						}
 					}
 				}

@@ -42,6 +42,7 @@ type Can struct {
 	Piecewise bool // each slot is a write of its own
 	NoHistory bool // it counts no versions and keeps none
 	Absent    bool // under the former name it holds nothing at first
+	Notes     bool // what is noted beside a value is told with it
 	Foresees  bool // it has rules of its own, and can be asked for them
 
 	// The consumer.
@@ -118,7 +119,7 @@ func newTriple(seed int64, can Can, knobs world.Knobs, g *Guest) *Triple {
 	}
 	w := world.Open(d.State, clock.Now, doubles...)
 	s := stage.New(w, clock, c)
-	d.call = s.Direct
+	d.call, s.Notes = s.Direct, can.Notes
 	s.Drivers = drivers
 	return &Triple{s, d}
 }
@@ -197,6 +198,7 @@ func (c Can) String() string {
 	add(c.GraceMax > 0, "grace at most "+c.GraceMax.String())
 	add(c.Foresees, "foresees")
 	add(c.Piecewise, "piecewise")
+	add(c.Notes, "notes")
 	add(c.NoHistory, "no history")
 	add(c.Absent, "absent")
 	add(c.Restarts, "restarts")

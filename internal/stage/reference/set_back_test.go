@@ -114,6 +114,36 @@ func TestWhatMayNotBeReadIsNoFact(t *testing.T) {
 	}
 }
 
+// TestANoteBesideAValueTellsWhoseItIs: a journal that was set back has forgotten what its
+// run wrote, and a store that is written piece by piece then holds some of this and some of
+// that. Where what is noted beside a value is told with it, a run that goes back knows its
+// own values again and leaves none of them there; where it is not, it says what is left.
+func TestANoteBesideAValueTellsWhoseItIs(t *testing.T) {
+	left, played := map[string]int{}, 0
+	for _, name := range []string{"a store written piece by piece", "a store written piece by piece, with notes"} {
+		v := the(t, name)
+		write := nth(t, v, 1, "store", "write")
+		for at := write - 1; at <= write+6; at++ {
+			for after := at + 1; after <= at+12; after++ {
+				for _, kind := range []stage.Kind{stage.Refused, stage.Applied400, stage.SetBack} {
+					verdict, x := scenario{variation: v, faults: []stage.Fault{{Call: at, Kind: stage.SetBack}, {Call: after, Kind: kind}}}.run()
+					played++
+					if verdict.Err != nil || len(verdict.Broken) > 0 || verdict.Ending == "stuck" && !verdict.Healed {
+						t.Errorf("%s: set back at %d, %s at %d: %q %v %v", name, at, kind, after, verdict.Ending, verdict.Broken, verdict.Err)
+					}
+					if log := x.Log.Text(); verdict.Ending == string(rotation.RolledBack) && (strings.Contains(log, "left alone") || strings.Contains(log, "is given back what somebody else wrote")) {
+						left[name]++
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d played, taken for somebody else's: %v", played, left)
+	if left["a store written piece by piece, with notes"] > 0 || left["a store written piece by piece"] == 0 {
+		t.Errorf("its own values are taken for somebody else's: %v", left)
+	}
+}
+
 // the is the variation of that name.
 func the(t *testing.T, name string) variation {
 	t.Helper()

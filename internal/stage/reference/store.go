@@ -2,6 +2,7 @@ package reference
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	"rekey/internal/cred"
@@ -21,7 +22,7 @@ func (f folder) held(slot string) provider.Held {
 	if len(all) == 0 || all[len(all)-1].Gone {
 		return provider.Held{}
 	}
-	h := provider.Held{Present: true, Value: secret.New(all[len(all)-1].Value)}
+	h := provider.Held{Present: true, Value: secret.New(all[len(all)-1].Value), Stamp: maps.Clone(all[len(all)-1].Stamp)}
 	if !f.NoHistory {
 		h.Version = strconv.Itoa(len(all))
 	}
@@ -84,7 +85,11 @@ func (f folder) Write(ctx context.Context, values []provider.SlotValue) (map[str
 		return f.change(ctx, f.env, storeName, "write", func() error {
 			for _, v := range values {
 				key := f.path + "/" + v.Slot
-				f.M.Folders[key] = append(f.M.Folders[key], Version{Value: v.Value.Reveal(), Gone: !v.Value.Present()})
+				set := Version{Value: v.Value.Reveal(), Gone: !v.Value.Present()}
+				if f.Notes {
+					set.Stamp = maps.Clone(v.Stamp)
+				}
+				f.M.Folders[key] = append(f.M.Folders[key], set)
 				out[v.Slot] = f.held(v.Slot)
 			}
 			return nil
