@@ -46,7 +46,7 @@ var ErrNotConfirmed = runner.ErrNotConfirmed
 
 // Wish is what somebody wants of one credential.
 type Wish struct {
-	Credential string `json:"credential"` // "" with ToForget: the one that has the name
+	Credential string `json:"credential,omitempty"` // "" with ToForget: the one that has the name
 	// Purpose of the run; "": to rotate.
 	Purpose sop.Purpose `json:"purpose,omitempty"`
 	// Target says what it is about. ToRevoke, ToDelete: name or id of a generation at the

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strconv"
+
+	"rekey/internal/api"
+)
+
+// wanted is which page of a list is wanted.
+type wanted struct {
+	limit int
+	last  string // what the page before ended with; "": the first page
+}
+
+const (
+	pageSize = 200  // where nothing is said
+	pageMost = 5000 // of what may be asked for
+)
+
+// pageOf reads limit and cursor.
+func pageOf(r *http.Request) (wanted, error) {
+	p := wanted{limit: pageSize}
+	q := r.URL.Query()
+	if q.Has("limit") {
+		n, err := strconv.Atoi(q.Get("limit"))
+		if err != nil || n < 1 || n > pageMost {
+			return p, &wrong{mistakes: []api.Mistake{{At: "limit", What: "want 1 to " + strconv.Itoa(pageMost)}}}
+		}
+		p.limit = n
+	}
+	if q.Has("cursor") {
+		last, err := base64.RawURLEncoding.DecodeString(q.Get("cursor"))
+		if err != nil || len(last) == 0 || len(last) > 300 {
+			return p, &wrong{mistakes: []api.Mistake{{At: "cursor", What: "this is no cursor of a page before"}}}
+		}
+		p.last = string(last)
+	}
+	return p, nil
+}
+
+func (wanted) cursor(last string) string { return base64.RawURLEncoding.EncodeToString([]byte(last)) }
+
+// after is the index at which the page begins. What the page before ended with may be
+// gone: the list is then over.
+func (p wanted) after(n int, key func(int) string) int {
+	if p.last == "" {
+		return 0
+	}
+	for i := range n {
+		if key(i) == p.last {
+			return i + 1
+		}
+	}
+	return n
+}
+
+// cut takes a page out of a list; next tells whether there is more. It is never nil.
+func cut[T any](list []T, from, limit int) (page []T, next bool) {
+	page = []T{}
+	to := min(from+limit, len(list))
+	return append(page, list[from:to]...), to < len(list)
+}
