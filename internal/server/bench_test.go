@@ -80,7 +80,7 @@ func (b *bench) estate() *estate.Estate {
 func (b *bench) engine() *engine.Engine {
 	b.Helper()
 	es := b.estate()
-	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: "one", Now: b.clock.Now, Poll: 10 * time.Millisecond})
+	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: "one", Now: b.clock.Now, Poll: 10 * time.Millisecond, Park: 24 * time.Hour}) // time is virtual: a wait is over at once
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Work(ctx) }()
