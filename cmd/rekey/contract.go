@@ -72,7 +72,7 @@ func contracts() map[string]contract {
 		"rekey evidence":          {[]string{"rekey evidence --from 2026-01-01 --out evidence"}, []int{exitDone, exitFailed, exitUsage, exitEvidence}},
 		"rekey sop":               {[]string{"rekey sop " + name, "rekey sop --out procedures", "rekey sop " + name + " --check docs/console.md"}, finds},
 		"rekey explain":           {[]string{"rekey explain stuck"}, looks},
-		"rekey whoami":            {[]string{"rekey whoami"}, looks},
+		"rekey whoami":            {[]string{"rekey whoami", "rekey whoami --can"}, looks},
 		"rekey demo":              {[]string{"rekey demo"}, runs},
 		"rekey sim":               {[]string{"rekey sim --listen 127.0.0.1:7777"}, looks},
 		"rekey completion":        {[]string{"rekey completion bash"}, looks},

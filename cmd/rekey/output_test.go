@@ -86,10 +86,11 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 	before := dir
 	for _, command := range []string{
 		"rehearse CF_ACCESS_SVC_VAULT --plan", "names retire CF_ACCESS_SERVICE_TOKEN_CONSOLE --plan", "sop CF_ACCESS_SVC_VAULT", "sop --out pages", "sop --check pages",
-		"verify --export evidence/evidence.jsonl --key KEY", "repair CF_ACCESS_SVC_CONSOLE", "repair CF_ACCESS_SVC_CONSOLE --plan", "plan CF_ACCESS_SVC_CONSOLE", "rollback RUN --plan",
+		"verify --export evidence/evidence.jsonl --key KEY", "repair CF_ACCESS_SVC_CONSOLE", "repair CF_ACCESS_SVC_CONSOLE --plan", "plan CF_ACCESS_SVC_CONSOLE", "rollback RUN --plan", "whoami --can",
 	} {
 		name := command
 		switch command {
+		case "whoami --can": // as it is called
 		case "sop CF_ACCESS_SVC_VAULT":
 			name = "sop NAME"
 		case "repair CF_ACCESS_SVC_CONSOLE":

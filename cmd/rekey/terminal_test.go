@@ -87,7 +87,7 @@ func TestNothingIsWiderThanTheTerminal(t *testing.T) {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			commands := [][]string{
 				{"status"}, {"plan", "CF_ACCESS_SVC_VAULT"}, {"check", "CF_ACCESS_SVC_VAULT"}, {"log"}, {"drift"}, {"discover"},
-				{"names"}, {"names", "retire", "CF_ACCESS_SERVICE_TOKEN_CONSOLE", "--plan"}, {"verify"}, {"checkpoint"}, {"whoami"}, {"sop"},
+				{"names"}, {"names", "retire", "CF_ACCESS_SERVICE_TOKEN_CONSOLE", "--plan"}, {"verify"}, {"checkpoint"}, {"whoami"}, {"whoami", "--can"}, {"sop"},
 				{"evidence", "--from", "2026-01-01"}, {"explain", "stuck"}, {"explain"}, {"plan", "CF_ACCESS_SVC_VAULT", "--strategy", "roll"}, {"lint"}, {"run"}, {"run", "nobody"},
 				{"run", "CF_ACCESS_SVC_VAULT", "--confirm", "CF_ACCESS_SVC_CONSOLE"}, {"status", "--live"}, {"--help"}, {"doctor"}, {"status", "--fail-if", "due,drift"}, {"check"}, {"plan", "--strategy", "roll"}, {"explain", "stukc"},
 				{"revoke", "CF_ACCESS_SVC_VAULT", "--plan"}, {"rehearse", "CF_ACCESS_SVC_VAULT", "--plan"}, {"repair", "CF_ACCESS_SVC_VAULT", "--plan"}, {"rollback", "--plan"},

@@ -10,8 +10,14 @@ import (
 )
 
 func (a *app) whoamiCommand() *cobra.Command {
-	return &cobra.Command{
+	var can bool
+	c := &cobra.Command{
 		Use: "whoami", Short: "Who Rekey takes you for, how sure that is, and which credentials you may change", Args: cobra.NoArgs,
+		Long: `Who Rekey takes you for, how sure that is, and which credentials you may change.
+
+With --can it prints the whole table: every operation, and on which credentials you may
+ask for it. Reading wants no role where the files are at hand; a server asks for one
+(docs/access.md).`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ops, err := a.operations()
 			if err != nil {
@@ -22,12 +28,21 @@ func (a *app) whoamiCommand() *cobra.Command {
 			case err != nil:
 				return a.told(err)
 			case a.json:
-				return a.printJSON(map[string]any{"who": me.Who, "enforced": me.Enforced, "refused": me.Refused})
+				out := map[string]any{"who": me.Who, "enforced": me.Enforced, "refused": me.Refused}
+				if can {
+					out["may"] = me.May
+				}
+				return a.printJSON(out)
 			}
 			a.print("%s", report.Whoami(me.Who, me.Enforced, me.Of, me.Refused, a.style(a.out)))
+			if can {
+				a.print("\n%s", report.Can(me.May, me.Of, a.style(a.out)))
+			}
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&can, "can", false, "print every operation, and on which credentials you may ask for it")
+	return c
 }
 
 // withoutRole lets an emergency and the way back be carried out by whoever is there.

@@ -141,24 +141,6 @@ func (a *Access) rules() *rules {
 	return a.now
 }
 
-// doors reports whether rekey.yaml has a way to come in that proves who comes.
-func doors(id *sop.Identity) bool {
-	if id == nil {
-		return false
-	}
-	if len(id.OIDC) > 0 || id.SignIn != nil || id.Proxy != nil {
-		return true
-	}
-	for _, list := range id.Roles {
-		for _, w := range list {
-			if w.Token != "" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // caller is who asks, and how he came in.
 type caller struct {
 	who     rotation.Who

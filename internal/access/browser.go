@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"rekey/internal/identity"
+	"rekey/internal/rotation"
 )
 
 const (
@@ -57,7 +59,7 @@ func (a *Access) browser(r *http.Request, rules *rules) (*caller, *failure) {
 	case x.claims.Text("iss") != rules.signIn.Issuer():
 		return nil, nil // rekey.yaml trusts another one now
 	}
-	return &caller{who: identity.Person(rules.id, x.claims, false), subject: x.subject, claims: x.claims, at: x.signedIn, session: x.hash, person: true}, nil
+	return &caller{who: person(rules, x.claims, false, x.signedIn), subject: x.subject, claims: x.claims, at: x.signedIn, session: x.hash, person: true}, nil
 }
 
 // begin gives a browser a new session, whatever it held before: an id that somebody
@@ -80,6 +82,17 @@ func (a *Access) begin(w http.ResponseWriter, r *http.Request, rules *rules, in 
 	}
 	a.setCookie(w, "session", id, lives)
 	return nil
+}
+
+// person is who has signed in, with when: the record of an agreement wants it.
+func person(rules *rules, claims identity.Claims, gate bool, at time.Time) rotation.Who {
+	who := identity.Person(rules.id, claims, gate)
+	if !at.IsZero() {
+		who.Claims["auth_time"] = strconv.FormatInt(at.Unix(), 10)
+	} else {
+		delete(who.Claims, "auth_time")
+	}
+	return who
 }
 
 // authTime is when the issuer asked somebody last who he is; zero: it does not say.

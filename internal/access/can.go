@@ -32,8 +32,8 @@ func Can(id *sop.Identity, who rotation.Who, op Op, spec *sop.Spec) error {
 }
 
 // Can is Can by the rekey.yaml that this server goes by, for whoever asks. credential
-// is the name of one; "": all of them, or none. One that is not there may be asked for
-// by whoever may ask for all: the operation says that it is not there.
+// is the name of one; "": all of them, or none. One that is not there is refused as one
+// that is.
 func (a *Access) Can(ctx context.Context, op Op, credential string) error {
 	who, ok := From(ctx)
 	if !ok {
@@ -46,6 +46,7 @@ func (a *Access) Can(ctx context.Context, op Op, credential string) error {
 				return Can(r.id, who, op, &r.config.Specs[i])
 			}
 		}
+		return Can(r.id, who, op, &sop.Spec{Name: credential})
 	}
 	return Can(r.id, who, op, nil)
 }
@@ -70,26 +71,14 @@ func Final(op Op) bool {
 	return false
 }
 
-// Stale means that somebody signed in too long ago for what cannot be undone.
-type Stale struct {
-	At     time.Time     // when; zero: nobody knows
-	Within time.Duration // how long ago it may have been
-}
-
-func (s *Stale) Error() string {
-	if s.At.IsZero() {
-		return fmt.Sprintf("what cannot be undone wants a sign-in within %s, and it is not known when this one was", s.Within)
-	}
-	return fmt.Sprintf("what cannot be undone wants a sign-in within %s: sign in again", s.Within)
-}
-
 // Fresh returns nil where whoever asks has signed in recently enough for what cannot be
-// undone, and *Stale otherwise: he is to sign in again, at AgainURL. Machines are not
-// asked, for a token says itself what it is for, nor is whoever is only declared.
+// undone, and an *estate.Error with NotFresh otherwise: he is to sign in again, at
+// /access/sign-in?fresh=1. Machines are not asked, for a token says itself what it is
+// for, nor is whoever is only declared.
 func (a *Access) Fresh(ctx context.Context) error {
 	c := from(ctx)
 	if c == nil {
-		return errors.New("nobody has signed in")
+		return &estate.Error{Code: estate.NotIdentified, Err: errors.New("nobody has signed in")}
 	}
 	r := a.rules()
 	if !c.person || r.id == nil {
@@ -100,7 +89,7 @@ func (a *Access) Fresh(ctx context.Context) error {
 		within = r.id.SignIn.Fresh.Or(within)
 	}
 	if c.at.IsZero() || a.Now().Sub(c.at) > within {
-		return &Stale{At: c.at, Within: within}
+		return &estate.Error{Code: estate.NotFresh, Who: &c.who, Err: fmt.Errorf("what cannot be undone wants a sign-in within the last %s", within)}
 	}
 	return nil
 }

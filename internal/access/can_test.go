@@ -21,17 +21,17 @@ func TestTheTable(t *testing.T) {
 	for _, role := range []string{"oncall", "signer", "dba", "clerk"} {
 		config.Identity.Roles[role] = []sop.Who{{Token: role}}
 	}
-	const reads = "status log sop check plan drift discover names doctor evidence verify"
-	const changes = "rotate rehearse repair retire-name resume rollback revoke"
+	const reads = "status log sop due check plan drift discover names doctor evidence verify"
+	const changes = "rotate rehearse repair retire-name resume rollback revoke pause"
 	want := map[string]map[string]string{ // of each role: on CF_A (superadmin), on CF_B (no role), on all
 		"":           {},
 		"stranger":   {"CF_A": reads, "CF_B": reads, "": reads}, // a role that says nothing may look
 		"superadmin": {"CF_A": reads + " " + changes + " approve", "CF_B": reads, "": reads},
 		"ops":        {"CF_A": reads, "CF_B": reads, "": reads},
-		"viewer":     {"CF_A": "status log sop", "CF_B": "status log sop", "": "status log sop"},
-		"bot":        {"CF_A": "status log sop", "CF_B": "status log sop rotate"}, // rotates CF_A only with the role that it names
-		"admin":      {"CF_A": "status log sop tokens sessions notify", "CF_B": "status log sop tokens sessions notify", "": "status log sop tokens sessions notify"},
-		"oncall":     {"CF_A": "status log sop without-role", "CF_B": "status log sop resume without-role", "": "status log sop resume without-role"},
+		"viewer":     {"CF_A": "status log sop due", "CF_B": "status log sop due", "": "status log sop due"},
+		"bot":        {"CF_A": "status log sop due", "CF_B": "status log sop due rotate"}, // rotates CF_A only with the role that it names
+		"admin":      {"CF_A": "status log sop due tokens sessions notify", "CF_B": "status log sop due tokens sessions notify", "": "status log sop due tokens sessions notify"},
+		"oncall":     {"CF_A": "status log sop due without-role", "CF_B": "status log sop due resume without-role", "": "status log sop due resume without-role"},
 		"signer":     {"CF_A": "checkpoint new-key", "CF_B": "checkpoint new-key", "": "checkpoint new-key"},
 		"dba":        {"CF_A": "evidence verify", "CF_B": "evidence verify", "": "evidence verify"},
 		"clerk":      {"CF_B": changes, "": changes},
@@ -66,7 +66,7 @@ func TestTheTable(t *testing.T) {
 			}
 		}
 	}
-	if ops != len(want)*3*25 {
+	if ops != len(want)*3*27 {
 		t.Errorf("%d questions: an operation has come or gone; say here who may", ops)
 	}
 	dba := rotation.Who{Name: "d", Roles: []string{"dba", "superadmin"}}

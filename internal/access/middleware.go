@@ -73,7 +73,7 @@ func (a *Access) caller(r *http.Request) (*caller, *failure) {
 			return a.gate(r, rules, said)
 		}
 	}
-	if !doors(rules.id) {
+	if !rules.id.Proves() {
 		return &caller{who: identity.Declared(rules.id, a.User)}, nil
 	}
 	return a.browser(r, rules)
@@ -139,7 +139,7 @@ func (a *Access) holder(r *http.Request, rules *rules, token string) (*caller, *
 		if by == nil || by.Issuer() != t.claims.Text("iss") {
 			return nil, unauthorized("people do not sign in there any more", nil)
 		}
-		return &caller{who: identity.Person(rules.id, t.claims, t.gate), subject: t.subject, claims: t.claims, at: t.signedIn, token: &t, person: true}, nil
+		return &caller{who: person(rules, t.claims, t.gate, t.signedIn), subject: t.subject, claims: t.claims, at: t.signedIn, token: &t, person: true}, nil
 	}
 	return &caller{who: t.holder(rules.id), token: &t}, nil
 }
@@ -153,7 +153,7 @@ func (a *Access) gate(r *http.Request, rules *rules, said []string) (*caller, *f
 	if err != nil {
 		return nil, unauthorized("what the proxy in front says proves nothing: "+err.Error(), err)
 	}
-	return &caller{who: identity.Person(rules.id, claims, true), subject: claims.Subject(), claims: claims.Only(rules.id), at: authTime(claims),
+	return &caller{who: person(rules, claims, true, authTime(claims)), subject: claims.Subject(), claims: claims.Only(rules.id), at: authTime(claims),
 		person: claims.Text("sub") != ""}, nil
 }
 

@@ -72,11 +72,10 @@ func answer(w http.ResponseWriter, v any) {
 
 // told answers with an error of an operation here.
 func (a *Access) told(w http.ResponseWriter, r *http.Request, err error) {
-	var stale *Stale
 	var wrong *Wrong
 	switch {
-	case errors.As(err, &stale):
-		problem(w, http.StatusForbidden, "sign-in-again", err.Error())
+	case estate.CodeOf(err) == estate.NotFresh:
+		problem(w, http.StatusForbidden, string(estate.NotFresh), errors.Unwrap(err).Error())
 	case errors.As(err, &wrong):
 		problem(w, http.StatusUnprocessableEntity, "failed", err.Error())
 	case estate.CodeOf(err) == estate.NoRole:

@@ -194,7 +194,7 @@ func TestTokensByTheWire(t *testing.T) {
 		}
 	}
 	w.time.pass(11 * time.Minute)
-	if r := post(`{"name":"y"}`); r.StatusCode != 403 || !strings.Contains(bodyOf(t, r), "sign-in-again") {
+	if r := post(`{"name":"y"}`); r.StatusCode != 403 || !strings.Contains(bodyOf(t, r), "not-fresh") {
 		t.Errorf("long after the sign-in: %d", r.StatusCode)
 	}
 	if r := b.do("DELETE", "/access/tokens/dashboard", nil); r.StatusCode != 204 {

@@ -122,7 +122,7 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string, by Served
 	r := asked[i].Request
 	now := e.now().UTC()
 	id := e.config.Identity
-	person := approvals.Person{Who: who, Roles: id != nil, Proof: id != nil && len(id.OIDC) > 0, Seen: a.Seen}
+	person := approvals.Person{Who: who, Roles: id != nil, Proof: id.Proves(), Seen: a.Seen}
 	said := approvals.Answer{ID: r.ID, At: now, By: who, SignedIn: approvals.SignedIn(who), Reason: a.Reason, AsAsker: kind == approvals.Given && approvals.Same(who, r.By)}
 	note, err := history.NoteOf(now, r.Credential, kind, said)
 	if err != nil {

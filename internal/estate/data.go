@@ -245,7 +245,11 @@ type Whoami struct {
 	Enforced bool              `json:"enforced"` // the configuration says who may change what
 	Refused  map[string]string `json:"refused"`  // credentials that he may not change, and the role that each wants
 	Of       int               `json:"of"`       // credentials there are
+	May      []Ability         `json:"may"`      // every operation, and on what he may ask for it
 }
+
+// Ability is one operation, and on what somebody may ask for it.
+type Ability = sop.Ability
 
 // OpenRun is a run that is open.
 type OpenRun struct {

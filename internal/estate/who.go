@@ -41,6 +41,7 @@ func (e *Estate) Whoami(ctx context.Context) (Whoami, error) {
 		return Whoami{}, err
 	}
 	out := Whoami{Who: who, Enforced: e.config.Identity != nil, Refused: map[string]string{}, Of: len(e.config.Specs)}
+	out.May = identity.Table(e.config.Identity, who, e.config.Specs, e.here.Who == nil)
 	for _, spec := range e.config.Specs {
 		if why, _ := identity.Refusal(e.config.Identity, sop.OpRotate, spec, who); why != "" {
 			out.Refused[spec.Name] = spec.Role

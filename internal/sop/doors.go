@@ -28,6 +28,23 @@ func (id *Identity) issuers() (out []string) {
 	return out
 }
 
+// Proves reports whether there is a way by which somebody can prove who he is. nil has
+// none.
+func (id *Identity) Proves() bool {
+	if id == nil {
+		return false
+	}
+	if len(id.OIDC) > 0 || id.SignIn != nil || id.Proxy != nil {
+		return true
+	}
+	for _, list := range id.Roles {
+		if slices.ContainsFunc(list, func(w Who) bool { return w.Token != "" }) {
+			return true
+		}
+	}
+	return false
+}
+
 // doors checks where people come in, and what a role may do.
 func (p *parser) doors(n *yaml.Node, id *Identity) {
 	if s := id.SignIn; s != nil {

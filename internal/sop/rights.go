@@ -14,6 +14,7 @@ const (
 	OpStatus Op = "status" // every credential, as the journal knows it; runs; the calendar
 	OpLog    Op = "log"    // what the journal holds of a run; follow one
 	OpSop    Op = "sop"    // the written procedure
+	OpDue    Op = "due"    // when each is due, and what begins by itself; who is asked to agree
 
 	OpCheck    Op = "check"    // look at everything that a run would need
 	OpPlan     Op = "plan"     // what a run would do
@@ -32,6 +33,7 @@ const (
 	OpResume   Op = "resume" // and confirm
 	OpRollback Op = "rollback"
 	OpRevoke   Op = "revoke" // switch off, or delete, in an emergency
+	OpPause    Op = "pause"  // have nothing begin by itself, and let it begin again
 
 	OpWithoutRole Op = "without-role" // revoke, resume or roll back although the credential's role is lacking; wants a reason
 
@@ -53,13 +55,23 @@ type Right struct {
 	Changes bool
 }
 
+// Ability is one operation, and on what somebody may ask for it.
+type Ability struct {
+	Right string `json:"right"`
+	Op    Op     `json:"op"`
+	// All: on every credential, or it is about none.
+	All bool `json:"all"`
+	// On: on these credentials, where it is not all and not none.
+	On []string `json:"credentials,omitempty"`
+}
+
 // Rights are all of them, in the order in which they are shown.
 func Rights() []Right {
 	return []Right{
-		{Name: "look", Ops: []Op{OpStatus, OpLog, OpSop}},
+		{Name: "look", Ops: []Op{OpStatus, OpLog, OpSop, OpDue}},
 		{Name: "ask", Ops: []Op{OpCheck, OpPlan, OpDrift, OpDiscover, OpNames, OpDoctor}},
 		{Name: "evidence", Ops: []Op{OpEvidence, OpVerify}},
-		{Name: "change", Ops: []Op{OpRotate, OpRehearse, OpRepair, OpRetire, OpResume, OpRollback, OpRevoke}, Changes: true},
+		{Name: "change", Ops: []Op{OpRotate, OpRehearse, OpRepair, OpRetire, OpResume, OpRollback, OpRevoke, OpPause}, Changes: true},
 		{Name: "emergency", Ops: []Op{OpWithoutRole}},
 		{Name: "approve", Ops: []Op{OpApprove}},
 		{Name: "keys", Ops: []Op{OpCheckpoint, OpNewKey}},
