@@ -1,12 +1,14 @@
+//go:build !windows
+
 package engine_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"rekey/internal/realserver"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
+	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
 )
 
@@ -36,8 +39,9 @@ type bench struct {
 	clock  *clock
 
 	mu     sync.Mutex
-	before func(*http.Request) // called before each request
-	who    rotation.Who        // who asks
+	around func(process string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
+	lacks  string       // variable that is not set
+	who    rotation.Who // who asks
 }
 
 var postgres, stopPostgres = realserver.PostgresOnce()
@@ -77,7 +81,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) estate() *estate.Estate {
+func (b *bench) estate(process string) *estate.Estate {
 	b.Helper()
 	config, err := sop.Load(filepath.Join(b.dir, "rekey.yaml"))
 	if err != nil {
@@ -90,22 +94,26 @@ func (b *bench) estate() *estate.Estate {
 	}
 	return estate.New(config, estate.Surroundings{
 		Journal: shared,
-		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Env: func(name string) (string, bool) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			v, ok := env[name]
+			return v, ok && name != b.lacks
+		},
 		Who: func(context.Context) (rotation.Who, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			return b.who, nil
 		},
-		Tool: "test", Clock: b.clock, Network: b,
+		Tool: "test", Clock: b.clock, Network: network{b, process},
 	})
 }
 
 // idle is an engine that advances nothing.
 func (b *bench) idle(name string, change ...func(*engine.Options)) *engine.Engine {
 	b.Helper()
-	es := b.estate()
-	// Time is virtual, so a wait is over at once.
-	o := engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.clock.Now, Poll: 20 * time.Millisecond, Park: 24 * time.Hour}
+	es := b.estate(name)
+	o := engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.clock.Now, Poll: 20 * time.Millisecond}
 	for _, f := range change {
 		f(&o)
 	}
@@ -134,27 +142,92 @@ func (b *bench) engine(name string, change ...func(*engine.Options)) *engine.Eng
 	return e
 }
 
-// RoundTrip is the network: it leads to the world.
-func (b *bench) RoundTrip(req *http.Request) (*http.Response, error) {
-	b.mu.Lock()
-	before := b.before
-	b.mu.Unlock()
-	if before != nil {
-		before(req)
-	}
-	return b.world.RoundTrip(req)
+// network is that of one process: it leads to the world.
+type network struct {
+	b       *bench
+	process string
 }
 
-// once has f called before the first request that matches.
-func (b *bench) once(method, part string, f func()) {
+func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
+	n.b.mu.Lock()
+	around := n.b.around
+	n.b.mu.Unlock()
+	send := func() (*http.Response, error) {
+		if err := req.Context().Err(); err != nil {
+			return nil, err // as a real one
+		}
+		return n.b.world.RoundTrip(req)
+	}
+	if around != nil {
+		return around(n.process, req, send)
+	}
+	return send()
+}
+
+// tamper has requests go by f.
+func (b *bench) tamper(f func(process string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var first sync.Once
-	b.before = func(req *http.Request) {
-		if req.Method == method && strings.Contains(req.URL.Path, part) {
-			first.Do(f)
+	b.around = f
+}
+
+// database is the journal's, by a connection of its own.
+func (b *bench) database() *sql.DB {
+	b.Helper()
+	var j *journal.Journal
+	if b.shared != nil {
+		j = b.shared()
+	} else {
+		var err error
+		if j, err = journal.Open(filepath.Join(b.dir, ".rekey")); err != nil {
+			b.Fatal(err)
 		}
+		b.Cleanup(func() { _ = j.Close() })
 	}
+	db, _ := j.DB()
+	return db
+}
+
+// lapse has all leases that are held be over, as if their holders had been stopped for
+// long.
+func (b *bench) lapse(db *sql.DB) {
+	if _, err := db.ExecContext(context.Background(), `UPDATE lease_runs SET expires = 1 WHERE holder <> ''`); err != nil {
+		b.Error(err)
+	}
+}
+
+// wait waits until something is so.
+func (b *bench) wait(what string, so func() bool) {
+	b.Helper()
+	for range 3000 {
+		if so() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	b.Fatalf("it never came to pass: %s", what)
+}
+
+// agreed reports what is not as it has to be once a run of a credential is over.
+func (b *bench) agreed(name string) {
+	b.Helper()
+	config, err := sop.Load(filepath.Join(b.dir, "rekey.yaml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	spec, err := config.Spec(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.world.Look(func(s *sim.State) {
+		for _, o := range s.Outages {
+			b.Errorf("outage of %s (%s): %s", o.Process, o.Var, o.Why)
+		}
+		_, broken := stage.Agreement(s, spec)
+		for _, x := range broken {
+			b.Error(x)
+		}
+	})
 }
 
 // as has somebody else ask from now on.
@@ -238,4 +311,11 @@ func (f *told) of(kind rotation.Kind) (out []rotation.Event) {
 		}
 	}
 	return out
+}
+
+// add moves the clock.
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ type Options struct {
 	// least 2.
 	Lease time.Duration
 	// Park is how long a run must have to wait for its worker to let go of it; a shorter
-	// wait is waited for. 0: ten seconds.
+	// wait is waited for. 0: ten seconds, or never where Now is given: the database, which
+	// wakes for it, goes by real time.
 	Park time.Duration
 	// AtOnce is how many runs this process is at, at most; 0: 16.
 	AtOnce int
@@ -60,6 +62,8 @@ var _ estate.Operations = (*Engine)(nil)
 func New(o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
+	} else if o.Park == 0 {
+		o.Park = math.MaxInt64
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -44,7 +44,7 @@ func (e *Engine) Work(ctx context.Context) error {
 		FetchPollInterval: e.o.Poll, FetchCooldown: min(e.o.Poll, 100*time.Millisecond), CompletedJobRetentionPeriod: time.Hour,
 		// A job lasts as long as its run needs, and one whose process died is none of the
 		// queue's business: the lease finds it.
-		JobTimeout: -1, RescueStuckJobsAfter: 7 * 24 * time.Hour, PollOnly: true,
+		JobTimeout: -1, RescueStuckJobsAfter: 24 * time.Hour, PollOnly: true,
 	})
 	if err != nil {
 		return err
@@ -141,6 +141,9 @@ func (w *worker) carry(d lease.Due) {
 			log.Warn("a run was lost to another process; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
 			return
 		}
+		if err != nil && w.ctx.Err() != nil && estate.CodeOf(err) == estate.Interrupted {
+			ended, err = estate.Ended{Detached: true, Clean: held.Clean}, nil // nothing was begun
+		}
 		if err != nil {
 			log.Error("a run could not be carried out", "why", err)
 			w.e.failing(d.Run, err)
@@ -173,10 +176,10 @@ func (w *worker) claim(d lease.Due) (held *lease.Held, err error) {
 // said something to it meanwhile, and it is still held.
 func (w *worker) letGo(held *lease.Held, ended estate.Ended, failed error) (again bool, err error) {
 	l := lease.Letting{Wake: -1, Clean: ended.Clean && failed == nil, Waits: ended.Waiting}
-	switch st := ended.State; {
+	switch {
 	case failed != nil:
-		l.Wake, l.Trouble, l.Deaf = backoff(held.Tries), firstLine(failed), true
-	case st.Closed != nil:
+		l.Wake, l.Trouble, l.Deaf = w.e.o.backoff(held.Tries), firstLine(failed), true
+	case ended.State != nil && ended.State.Closed != nil:
 		return false, w.trying(held, func(ctx context.Context) error { return held.Over(ctx) })
 	case ended.Parked != nil:
 		l.Wake = max(ended.Parked.Until.Sub(w.e.o.Now()), 0)
@@ -223,10 +226,10 @@ func (w *worker) trying(held *lease.Held, do func(context.Context) error) error 
 	}
 }
 
-// backoff is how long a run rests that could not be carried out, tries times in a row
-// before.
-func backoff(tries int64) time.Duration {
-	return min(time.Second<<min(tries, 6), time.Minute)
+// backoff is how long a run rests that could not be carried out, after so many times in a
+// row: longer each time, up to a minute.
+func (o Options) backoff(tries int64) time.Duration {
+	return min(2*o.Poll<<min(tries, 8), time.Minute)
 }
 
 // face wakes those who follow a run when it is written to.
