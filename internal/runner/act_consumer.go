@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -123,6 +124,10 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 		// and nothing better can be given to it.
 		o.Class = cred.Waiting
 	}
+	if first := r.state.Step(a.Step.ID).First; o.Class == cred.Waiting && !first.IsZero() && r.Clock.Now().Sub(first)+10*r.state.Plan.Spec.Timing.Poll >= a.Step.Within {
+		// It is about to be given up.
+		o.Why += r.meddled(ctx, place, c, want)
+	}
 	if o.Class != cred.Done {
 		return o
 	}
@@ -143,6 +148,21 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 	o.Why, o.Evidence, o.Slots = "", append(p.Evidence, notReadBack(place.Key, p.Slots)...), r.states(place.Key, place.SlotNames(), p.Slots)
 	r.noteSlots(place.Key, o.Slots, true)
 	return o
+}
+
+// meddled says, of a consumer that does not come to run on what it was given, that
+// somebody else has written it since.
+func (r *Runner) meddled(ctx context.Context, p sop.Place, c provider.Consumer, want func(string) cred.Fingerprint) (says string) {
+	held, err := heldByConsumer(ctx, c, p.SlotNames())
+	if err != nil {
+		return ""
+	}
+	for _, slot := range p.SlotNames() {
+		if fp := r.print(p.Key, slot, held[slot]); fp != want(slot) && !r.isOurs(p.Key, slot, fp) && fp != r.seenExpected(p.Key, slot) {
+			says += fmt.Sprintf("; slot %s of %s was changed by somebody else", slot, p.Key)
+		}
+	}
+	return says
 }
 
 // giveBack writes the old values, only where a slot still holds ours. The

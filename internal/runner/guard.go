@@ -286,17 +286,18 @@ func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
 		return &o
 	}
 	for i, p := range places {
+		holds := false
 		for _, slot := range p.SlotNames() {
-			if now := held[i][slot]; now == "" || now != r.newPrint(p.Key, slot) {
-				continue
+			if now := held[i][slot]; now != "" && now == r.newPrint(p.Key, slot) {
+				holds, why = true, append(why, p.Key+" holds the new one in slot "+slot)
 			}
-			why = append(why, p.Key+" holds the new one in slot "+slot)
-			if p.Key == r.state.Plan.Spec.Store.Key {
-				redo = append(redo, string(rotation.Restore))
-			} else {
-				redo = append(redo, string(rotation.Return)+" "+p.Key, string(rotation.Resettle)+" "+p.Key)
-			}
-			break
+		}
+		switch {
+		case !holds:
+		case p.Key == r.state.Plan.Spec.Store.Key:
+			redo = append(redo, string(rotation.Restore))
+		default:
+			redo = append(redo, string(rotation.Return)+" "+p.Key, string(rotation.Resettle)+" "+p.Key)
 		}
 	}
 	if len(redo) == 0 {

@@ -32,6 +32,7 @@ const (
 	SetBack      Kind = "journal set back" // as crash after, and the journal has lost its tail
 	Twin         Kind = "two processes"    // another process takes the run up after the effect, and ends it
 	TwinBefore   Kind = "two, one waits"   // the same before the effect
+	AskedBack    Kind = "asked to go back" // as crash after, and a person says rollback
 
 	// RefusedForEver refuses every call of this kind from here on.
 	RefusedForEver Kind = "refused for ever"
@@ -42,7 +43,7 @@ var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limite
 
 // Rude are the kinds of a world that answers what is not true, or in which a journal
 // is not what it was.
-var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore}
+var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore, AskedBack}
 
 // Fault is a kind of fault at the n-th call of a run.
 type Fault struct {
@@ -162,6 +163,10 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 	case SetBack:
 		_, _ = send()
 		s.setBack = true
+		panic(Crash{})
+	case AskedBack:
+		_, _ = send()
+		s.asked = true
 		panic(Crash{})
 	case Twin:
 		answer, err := send()

@@ -371,13 +371,24 @@ func (j *judge) byOthers(o world.Outage) bool {
 		switch {
 		case soon && j.between(d) && slices.ContainsFunc(d.changed(), func(g world.Generation) bool { return opens(g, o.Held) }):
 			return true // between our look and our change: nobody could see it
+		case d.unnamed(o.Held) && !had && j.given(o.From).Sub(d.at) > looked:
+			// The rules tell of it at once, whatever a protected address knows.
 		case d.took(o.Held) && (had || soon || given):
 			return true // whoever had it then, or was just being given it
+		case wrote && j.hides(o.Var):
+			return true // they gave out what nobody but they can see
 		case wrote && (soon || !j.opened(d, o.Held)):
 			return true // they gave it out while it was being taken away, or it was nothing
 		}
 	}
 	return false
+}
+
+// hides reports whether a consumer shows nobody what a slot holds.
+func (j *judge) hides(slot string) bool {
+	return j.st.Plan != nil && slices.ContainsFunc(j.st.Plan.Seen.Consumers, func(c rotation.ConsumerSeen) bool {
+		return slices.ContainsFunc(c.Slots, func(s rotation.SlotSeen) bool { return s.Slot == slot && s.Untold() })
+	})
 }
 
 // given is when this run last began to write a place before a moment.
@@ -393,6 +404,19 @@ func (j *judge) given(before time.Time) (at time.Time) {
 		}
 	}
 	return at
+}
+
+// looked is how long before a value is given out the rules were looked at.
+const looked = 10 * callTime
+
+// unnamed reports whether it only took the generation of a value out of a rule.
+func (d deed) unnamed(held string) bool {
+	for _, was := range d.before.generations {
+		if now, there := d.after.generation(was.ID); opens(was, held) && there && now.Live && now.On && now.Named < was.Named {
+			return true
+		}
+	}
+	return false
 }
 
 // looks is how many calls a look right before a change may lie before it.

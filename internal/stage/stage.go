@@ -78,6 +78,7 @@ type Stage struct {
 	died     int             // call at which the last process died
 	begun    bool            // a process has begun the run
 	losing   int             // so many entries
+	asked    bool            // a person has asked to go back
 	setBack  bool            // the journal loses its tail before the next process
 	procs    []*process      // that are alive, the newest last
 	twinned  *runner.Result  // how a run came out that another process ended
@@ -277,6 +278,16 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 			return result, false, err
 		}
 		state.Apply(e)
+	}
+	if s.asked {
+		s.asked = false
+		if state.Closed == nil && !state.Final {
+			e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindAsked, Asked: &rotation.Asked{Actor: "stage", Reason: "it seems better"}}
+			if err := me.Append(context.Background(), e); err != nil {
+				return result, false, err
+			}
+			state.Apply(e)
+		}
 	}
 	s.begun = true
 	crew, err := s.Crew(state.Opened.Spec)

@@ -233,7 +233,7 @@ var kinds = slices.Concat(stage.Kinds, stage.Rude)
 // a connection that breaks.
 var pairKinds = []stage.Kind{
 	stage.CrashBefore, stage.CrashAfter, stage.Lost, stage.Applied, stage.Refused, stage.Limited, stage.Late,
-	stage.NotThere, stage.Applied400, stage.Applied409, stage.SetBack, stage.Twin, stage.TwinBefore,
+	stage.NotThere, stage.Applied400, stage.Applied409, stage.SetBack, stage.Twin, stage.TwinBefore, stage.AskedBack,
 }
 
 // TestWithoutFaults: every triple comes out as it should, and what it can do shows.

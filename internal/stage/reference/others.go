@@ -40,6 +40,17 @@ func (d *Double) made() *Token {
 	return nil
 }
 
+// newest is what a run has made last, beside the one in use or in its place.
+func (d *Double) newest() *Token {
+	if t := d.made(); t != nil {
+		return t
+	}
+	if t := d.used(); t.Secret != d.first && !t.Ended {
+		return t
+	}
+	return nil
+}
+
 func (d *Double) othersIssue(add func(string, func() bool)) {
 	for _, one := range []struct {
 		which string
@@ -160,6 +171,17 @@ func (d *Double) othersStore(add func(string, func() bool)) {
 	add("write a slot of the store", func() bool { return put(Credential, Version{Value: "somebody-elses-" + d.Random(4)}) })
 	add("remove a slot of the store", func() bool { return put(Former+"__ID", Version{Gone: true}) })
 	add("write beside ours in the store", func() bool { return put("UNRELATED", Version{Value: "theirs-" + d.Random(4)}) })
+	add("put the new value into the store", func() bool {
+		t, did := d.newest(), false
+		if t == nil {
+			return false
+		}
+		for _, n := range []string{Credential, Former} {
+			did = put(n, Version{Value: t.Secret}) || did
+			did = put(n+"__ID", Version{Value: t.ID}) || did
+		}
+		return did
+	})
 	add("put the old value back into the store", func() bool {
 		t, did := d.used(), false
 		for _, n := range []string{Credential, Former} {
@@ -202,6 +224,14 @@ func (d *Double) othersConsume(add func(string, func() bool)) {
 	add("write beside ours at the consumer", func() bool { return put(map[string]string{"UNRELATED": "theirs-" + d.Random(4)}) })
 	add("put the old value back at the consumer", func() bool {
 		pair := d.used().ID + ":" + d.first
+		return put(map[string]string{Credential: pair, Former: pair})
+	})
+	add("put the new value at the consumer", func() bool {
+		t := d.newest()
+		if t == nil {
+			return false
+		}
+		pair := t.ID + ":" + t.Secret
 		return put(map[string]string{Credential: pair, Former: pair})
 	})
 	add("restart the consumer", func() bool { d.replace(); return true })
