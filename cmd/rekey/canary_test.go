@@ -284,9 +284,9 @@ func TestMessages(t *testing.T) {
 		want         []string
 	}{
 		{"wrong token", `{"vendor":"cloudflare","status":403,"times":-1}`, exitFailed,
-			[]string{"refused", "denied (403, 10000)", "used env:CF_ACCESS_MGMT", "the credential in use is as it was", "rekey check"}},
+			[]string{"refused", "denied (403, 10000)", "used env:CF_ACCESS_MGMT", "this run changed nothing", "rekey check"}},
 		{"login refused", `{"vendor":"infisical","endpoint":"login","status":401,"times":-1}`, exitFailed,
-			[]string{"infisical: log in", "used env:INFISICAL_CLIENT_SECRET", "the credential in use is as it was"}},
+			[]string{"infisical: log in", "used env:INFISICAL_CLIENT_SECRET", "this run changed nothing"}},
 		{"HTML instead of JSON", `{"vendor":"heroku","html":true,"times":-1}`, exitFailed,
 			[]string{"heroku: ", "something between here and api.heroku.com answered"}},
 		{"nothing", `{"vendor":"heroku","cut":true,"times":-1}`, exitFailed,

@@ -235,7 +235,7 @@ func stuckText(st *rotation.State, s Style) string {
 }
 
 func refusedText(st *rotation.State, s Style) string {
-	touched, now := "was not touched", "the credential in use is as it was"
+	touched, now := "was not touched", "this run changed nothing"
 	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.RunTaken || r.Code == rotation.MadeNotSeen }) {
 		// The journal knows of nothing, and something was seen that bears this run's label,
 		// or the issuer could not be asked whether there is.

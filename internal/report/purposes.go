@@ -65,7 +65,7 @@ func deleted(p *rotation.Plan) bool {
 
 // rehearsedText tells what was practised and what was not.
 func rehearsedText(st *rotation.State, s Style) string {
-	out := []string{fmt.Sprintf("%s  %s in %s; everything is cleaned up", s.Good("rehearsed"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
+	out := []string{fmt.Sprintf("%s  %s in %s; %s", s.Good("rehearsed"), s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt)), cleaned(st)), ""}
 	for _, step := range st.Plan.Steps {
 		if st.Step(step.ID).Status == rotation.Ended {
 			out = append(out, "  "+s.Good("✓")+" "+step.Title)
@@ -78,21 +78,43 @@ func rehearsedText(st *rotation.State, s Style) string {
 	return strings.Join(append(out, "  next    rekey run "+st.Opened.Credential), "\n") + "\n"
 }
 
+// cleaned says whether all that a rehearsal made was seen to be gone.
+func cleaned(st *rotation.State) string {
+	for _, p := range st.Steps {
+		if p.Last != nil && len(p.Last.Unseen) > 0 {
+			return p.Last.Unseen[0]
+		}
+	}
+	return "everything is cleaned up"
+}
+
+// again says of one that was revoked, and of which that was taken back, what was seen.
+func again(st *rotation.State) string {
+	if st.Plan != nil {
+		for _, step := range st.Plan.Back {
+			if p := st.Steps[step.ID]; step.Verb == rotation.Revalidate && p != nil && p.Status == rotation.Ended {
+				return "works again"
+			}
+		}
+	}
+	return "is as it was before: whether it works was not looked at"
+}
+
 // wentBack says what a way back left, in the words of the run's purpose.
 func wentBack(st *rotation.State, s Style) (string, bool) {
 	switch st.Opened.Spec.Purpose {
 	case sop.ToRehearse:
 		return strings.Join([]string{
-			fmt.Sprintf("%s  the rehearsal of %s failed; everything is cleaned up", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
+			fmt.Sprintf("%s  the rehearsal of %s failed; %s", s.Mind("rolled back"), s.Bold(st.Opened.Credential), cleaned(st)), "",
 			"  why     " + st.Closed.Why,
-			"  now     the one in use is as it was",
+			"  now     the one in use was not touched",
 			"  next    fix what failed, then: rekey rehearse " + st.Opened.Credential,
 		}, "\n") + "\n", true
 	case sop.ToRepair:
 		out := []string{
 			fmt.Sprintf("%s  nothing of %s was repaired, and nothing was written", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
 			"  why     " + st.Closed.Why,
-			"  now     every place holds what it held",
+			"  now     this run changed nothing",
 			"  next    rekey drift " + st.Opened.Credential,
 		}
 		for _, c := range st.Opened.Spec.Consumers {
@@ -107,7 +129,7 @@ func wentBack(st *rotation.State, s Style) (string, bool) {
 		}, "\n") + "\n", true
 	case sop.ToRevoke, sop.ToDelete:
 		return strings.Join([]string{
-			fmt.Sprintf("%s  %s works again", s.Mind("rolled back"), s.Bold(st.Opened.Credential)), "",
+			fmt.Sprintf("%s  %s %s", s.Mind("rolled back"), s.Bold(st.Opened.Credential), again(st)), "",
 			"  why     " + st.Closed.Why,
 			"  next    rekey check " + st.Opened.Credential,
 		}, "\n") + "\n", true

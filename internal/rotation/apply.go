@@ -106,7 +106,7 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	if p.First.IsZero() {
 		p.First = at
 	}
-	p.Last = o
+	p.Last, p.At = o, at
 	p.Maybe = p.Maybe || o.Partly || o.Maybe
 	st, _ := s.planStep(o.Step)
 	switch {

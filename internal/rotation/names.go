@@ -132,7 +132,7 @@ func (p *Plan) retireName(can Capabilities) {
 // liveRetiringName tells who still has the former name.
 func (s *State) liveRetiringName() []string {
 	p := s.Plan
-	out := []string{fmt.Sprintf("the one in use, %s (%s), is live, and everybody has it under %s", p.Old.Name, p.Old.ID, p.Spec.Name)}
+	out := []string{fmt.Sprintf("the one in use, %s (%s), is live, and everybody has it under %s", p.Old.Name, p.Old.ID, p.Spec.Name) + asSeen(p.Seen.At)}
 	tell := func(key, step, undo string, slots []string) {
 		names := strings.Join(slots, ", ")
 		switch {

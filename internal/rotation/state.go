@@ -78,6 +78,7 @@ type Progress struct {
 	First  time.Time `json:"first,omitzero"`   // first attempt, since the last resume
 	Next   time.Time `json:"next,omitzero"`    // not before
 	Done   time.Time `json:"done,omitzero"`
+	At     time.Time `json:"at,omitzero"` // of Last
 	Last   *Outcome  `json:"last,omitempty"`
 }
 

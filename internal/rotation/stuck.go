@@ -2,7 +2,10 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"rekey/internal/cred"
 )
 
 // stuck ends what the run can do by itself: it says what failed, what is live
@@ -12,10 +15,13 @@ func (s *State) stuck(r round) Decision {
 	return Decision{Stuck: &Stuck{Why: r.failure(), Live: s.Live(), Next: next}}
 }
 
-// Live tells which generations are live and who holds what, as far as the
-// journal knows. "may" stands where an answer is missing.
+// Live tells which generations are live and who holds what, as far as the journal knows,
+// and of each when that was seen. "may" stands where an answer is missing.
 func (s *State) Live() []string {
 	if s.Plan == nil {
+		if s.Resumed {
+			return []string{"by the journal nothing was touched; whether that is so was not seen"}
+		}
 		return []string{"nothing was touched"}
 	}
 	var out []string
@@ -27,20 +33,22 @@ func (s *State) Live() []string {
 	case RetireName:
 		return s.liveRetiringName()
 	case Rehearse:
-		return []string{"the one in use is as it was", s.newIs(), s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
+		return []string{"this run does not touch the one in use", s.newIs(), s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
 	case RollWithGrace, RollAtOnce:
 		return append(s.liveRolled(), s.liveHolders()...)
 	}
 	old := fmt.Sprintf("the old one, %s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
 	switch {
+	case s.missing(s.Plan.Old.ID) && !s.done(string(Delete)):
+		out = append(out, old+", is not there any more"+asSeen(s.Sight.Done))
 	case s.done(string(Delete)):
-		out = append(out, old+", is deleted")
+		out = append(out, old+", is deleted"+asSeen(s.latest(string(Delete))))
 	case s.Final && s.tried(string(Delete)):
 		out = append(out, old+", may be deleted")
 	case s.Final:
-		out = append(out, old+", "+s.on()+": the vendor refused to delete it"+s.dismissed())
+		out = append(out, old+", "+s.on()+": the vendor refused to delete it"+s.dismissed()+s.oldSeen())
 	default:
-		out = append(out, old+", "+s.on()+s.dismissed())
+		out = append(out, old+", "+s.on()+s.dismissed()+s.oldSeen())
 	}
 	out = append(out, s.newIs())
 	return append(out, s.liveHolders()...)
@@ -49,35 +57,38 @@ func (s *State) Live() []string {
 // liveRevoked tells how much of a credential is left.
 func (s *State) liveRevoked() []string {
 	name := fmt.Sprintf("%s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	when := s.oldSeen()
 	switch {
 	case s.done(string(Delete)):
-		name += " is deleted"
+		name, when = name+" is deleted", asSeen(s.latest(string(Delete)))
 	case s.tried(string(Delete)):
-		name += " may be deleted"
+		name, when = name+" may be deleted", ""
 	default:
 		name += " " + s.on()
 	}
-	return append([]string{name + s.dismissed()}, s.Plan.Notes...)
+	return append([]string{name + s.dismissed() + when}, s.Plan.Notes...)
 }
 
 // liveRolled tells of the secrets of a handle that was rolled in place.
 func (s *State) liveRolled() []string {
 	name := fmt.Sprintf("%s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
 	switch {
+	case s.missing(s.Plan.Old.ID):
+		return []string{name + " is not there any more" + asSeen(s.Sight.Done)}
 	case s.done(string(Expire)):
-		return []string{name + " has a new secret; the old one is dead"}
+		return []string{name + " has a new secret; the old one is dead" + asSeen(s.latest(string(Expire)))}
 	case s.Plan.Strategy == RollAtOnce && s.tried(string(Roll)):
 		return []string{name + " may have a new secret; the old one is dead then"}
 	case !s.Keep.IsZero():
-		return []string{fmt.Sprintf("%s has a new secret; the old one works until %s", name, s.Keep.UTC().Format(time.RFC3339))}
+		return []string{fmt.Sprintf("%s has a new secret; the old one works until %s", name, s.Keep.UTC().Format(time.RFC3339)) + asSeen(s.latest(string(Roll), string(Extend), string(Prolong)))}
 	case s.done(string(Roll)) && s.Plan.Strategy == RollWithGrace && !s.planHas(string(Extend)) && !s.tried(string(Prolong)):
-		return []string{name + " has a new secret beside the old one, which works until it is ended"}
+		return []string{name + " has a new secret beside the old one, which works until it is ended" + asSeen(s.latest(string(Roll)))}
 	case s.tried(string(Roll)) && s.Plan.Strategy == RollWithGrace && !s.planHas(string(Extend)):
 		return []string{name + " may have a new secret; the old one works until it is ended"}
 	case s.tried(string(Roll)):
 		return []string{name + " may have a new secret; the old one works for " + brief(s.Plan.Spec.Issuer.Grace) + " from then"}
 	}
-	return []string{name + " has the secret that it had"}
+	return []string{name + " has the secret that it had" + s.oldSeen()}
 }
 
 // liveHolders tells what store and consumers hold.
@@ -115,27 +126,117 @@ func (s *State) newIs() string {
 	name := s.Plan.Named(s.Generation)
 	switch {
 	case s.done(string(Discard)), s.done(stepID(Discard, "at the end")):
-		return fmt.Sprintf("the new one, %s, is deleted", name)
+		return fmt.Sprintf("the new one, %s, is deleted", name) + asSeen(s.latest(string(Discard), stepID(Discard, "at the end")))
+	case s.Made != nil && s.missing(s.Made.Handle.ID):
+		return fmt.Sprintf("the new one, %s (%s), is not there any more", name, s.Made.Handle.ID) + asSeen(s.Sight.Done)
 	case s.Made != nil && s.tried(string(Discard)):
 		return fmt.Sprintf("the new one, %s (%s), may still be live", name, s.Made.Handle.ID)
 	case s.Made != nil:
-		return fmt.Sprintf("the new one, %s (%s), is live", name, s.Made.Handle.ID)
+		return fmt.Sprintf("the new one, %s (%s), is live", name, s.Made.Handle.ID) + s.newSeen()
 	case s.tried(string(Create)):
 		return fmt.Sprintf("a new one named %s may exist", name)
 	}
 	return "no new one was made"
 }
 
+// holds tells what a place holds: what it was last seen to hold, or was given.
 func (s *State) holds(key, write, undo string) string {
+	if at := s.seenOtherwise(key); at.After(s.latest(write, undo)) {
+		return key + " holds something else than this run gave it" + asSeen(at)
+	}
+	verb := " holds "
+	if s.untold(key) {
+		verb = " shows nobody what it holds, and was given "
+	}
 	switch {
 	case s.done(undo):
-		return key + " holds the old one again"
+		return key + verb + "the old one again" + asSeen(s.lastAt(key, undo, stepID(Resettle, key)))
 	case s.tried(undo):
 		return key + " may hold either"
 	case s.done(write):
-		return key + " holds the new one"
+		return key + verb + "the new one" + asSeen(s.lastAt(key, write, stepID(Settle, key)))
 	case s.tried(write):
 		return key + " may hold either"
 	}
-	return key + " holds the old one"
+	return key + " holds the old one" + asSeen(s.Plan.Seen.At)
+}
+
+// seen says when something was.
+func asSeen(at time.Time) string {
+	if at.IsZero() {
+		return " (by the journal; it was not looked at)"
+	}
+	return " (seen at " + at.UTC().Format(time.DateTime) + " UTC)"
+}
+
+// latest is when the last of these steps was done.
+func (s *State) latest(steps ...string) (at time.Time) {
+	for _, id := range steps {
+		if p := s.Steps[id]; p != nil && p.Status == Ended && p.Done.After(at) {
+			at = p.Done
+		}
+	}
+	return at
+}
+
+// lastAt is latest, or when everybody was last seen to hold what they should.
+func (s *State) lastAt(key string, steps ...string) time.Time {
+	at := s.latest(steps...)
+	if s.Mode != Forward || s.untold(key) {
+		return at
+	}
+	for _, st := range s.Plan.Steps {
+		if p := s.Steps[st.ID]; (st.Verb == Watch || st.Verb == Running) && p != nil && p.Status == Ended && len(p.Last.Held) == 0 && p.Done.After(at) {
+			at = p.Done
+		}
+	}
+	return at
+}
+
+// oldSeen says when the issuer last told of the old one.
+func (s *State) oldSeen() string {
+	at := s.Plan.Seen.At
+	for _, t := range []time.Time{s.Sight.Done, s.latest(string(Quiet), string(Disable), string(Enable), string(Look))} {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return asSeen(at)
+}
+
+// newSeen says when the new one was last told of, or seen to work.
+func (s *State) newSeen() string {
+	at := s.latest(string(Create), string(Take), string(Quiet))
+	for _, st := range s.Plan.Steps {
+		if p := s.Steps[st.ID]; (st.Verb == Validate || st.Verb == Confirm || st.Verb == Denied) && p != nil && p.Status == Ended && p.Done.After(at) {
+			at = p.Done
+		}
+	}
+	out := asSeen(at)
+	for _, p := range s.Steps {
+		if p.Last != nil && p.Last.Unproven && p.At.After(at) {
+			out = ", and did not work any more when it was tried" + asSeen(p.At)
+		}
+	}
+	return out
+}
+
+// missing reports whether a process that took the run up did not find a generation.
+func (s *State) missing(id string) bool { return id != "" && slices.Contains(s.Missing, id) }
+
+// seenOtherwise is when a place was last seen not to hold what it should; zero: never.
+func (s *State) seenOtherwise(key string) (at time.Time) {
+	for _, p := range s.Steps {
+		if p.Last != nil && p.Last.Class != cred.Done && slices.Contains(p.Last.Held, key) && p.At.After(at) {
+			at = p.At
+		}
+	}
+	return at
+}
+
+// untold reports whether a place shows nobody what it holds.
+func (s *State) untold(key string) bool {
+	return slices.ContainsFunc(s.Plan.Seen.Consumers, func(c ConsumerSeen) bool {
+		return c.Key == key && slices.ContainsFunc(c.Slots, SlotSeen.Untold)
+	})
 }
