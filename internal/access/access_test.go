@@ -61,6 +61,7 @@ type issuer struct {
 	asked int // for its keys
 	codes map[string]code
 	over  map[string]any // claims instead of the usual ones, in tokens for codes
+	tells map[string]any // where it is asked who that is; nil: it cannot be asked
 }
 
 // code is what an authorization was given for.
@@ -142,7 +143,16 @@ func (i *issuer) authorize(t *testing.T, location string) *url.URL {
 func (i *issuer) serve(req *http.Request) (int, any) {
 	switch req.URL.Path {
 	case "/.well-known/openid-configuration":
-		return 200, map[string]any{"issuer": i.url, "jwks_uri": i.url + "/keys", "authorization_endpoint": i.url + "/authorize", "token_endpoint": i.url + "/token"}
+		found := map[string]any{"issuer": i.url, "jwks_uri": i.url + "/keys", "authorization_endpoint": i.url + "/authorize", "token_endpoint": i.url + "/token"}
+		if i.tells != nil {
+			found["userinfo_endpoint"] = i.url + "/me"
+		}
+		return 200, found
+	case "/me":
+		if req.Header.Get("Authorization") != "Bearer canary-access-token" {
+			return 401, nil
+		}
+		return 200, i.tells
 	case "/keys", "/cdn-cgi/access/certs":
 		i.mu.Lock()
 		defer i.mu.Unlock()

@@ -253,6 +253,41 @@ func TestAFreshSignIn(t *testing.T) {
 	}
 }
 
+// TestAnIssuerThatTellsMoreWhenItIsAsked, of whom the token names and of nobody else; and
+// of a token only what is signed.
+func TestAnIssuerThatTellsMoreWhenItIsAsked(t *testing.T) {
+	for name, tt := range map[string]struct {
+		tells map[string]any
+		name  string
+		roles string
+	}{
+		"who it is":         {map[string]any{"sub": "u-1", "email": "alice@example.com", "email_verified": true, "groups": []string{"ops"}}, "alice@example.com", "admin,ops,superadmin"},
+		"another issuer":    {map[string]any{"sub": "u-1", "iss": ci, "auth_time": 1, "nonce": "x"}, "u-1", ""},
+		"somebody else":     {map[string]any{"sub": "u-2", "email": "alice@example.com", "email_verified": true}, "", ""},
+		"nobody":            {map[string]any{"email": "alice@example.com", "email_verified": true}, "", ""},
+		"an unsure address": {map[string]any{"sub": "u-1", "email": "alice@example.com"}, "u-1", ""},
+	} {
+		w := newWorld(t, everything())
+		w.idp.over = map[string]any{"email": nil, "email_verified": nil, "groups": nil}
+		w.idp.tells = tt.tells
+		b := w.browser()
+		got := b.get(w.idp.authorize(t, b.get("/access/start?to=/").Header.Get("Location")).String())
+		if tt.name == "" {
+			if text := bodyOf(t, got); got.StatusCode != 403 || !strings.Contains(text, "somebody else") {
+				t.Errorf("%s: %d %s", name, got.StatusCode, text)
+			}
+			continue
+		}
+		var said struct {
+			Who   rotation.Who
+			Fresh bool
+		}
+		if err := json.NewDecoder(b.get("/").Body).Decode(&said); err != nil || said.Who.Name != tt.name || strings.Join(said.Who.Roles, ",") != tt.roles || said.Who.How != idp || !said.Fresh {
+			t.Errorf("%s: %v %+v", name, err, said)
+		}
+	}
+}
+
 // TestAnUnverifiedAddressGivesNoRole: whoever opens an account at the issuer can name
 // any.
 func TestAnUnverifiedAddressGivesNoRole(t *testing.T) {

@@ -3,8 +3,10 @@ package identity
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"rekey/internal/secret"
+	"rekey/internal/vendorhttp"
 )
 
 // Registration is what an issuer knows this client by.
@@ -82,11 +85,51 @@ func (v *Verifier) Exchange(ctx context.Context, transport http.RoundTripper, r 
 	case azp != "" && azp != r.ClientID, azp == "" && len(said["aud"]) > 1: // Core §3.1.3.7
 		return SignedIn{}, errors.New("it was made out to another client")
 	}
+	if at.UserInfo != "" {
+		if err := v.more(ctx, at.UserInfo, secret.New(got.AccessToken), said); err != nil {
+			return SignedIn{}, err
+		}
+	}
 	out := SignedIn{Claims: said.trusted(true)}
 	if at, err := strconv.ParseInt(said.Text("auth_time"), 10, 64); err == nil {
 		out.At = time.Unix(at, 0)
 	}
 	return out, nil
+}
+
+// protocol are claims that say something of a token; only a signed one may have them.
+var protocol = []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "auth_time", "acr", "amr", "jti", "sid", "at_hash", "c_hash"}
+
+// more adds what the issuer says of somebody besides: many say who he is, as his e-mail
+// address and his groups, only where they are asked for it (OpenID Connect Core 1.0
+// §5.3, §5.4). What the token says stands.
+func (v *Verifier) more(ctx context.Context, where string, access secret.Value, said Claims) error {
+	u, err := url.Parse(where)
+	if err != nil {
+		return errors.New("the issuer does not say where it tells more")
+	}
+	client := v.keys.client(u.Scheme + "://" + u.Host)
+	client.Authorize = func(_ context.Context, r *http.Request) (string, error) {
+		r.Header.Set("Authorization", "Bearer "+access.Reveal())
+		return "the access token", nil
+	}
+	resp, err := client.Do(ctx, vendorhttp.Request{Op: "ask the issuer who that is", Method: http.MethodGet, Path: u.EscapedPath(), Query: u.Query()})
+	if err != nil {
+		return errors.New("the issuer does not say who that is")
+	}
+	var all map[string]json.RawMessage
+	if err := resp.Decode(&all); err != nil {
+		return errors.New("the issuer does not say who that is")
+	}
+	if sub := values(all["sub"]); len(sub) != 1 || sub[0] != said.Text("sub") { // Core §5.3.2
+		return errors.New("the issuer says it of somebody else")
+	}
+	for name, raw := range all {
+		if _, there := said[name]; !there && !slices.Contains(protocol, name) {
+			said[name] = values(raw)
+		}
+	}
+	return nil
 }
 
 // refusedBy says why no token came, in the issuer's code (RFC 6749 §5.2) or none: the

@@ -182,6 +182,7 @@ type Endpoints struct {
 	Keys      string   `json:"jwks_uri"`
 	Authorize string   `json:"authorization_endpoint"`
 	Token     string   `json:"token_endpoint"`
+	UserInfo  string   `json:"userinfo_endpoint"`
 	Methods   []string `json:"token_endpoint_auth_methods_supported"`
 	Named     bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
 }

@@ -62,7 +62,10 @@ func (v *Verifier) Endpoints(ctx context.Context) (Endpoints, error) {
 	if err != nil {
 		return found, err
 	}
-	for _, at := range []string{found.Authorize, found.Token} {
+	for i, at := range []string{found.Authorize, found.Token, found.UserInfo} {
+		if i == 2 && at == "" {
+			continue
+		}
 		if at == "" || sop.CheckAddress(at, false) != nil || strings.HasPrefix(v.issuer, "https:") && !strings.HasPrefix(at, "https:") {
 			return found, errors.New("the issuer does not say where people sign in, or not by https")
 		}
