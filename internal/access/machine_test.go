@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -341,4 +342,34 @@ func FuzzBearer(f *testing.F) {
 			t.Errorf("%+v %v", c, fail)
 		}
 	})
+}
+
+// TestManyAskAtOnce, while rekey.yaml changes and the issuer's keys do.
+func TestManyAskAtOnce(t *testing.T) {
+	w := newWorld(t, everything())
+	b := w.browser()
+	b.signIn("/")
+	_, ours := w.create(t, Wanted{Name: "nightly", Only: []string{"look"}})
+	theirs := w.ci.token(nil)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 20 {
+				other := w.browser()
+				other.cookies = map[string]string{"__Host-rekey-session": b.cookies["__Host-rekey-session"]}
+				for name, header := range map[string][]string{"session": nil, "ours": bearer(ours), "theirs": bearer(theirs)} {
+					if _, status := other.met(header...); status != 200 {
+						t.Errorf("%s: %d", name, status)
+					}
+				}
+				if i == 0 {
+					w.time.pass(time.Second)
+					if err := w.Reload(everything()); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
