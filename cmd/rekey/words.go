@@ -35,7 +35,7 @@ func exitOf(code estate.Code) int {
 		return exitWaiting
 	case estate.KeysUnread:
 		return exitEvidence
-	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken:
+	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.NotNewest, estate.Overtaken:
 		return exitLocked
 	case estate.OtherWorld, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
@@ -102,6 +102,8 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		return fmt.Errorf("this plan was carried out already\n  next  rekey log %s", e.Run)
 	case estate.Repeated:
 		return fmt.Errorf("the same request has opened run %s already\n  next  rekey log %s", e.Run, e.Run)
+	case estate.NotNewest:
+		return fmt.Errorf("run %s of %s was begun meanwhile, so nothing was begun\n  next  rekey log %s", e.Run, e.Credential, e.Run)
 	case estate.Busy:
 		return fmt.Errorf("another process is working on %s right now; look with: rekey status", e.Credential)
 	case estate.NoRun:

@@ -88,7 +88,7 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 		first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
 	resumed := &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: a.Request}
-	if by.service != nil {
+	if by.service != nil && !w.retiringWanted(state) {
 		resumed.Word = by.service.word(a, state, e.now())
 	}
 	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: resumed})

@@ -163,14 +163,22 @@ type retiring struct {
 	state  Approval
 }
 
+// retiringWanted tells whether a run waits for people before it takes anything from the
+// old credential. The configuration says so as it is now; what the run is for, as it was
+// opened.
+func (w *work) retiringWanted(state *rotation.State) bool {
+	spec := w.spec
+	spec.Purpose = state.Opened.Spec.Purpose
+	return approvals.Wanted(spec, approvals.Retiring)
+}
+
 // agreedToRetire tells whether people have agreed to what a run asks for now, and asks
 // them where nobody was asked yet.
 func (w *work) agreedToRetire(ctx context.Context, state *rotation.State, ask rotation.Ask) (g retiring, err error) {
-	spec := w.spec
-	spec.Purpose = state.Opened.Spec.Purpose
-	if g.wanted = approvals.Wanted(spec, approvals.Retiring); !g.wanted {
+	if g.wanted = w.retiringWanted(state); !g.wanted {
 		return g, nil
 	}
+	spec := w.spec
 	id, err := w.runID()
 	if err != nil {
 		return g, err
@@ -206,14 +214,10 @@ func people(n int) string {
 // mayConfirm refuses a person's word where a run waits for others' agreement: it would
 // change nothing.
 func (w *work) mayConfirm(ctx context.Context, state *rotation.State) error {
-	spec := w.spec
-	if state.Opened != nil {
-		spec.Purpose = state.Opened.Spec.Purpose
-	}
-	if !approvals.Wanted(spec, approvals.Retiring) {
+	if !w.retiringWanted(state) {
 		return nil
 	}
-	s, err := w.approval(ctx, w.book, spec.Name, approvals.Retiring, state.Run)
+	s, err := w.approval(ctx, w.book, w.spec.Name, approvals.Retiring, state.Run)
 	if err != nil || s.Standing != approvals.Waiting && s.Standing != approvals.Denied {
 		return err // nobody was asked, or nobody answered in time: the run asks
 	}

@@ -70,6 +70,9 @@ type Opening struct {
 	Outside   bool   `json:"outside_window,omitempty"` // begin although no window is open
 	Alongside bool   `json:"alongside,omitempty"`      // begin although another run changes one of its consumers
 	Without   bool   `json:"without_role,omitempty"`   // an emergency by somebody who lacks the role; wants Reason
+	// After is the newest run of the credential that whoever asks knows of, NoRunYet where
+	// he knows of none: it is begun only if that is so still. "": whatever was begun.
+	After string `json:"after,omitempty"`
 	// Reviewed is a plan that has to come out again, or nothing is done; its strategy and
 	// its Despite are the wish's then.
 	Reviewed *rotation.Plan `json:"reviewed,omitempty"`
@@ -77,6 +80,9 @@ type Opening struct {
 	// openings of a credential with the same one only the first opens a run.
 	Request string `json:"-"`
 }
+
+// NoRunYet is Opening.After of a credential that never had a run.
+const NoRunYet = "none"
 
 // Advancing takes an open run up.
 type Advancing struct {

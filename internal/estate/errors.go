@@ -55,6 +55,7 @@ const (
 	PlaceBusy Code = "place-busy" // Credential (the other one), Run, Place
 	PlanDone  Code = "plan-done"  // Run
 	Repeated  Code = "repeated"   // Run: the same request opened it
+	NotNewest Code = "not-newest" // Credential, Run: it was begun since whoever asks looked
 	Busy      Code = "busy"       // Credential: another process works on it
 
 	NoRun         Code = "no-run"         // Run
@@ -85,7 +86,7 @@ func Codes() []Code {
 	return []Code{
 		Failed, OtherWorld, KeyDamaged, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
-		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, Busy,
+		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, NotNewest, Busy,
 		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld,
 		AwaitsApproval, ApprovalRefused, NothingAsked, OtherAsked, NotApprover, NotProven, OwnRequest, NotFresh, AgreedAlready, NotTheirs, Stopped, Overtaken,
 	}

@@ -86,7 +86,8 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if o.Reviewed != nil {
 		opened.Expect, opened.Plan = o.Reviewed.Digest(), o.Reviewed.Run
 	}
-	if by.service != nil && o.Confirm != "" {
+	// Where others have to agree before the old one is revoked, one word is none.
+	if by.service != nil && o.Confirm != "" && !approvals.Wanted(spec, approvals.Retiring) {
 		opened.Word = &rotation.Word{How: confirmedBefore}
 	}
 	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
@@ -100,6 +101,9 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 			if err := w.startHolds(ctx, book, opened.Expect); err != nil {
 				return err
 			}
+		}
+		if err := w.newestIs(ctx, book, o.After); err != nil {
+			return err
 		}
 		return w.mayBegin(ctx, book, opened, o.Alongside)
 	}, first)
@@ -140,6 +144,18 @@ func (e *Estate) inWindow(spec sop.Spec, anyway bool) error {
 		return nil
 	}
 	return &Error{Code: WindowClosed, Credential: spec.Name, Spec: &spec, Opens: sop.NextOpen(spec.Windows, now)}
+}
+
+// newestIs refuses a run that was asked for before another one was begun.
+func (w *work) newestIs(ctx context.Context, book history.Book, after string) error {
+	if after == "" {
+		return nil
+	}
+	newest, err := book.NewestRun(ctx, w.spec.Name)
+	if err == nil && newest != after && (newest != "" || after != NoRunYet) {
+		err = &Error{Code: NotNewest, Credential: w.spec.Name, Run: newest}
+	}
+	return err
 }
 
 // mayBegin refuses a run beside others that are open: of the same credential, of the

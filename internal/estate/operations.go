@@ -35,7 +35,7 @@ type Operations interface {
 	// Refused, with nothing opened: NoCredential, NoFormerName, NotFormer, NoConsumer,
 	// NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason (an emergency, or
 	// without the role), WindowClosed, NoRole, NotIdentified, Unwired (a vendor cannot
-	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, Repeated, PlanDecides, Busy;
+	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, Repeated, NotNewest, PlanDecides, Busy;
 	// RunUnseen and Refused (a rehearsal beside which a run would be refused); where somebody
 	// has to agree first, AwaitsApproval (he was asked), ApprovalRefused, NotSeen and
 	// Refused. Unwritable: the journal

@@ -30,7 +30,7 @@ func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
 		return Schedule{}, err
 	}
 	k := schedule.Known{Now: e.now(), Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}}
-	states := map[string]Approval{}
+	states, refusals := map[string]Approval{}, map[string]schedule.Refusal{}
 	err = e.ifJournal(ctx, func(book history.Book) error {
 		if k.Open, err = book.Going(ctx); err != nil {
 			return err
@@ -46,6 +46,9 @@ func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
 			case s.Standing == approvals.Agreed:
 				k.Agreed[s.Request.Run] = true
 			}
+		}
+		if refusals, err = newest[schedule.Refusal](ctx, book, schedule.CannotBe, "why %s could not be begun"); err != nil {
+			return err
 		}
 		if err := e.waiting(ctx, book, &k); err != nil {
 			return err
@@ -68,6 +71,14 @@ func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
 	}
 	for _, s := range e.config.Specs {
 		c := schedule.Credential{Spec: s, Made: rows[s.Name].Made, Expires: rows[s.Name].Expires, Approval: states[s.Name]}
+		for _, last := range []*Summary{rows[s.Name].Last, rows[s.Name].Open} {
+			if last != nil {
+				c.Last = last.Run
+			}
+		}
+		if r, ok := refusals[s.Name]; ok {
+			c.Refusal = &r
+		}
 		if d := rows[s.Name].Due; d.Why == "incident" {
 			c.Revoked = d.At
 		}

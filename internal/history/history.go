@@ -278,6 +278,13 @@ func (b Book) Requested(ctx context.Context, credential, request string) (run st
 	return b.begunFor(ctx, credential, func(_ journal.Entry, o begun) bool { return o.Request == request })
 }
 
+// NewestRun returns the newest run of a credential, open or not; "" if there never was
+// one.
+func (b Book) NewestRun(ctx context.Context, credential string) (run string, err error) {
+	en, _, err := b.read().NewestOf(ctx, credential, string(rotation.KindOpened))
+	return en.Run, err
+}
+
 // begun is what a run was opened with, as far as it tells one opening from another.
 type begun struct{ Plan, Request string }
 

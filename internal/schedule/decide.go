@@ -10,6 +10,9 @@ import (
 	"rekey/internal/sop"
 )
 
+// tryAgain is how long the schedule leaves alone what could not be begun.
+const tryAgain = 30 * time.Minute
+
 // Decide is total and deterministic: asked twice of the same it says the same, in
 // whatever order the credentials and the runs come.
 func Decide(k Known) Decided {
@@ -94,7 +97,7 @@ func (d *decider) from(c *Credential, due time.Time) time.Time {
 // standing is a credential with everything that stands against it by itself.
 func (d *decider) standing(c *Credential) Standing {
 	due := c.due()
-	s := Standing{Credential: c.Spec.Name, Owner: c.Spec.Owner, Procedure: c.Spec.Procedure, Run: c.Spec.Run.String(), Due: due, Expires: c.Expires, Why: []Reason{}}
+	s := Standing{Credential: c.Spec.Name, Owner: c.Spec.Owner, Procedure: c.Spec.Procedure, Run: c.Spec.Run.String(), Due: due, Expires: c.Expires, After: c.Last, Why: []Reason{}}
 	no := func(code Code, why string, more ...func(*Reason)) {
 		r := Reason{Code: code, Why: why}
 		for _, m := range more {
@@ -148,6 +151,9 @@ func (d *decider) standing(c *Credential) Standing {
 	}
 	if bad, failed := d.failed[c.Spec.Name]; failed && bad.end.Add(d.Settings.AgainAfter).After(d.Now) {
 		no(FailedBefore, "its last run ended badly", run(bad.run), until(bad.end.Add(d.Settings.AgainAfter)))
+	}
+	if r := c.Refusal; r != nil && r.After == c.Last && r.At.Add(tryAgain).After(d.Now) {
+		no(CannotBegin, "it could not be begun: "+r.Why, until(r.At.Add(tryAgain)))
 	}
 	if c.Spec.Run == sop.AfterApproval {
 		d.approval(c, no, until)

@@ -51,6 +51,17 @@ type Credential struct {
 	Expires  time.Time       // zero: never, or not known
 	Revoked  time.Time       // taken away without a successor; zero: it is not
 	Approval approvals.State // of the start
+	Last     string          // its newest run, of whatever purpose; "": there is none
+	Refusal  *Refusal        // why it could not be begun, the last time; nil: it was, or nobody tried
+}
+
+// Refusal is the body of the notes on what the schedule could not begin, and of which no
+// run tells.
+type Refusal struct {
+	At    time.Time `json:"at"`
+	Code  string    `json:"code"`            // of the operation that was refused
+	Why   string    `json:"why"`             // in words
+	After string    `json:"after,omitempty"` // the newest run of the credential then
 }
 
 // Pause is the body of the notes by which people stop the schedule and let it go on.
@@ -60,10 +71,11 @@ type Pause struct {
 	Reason string       `json:"reason,omitempty"`
 }
 
-// Kinds of the notes of people about the schedule.
+// Kinds of the notes about the schedule. The body of the first two is a Pause.
 const (
 	Paused    = "schedule-paused"
 	Continued = "schedule-continued"
+	CannotBe  = "schedule-refused" // by the schedule itself: a Refusal
 )
 
 // Code says why a credential is not begun now. A code keeps its meaning.
@@ -87,6 +99,7 @@ const (
 	CanaryFirst  Code = "canary"       // Of, Run (where it is open)
 	TooMany      Code = "at-most"      // as many go on as may
 	BudgetUsed   Code = "error-budget" // too many ended badly; a person is wanted
+	CannotBegin  Code = "cannot-begin" // Until: it is tried again then
 	IsPaused     Code = "paused"       // a person has stopped the schedule
 )
 
@@ -122,7 +135,8 @@ type Standing struct {
 	// Zero: that is not known, or never. It may begin later because of others.
 	Next    time.Time `json:"next,omitzero"`
 	Now     Does      `json:"now,omitempty"`
-	Why     []Reason  `json:"why"` // why it is not begun now, what weighs most first; none where it is
+	After   string    `json:"after,omitempty"` // its newest run; "": there is none
+	Why     []Reason  `json:"why"`             // why it is not begun now, what weighs most first; none where it is
 	Warning string    `json:"warning,omitempty"`
 }
 
