@@ -82,8 +82,8 @@ func (b *bench) estate() *estate.Estate {
 func (b *bench) service(name string) (*engine.Engine, *scheduler.Scheduler) {
 	b.Helper()
 	es := b.estate()
-	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.Now, Poll: 10 * time.Millisecond})
-	j, err := es.Journal()
+	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.Now, Poll: 10 * time.Millisecond, Park: 24 * time.Hour})
+	j, closing, err := es.Journal()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func (b *bench) service(name string) (*engine.Engine, *scheduler.Scheduler) {
 		if err := e.Close(); err != nil {
 			b.Errorf("engine %s: %v", name, err)
 		}
-		_ = j.Close()
+		_ = closing()
 	})
 	return e, scheduler.New(scheduler.Options{Operations: e, Config: func() *sop.Config { return b.config }, Journal: j, Now: b.Now})
 }
