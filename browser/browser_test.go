@@ -14,10 +14,13 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
-// newBrowser starts a headless Chromium.
+// newBrowser starts a headless Chromium. Whatever fails in a page's scripts, or what its
+// policy stops, fails the test.
 func newBrowser(t *testing.T) context.Context {
 	t.Helper()
 	program := ""
@@ -34,12 +37,22 @@ func newBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(func(ev any) {
+		switch e := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			t.Errorf("a script failed: %s %s", e.ExceptionDetails.Text, e.ExceptionDetails.URL)
+		case *log.EventEntryAdded:
+			// Pages of refusals are answers too, and a browser logs their status.
+			if e.Entry.Level == "error" && e.Entry.Source != "network" {
+				t.Errorf("the browser says: %s (%s)", e.Entry.Text, e.Entry.URL)
+			}
+		}
+	}))
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil { // the browser lives as long as this context
 		t.Fatal(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute) // two processors may be shared
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -102,17 +115,52 @@ func say[T any](t *testing.T, ctx context.Context, script string) T {
 	return v
 }
 
+// wait waits until a script says true.
+func wait(t *testing.T, ctx context.Context, what, script string) {
+	t.Helper()
+	limit, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		ok, err := chromedp.Run(limit, chromedp.Evaluate[bool](script))
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if ok {
+			return
+		}
+		select {
+		case <-limit.Done():
+			t.Fatalf("%s: it has not come, and the page is\n%s", what, say[string](t, ctx, `document.body.innerText`))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// do carries steps out.
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // judge opens a page in every look: nothing scrolls sideways, nothing fails in its
 // scripts, and axe finds nothing. With REKEY_SCREENSHOTS it leaves pictures there.
 func judge(t *testing.T, ctx context.Context, script, url, name string) {
 	t.Helper()
+	width := int64(0)
 	for _, l := range looks {
-		if err := chromedp.Do(ctx, l.set(), chromedp.Navigate(url), chromedp.WaitReady(chromedp.CSS("main"))); err != nil {
+		steps := []chromedp.Action[chromedp.Void]{l.set()}
+		if l.width != width { // the scheme alone needs no other page
+			steps = append(steps, chromedp.Navigate(url), chromedp.WaitReady(css("main")))
+			width = l.width
+		}
+		if err := chromedp.Do(ctx, steps...); err != nil {
 			t.Fatalf("%s at %d, %s: %v", name, l.width, l.scheme, err)
 		}
 		wide := say[int64](t, ctx, `document.documentElement.scrollWidth`)
-		say[bool](t, ctx, script+`; true`)
-		found := say[string](t, ctx, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`)
+		say[bool](t, ctx, `window.axe ? true : (() => {`+script+`; return true})()`)
+		found := say[string](t, ctx, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify({passes: r.passes.length, violations: r.violations}))`)
 		if dir := os.Getenv("REKEY_SCREENSHOTS"); dir != "" {
 			shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 			if err != nil {
@@ -125,11 +173,17 @@ func judge(t *testing.T, ctx context.Context, script, url, name string) {
 		if wide > l.width {
 			t.Errorf("%s at %d is %d wide", name, l.width, wide)
 		}
-		var all []violation
+		var all struct {
+			Passes     int
+			Violations []violation
+		}
 		if err := json.Unmarshal([]byte(found), &all); err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range all {
+		if all.Passes < 15 {
+			t.Errorf("%s: axe has tried %d rules only", name, all.Passes)
+		}
+		for _, v := range all.Violations {
 			for _, n := range v.Nodes {
 				t.Errorf("%s at %d, %s: %s: %s\n\t%s\n\t%s", name, l.width, l.scheme, v.ID, v.Help, n.HTML, strings.ReplaceAll(n.Failure, "\n", " "))
 			}

@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"rekey/internal/estate"
@@ -8,6 +10,7 @@ import (
 
 // TestEveryPageForEverybody: with every state that a run can be in.
 func TestEveryPageForEverybody(t *testing.T) {
+	t.Parallel()
 	script := axe(t)
 	ctx := newBrowser(t)
 	s := newSite(t)
@@ -49,9 +52,66 @@ func TestEveryPageForEverybody(t *testing.T) {
 	page("/credentials/"+svc, "credential")
 	page("/runs", "runs")
 	page("/calendar", "calendar")
+	page("/approvals", "approvals-empty")
 	page("/findings", "findings")
 	page("/evidence", "evidence")
 	page("/health?doctor=1", "health")
 	page("/nowhere", "nowhere")
-	page("/credentials/"+vault+"/plan?purpose=rehearse", "problem")
+	page("/credentials/"+vault+"/plan?purpose=rehearse", "plan-rehearse")
+
+	s.instead(http.StatusForbidden, `{"success":false,"errors":[{"code":10000,"message":"not allowed to delete"}],"result":null}`, func(r *http.Request) bool {
+		return r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/service_tokens/")
+	})
+	if _, err := s.TakeUp(t.Context(), estate.Advancing{Run: run, Confirm: vault}); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t, run)
+	page("/runs/"+run, "run-stuck")
+	page("/credentials/"+vault, "credential-stuck")
+	page("/", "estate-stuck")
+	s.instead(http.StatusOK, `{}`, func(r *http.Request) bool { return r.URL.Host == "console.raxx.app" })
+	page("/credentials/"+svc+"/plan", "plan-refused")
+	if run, err = s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}, Alongside: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t, run)
+	page("/runs/"+run, "run-refused")
+}
+
+// TestThePagesOfApprovals: where a start waits for others, and where a run does.
+func TestThePagesOfApprovals(t *testing.T) {
+	t.Parallel()
+	script := axe(t)
+	ctx := newBrowser(t)
+	s := newSite(t, "    before_expiry: 14d\n", "    before_expiry: 14d\n    approvals: {before: both, how_many: 1, role: superadmin}\n")
+	o := estate.Opening{Wish: estate.Wish{Credential: svc}, Reason: "every 90 days"}
+	if _, err := s.Begin(t.Context(), o); estate.CodeOf(err) != estate.AwaitsApproval {
+		t.Fatal(err)
+	}
+	judge(t, ctx, script, s.url+"/approvals", "approvals")
+	judge(t, ctx, script, s.url+"/", "estate-approvals")
+	s.as("bob@desk")
+	if _, err := s.Approve(t.Context(), estate.Answering{About: svc, Reason: "read it"}); err != nil {
+		t.Fatal(err)
+	}
+	judge(t, ctx, script, s.url+"/approvals", "approvals-agreed")
+	s.as("alice@laptop")
+	run, err := s.Begin(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t, run)
+	if _, err := s.TakeUp(t.Context(), estate.Advancing{Run: run, Confirm: svc}); estate.CodeOf(err) != estate.AwaitsApproval {
+		t.Fatal(err)
+	}
+	judge(t, ctx, script, s.url+"/runs/"+run, "run-approval")
+	if _, err := s.TurnBack(t.Context(), estate.Backing{Run: run, Reason: "not today"}); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t, run)
+	judge(t, ctx, script, s.url+"/runs/"+run, "run-back")
+	if err := s.Pause(t.Context(), "a release is going on"); err != nil {
+		t.Fatal(err)
+	}
+	judge(t, ctx, script, s.url+"/calendar", "calendar-paused")
 }

@@ -3,10 +3,13 @@ package browser
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +31,42 @@ type site struct {
 	*engine.Engine
 	url   string
 	world *sim.World
+
+	mu     sync.Mutex
+	who    rotation.Who                       // who asks
+	answer func(*http.Request) *http.Response // instead of the world's, unless it is nil
+}
+
+// as has somebody else ask from now on.
+func (s *site) as(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.who = rotation.Who{Name: name, How: "OS user"}
+}
+
+// RoundTrip is the network: it leads to the world.
+func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	answer := s.answer
+	s.mu.Unlock()
+	if answer != nil {
+		if resp := answer(r); resp != nil {
+			return resp, nil
+		}
+	}
+	return s.world.RoundTrip(r)
+}
+
+// instead has some requests answered otherwise from now on.
+func (s *site) instead(status int, body string, which func(*http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = func(r *http.Request) *http.Response {
+		if !which(r) {
+			return nil
+		}
+		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+	}
 }
 
 // newSite serves one, with rekey.yaml as change makes it of the example.
@@ -52,11 +91,18 @@ func newSite(t *testing.T, change ...string) *site {
 		t.Fatal(err)
 	}
 	env := world.Env()
+	s := &site{world: world}
 	e := estate.New(config, estate.Surroundings{
-		Env:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		User: func() string { return "alice@laptop" }, Tool: "test", Network: world,
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Who: func(context.Context) (rotation.Who, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.who, nil
+		},
+		Tool: "test", Network: s,
 	})
-	s := &site{Engine: engine.New(engine.Options{Estate: func() *estate.Estate { return e }, Name: "host-1:4711", Poll: 50 * time.Millisecond}), world: world}
+	s.as("alice@laptop")
+	s.Engine = engine.New(engine.Options{Estate: func() *estate.Estate { return e }, Name: "host-1:4711", Poll: 50 * time.Millisecond})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Work(ctx) }()

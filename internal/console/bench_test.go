@@ -37,12 +37,23 @@ type bench struct {
 	clock   *clock
 	service *service
 	handler http.Handler
+
+	mu  sync.Mutex
+	who rotation.Who // who asks
+}
+
+// as has somebody else ask from now on.
+func (b *bench) as(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.who = rotation.Who{Name: name, How: "session"}
 }
 
 // newBench lays one out, with rekey.yaml as change makes it of the example.
 func newBench(t *testing.T, change ...string) *bench {
 	t.Helper()
 	b := &bench{T: t, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}}
+	b.as("alice@laptop")
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.clock.Now()}), b.clock.Now)
 	text := sop.Example()
 	for i := 0; i < len(change); i += 2 {
@@ -67,8 +78,12 @@ func (b *bench) estate() *estate.Estate {
 	}
 	env := b.world.Env()
 	return estate.New(config, estate.Surroundings{
-		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		User:  func() string { return "alice@laptop" },
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Who: func(context.Context) (rotation.Who, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.who, nil
+		},
 		Tool:  "test",
 		Clock: b.clock, Network: b.world,
 	})

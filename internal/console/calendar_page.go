@@ -8,6 +8,7 @@ import (
 
 	"rekey/internal/estate"
 	"rekey/internal/report"
+	"rekey/internal/sop"
 )
 
 type calendarBody struct {
@@ -17,6 +18,10 @@ type calendarBody struct {
 	Unknown int // when they are due is not known
 	Never   int // they are never due
 	Most    int
+
+	Paused *estate.Schedule // the schedule, where it begins nothing by itself; nil: it does
+	Self   int              // credentials that it may begin
+	Begins []string         // it begins these now
 }
 
 // week is one bar of the overview: how many fall due in it.
@@ -40,7 +45,8 @@ type dueGroup struct {
 }
 
 type dueRow struct {
-	row
+	Listed
+	Says    estate.Scheduled
 	Day     time.Time
 	NewDay  bool
 	Expires bool // it is due because it expires
@@ -55,11 +61,27 @@ func (c *Console) calendarPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && estate.CodeOf(err) != estate.NoCredentials {
 		return err
 	}
-	return show(c, w, http.StatusOK, "calendar", frame(c, r, "Calendar", "/calendar", calendarOf(status.Rows, c.o.Now())))
+	schedule, err := c.o.Ops.Schedule(r.Context())
+	if err != nil {
+		return err
+	}
+	b := calendarOf(status.Rows, schedule.Credentials, c.o.Now())
+	b.Begins = schedule.Begin
+	if schedule.Decided.Paused != nil || !schedule.Stopped.IsZero() {
+		b.Paused = &schedule
+	}
+	return show(c, w, http.StatusOK, "calendar", frame(c, r, "Calendar", "/calendar", b))
 }
 
-func calendarOf(rows []report.Row, now time.Time) calendarBody {
+func calendarOf(rows []report.Row, standings []estate.Scheduled, now time.Time) calendarBody {
 	b := calendarBody{All: len(rows)}
+	by := make(map[string]estate.Scheduled, len(standings))
+	for _, s := range standings {
+		by[s.Credential] = s
+		if s.Run != sop.ByHand.String() {
+			b.Self++
+		}
+	}
 	dated := make([]report.Row, 0, len(rows))
 	for _, r := range rows {
 		switch {
@@ -87,7 +109,7 @@ func calendarOf(rows []report.Row, now time.Time) calendarBody {
 			continue
 		}
 		day := r.Due.At.UTC().Truncate(24 * time.Hour)
-		g.Rows = append(g.Rows, dueRow{row: rowOf(r, now), Day: r.Due.At, NewDay: !day.Equal(last), Expires: r.Due.Why == "expiry", Window: r.Due.Start.After(r.Due.At)})
+		g.Rows = append(g.Rows, dueRow{Listed: rowOf(r, now), Says: by[r.Credential], Day: r.Due.At, NewDay: !day.Equal(last), Expires: r.Due.Why == "expiry", Window: r.Due.Start.After(r.Due.At)})
 		last = day
 	}
 	return b
@@ -127,14 +149,16 @@ func (b *calendarBody) weeks(dated []report.Row, now time.Time) {
 	if most == 0 {
 		return
 	}
-	month := ""
+	month, last := "", 0
 	for i, n := range counts {
 		w := week{N: n, At: float64(i) / float64(len(counts)), Wide: 0.7 / float64(len(counts)), Tall: float64(n) / float64(most)}
 		w.From = today.AddDate(0, 0, 7*(i-1))
 		if i == 0 {
 			w.Tone, w.Month = "bad", "late"
 		} else if m := w.From.Format("Jan"); m != month {
-			w.Month, month = m, m
+			if month = m; i-last > 2 { // there is room for it
+				w.Month, last = m, i
+			}
 		}
 		b.Weeks = append(b.Weeks, w)
 	}

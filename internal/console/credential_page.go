@@ -16,7 +16,7 @@ import (
 )
 
 type credentialBody struct {
-	row
+	Listed
 	Why      string // why it may not be changed by whoever asks; "": it may
 	Spec     *sop.Spec
 	SpecRun  string // the run that spec was read from
@@ -71,14 +71,14 @@ func (c *Console) credentialPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // rowNamed is the credential's row of the estate.
-func (c *Console) rowNamed(ctx context.Context, name string) (row, error) {
+func (c *Console) rowNamed(ctx context.Context, name string) (Listed, error) {
 	status, err := c.o.Ops.Status(ctx, estate.StatusAsked{Working: true})
 	if err != nil {
-		return row{}, err
+		return Listed{}, err
 	}
 	i := slices.IndexFunc(status.Rows, func(x report.Row) bool { return x.Credential == name })
 	if i < 0 {
-		return row{}, &estate.Error{Code: estate.NoCredential, Credential: name, Err: errNotNamed(name)}
+		return Listed{}, &estate.Error{Code: estate.NoCredential, Credential: name, Err: errNotNamed(name)}
 	}
 	return rowOf(status.Rows[i], c.o.Now()), nil
 }
@@ -93,7 +93,7 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 	if err != nil {
 		return credentialBody{}, err
 	}
-	b := credentialBody{row: r, Findings: c.o.Noted != nil}
+	b := credentialBody{Listed: r, Findings: c.o.Noted != nil}
 	me, err := c.o.Ops.Whoami(ctx)
 	switch role, refused := me.Refused[name]; {
 	case err != nil:
@@ -120,7 +120,7 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 			return b, err
 		}
 		b.Drift, b.Others = noted.Compared[name].Findings, noted.Discovered[name].Findings
-		if b.row.Drift != nil && b.row.Drift.At.After(noted.Compared[name].At) {
+		if b.Listed.Drift != nil && b.Listed.Drift.At.After(noted.Compared[name].At) {
 			b.Drift = nil // a run has proven since that all hold the same
 		}
 	}

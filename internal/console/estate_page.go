@@ -52,8 +52,9 @@ func needOf(attention string) need {
 	return need{attention, "", "mind", "question"}
 }
 
-// row of the estate.
-type row struct {
+// Listed is a credential as a line of the estate. It is exported for visible.Copy, which
+// spells out what is embedded under an exported name only.
+type Listed struct {
 	report.Row
 	Need  need
 	Share float64 // of its time that has passed; below 0: not known
@@ -61,8 +62,8 @@ type row struct {
 	To    string
 }
 
-func rowOf(r report.Row, now time.Time) row {
-	out := row{Row: r, Need: needOf(r.Attention), Share: share(r.Made, r.Due.At, now)}
+func rowOf(r report.Row, now time.Time) Listed {
+	out := Listed{Row: r, Need: needOf(r.Attention), Share: share(r.Made, r.Due.At, now)}
 	switch at := credentialAt(r.Credential); r.Attention {
 	case "stuck", "open":
 		out.Doing, out.To = "Open the run", runAt(r.Open.Run)
@@ -93,7 +94,7 @@ type filter struct {
 
 type estateBody struct {
 	All      int
-	Rows     []row
+	Rows     []Listed
 	Found    int
 	Filters  []filter
 	Query    string
@@ -106,8 +107,9 @@ type estateBody struct {
 	From, To int
 	Earlier  string // address of the page before; "": there is none
 	Later    string
-	Waiting  []row // what waits for a person right now
 	Owned    bool
+
+	Approvals int // requests for which somebody is wanted
 }
 
 // urgent needs are those for which somebody is called.
@@ -122,6 +124,15 @@ func (c *Console) estatePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b := estateOf(status.Rows, r.URL.Query(), c.o.Now())
+	all, err := c.o.Ops.Approvals(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Missing > 0 {
+			b.Approvals++
+		}
+	}
 	return show(c, w, http.StatusOK, "estate", frame(c, r, "Estate", "/", b))
 }
 

@@ -23,6 +23,13 @@ type Operations interface {
 	Whoami(ctx context.Context) (estate.Whoami, error)
 	Runs(ctx context.Context) ([]estate.Summary, error)
 	Log(ctx context.Context, run string) (estate.Logged, error)
+	Approvals(ctx context.Context) ([]estate.Approval, error)
+	Approve(ctx context.Context, a estate.Answering) (estate.Approval, error)
+	Refuse(ctx context.Context, a estate.Answering) (estate.Approval, error)
+	TakeBack(ctx context.Context, a estate.Answering) (estate.Approval, error)
+	Schedule(ctx context.Context) (estate.Schedule, error)
+	Pause(ctx context.Context, reason string) error
+	Continue(ctx context.Context, reason string) error
 
 	// Begin opens a run and returns its id at once. Refused as estate.Operations.Open is.
 	Begin(ctx context.Context, o estate.Opening) (run string, err error)

@@ -168,8 +168,13 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request) error {
 		o.Despite, o.Strategy = nil, "" // the plan has them
 	}
 	run, err := c.o.Ops.Begin(r.Context(), o)
-	if e, coded := errors.AsType[*estate.Error](err); coded && e.Code == estate.Repeated {
-		return done(w, r, runAt(e.Run)) // the form was sent twice
+	if e, coded := errors.AsType[*estate.Error](err); coded {
+		switch e.Code {
+		case estate.Repeated:
+			return done(w, r, runAt(e.Run)) // the form was sent twice
+		case estate.AwaitsApproval:
+			return asked(w, r, e)
+		}
 	}
 	if err != nil {
 		return err

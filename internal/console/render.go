@@ -24,7 +24,7 @@ var pageFiles embed.FS
 type templates = template.Template
 
 // pageNames are the files under pages; each with the frame and the parts around it.
-var pageNames = []string{"estate", "credential", "plan", "run", "back", "runs", "calendar", "findings", "evidence", "verified", "health", "problem"}
+var pageNames = []string{"estate", "credential", "plan", "run", "back", "runs", "calendar", "approvals", "findings", "evidence", "verified", "health", "problem"}
 
 func (c *Console) readPages() (map[string]*templates, error) {
 	frame, err := template.New("frame").Funcs(c.funcs()).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html")
@@ -78,7 +78,7 @@ func frame[T any](c *Console, r *http.Request, title, here string, body T) page[
 }
 
 func (c *Console) menu() []link {
-	out := []link{{"Estate", "/"}, {"Runs", "/runs"}, {"Calendar", "/calendar"}}
+	out := []link{{"Estate", "/"}, {"Runs", "/runs"}, {"Calendar", "/calendar"}, {"Approvals", "/approvals"}}
 	if c.o.Noted != nil {
 		out = append(out, link{"Findings", "/findings"})
 	}
@@ -95,6 +95,12 @@ func show[T any](c *Console, w http.ResponseWriter, status int, name string, p p
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
 	return nil
+}
+
+// atNow is what a part of a page wants that tells how long ago something was.
+type atNow struct {
+	V   any
+	Now time.Time
 }
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
@@ -120,6 +126,8 @@ func (c *Console) funcs() template.FuncMap {
 		"count": count,
 		"join":  strings.Join,
 		"who":   whoWords,
+		"whoIs": func(w rotation.Who) string { return whoWords(w.Name, &w) },
+		"nowOf": func(v any, now time.Time) atNow { return atNow{v, now} },
 		"percent": func(f float64) string {
 			return strconv.FormatFloat(100*min(max(f, 0), 1), 'f', 2, 64) + "%"
 		},
@@ -138,6 +146,9 @@ func (c *Console) funcs() template.FuncMap {
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if what == "person" {
+		return strconv.Itoa(n) + " people"
 	}
 	if strings.HasSuffix(what, "y") {
 		what = strings.TrimSuffix(what, "y") + "ie"

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -51,6 +52,9 @@ func (c *Console) takeUp(w http.ResponseWriter, r *http.Request) error {
 		return &estate.Error{Code: estate.OtherName, Name: "nothing", Credential: logged.Events[0].Opened.Credential}
 	}
 	run, err := c.o.Ops.TakeUp(r.Context(), a)
+	if e, coded := errors.AsType[*estate.Error](err); coded && e.Code == estate.AwaitsApproval {
+		return asked(w, r, e)
+	}
 	if err != nil {
 		return err
 	}

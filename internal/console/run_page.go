@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"rekey/internal/cred"
@@ -25,22 +26,23 @@ type runBody struct {
 	Ended           time.Time // or now
 	Strategy        string
 
-	Ask     *rotation.Ask
-	Stuck   *rotation.Stuck
-	Held    []rotation.Copy // places that may be left with a dead one, by a person's word
-	Wait    *rotation.Wait
-	Closed  *rotation.Closed
-	Shown   []report.Shown
-	After   []string // what was seen after going back
-	Whole   bool
-	Old     cred.Handle
-	New     *cred.Handle
-	NextDue time.Time
-	CanBack bool
-	Turned  string // why it goes back
-	Worker  string // that is at it; "": none, or nobody tells
-	Trouble string // why no worker could carry it out, the last time
-	Said    bool   // what it waits for was confirmed, and a worker is to come
+	Ask      *rotation.Ask
+	Stuck    *rotation.Stuck
+	Held     []rotation.Copy // places that may be left with a dead one, by a person's word
+	Wait     *rotation.Wait
+	Closed   *rotation.Closed
+	Shown    []report.Shown
+	After    []string // what was seen after going back
+	Whole    bool
+	Old      cred.Handle
+	New      *cred.Handle
+	NextDue  time.Time
+	CanBack  bool
+	Turned   string        // why it goes back
+	Worker   string        // that is at it; "": none, or nobody tells
+	Trouble  string        // why no worker could carry it out, the last time
+	Approval *approvalView // somebody has to agree before it goes on
+	Said     bool          // what it waits for was confirmed, and a worker is to come
 
 	Steps  []stepView
 	Back   []stepView
@@ -109,6 +111,20 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
 // runBody is a run with who is at it.
 func (c *Console) runBody(r *http.Request, logged estate.Logged) (runBody, error) {
 	b := runOf(logged, c.o.Now())
+	if b.Ask != nil {
+		all, err := c.o.Ops.Approvals(r.Context())
+		if err != nil {
+			return b, err
+		}
+		me, _ := c.o.Ops.Whoami(r.Context()) // what he may is said when he answers
+		for _, s := range all {
+			if s.Request.Run == b.Run {
+				v := approvalViewOf(s, me.Who)
+				b.Approval = &v
+				b.State.Says = "It goes on when enough people have agreed"
+			}
+		}
+	}
 	if c.o.Leases == nil || b.Over {
 		return b, nil
 	}
@@ -352,7 +368,10 @@ func deedsOf(events []rotation.Event) (out []deed) {
 			}
 			out = append(out, deed{e.At, whoWords(e.Opened.Actor, e.Opened.By), what, e.Opened.Reason})
 		case e.Confirmed != nil:
-			out = append(out, deed{e.At, whoWords(e.Confirmed.Actor, e.Confirmed.By), "confirmed what cannot be undone (" + e.Confirmed.How + ")", ""})
+			if n := len(out); n > 0 && strings.HasPrefix(out[n-1].What, confirmed) {
+				continue // a worker has come to what was confirmed to the service
+			}
+			out = append(out, deed{e.At, whoWords(e.Confirmed.Actor, e.Confirmed.By), confirmed + how(e.Confirmed.How), ""})
 		case e.Asked != nil:
 			out = append(out, deed{e.At, whoWords(e.Asked.Actor, e.Asked.By), "asked to go back", e.Asked.Reason})
 		case e.Resumed != nil && e.Resumed.Worker != "":
@@ -360,7 +379,7 @@ func deedsOf(events []rotation.Event) (out []deed) {
 		case e.Resumed != nil:
 			what := "wanted it to go on"
 			if e.Resumed.Word != nil {
-				what = "confirmed what it waited for (" + e.Resumed.Word.How + ")"
+				what = confirmed + how(e.Resumed.Word.How)
 			}
 			for _, d := range e.Resumed.Despite {
 				what += ", leaving " + d + " with a dead one"
@@ -369,6 +388,17 @@ func deedsOf(events []rotation.Event) (out []deed) {
 		}
 	}
 	return out
+}
+
+const confirmed = "confirmed what cannot be undone"
+
+// how something was confirmed, where that is worth telling: on the command line and here
+// it is by the name.
+func how(said string) string {
+	if said == "--confirm" || said == "" {
+		return ""
+	}
+	return " (" + said + ")"
 }
 
 // linesOf is the whole journal of a run in words.

@@ -63,11 +63,12 @@ func statusOf(code estate.Code) int {
 	switch code {
 	case estate.NoCredential, estate.NoRun, estate.NoFormerName, estate.NotFormer:
 		return http.StatusNotFound
-	case estate.NoRole, estate.RoleNeeded:
+	case estate.NoRole, estate.RoleNeeded, estate.NotApprover, estate.NotProven, estate.OwnRequest, estate.NotFresh, estate.NotTheirs:
 		return http.StatusForbidden
 	case estate.NotIdentified:
 		return http.StatusUnauthorized
-	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen:
+	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
+		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready:
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
 		return http.StatusInternalServerError
@@ -80,7 +81,7 @@ func statusOf(code estate.Code) int {
 // worded says what an error is made of.
 func (c *Console) worded(e *estate.Error) problem {
 	e = visible.Copy(e)
-	for _, words := range []func(*estate.Error) problem{c.wordsOfAsking, c.wordsOfRuns, c.wordsOfWho, c.wordsOfSeeing, c.wordsOfMachine} {
+	for _, words := range []func(*estate.Error) problem{c.wordsOfAsking, c.wordsOfAgreeing, c.wordsOfRuns, c.wordsOfWho, c.wordsOfSeeing, c.wordsOfMachine} {
 		if p := words(e); p.Title != "" {
 			return p
 		}
@@ -173,6 +174,42 @@ func stoppedThen(e *estate.Error) string {
 		return "Put " + e.Dir + " back as it was, then resume the run."
 	}
 	return "Fix what is named above, then resume the run."
+}
+
+// wordsOfAgreeing: where others have to agree.
+func (c *Console) wordsOfAgreeing(e *estate.Error) problem {
+	toAll := []link{{"Approvals", "/approvals"}}
+	switch e.Code {
+	case estate.AwaitsApproval:
+		return problem{Title: "Somebody has to agree first", Why: "Who may was asked. It goes on once enough have agreed.", Live: []string{untouched}, Links: toAll}
+	case estate.ApprovalRefused:
+		p := problem{Title: "Somebody has refused this", Why: "The same is not asked again before the request would have expired.", Live: []string{untouched}, Links: toAll}
+		if e.Approval != nil && e.Approval.Refusal != nil {
+			p.Why = whoWords(e.Approval.Refusal.By.Name, &e.Approval.Refusal.By) + " has refused it: " + e.Approval.Refusal.Reason + ". " + p.Why
+		}
+		return p
+	case estate.NothingAsked:
+		return problem{Title: "Nobody waits for an answer about " + e.Name, Why: "It was answered, has expired, or was taken back.", Live: []string{untouched}, Links: toAll}
+	case estate.OtherAsked:
+		return problem{Title: "Something else is asked by now", Why: "What you have seen is not what would be done any more.", Live: []string{"Your answer was not taken."}, Then: "Look at it as it is now.", Links: toAll}
+	case estate.NotApprover:
+		p := problem{Title: "You may not agree to this", Why: "It wants the role " + e.Name + ". Those who have it:", Lines: e.Known, Live: []string{untouched}, Links: toAll}
+		if len(e.Known) == 0 {
+			p.Lines = []string{"Nobody has it."}
+		}
+		return p
+	case estate.NotProven:
+		return problem{Title: "It is not proven who you are", Why: "For an agreement a sign-in counts that could be proven, and yours only says so.", Live: []string{untouched}, Links: c.signIn()}
+	case estate.OwnRequest:
+		return problem{Title: "You have asked for this yourself", Why: "Somebody else has to agree.", Live: []string{untouched}, Links: toAll}
+	case estate.NotFresh:
+		return problem{Title: "Sign in again first", Why: "What cannot be undone wants a sign-in that is not old.", Live: []string{untouched}, Links: c.signIn()}
+	case estate.AgreedAlready:
+		return problem{Title: "You have agreed already", Why: "The others have to be other people.", Live: []string{untouched}, Links: toAll}
+	case estate.NotTheirs:
+		return problem{Title: "There is nothing of yours to take back", Why: "You have neither asked for it nor agreed.", Live: []string{untouched}, Links: toAll}
+	}
+	return problem{}
 }
 
 // wordsOfWho: who may, when, and why.
