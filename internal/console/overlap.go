@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ type overlap struct {
 	Running    bool // it ends now, and goes on
 	Both       time.Duration
 	NowAt      float64 // of the axis; 0 where the run is over
+	offAt      time.Time
 	Returnless float64 // where the point of no return is; 0: not yet, or none
 }
 
@@ -26,6 +28,7 @@ type bar struct {
 	At, Wide  float64 // of the axis
 	Y         int
 	Open      bool // it is valid still
+	Off       span // while it is switched off, and not ended yet
 	Ended     string
 	From, End time.Time
 }
@@ -117,6 +120,16 @@ func overlapOf(st *rotation.State, times map[string]stepTimes, now time.Time) *o
 	} else if p.Strategy == rotation.RollAtOnce {
 		old.Wide, old.Open, old.End, old.Ended = at(made.ended), false, made.ended, "ended"
 	}
+	if t, off := ended(rotation.Disable); off {
+		if back, on := ended(rotation.Enable); !on || back.Before(t) {
+			if old.Open {
+				old.Ended = "switched off"
+			}
+			old.Off = span{at(t), old.Wide - at(t)}
+			old.Wide, old.Open, old.End = at(t), false, cmp.Or(old.End, t)
+			o.offAt = t
+		}
+	}
 	fresh := bar{What: "new", At: at(made.ended), Y: 30, Open: true, From: made.ended}
 	if st.Made != nil && st.Made.Handle != nil {
 		fresh.Name, fresh.ID = st.Made.Handle.Name, st.Made.Handle.ID
@@ -134,6 +147,9 @@ func overlapOf(st *rotation.State, times map[string]stepTimes, now time.Time) *o
 		if !b.Open && b.End.Before(both) {
 			both = b.End
 		}
+	}
+	if !o.offAt.IsZero() && o.offAt.Before(both) {
+		both = o.offAt
 	}
 	o.Both = both.Sub(made.ended)
 	o.marks(st, times, at)

@@ -121,6 +121,7 @@ func (c *Console) runBody(r *http.Request, logged estate.Logged) (runBody, error
 			if s.Request.Run == b.Run {
 				v := approvalViewOf(s, me.Who)
 				b.Approval = &v
+				b.State.Word = "Waits for approval"
 				b.State.Says = "It goes on when enough people have agreed"
 			}
 		}
@@ -373,10 +374,13 @@ func deedsOf(events []rotation.Event) (out []deed) {
 			}
 			out = append(out, deed{e.At, whoWords(e.Confirmed.Actor, e.Confirmed.By), confirmed + how(e.Confirmed.How), ""})
 		case e.Asked != nil:
-			out = append(out, deed{e.At, whoWords(e.Asked.Actor, e.Asked.By), "asked to go back", e.Asked.Reason})
+			out = append(out, deed{e.At, whoWords(e.Asked.Actor, e.Asked.By), askedBack, e.Asked.Reason})
 		case e.Resumed != nil && e.Resumed.Worker != "":
 			// A process of the service: no person has decided anything.
 		case e.Resumed != nil:
+			if n := len(out); n > 0 && out[n-1].What == askedBack && e.At.Sub(out[n-1].At) < time.Second {
+				continue // the same wish
+			}
 			what := "wanted it to go on"
 			if e.Resumed.Word != nil {
 				what = confirmed + how(e.Resumed.Word.How)
@@ -390,7 +394,10 @@ func deedsOf(events []rotation.Event) (out []deed) {
 	return out
 }
 
-const confirmed = "confirmed what cannot be undone"
+const (
+	confirmed = "confirmed what cannot be undone"
+	askedBack = "asked to go back"
+)
 
 // how something was confirmed, where that is worth telling: on the command line and here
 // it is by the name.

@@ -245,7 +245,7 @@ func (c *Console) wordsOfSeeing(e *estate.Error) problem {
 	case estate.NotSeen, estate.RunUnseen:
 		return problem{Title: "Not everything could be seen", Why: "A run looks at everything before it begins. This could not be looked at:", Lines: e.Problems, Live: []string{untouched}, Then: "Fix it, then plan again.", Links: []link{toCredential(e.Credential)}}
 	case estate.Refused:
-		return problem{Title: "A run of " + e.Credential + " would be refused", Why: "Everything was looked at, and this stands against it:", Refusals: e.Refusals, Live: []string{untouched}, Links: []link{toCredential(e.Credential)}}
+		return problem{Title: "A run of " + e.Credential + " would be refused", Why: "Everything was looked at, and this stands against it:", Refusals: e.Refusals, Live: []string{untouched}, Links: []link{{"Plan again", credentialAt(e.Credential) + "/plan"}, toCredential(e.Credential)}}
 	case estate.Interrupted:
 		return problem{Title: "It was interrupted", Why: "The server is ending, or you went away.", Live: []string{untouched}}
 	case estate.Unwired:
