@@ -150,7 +150,7 @@ type service struct {
 
 func newService(t *testing.T, e *estate.Estate, now func() time.Time) *service {
 	t.Helper()
-	s := &service{engine.New(engine.Options{Estate: func() *estate.Estate { return e }, Name: "worker-1", Now: now, Poll: 10 * time.Millisecond}), e}
+	s := &service{engine.New(engine.Options{Estate: func() *estate.Estate { return e }, Name: "worker-1", Now: now, Poll: 10 * time.Millisecond, Park: 24 * time.Hour}), e}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Work(ctx) }()
