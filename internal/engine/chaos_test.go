@@ -47,6 +47,7 @@ const (
 	workerName    = "REKEY_TEST_WORKER"
 	workerFolder  = "REKEY_TEST_FOLDER"
 	workerAddress = "REKEY_TEST_DATABASE"
+	workerLease   = "REKEY_TEST_LEASE" // "": chaosLease
 )
 
 const chaosLease = 2 * time.Second
@@ -102,9 +103,15 @@ func chaosEngine(dir, name string, j *journal.Journal, network http.RoundTripper
 	if err != nil {
 		return nil, err
 	}
+	term := chaosLease
+	if text := os.Getenv(workerLease); text != "" {
+		if term, err = time.ParseDuration(text); err != nil {
+			return nil, err
+		}
+	}
 	es := estate.New(config, estate.Surroundings{Tool: "test", Network: network, Journal: j, User: func() string { return name }})
 	return engine.New(engine.Options{
-		Estate: func() *estate.Estate { return es }, Name: name, Lease: chaosLease, Poll: 100 * time.Millisecond, Park: 200 * time.Millisecond, AtOnce: 8,
+		Estate: func() *estate.Estate { return es }, Name: name, Lease: term, Poll: 100 * time.Millisecond, Park: 200 * time.Millisecond, AtOnce: 8,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("process", name),
 	}), nil
 }
@@ -119,12 +126,13 @@ type process struct {
 	stopped bool
 }
 
-func (p *process) start() {
+func (p *process) start(more ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n++
 	p.cmd = exec.Command(os.Args[0])
 	p.cmd.Env = append(os.Environ(), workerName+"="+fmt.Sprintf("%s-%d", p.name, p.n), workerFolder+"="+p.c.dir, workerAddress+"="+p.c.workers)
+	p.cmd.Env = append(p.cmd.Env, more...)
 	p.cmd.Stderr = p.c.said
 	p.cmd.Stdout = p.c.said
 	if _, err := p.cmd.StdinPipe(); err != nil {
@@ -213,33 +221,7 @@ func TestChaos(t *testing.T) {
 	if n == 0 {
 		n = 6
 	}
-	knobs := sim.Knobs{Latency: sim.Duration(5 * time.Millisecond), Shutdown: sim.Duration(50 * time.Millisecond)}
-	c := &chaos{T: t, dir: t.TempDir(), n: n, said: &safeBuffer{}, happened: map[string]int{}, world: sim.Open(sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: knobs}), time.Now)}
-	c.world.Look(func(s *sim.State) { s.Fleet(n, 10) })
-	vendors := httptest.NewServer(c)
-	t.Cleanup(vendors.Close)
-	if err := os.WriteFile(filepath.Join(c.dir, "rekey.yaml"), []byte(strings.Replace(fleet(n), "ADDRESS", vendors.URL, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	schema := fmt.Sprintf("chaos%d", schemas.Add(1))
-	address := func(port int) string {
-		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/trusting?search_path=%s", port, schema)
-	}
-	c.proxy = newCutter(t, server.Port)
-	c.workers = address(c.proxy.port)
-
-	j, err := journal.OpenPostgres(t.Context(), address(server.Port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = j.Close() })
-	boss, err := chaosEngine(c.dir, "boss", j, http.DefaultTransport)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := boss.Leases(t.Context()); err != nil { // makes the tables
-		t.Fatal(err)
-	}
+	c, j, boss := newChaos(t, n, 5*time.Millisecond)
 	var ps []*process
 	for i := range 3 {
 		p := &process{name: fmt.Sprintf("w%d", i), c: c}
@@ -308,6 +290,107 @@ func TestChaos(t *testing.T) {
 		t.Logf("the workers said:\n%s", text[max(0, len(text)-6000):])
 	}
 }
+
+// newChaos lays a world, a journal and a database behind a proxy out, with an engine that
+// only asks.
+func newChaos(t *testing.T, n int, latency time.Duration) (*chaos, *journal.Journal, *engine.Engine) {
+	t.Helper()
+	server := postgres(t)
+	knobs := sim.Knobs{Latency: sim.Duration(latency), Shutdown: sim.Duration(50 * time.Millisecond)}
+	c := &chaos{T: t, dir: t.TempDir(), n: n, said: &safeBuffer{}, happened: map[string]int{}, world: sim.Open(sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: knobs}), time.Now)}
+	c.world.Look(func(s *sim.State) { s.Fleet(n, 10) })
+	vendors := httptest.NewServer(c)
+	t.Cleanup(vendors.Close)
+	if err := os.WriteFile(filepath.Join(c.dir, "rekey.yaml"), []byte(strings.Replace(fleet(n), "ADDRESS", vendors.URL, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	schema := fmt.Sprintf("chaos%d", schemas.Add(1))
+	address := func(port int) string {
+		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/trusting?search_path=%s", port, schema)
+	}
+	c.proxy = newCutter(t, server.Port)
+	c.workers = address(c.proxy.port)
+	j, err := journal.OpenPostgres(t.Context(), address(server.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	boss, err := chaosEngine(c.dir, "boss", j, http.DefaultTransport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := boss.Leases(t.Context()); err != nil { // makes the tables
+		t.Fatal(err)
+	}
+	return c, j, boss
+}
+
+// TestAKilledWorkerIsReplaced after the term of its lease: how long that takes is logged,
+// with the shortest term, or the one of REKEY_TEST_LEASE.
+func TestAKilledWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
+	c, _, boss := newChaos(t, 1, 100*time.Millisecond)
+	var ps []*process
+	for i := range 2 {
+		p := &process{name: fmt.Sprintf("w%d", i), c: c}
+		p.start()
+		t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
+		ps = append(ps, p)
+	}
+	run, err := boss.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: "FLEET_0"}, Confirm: "FLEET_0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &watching{events: make(chan rotation.Event, 1000)}
+	over := make(chan error, 1)
+	go func() {
+		ended, err := boss.Follow(context.Background(), run, 0, f)
+		if err == nil && (ended.State.Closed == nil || ended.State.Closed.Ending != rotation.Rotated) {
+			err = fmt.Errorf("it ended as %+v", ended.State.Closed)
+		}
+		over <- err
+	}()
+	killed, at := "", time.Time{}
+	for e := range f.events {
+		switch {
+		case e.Outcome != nil && e.Outcome.Step == string(rotation.Store) && killed == "":
+			events, err := boss.Log(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range events.Events {
+				if x.Resumed != nil {
+					killed = x.Resumed.Worker
+				}
+			}
+			for _, p := range ps {
+				if strings.HasPrefix(killed, p.name+"-") {
+					at = time.Now()
+					_ = p.cmd.Process.Kill()
+				}
+			}
+		case e.Resumed != nil && !at.IsZero() && e.Resumed.Worker != killed:
+			t.Logf("%s was killed, and %s took its run up after %s", killed, e.Resumed.Worker, e.At.Sub(at).Round(10*time.Millisecond))
+			at = time.Time{}
+		case e.Closed != nil:
+			if err := <-over; err != nil {
+				t.Error(err)
+			}
+			if killed == "" {
+				t.Error("nobody was killed")
+			}
+			return
+		}
+	}
+}
+
+// watching is a face that hands events on.
+type watching struct {
+	told
+	events chan rotation.Event
+}
+
+func (w *watching) Event(e rotation.Event) { w.events <- e }
 
 // between is how many entries of the journal there are between two incidents, on average:
 // how far runs come does not depend on how fast the machine is.

@@ -14,6 +14,8 @@ type Lease struct {
 	Expires    time.Time `json:"expires,omitzero"`  // when it is handed on unless its holder renews that
 	Lapsed     bool      `json:"lapsed,omitempty"`  // that time has passed
 	Wake       time.Time `json:"wake,omitzero"`     // when a worker is to take it up; zero: when a person says so
+	Late       bool      `json:"late,omitempty"`    // that is a minute ago: no worker has a hand free, or none runs
+	Waits      string    `json:"waits,omitempty"`   // for whom it waits, where a person has to say so
 	Trouble    string    `json:"trouble,omitempty"` // why it could not be carried out, the last time
 }
 
@@ -35,7 +37,7 @@ func (e *Engine) Leases(ctx context.Context) ([]Lease, error) {
 	rows, err := o.leases.Rows(ctx, "")
 	out := make([]Lease, 0, len(rows))
 	for _, r := range rows {
-		out = append(out, Lease{Run: r.Run, Credential: r.Credential, Epoch: r.Epoch, Holder: r.Holder, Expires: r.Expires, Lapsed: r.Lapsed, Wake: r.Wake, Trouble: r.Trouble})
+		out = append(out, Lease{Run: r.Run, Credential: r.Credential, Epoch: r.Epoch, Holder: r.Holder, Expires: r.Expires, Lapsed: r.Lapsed, Wake: r.Wake, Late: r.Late, Waits: r.Waits, Trouble: r.Trouble})
 	}
 	return out, err
 }

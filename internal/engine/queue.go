@@ -44,6 +44,7 @@ type opened struct {
 	db      *sql.DB
 	dialect journal.Dialect
 	leases  *lease.Store
+	limits  *lease.Limits
 	queue   *river.Client[*sql.Tx] // puts jobs in, and takes none out
 }
 
@@ -55,6 +56,7 @@ func open(ctx context.Context, es *estate.Estate) (*opened, error) {
 	o := &opened{journal: j, closing: closing}
 	o.db, o.dialect = j.DB()
 	if o.leases, err = lease.Open(ctx, j); err == nil {
+		o.limits = o.leases.Limits()
 		if err = o.tables(ctx); err == nil {
 			o.queue, err = river.NewClient(o.driver(), &river.Config{Logger: slog.New(slog.DiscardHandler)})
 		}

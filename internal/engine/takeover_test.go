@@ -417,3 +417,85 @@ func TestARequestIsCutOffWhenTheLeaseIsLost(t *testing.T) {
 		b.agreed(console)
 	})
 }
+
+// TestAVendorsLimitIsOneForAllWorkers: one is told that little is left, and another one
+// does not look there until the time is over.
+func TestAVendorsLimitIsOneForAllWorkers(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(b *bench) {
+		db := b.database()
+		var mu sync.Mutex
+		var asked []string // processes that looked at Heroku
+		told := false
+		b.tamper(func(process string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			resp, err := send()
+			if err == nil && req.Method == http.MethodGet && strings.Contains(req.URL.Host, "heroku") {
+				mu.Lock()
+				defer mu.Unlock()
+				asked = append(asked, process)
+				if process == "one" && !told {
+					told = true
+					resp.Header.Set("RateLimit-Remaining", "1")
+				}
+			}
+			return resp, err
+		})
+		e := b.idle("nobody")
+		run := func(credential string) string {
+			run, err := e.Begin(b.Context(), estate.Opening{Wish: estate.Wish{Credential: credential}, Confirm: credential, Alongside: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return run
+		}
+		first := run(console)
+		ctx, stop := context.WithCancel(b.Context())
+		over := make(chan error, 1)
+		go func() { over <- b.idle("one").Work(ctx) }()
+		held := func() (n int) {
+			if err := db.QueryRowContext(b.Context(), `SELECT COUNT(*) FROM lease_limits`).Scan(&n); err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+		b.wait("it is noted", func() bool { return held() == 1 })
+		stop()
+		if err := <-over; err != nil {
+			b.Fatal(err)
+		}
+		if _, err := db.ExecContext(b.Context(), `UPDATE lease_limits SET until = until + 600000`); err != nil {
+			b.Fatal(err)
+		}
+		mu.Lock()
+		asked = nil
+		mu.Unlock()
+		second := run(vault)
+		two := b.engine("two", func(o *engine.Options) { o.Park = time.Second })
+		b.wait("two waits", func() bool {
+			rows, err := two.Leases(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			waiting := 0
+			for _, r := range rows {
+				if r.Holder == "" && !r.Wake.IsZero() && r.Epoch > 2 {
+					waiting++
+				}
+			}
+			return waiting > 0
+		})
+		mu.Lock()
+		if len(asked) > 0 {
+			b.Errorf("%v looked all the same", asked)
+		}
+		mu.Unlock()
+		if _, err := db.ExecContext(b.Context(), `DELETE FROM lease_limits`); err != nil {
+			b.Fatal(err)
+		}
+		for _, r := range []string{first, second} {
+			if _, err := two.TakeUp(b.Context(), estate.Advancing{Run: r}); err != nil && estate.CodeOf(err) != estate.RunOver {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -128,7 +128,7 @@ func (w *worker) carry(d lease.Due) {
 	held.Keep()
 	defer held.Stop()
 	defer w.e.tellChange()
-	by := estate.Worker{Name: w.e.o.Name, Held: held, Park: w.e.parks}
+	by := estate.Worker{Name: w.e.o.Name, Held: held, Limits: w.o.limits, Park: w.e.parks}
 	if held.Plan != "" {
 		by.Reviewed = new(rotation.Plan)
 		if err := json.Unmarshal([]byte(held.Plan), by.Reviewed); err != nil {

@@ -9,6 +9,7 @@ import (
 	"rekey/internal/journal"
 	"rekey/internal/lease"
 	"rekey/internal/rotation"
+	"rekey/internal/vendorhttp"
 )
 
 // Served is how a person says something to a service.
@@ -91,6 +92,8 @@ type Worker struct {
 	Held *lease.Held // the lease on the run, which the caller keeps and lets go of
 	// Reviewed is the plan that has to come out again, where the run was opened with one.
 	Reviewed *rotation.Plan
+	// Limits are what all workers know of the vendors' rate limits; nil: each on its own.
+	Limits vendorhttp.Limits
 	// Park tells whether to let go of the run for the time of a wait; nil: never.
 	Park func(rotation.Wait) bool
 }
@@ -107,7 +110,7 @@ func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ende
 	if err != nil {
 		return Ended{}, err
 	}
-	w, err := e.prepare(spec)
+	w, err := e.prepare(spec, func(w *work) { w.limits = by.Limits })
 	if err != nil {
 		return Ended{}, err
 	}

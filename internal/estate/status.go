@@ -10,6 +10,7 @@ import (
 	"rekey/internal/evidence"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
@@ -35,16 +36,25 @@ func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 	return out, nil
 }
 
-// working are the credentials whose open run a process on this machine is at: the
-// system frees a lock when its process dies, however it dies.
+// working are the credentials whose open run a process is at, or a worker will be by
+// itself. The system frees the lock of a process on this machine when it dies, however
+// it dies; a lease lapses.
 func (e *Estate) working(ctx context.Context, runs []Summary) (map[string]bool, error) {
 	out := map[string]bool{}
 	if !slices.ContainsFunc(runs, Summary.Open) {
 		return out, nil
 	}
 	return out, e.withJournal(ctx, func(book history.Book) error {
+		leased, err := lease.AtWork(ctx, book.J)
+		if err != nil {
+			return err
+		}
 		for _, r := range runs {
 			if !r.Open() {
+				continue
+			}
+			if leased[r.Run] {
+				out[r.Credential] = true
 				continue
 			}
 			unlock, err := book.J.Lock(r.Credential)

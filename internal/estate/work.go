@@ -32,6 +32,7 @@ type work struct {
 	face       Face              // of the run that is carried out; nil: none
 	recorder   *history.Recorder // of the run that is carried out; nil: none
 	leases     *lease.Store      // nil: not opened yet
+	limits     vendorhttp.Limits // what all workers know of the vendors' rate limits; nil: no worker
 	held       *lease.Held       // the lease on the run that is carried out; nil: none
 	by         rotation.Who      // who does this; set before anything is changed
 	unattended bool              // nobody is asked to do anything by hand
@@ -48,8 +49,8 @@ func (w *work) close() {
 }
 
 // prepare opens everything for one credential. Nothing of it touches a vendor.
-func (e *Estate) prepare(spec sop.Spec) (*work, error) {
-	w, err := e.surround(spec)
+func (e *Estate) prepare(spec sop.Spec, with ...func(*work)) (*work, error) {
+	w, err := e.surround(spec, with...)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +93,11 @@ func (w *work) keep(ctx context.Context, notes ...history.Note) error {
 }
 
 // surround opens what is not a vendor: network, references, journal, key.
-func (e *Estate) surround(spec sop.Spec) (*work, error) {
+func (e *Estate) surround(spec sop.Spec, with ...func(*work)) (*work, error) {
 	w := &work{Estate: e, spec: spec, calls: map[string]int{}}
+	for _, f := range with {
+		f(w)
+	}
 	if err := w.open(spec); err != nil {
 		w.close()
 		return nil, failed(err)
@@ -110,7 +114,7 @@ func (w *work) open(spec sop.Spec) error {
 	w.env = provider.Env{
 		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: w.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
-		Outside: w.ways(), Ours: w.ours, Memory: &w.memory,
+		Outside: w.ways(), Ours: w.ours, Memory: &w.memory, Limits: w.limits,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.referred

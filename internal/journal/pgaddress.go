@@ -58,7 +58,7 @@ func parse(address string) (*server, error) {
 	s.name = fmt.Sprintf("postgres://%s/%s (schema %s)", net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), c.Database, s.schema)
 	for name, value := range map[string]string{
 		"application_name": "rekey", "client_encoding": "UTF8", "search_path": s.schema, "TimeZone": "UTC", "DateStyle": "ISO",
-		"synchronous_commit": "on", "standard_conforming_strings": "on", "lock_timeout": "20s", "idle_in_transaction_session_timeout": "30s",
+		"synchronous_commit": "on", "standard_conforming_strings": "on", "lock_timeout": "20s", "idle_in_transaction_session_timeout": "10s",
 		// A machine that has vanished frees its locks.
 		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
 	} {

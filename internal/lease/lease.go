@@ -13,6 +13,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"rekey/internal/journal"
@@ -54,14 +55,18 @@ CREATE TABLE lease_workers (
 	name TEXT PRIMARY KEY,
 	seen BIGINT NOT NULL
 );
+`}, {SQLite: `
+CREATE TABLE lease_limits (
+	vendor TEXT PRIMARY KEY,
+	until  BIGINT NOT NULL
+);
 `}}
 
 // Store keeps the leases, beside the journal.
 type Store struct {
-	db       *sql.DB
-	now      string // the time, in the database's words
-	skip     string // passes over rows that somebody else is at
-	postgres bool
+	db   *sql.DB
+	now  string // the time, in the database's words
+	skip string // passes over rows that somebody else is at; "": there is one writer anyway
 }
 
 // Open opens the leases of a journal, making their tables if need be.
@@ -69,11 +74,39 @@ func Open(ctx context.Context, j *journal.Journal) (*Store, error) {
 	if err := j.Tables(ctx, "lease", migrations...); err != nil {
 		return nil, err
 	}
+	return of(j), nil
+}
+
+func of(j *journal.Journal) *Store {
 	db, dialect := j.DB()
 	if dialect == journal.Postgres {
-		return &Store{db: db, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`, postgres: true}, nil
+		return &Store{db: db, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`}
 	}
-	return &Store{db: db, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}, nil
+	return &Store{db: db, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}
+}
+
+// AtWork returns the runs that a worker is at, or will be by itself, writing nothing: there
+// may be no leases yet. Of a process that has locked its credential the lock tells.
+func AtWork(ctx context.Context, j *journal.Journal) (runs map[string]bool, err error) {
+	s := of(j)
+	there := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'lease_runs'`
+	if s.skip != "" {
+		there = `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'lease_runs'`
+	}
+	var n int
+	if _, err := s.ask(ctx, s.db, there, nil, &n); err != nil || n == 0 {
+		return nil, err
+	}
+	rows, err := s.Rows(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	runs = map[string]bool{}
+	for _, r := range rows {
+		worker := r.Holder != "" && !strings.HasPrefix(r.Holder, Process)
+		runs[r.Run] = worker && !r.Lapsed || !r.Wake.IsZero() && !r.Late
+	}
+	return runs, nil
 }
 
 // Querier is the database or a transaction.
@@ -198,12 +231,14 @@ type Row struct {
 	Epoch                                   int64
 	Expires, Wake                           time.Time // zero: none
 	Tries                                   int64     // how often in a row it could not be carried out
+	Late                                    bool      // it is due for a minute and longer: no worker has a hand free, or none runs
 	Lapsed                                  bool      // its holder has not been heard of for longer than his term
 }
 
 // Rows returns how all open runs stand, or one.
 func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, waits, epoch, tries, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END
+	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, waits, epoch, tries, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END,
+		CASE WHEN holder = '' AND wake <> 0 AND wake < `+s.now+` - 60000 THEN 1 ELSE 0 END
 		FROM lease_runs WHERE run = $1 OR $1 = '' ORDER BY run`, run)
 	if err != nil {
 		return nil, fmt.Errorf("read leases: %w", err)
@@ -212,11 +247,11 @@ func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
 	var out []Row
 	for rows.Next() {
 		var r Row
-		var expires, wake, lapsed int64
-		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed); err != nil {
+		var expires, wake, lapsed, late int64
+		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed, &late); err != nil {
 			return nil, fmt.Errorf("read leases: %w", err)
 		}
-		r.Expires, r.Wake, r.Lapsed = instant(expires), instant(wake), lapsed == 1
+		r.Expires, r.Wake, r.Lapsed, r.Late = instant(expires), instant(wake), lapsed == 1, late == 1
 		out = append(out, r)
 	}
 	return out, rows.Err()

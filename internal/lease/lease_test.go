@@ -401,3 +401,61 @@ func TestWhoWorksIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatOneProcessHoldsBackIsHeldByTheOther.
+func TestWhatOneProcessHoldsBackIsHeldByTheOther(t *testing.T) {
+	everywhere(t, func(b *bench) {
+		one, two := b.stores[0].Limits(), b.stores[1].Limits()
+		if d := one.Held(b.Context(), "a vendor"); d != 0 {
+			b.Errorf("held for %s by nobody", d)
+		}
+		one.Hold(b.Context(), "a vendor", time.Hour)
+		for i, l := range []*lease.Limits{one, two} {
+			if d := l.Held(b.Context(), "a vendor"); d < 50*time.Minute || d > time.Hour {
+				b.Errorf("process %d: held for %s", i, d)
+			}
+		}
+		if d := two.Held(b.Context(), "another vendor"); d != 0 {
+			b.Errorf("another vendor is held for %s", d)
+		}
+		if err := b.journals[1].Close(); err != nil {
+			b.Fatal(err)
+		}
+		if d := two.Held(b.Context(), "a third vendor"); d != 0 {
+			b.Errorf("without the database it is held for %s", d)
+		}
+	})
+}
+
+// TestWhoIsAtARunIsToldToAnybody, where there are no leases yet, too.
+func TestWhoIsAtARunIsToldToAnybody(t *testing.T) {
+	none, err := journal.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = none.Close() })
+	if runs, err := lease.AtWork(t.Context(), none); err != nil || len(runs) != 0 {
+		t.Errorf("at work without leases: %v (%v)", runs, err)
+	}
+	everywhere(t, func(b *bench) {
+		at := func(when string, want bool) {
+			b.Helper()
+			if runs, err := lease.AtWork(b.Context(), b.journals[1]); err != nil || runs["run"] != want {
+				b.Errorf("%s: %v (%v)", when, runs, err)
+			}
+		}
+		d := b.add("run")
+		at("due", true)
+		h, err := b.stores[0].Claim(b.Context(), d, "one", time.Minute)
+		if err != nil {
+			b.Fatal(err)
+		}
+		at("held", true)
+		b.lapse("run")
+		at("lapsed", false)
+		if _, err := h.LetGo(b.Context(), nil, lease.Letting{Wake: -1}); err != nil {
+			b.Fatal(err)
+		}
+		at("waiting for a person", false)
+	})
+}

@@ -133,6 +133,8 @@ type Env struct {
 	Marks Marks
 	// Memory is shared by everything that this process opens; nil: nothing is.
 	Memory *Memory
+	// Limits are what all processes know of the vendors' rate limits; nil: each on its own.
+	Limits vendorhttp.Limits
 }
 
 // Marks outlive the process: what was refused is not tried again at once by the next
@@ -157,7 +159,7 @@ func (e Env) Pace(reserve int, perSecond float64) *vendorhttp.Pace {
 	if e.Urgent {
 		return nil
 	}
-	return &vendorhttp.Pace{Reserve: reserve, PerSecond: perSecond}
+	return &vendorhttp.Pace{Reserve: reserve, PerSecond: perSecond, Limits: e.Limits}
 }
 
 // Source tells where a secret came from, to be shown.

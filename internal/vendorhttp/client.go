@@ -123,7 +123,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 // Raw sends one request once and returns whatever was answered: for probes,
 // where a refusal is an answer.
 func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
-	if err := c.Pace.holds(c, r); err != nil {
+	if err := c.Pace.holds(ctx, c, r); err != nil {
 		return nil, err
 	}
 	// Finding the credential has a patience of its own: a person may be asked for it.
@@ -150,7 +150,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Why: unanswered(ctx, err, req.URL.Host, way), Err: contextError(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.Pace.learns(resp.Header, c.Now())
+	c.Pace.learns(ctx, c.Vendor, resp.Header, c.Now())
 	c.Clock.learns(resp.Header, start, c.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	c.observe(r, resp.StatusCode, start)

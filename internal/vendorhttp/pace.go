@@ -1,6 +1,7 @@
 package vendorhttp
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -21,10 +22,23 @@ type Pace struct {
 	// PerSecond is how many calls the vendor gives back each second, for one that
 	// does not say when its limit is full again; 0: the vendor says it.
 	PerSecond float64
+	// Limits are what all processes know that use the account; nil: this one alone.
+	Limits Limits
 
 	mu    sync.Mutex
 	until time.Time // no look before
 	open  time.Time // and none is held before this
+}
+
+// Limits keep, for all processes that use a vendor's account, how long looking is held
+// back there. Neither method fails: what cannot be kept is known to one process only, until
+// the vendor tells the next one.
+type Limits interface {
+	// Hold notes that nobody is to look for so long.
+	Hold(ctx context.Context, vendor string, d time.Duration)
+
+	// Held returns for how long that is so still; 0: it is not.
+	Held(ctx context.Context, vendor string) time.Duration
 }
 
 const (
@@ -38,14 +52,21 @@ const (
 
 // holds refuses a look that would use the reserve. Nothing was sent, so nothing
 // was applied, and it may be tried again.
-func (p *Pace) holds(c *Client, r Request) error {
+func (p *Pace) holds(ctx context.Context, c *Client, r Request) error {
 	if p == nil || r.Method != http.MethodGet {
 		return nil
+	}
+	var others time.Duration
+	if p.Limits != nil {
+		others = p.Limits.Held(ctx, c.Vendor)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := c.Now()
 	wait := p.until.Sub(now)
+	if others > max(wait, 0) && !now.Before(p.open) {
+		wait, p.until = others, now.Add(others)
+	}
 	if wait <= 0 {
 		if !p.until.IsZero() {
 			p.until, p.open = time.Time{}, now.Add(aLook)
@@ -58,25 +79,35 @@ func (p *Pace) holds(c *Client, r Request) error {
 	}
 }
 
-// learns reads what an answer says about the limit.
-func (p *Pace) learns(h http.Header, now time.Time) {
+// learns reads what an answer says about the limit, and tells it to the others.
+func (p *Pace) learns(ctx context.Context, vendor string, h http.Header, now time.Time) {
+	if wait := p.learned(h, now); wait > 0 && p.Limits != nil {
+		p.Limits.Hold(ctx, vendor, wait)
+	}
+}
+
+// learned returns for how long nobody is to look by what an answer says; 0: it says
+// nothing of the kind.
+func (p *Pace) learned(h http.Header, now time.Time) time.Duration {
 	if p == nil || p.Reserve == 0 {
-		return
+		return 0
 	}
 	left, reset, ok := Left(h)
 	if !ok {
-		return
+		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if left >= p.Reserve || now.Before(p.open) {
 		p.until = time.Time{}
-		return
+		return 0
 	}
 	if p.PerSecond > 0 {
 		reset = time.Duration(float64(p.Reserve-left) / p.PerSecond * float64(time.Second))
 	}
-	p.until = now.Add(min(max(reset, time.Second), maxPause))
+	wait := min(max(reset, time.Second), maxPause)
+	p.until = now.Add(wait)
+	return wait
 }
 
 var ratelimit = regexp.MustCompile(`(?:^|;)\s*(r|t)=(\d+)`)

@@ -1,6 +1,7 @@
 package vendorhttp
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -88,5 +89,50 @@ func TestPaceLeavesRoomForChanges(t *testing.T) {
 	}
 	if sent != want {
 		t.Errorf("%d requests, want %d", sent, want)
+	}
+}
+
+// known is what several processes know together.
+type known map[string]time.Duration
+
+func (k known) Hold(_ context.Context, vendor string, d time.Duration) { k[vendor] = d }
+func (k known) Held(_ context.Context, vendor string) time.Duration    { return k[vendor] }
+
+// TestWhatOneProcessLearnsOfALimitHoldsForTheOthers: one that has asked nothing yet does
+// not look while another one was told that little is left; what changes something goes out,
+// and an emergency looks.
+func TestWhatOneProcessLearnsOfALimitHoldsForTheOthers(t *testing.T) {
+	sent := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		sent++
+		rw.Header().Set("Ratelimit", `"default";r=3;t=20`)
+		_, _ = rw.Write([]byte(`{}`))
+	}))
+	defer srv.Close()
+	all := known{}
+	process := func(p *Pace) func(string) error {
+		c := client(srv.URL)
+		c.Now, c.Pace = func() time.Time { return epoch }, p
+		return func(method string) error {
+			_, err := c.Do(t.Context(), Request{Op: "op", Method: method, Path: "/"})
+			return err
+		}
+	}
+	one, two, urgent := process(&Pace{Reserve: 10, Limits: all}), process(&Pace{Reserve: 10, Limits: all}), process(nil)
+	if err := one(http.MethodGet); err != nil || sent != 1 {
+		t.Fatalf("the first: %v, %d sent", err, sent)
+	}
+	if err := two(http.MethodGet); cred.ClassOf(err) != cred.Limited || cred.RetryAfter(err) != 20*time.Second || sent != 1 {
+		t.Errorf("another process looks all the same: %v, %d sent", err, sent)
+	}
+	if err := two(http.MethodPost); err != nil || sent != 2 {
+		t.Errorf("a change is held back: %v", err)
+	}
+	if err := urgent(http.MethodGet); err != nil || sent != 3 {
+		t.Errorf("an emergency is held back: %v", err)
+	}
+	clear(all)
+	if err := process(&Pace{Reserve: 10, Limits: all})(http.MethodGet); err != nil || sent != 4 {
+		t.Errorf("the time is over, and nobody looks: %v", err)
 	}
 }
