@@ -103,3 +103,13 @@ type Unroller interface {
 	// of its secrets or there are more than the two. Idempotent.
 	Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred.Handle, error)
 }
+
+// EndsNamed is a Roller under which two secrets work, and which is told which of them
+// is to end. Which is the old one is otherwise told by their order alone, and somebody
+// may have replaced one of them, while no process was there, for instance.
+type EndsNamed interface {
+	// EndNamed ends the secret of h in goes and no other; the one in stays works on.
+	// Refused, with nothing changed, where stays is none of its secrets. One that is not
+	// there any more is ended: idempotent.
+	EndNamed(ctx context.Context, h cred.Handle, goes, stays secret.Bundle) (cred.Handle, error)
+}

@@ -51,6 +51,9 @@ func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
 	if a.Step.Verb == rotation.Extend {
 		until = until.Add(r.state.Plan.Spec.Issuer.Grace)
 	}
+	if named, ok := r.Roles.Roller.(provider.EndsNamed); ok && a.Step.Verb == rotation.Expire {
+		return r.endOld(ctx, named)
+	}
 	h, err := r.Roles.Roller.Keep(ctx, r.state.Plan.Old, until)
 	if err != nil {
 		return fromError(err)
@@ -63,6 +66,23 @@ func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
 		o.Evidence = []string{lives(h.Previous)}
 	}
 	return o
+}
+
+// endOld ends the old secret and no other, where it can be named.
+func (r *Runner) endOld(ctx context.Context, named provider.EndsNamed) rotation.Outcome {
+	old, err := r.oldBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	fresh, err := r.newBundle(ctx)
+	if err != nil {
+		return fromError(err)
+	}
+	if _, err := named.EndNamed(ctx, r.state.Plan.Old, old, fresh); err != nil {
+		return fromError(err)
+	}
+	ended := r.Clock.Now().UTC()
+	return rotation.Outcome{Class: cred.Done, Keep: &ended, Evidence: []string{"the old secret has ended"}}
 }
 
 // lives says until when the secret before the present one works; the zero time is of

@@ -3,10 +3,13 @@ package runner
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/sop"
 )
 
 // unroll ends the secret that a roll put beside the old one, where the old one works
@@ -26,9 +29,10 @@ func (r *Runner) unroll(ctx context.Context) rotation.Outcome {
 		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"there is no secret beside the old one, which works until it is ended"}}
 	}
 	unroller, able := r.Roles.Roller.(provider.Unroller)
+	named, names := r.Roles.Roller.(provider.EndsNamed)
 	why := ""
 	switch {
-	case !able:
+	case !able && !names:
 		why = "the issuer cannot end it alone"
 	case r.state.Step(string(rotation.Roll)).Status != rotation.Ended:
 		why = "whether this run has made it is not known"
@@ -50,7 +54,14 @@ func (r *Runner) unroll(ctx context.Context) rotation.Outcome {
 	if err != nil {
 		return fromError(err)
 	}
-	_, err = unroller.Unroll(ctx, old, b)
+	if names {
+		var fresh secret.Bundle
+		if fresh, err = r.newBefore(ctx); err == nil {
+			_, err = named.EndNamed(ctx, old, fresh, b)
+		}
+	} else {
+		_, err = unroller.Unroll(ctx, old, b)
+	}
 	switch cred.ClassOf(err) {
 	case cred.Refused, cred.Conflict, cred.Foreign:
 		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + Problems(err)[0]}}
@@ -60,6 +71,47 @@ func (r *Runner) unroll(ctx context.Context) rotation.Outcome {
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the new secret has ended; the old one is the only one"}}
 }
+
+// newBefore returns the secret that was rolled to, after the store was given its old
+// values back: from memory, or from the store's history.
+func (r *Runner) newBefore(ctx context.Context) (secret.Bundle, error) {
+	b, err := r.newBundle(ctx)
+	if err != errLost {
+		return b, err
+	}
+	spec := r.state.Plan.Spec
+	held, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
+	if err != nil {
+		return nil, err
+	}
+	var wrong error
+	b = assemble(spec.Store, spec.Issuer.Fields, func(s sop.Slot) (secret.Value, bool) {
+		now, err := strconv.Atoi(held[s.Name].Version)
+		for n := now; err == nil && n > max(0, now-mostBack); n-- {
+			v, err := r.Roles.Store.ReadVersion(ctx, s.Name, strconv.Itoa(n))
+			switch {
+			case cred.ClassOf(err) == cred.Absent:
+				continue
+			case err != nil:
+				wrong = err
+				return secret.Value{}, false
+			case r.Keyer.Of(v) == r.state.Expected(spec.Store.Key, s.Name):
+				return v, true
+			}
+		}
+		return secret.Value{}, false
+	})
+	switch {
+	case b != nil:
+		return b, nil
+	case wrong != nil:
+		return nil, wrong
+	}
+	return nil, &cred.Error{Vendor: spec.Issuer.Vendor, Op: "end the new secret", Class: cred.Refused, Why: "which of them is the new one is not known: the process that made it has ended, and the store does not show it any more"}
+}
+
+// mostBack is how many versions of the store are looked at for it.
+const mostBack = 4
 
 // beside tells of a secret beside the old one, which lives on after going back.
 func (r *Runner) beside(listed []cred.Handle) string {

@@ -65,6 +65,9 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 	}
 	if plan.Maker() == string(rotation.Roll) {
 		r.over(listed, &o)
+		if err := r.overTried(ctx, &o); err != nil {
+			return fromError(err)
+		}
 		return r.rolledUnknown(ctx, listed, o)
 	}
 	unknown, generation := r.unknown(listed)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -80,6 +81,28 @@ func (r *Runner) over(listed []cred.Handle, o *rotation.Outcome) {
 			o.Evidence = append(o.Evidence, "the secret of "+h.Name+" before the present one has ended")
 		}
 	}
+}
+
+// overTried is over where nothing tells of an end: the old secret is tried, as long as
+// there may be something to go back to.
+func (r *Runner) overTried(ctx context.Context, o *rotation.Outcome) error {
+	maker, ok := r.Roles.Roller.(provider.RollMaker)
+	if !ok || !r.Can.Lingers || r.state.Final || r.state.Plan.Strategy != rotation.RollWithGrace || slices.Contains(o.Missing, r.state.Plan.Old.ID) {
+		return nil
+	}
+	old, err := r.oldBundle(ctx)
+	if cred.ClassOf(err) == cred.Failed {
+		return nil // nobody can tell, and nobody could be given it
+	}
+	if err != nil {
+		return err
+	}
+	works, err := maker.Works(ctx, r.state.Plan.Old, old)
+	if err == nil && !works {
+		o.Over = true
+		o.Evidence = append(o.Evidence, "the old secret of "+r.state.Plan.Old.Name+" does not work any more: there is nothing to go back to")
+	}
+	return err
 }
 
 // heldSince returns what store or consumer hold if it is not what was observed.

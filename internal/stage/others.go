@@ -274,6 +274,9 @@ func (j *judge) respected() {
 			if d.alone && is == was && there == had {
 				continue // as if a write of ours had not happened: nobody can tell
 			}
+			if c := j.st.Closed; c != nil && c.Ending == rotation.RolledBack && j.ofRun(d, is) {
+				continue // as if it were a write of ours, and those are taken back
+			}
 			if now, still := j.now.kept[p]; later || d.gap || j.untold(d, p) || now == is && still == there {
 				continue
 			}
@@ -307,6 +310,14 @@ func (j *judge) untold(d deed, p place) bool {
 		}
 	}
 	return false
+}
+
+// ofRun reports whether a value is of what the run made.
+func (j *judge) ofRun(d deed, value string) bool {
+	return slices.ContainsFunc(d.after.generations, func(g world.Generation) bool {
+		was, before := j.then.generation(g.ID)
+		return !j.theirs(g.ID) && opens(g, value) && (!before || !opens(was, value))
+	})
 }
 
 // expected is the world before the run, and with all that others did since.

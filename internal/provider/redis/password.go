@@ -156,7 +156,8 @@ func (i *inPlace) RollWith(ctx context.Context, h cred.Handle, keep time.Time, b
 }
 
 // Keep takes the password before the present one away once its time has come; until
-// then it works by itself. Redis lists passwords in the order in which they were added.
+// then it works by itself. Redis lists passwords in the order in which they were added;
+// only where the last is the one that this process added is the other the old one.
 func (i *inPlace) Keep(ctx context.Context, h cred.Handle, until time.Time) (now cred.Handle, err error) {
 	const op = "take the old password away"
 	if until.After(i.env.Now()) {
@@ -173,7 +174,7 @@ func (i *inPlace) Keep(ctx context.Context, h cred.Handle, until time.Time) (now
 		switch last := len(e.hashes) - 1; {
 		case h.ID != i.of:
 			return i.absent(op, h.ID)
-		case last < 0 || last > 1 || our != "" && e.hashes[last] != our:
+		case last < 0 || last > 1 || last == 1 && e.hashes[last] != our || our != "" && e.hashes[last] != our:
 			return i.refuse(op, "%s: somebody else has changed them since, and which of them is the old one is not known", several(e))
 		case last == 1:
 			err = c.set(e.name, "!"+e.hashes[0])

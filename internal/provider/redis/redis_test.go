@@ -195,6 +195,60 @@ func TestAPasswordOfSomebodyElseIsNotTakenAway(t *testing.T) {
 	}
 }
 
+// TestAnotherProcessTakesNobodysPasswordAway: a process that takes a run up knows which
+// passwords the run is about, and none of somebody else's, who has replaced one of them
+// while nobody was there. By their order alone it would take away the one that is in use.
+func TestAnotherProcessTakesNobodysPasswordAway(t *testing.T) {
+	old := secret.Bundle{FieldPassword: secret.New("old-password")}
+	for name, c := range map[string]struct {
+		theirs []string
+		back   bool // it goes back to the old one
+		class  cred.Class
+		left   []bool // of the old one, the new one and theirs
+	}{
+		"nobody":                               {nil, false, cred.Done, []bool{false, true, false}},
+		"nobody, back":                         {nil, true, cred.Done, []bool{true, false, false}},
+		"one was added":                        {[]string{">theirs"}, false, cred.Done, []bool{false, true, true}},
+		"the old one was replaced":             {[]string{"<old-password", ">theirs"}, false, cred.Done, []bool{false, true, true}},
+		"the new one was replaced":             {[]string{"<NEW", ">theirs"}, false, cred.Refused, []bool{true, false, true}},
+		"the new one was replaced, going back": {[]string{"<NEW", ">theirs"}, true, cred.Done, []bool{true, false, true}},
+		"the old one was replaced, going back": {[]string{"<old-password", ">theirs"}, true, cred.Refused, []bool{false, true, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, byFile)
+			_, fresh, err := mustPassword(t, s.open("")).Roll(t.Context(), cred.Handle{ID: "app"}, time.Now().Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(c.theirs) > 0 {
+				rules := []string{"ACL", "SETUSER", "app"}
+				for _, r := range c.theirs {
+					rules = append(rules, strings.ReplaceAll(r, "NEW", fresh[FieldPassword].Reveal()))
+				}
+				s.do(rules...)
+			}
+			i := mustPassword(t, s.open("")) // another process
+			goes, stays := old, fresh
+			if c.back {
+				goes, stays = fresh, old
+			}
+			for range 2 { // idempotent
+				_, err = i.EndNamed(t.Context(), cred.Handle{ID: "app"}, goes, stays)
+				wants(t, err, c.class)
+			}
+			if !c.back && len(c.theirs) > 0 { // by their order it does nothing, or nothing wrong
+				_, _ = i.Keep(t.Context(), cred.Handle{ID: "app"}, time.Now())
+			}
+			for n, password := range []string{"old-password", fresh[FieldPassword].Reveal(), "theirs"} {
+				if s.lets("app", password) != c.left[n] {
+					t.Errorf("password %d works: %v, want %v", n, !c.left[n], c.left[n])
+				}
+			}
+		})
+	}
+}
+
 // TestARefusedLoginIsNotTheUserDefault: who goes on after it may do anything here.
 func TestARefusedLoginIsNotTheUserDefault(t *testing.T) {
 	s := startServer(t, byFile)
@@ -310,12 +364,14 @@ func TestGoingBackLeavesOnePassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := mustPassword(t, s.open("")) // another process
-	_, err = i.Unroll(t.Context(), cred.Handle{ID: "app"}, i.Wrong())
+	i := mustPassword(t, s.open(""))                            // another process
+	_, err = i.Unroll(t.Context(), cred.Handle{ID: "app"}, old) // whose the other one is it cannot know
+	wants(t, err, cred.Refused)
+	_, err = i.EndNamed(t.Context(), cred.Handle{ID: "app"}, b, i.Wrong())
 	wants(t, err, cred.Refused)
 	proves(t, i, b, cred.Accepted)
 	for range 2 { // idempotent
-		if now, err := i.Unroll(t.Context(), cred.Handle{ID: "app"}, old); err != nil || now.Version != 1 {
+		if now, err := i.EndNamed(t.Context(), cred.Handle{ID: "app"}, b, old); err != nil || now.Version != 1 {
 			t.Errorf("%+v %v", now, err)
 		}
 	}
@@ -326,7 +382,7 @@ func TestGoingBackLeavesOnePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.do("ACL", "SETUSER", "app", ">theirs")
-	_, err = i.Unroll(t.Context(), cred.Handle{ID: "app"}, old)
+	_, err = mustPassword(t, s.open("")).Unroll(t.Context(), cred.Handle{ID: "app"}, old)
 	wants(t, err, cred.Refused)
 	if !s.lets("app", "theirs") || !s.lets("app", "old-password") {
 		t.Error("somebody was shut out")

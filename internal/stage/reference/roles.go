@@ -21,6 +21,7 @@ type (
 	rollMaking interface {
 		rolling
 		provider.RollMaker
+		provider.EndsNamed
 	}
 )
 

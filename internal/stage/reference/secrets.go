@@ -135,7 +135,8 @@ func (m maker) CreateWith(ctx context.Context, name string, b secret.Bundle) (h 
 func (m maker) Works(ctx context.Context, h cred.Handle, b secret.Bundle) (works bool, err error) {
 	err = m.look(ctx, m.env, issuerName, "log in", func() error {
 		t := m.find(h.ID)
-		works = t != nil && t.On && secret.New(t.Secret).Equal(b[fieldSecret])
+		works = t != nil && t.On && (secret.New(t.Secret).Equal(b[fieldSecret]) ||
+			t.Before != "" && (t.Forever || t.Until.After(m.At)) && secret.New(t.Before).Equal(b[fieldSecret]))
 		return nil
 	})
 	return works, err
@@ -169,5 +170,32 @@ func (r rollMaker) Works(ctx context.Context, h cred.Handle, b secret.Bundle) (b
 
 func (r rollMaker) RollWith(ctx context.Context, h cred.Handle, keep time.Time, b secret.Bundle) (cred.Handle, error) {
 	now, _, err := r.roll(ctx, h, keep, b[fieldSecret].Reveal())
+	return now, err
+}
+
+// EndNamed ends exactly this secret, whatever stands beside it.
+func (r rollMaker) EndNamed(ctx context.Context, h cred.Handle, goes, stays secret.Bundle) (now cred.Handle, err error) {
+	err = r.change(ctx, r.env, issuerName, "end named", func() error {
+		t := r.find(h.ID)
+		if t == nil {
+			return refused(cred.Absent, "there is none", true)
+		}
+		has := func(b secret.Bundle) bool {
+			return b[fieldSecret].Equal(secret.New(t.Secret)) || t.Before != "" && b[fieldSecret].Equal(secret.New(t.Before))
+		}
+		switch {
+		case !has(stays):
+			return refused(cred.Refused, "what stays is none of its secrets", true)
+		case !has(goes):
+		case goes[fieldSecret].Equal(secret.New(t.Secret)):
+			t.Secret, t.Version, t.Before = t.Before, t.Version-1, ""
+		default:
+			t.Before = ""
+		}
+		t.Forever = t.Before != "" && t.Forever
+		r.publish()
+		now = r.handle(t)
+		return nil
+	})
 	return now, err
 }
