@@ -29,6 +29,7 @@ const defaultFile = "rekey.yaml"
 type app struct {
 	streams
 	dir, file string
+	database  string // instead of what rekey.yaml says
 	json      bool
 	noColor   bool
 
@@ -77,6 +78,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 	p := root.PersistentFlags()
 	p.StringVarP(&a.dir, "dir", "C", ".", "folder to work in (or REKEY_DIR)")
 	p.StringVarP(&a.file, "file", "f", defaultFile, "configuration, relative to the folder")
+	p.StringVar(&a.database, "database", "", "database of the journal: a reference to its address (env:NAME), or its address without password")
 	p.BoolVar(&a.json, "json", false, "JSON; one object a line while running")
 	p.BoolVar(&a.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
 	root.AddCommand(
@@ -212,6 +214,12 @@ func (a *app) load() (*sop.Config, error) {
 		return nil, usage("there is no %s here\n  next  write one: rekey init\n  or    see a rotation with nothing set up: rekey demo", path)
 	case err != nil:
 		return nil, exit{exitUsage, err}
+	}
+	if a.database != "" {
+		if err := sop.CheckDatabase(a.database); err != nil {
+			return nil, usage("--database: %v", err)
+		}
+		c.Database = a.database
 	}
 	a.banner(c)
 	a.config = c

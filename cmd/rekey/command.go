@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"rekey/internal/report"
+	"rekey/internal/sop"
 )
 
 // dirVariable names the folder to work in, where -C does not.
@@ -60,6 +61,9 @@ func (a *app) self() string {
 	}
 	if a.file != defaultFile && a.file != "" {
 		out += " -f " + report.Quote(a.file)
+	}
+	if a.database != "" && sop.CheckDatabase(a.database) == nil {
+		out += " --database " + report.Quote(a.database)
 	}
 	return out
 }

@@ -12,9 +12,14 @@ import (
 
 func (a *app) journalCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "journal", Short: "Back the journal up, while runs go on",
-		Long: "The journal is the memory of what was done: rekey journal backup copies it while runs go on.",
+		Use: "journal", Short: "Back the journal up while runs go on, or move it to a database and back",
+		Long: `The journal is the memory of what was done. It is in a folder, or in a PostgreSQL
+database that several machines share (database in rekey.yaml, or --database).
+
+rekey journal backup copies it while runs go on; rekey journal move carries it from a
+folder to a database or back; rekey journal key is about the key of its fingerprints.`,
 	}
+	c.AddCommand(a.moveCommand(), a.printsCommand())
 	c.AddCommand(&cobra.Command{
 		Use: "backup FILE", Short: "Write a copy of the journal to a new file, while runs go on",
 		Long: `Write a copy of the journal, as it is at one moment, to a new file. Runs may go on

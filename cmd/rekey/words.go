@@ -37,7 +37,7 @@ func exitOf(code estate.Code) int {
 		return exitEvidence
 	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.NotNewest, estate.Overtaken:
 		return exitLocked
-	case estate.OtherWorld, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
+	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.NoDatabase, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
 		estate.PlanDone, estate.Repeated, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
 		return exitUsage
@@ -223,7 +223,7 @@ func (a *app) wordsOfMachine(e *estate.Error) error {
 			what = fmt.Sprintf("the journal in %s is one of simulated runs, and %s has no simulate: what was practised is not mixed with what is real", e.Dir, a.config.File)
 		}
 		return errors.New(what + adviceLines(e.Advice))
-	case estate.KeyDamaged:
+	case estate.KeyDamaged, estate.OtherKey, estate.MovedAway, estate.NoDatabase:
 		return fmt.Errorf("%w%s", e.Err, adviceLines(e.Advice))
 	case estate.Unwritable:
 		if e.Credential != "" {

@@ -72,7 +72,7 @@ func statusOf(code estate.Code) int {
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
 		return http.StatusInternalServerError
-	case estate.NotSeen, estate.RunUnseen, estate.Unwired, estate.Interrupted, estate.KeysUnread, estate.NotThisKey:
+	case estate.OtherKey, estate.MovedAway, estate.NoDatabase, estate.NotSeen, estate.RunUnseen, estate.Unwired, estate.Interrupted, estate.KeysUnread, estate.NotThisKey:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusUnprocessableEntity
@@ -261,6 +261,12 @@ func (c *Console) wordsOfMachine(e *estate.Error) problem {
 		return problem{Title: "The journal is of another world", Why: "What is practised on simulated vendors is not mixed with what is real.", Lines: e.Advice}
 	case estate.KeyDamaged:
 		return problem{Title: "The key of the fingerprints is damaged", Why: errText(e), Lines: e.Advice}
+	case estate.OtherKey:
+		return problem{Title: "The server has not got the journal's fingerprint key", Why: errText(e), Live: []string{untouched}, Lines: e.Advice}
+	case estate.MovedAway:
+		return problem{Title: "The journal is kept elsewhere", Why: errText(e), Live: []string{untouched}, Lines: e.Advice}
+	case estate.NoDatabase:
+		return problem{Title: "The journal's database cannot be used", Why: errText(e), Live: []string{untouched}, Lines: e.Advice, Links: []link{{"Health", "/health"}}}
 	case estate.Unwritable:
 		return problem{Title: "The journal cannot be written", Why: errText(e), Live: []string{"Nothing was done: what cannot be recorded is not begun."}, Links: []link{{"Health", "/health"}}}
 	case estate.NoJournal:

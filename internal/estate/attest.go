@@ -7,6 +7,7 @@ import (
 
 	"rekey/internal/evidence"
 	"rekey/internal/history"
+	"rekey/internal/kept"
 	"rekey/internal/notary"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
@@ -26,8 +27,12 @@ func (w *work) notary() *notary.Notary {
 	if w.simulated() && attested.Origin != "" {
 		attested.Origin += "/simulated" // a collector must not take it for the real one's
 	}
+	var keys notary.PublicKeys
+	if w.config.Database != "" {
+		keys = kept.PublicKeys{Journal: w.book.J}
+	}
 	return &notary.Notary{
-		Journal: w.book.J, Dir: w.journalDir(), Base: w.config.Dir, Config: attested, Env: env,
+		Keys: keys, Journal: w.book.J, Dir: w.journalDir(), Base: w.config.Dir, Config: attested, Env: env,
 		Put: func(ctx context.Context, place sop.Place, slot, value string) error {
 			return wire.WriteOne(ctx, w.config.Vendors, env, place, slot, secret.New(value))
 		},

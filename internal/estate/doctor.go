@@ -43,7 +43,11 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 	}
 	all = append(all, tools(e.config, specs)...)
 	all = append(all, drivers(e.config, specs)...)
-	all = append(all, e.journalFinding(ctx)...)
+	if e.config.Database != "" {
+		all = append(all, e.databaseFindings(ctx)...)
+	} else {
+		all = append(all, e.journalFinding(ctx)...)
+	}
 	if worldErr == nil {
 		all = append(all, e.knock(ctx, hosts(e.config, specs), transport)...)
 	}

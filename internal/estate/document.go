@@ -35,7 +35,7 @@ func (e *Estate) Document(ctx context.Context, d Documenting, each func(Page) er
 		return failed(err)
 	default:
 		defer func() { _ = closing() }()
-		r.book, r.now.Journal = &history.Book{J: j}, e.config.Journal
+		r.book, r.now.Journal = &history.Book{J: j}, e.place().Name()
 	}
 	return r.all(specs, each)
 }

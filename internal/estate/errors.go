@@ -20,6 +20,9 @@ const (
 	Failed      Code = "failed"      // Err
 	OtherWorld  Code = "other-world" // Simulated (the journal is), Dir; Advice
 	KeyDamaged  Code = "key-damaged" // Err; Advice
+	OtherKey    Code = "other-key"   // Err: this machine's key of fingerprints is not the journal's; Advice
+	MovedAway   Code = "moved-away"  // Err (says where to); Dir: where the journal was; Advice
+	NoDatabase  Code = "no-database" // Err: the journal's database cannot be used; Advice
 	Interrupted Code = "interrupted" // nothing was changed
 	Misfit      Code = "misfit"      // Err: the configuration and its vendors do not go together
 	Unwritable  Code = "unwritable"  // Err: the journal could not be written
@@ -84,7 +87,7 @@ const (
 // Codes are all of them.
 func Codes() []Code {
 	return []Code{
-		Failed, OtherWorld, KeyDamaged, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
+		Failed, OtherWorld, KeyDamaged, OtherKey, MovedAway, NoDatabase, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
 		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, NotNewest, Busy,
 		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld,
@@ -174,6 +177,9 @@ func failed(err error) error {
 	}
 	if errors.Is(err, context.Canceled) {
 		return &Error{Code: Interrupted, Err: err}
+	}
+	if e := ofKeeping(err); e != nil {
+		return e
 	}
 	return &Error{Code: Failed, Err: err}
 }

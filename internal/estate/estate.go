@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rekey/internal/journal"
+	"rekey/internal/kept"
 	"rekey/internal/provider"
 	"rekey/internal/refs"
 	"rekey/internal/rotation"
@@ -22,7 +23,10 @@ type Estate struct {
 	config *sop.Config
 	here   Surroundings
 	asked  refs.Asked
-	memory provider.Memory // what the vendors of all runs remember for each other
+	// addresses are what references of the journal gave. They are found in this process's
+	// own environment, and what a simulated world knows by the same name is another thing.
+	addresses refs.Asked
+	memory    provider.Memory // what the vendors of all runs remember for each other
 }
 
 // Surroundings are what an estate has from outside.
@@ -79,6 +83,15 @@ func (e *Estate) journalDir() string {
 		return e.config.Journal
 	}
 	return filepath.Join(e.config.Dir, e.config.Journal)
+}
+
+// place is where journal, keys and marks are kept. What it is named by is found in this
+// process's environment, in a simulation too: what is practised may have a database.
+func (e *Estate) place() kept.Place {
+	return kept.Place{
+		Folder: e.journalDir(), Database: e.config.Database, FingerprintKey: e.config.FingerprintKey,
+		Finder: &refs.Finder{Dir: e.config.Dir, Env: e.here.Env, Asked: &e.addresses},
+	}
 }
 
 // realClock is real time.

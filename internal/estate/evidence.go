@@ -14,6 +14,7 @@ import (
 	"rekey/internal/evidence"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/kept"
 	"rekey/internal/notary"
 	"rekey/internal/sop"
 )
@@ -89,15 +90,19 @@ func (w *work) knows(ctx context.Context, name string) error {
 
 // Verify checks this estate's journal.
 func (e *Estate) Verify(ctx context.Context, v Verifying) (Verified, error) {
-	return VerifyCopy(ctx, e.journalDir(), v)
+	return verify(ctx, e.place(), v)
 }
 
 // VerifyCopy checks a journal by itself, wherever its folder came from: it needs no
 // configuration, no vendor and no private key. Refused as Operations.Verify is.
 func VerifyCopy(ctx context.Context, dir string, v Verifying) (Verified, error) {
-	j, err := journal.OpenCopy(dir)
+	return verify(ctx, kept.Place{Folder: dir}, v)
+}
+
+func verify(ctx context.Context, at kept.Place, v Verifying) (Verified, error) {
+	j, err := at.Verifiable(ctx)
 	if errors.Is(err, journal.ErrNone) {
-		return Verified{}, &Error{Code: NoJournal, Dir: dir}
+		return Verified{}, &Error{Code: NoJournal, Dir: at.Name()}
 	}
 	if err != nil {
 		return Verified{}, failed(err)
@@ -106,7 +111,10 @@ func VerifyCopy(ctx context.Context, dir string, v Verifying) (Verified, error) 
 	beside := len(v.Keys) == 0
 	keys, err := evidence.ParseKeys(strings.Join(v.Keys, "\n"))
 	if beside {
-		keys, err = notary.Public(dir)
+		// In a database, and in a backup of one, the keys are beside the entries.
+		if keys, err = (kept.PublicKeys{Journal: j}).Public(ctx); err == nil && len(keys) == 0 && at.Database == "" {
+			keys, err = notary.Public(at.Folder)
+		}
 	}
 	if err != nil {
 		return Verified{}, &Error{Code: KeysUnread, Err: err}

@@ -20,6 +20,10 @@ import (
 //   - OtherWorld: the journal is one of simulated runs and the configuration is not, or
 //     the other way round.
 //   - KeyDamaged: the key of the fingerprints beside the journal is not sound.
+//   - OtherKey: several machines share the journal, and this one has another fingerprint
+//     key, or none.
+//   - MovedAway: the journal is kept elsewhere, or has not arrived yet.
+//   - NoDatabase: the journal's database cannot be used, or not by this version.
 //   - Interrupted: ctx was done before anything was changed.
 //
 // They may be called from several goroutines, and from several processes: of what must

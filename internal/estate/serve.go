@@ -169,7 +169,7 @@ func (e *Estate) Journal() (j *journal.Journal, close func() error, err error) {
 	if e.here.Journal != nil {
 		return e.here.Journal, func() error { return nil }, nil
 	}
-	if j, err = journal.Open(e.journalDir()); err != nil {
+	if j, err = e.place().Write(context.Background()); err != nil {
 		return nil, nil, failed(err)
 	}
 	return j, j.Close, nil

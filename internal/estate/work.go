@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"path/filepath"
 	"sync"
 
 	"rekey/internal/cred"
@@ -118,24 +117,17 @@ func (w *work) open(spec sop.Spec) error {
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.referred
-	dir := w.journalDir()
 	j, closing, err := w.Journal()
 	if err != nil {
 		return err
 	}
 	w.closes = append(w.closes, func() { _ = closing() })
-	if err := private(dir); err != nil {
-		return err
-	}
 	w.book = history.Book{J: j}
 	if err := w.sameWorld(context.Background(), w.book); err != nil {
 		return err
 	}
-	if w.keyer, err = fingerprints(dir); err != nil {
-		return err
-	}
-	w.env.Marks = marks{dir: filepath.Join(dir, "refused"), keyer: w.keyer}
-	return nil
+	w.keyer, w.env.Marks, err = w.place().Beside(context.Background(), j)
+	return err
 }
 
 // observe counts calls and tells of them.

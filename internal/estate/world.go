@@ -86,8 +86,11 @@ func (e *Estate) sameWorld(ctx context.Context, book history.Book) error {
 	if !known || was == e.simulated() {
 		return nil
 	}
-	out := &Error{Code: OtherWorld, Dir: e.journalDir(), Simulated: was, Advice: []string{"name another folder under journal, or move this one away"}}
-	if !was {
+	out := &Error{Code: OtherWorld, Dir: e.place().Name(), Simulated: was, Advice: []string{"name another folder under journal, or move this one away"}}
+	switch {
+	case e.config.Database != "":
+		out.Advice = []string{"name another database under database, or another schema in its address: search_path=NAME"}
+	case !was:
 		out.Advice = []string{"name another folder under journal, or leave journal out: a simulation then has its own"}
 	}
 	return out
@@ -97,7 +100,7 @@ func (e *Estate) sameWorld(ctx context.Context, book history.Book) error {
 func (e *Estate) withJournal(ctx context.Context, f func(history.Book) error) error {
 	j, closing, err := e.existing()
 	if errors.Is(err, journal.ErrNone) {
-		return &Error{Code: NoJournal, Dir: e.journalDir()}
+		return &Error{Code: NoJournal, Dir: e.place().Name()}
 	}
 	if err != nil {
 		return failed(err)
@@ -115,7 +118,7 @@ func (e *Estate) existing() (j *journal.Journal, closing func() error, err error
 	if e.here.Journal != nil {
 		return e.here.Journal, func() error { return nil }, nil
 	}
-	if j, err = journal.OpenExisting(e.journalDir()); err != nil {
+	if j, err = e.place().Read(context.Background()); err != nil {
 		return nil, nil, err
 	}
 	return j, j.Close, nil

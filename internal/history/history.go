@@ -22,6 +22,9 @@ type Book struct {
 	in *journal.View // the journal in one transaction; nil: at large
 }
 
+// In is the book as it is in one transaction. It can be read only.
+func In(v journal.View) Book { return Book{in: &v} }
+
 func (b Book) read() journal.View {
 	if b.in != nil {
 		return *b.in

@@ -13,10 +13,12 @@ import (
 
 // Kinds of notes: what was seen outside of a run.
 const (
-	Compared   = "compared"   // where issuer, store and consumers disagree
-	Checked    = "checked"    // whether everything that a run needs was there
-	Discovered = "discovered" // who holds it without being a registered consumer
-	KeyChanged = "new-key"    // another key signs checkpoints from here on
+	Compared      = "compared"         // where issuer, store and consumers disagree
+	Checked       = "checked"          // whether everything that a run needs was there
+	Discovered    = "discovered"       // who holds it without being a registered consumer
+	KeyChanged    = "new-key"          // another key signs checkpoints from here on
+	JournalMoved  = "moved"            // the journal is kept elsewhere from here on
+	PrintsChanged = "new-fingerprints" // another key makes fingerprints from here on
 )
 
 // KeyChange is the body of a KeyChanged note.
@@ -26,6 +28,13 @@ type KeyChange struct {
 	Actor  string       `json:"actor"`
 	By     rotation.Who `json:"by"`
 	Reason string       `json:"reason,omitempty"`
+}
+
+// Move is the body of a JournalMoved note.
+type Move struct {
+	From string       `json:"from"` // for people: without password
+	To   string       `json:"to"`
+	By   rotation.Who `json:"by"`
 }
 
 // Note is something that was seen outside of a run.

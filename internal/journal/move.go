@@ -21,9 +21,10 @@ type Carrying struct {
 	ID   string // of this move, if it is a new one: nobody else's
 	Name string // how the new place was named to whoever moves it
 	At   time.Time
-	// Busy is asked with the old journal held against all writers: its error refuses the
-	// move, and all goes on as before. What it locks it keeps until Move returns.
-	Busy func(View) error
+	// Busy is asked with the old journal held against all writers, in the transaction that
+	// holds it: its error refuses the move, and all goes on as before. What it locks it
+	// keeps until Move returns.
+	Busy func(View, *sql.Tx) error
 	// Beside carries what belongs to the journal and is not in it, before the old one
 	// refuses writes. It is called again if the move is repeated.
 	Beside func(ctx context.Context, to *Journal) error
@@ -168,7 +169,7 @@ func (j *Journal) carry(ctx context.Context, dest *Journal, l leaving, c Carryin
 	defer func() { _ = tx.Rollback() }()
 	d.from = tx
 	if c.Busy != nil && !l.done {
-		if err := c.Busy(View{q: tx, path: j.path}); err != nil {
+		if err := c.Busy(View{q: tx, path: j.path}, tx); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -289,7 +290,7 @@ func TestAMoveThatIsRefusedChangesNothing(t *testing.T) {
 			if tt.before != nil {
 				tt.before(t, j, dest)
 			}
-			_, err = move(t.Context(), from, to, Carrying{ID: "m", Busy: func(View) error { return tt.busy }})
+			_, err = move(t.Context(), from, to, Carrying{ID: "m", Busy: func(View, *sql.Tx) error { return tt.busy }})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}

@@ -191,3 +191,37 @@ func PostgresFacts(ctx context.Context, address string) (Facts, error) {
 	}
 	return l.Facts, damaged(s.name, err)
 }
+
+// String says what the server is, and who works there.
+func (f Facts) String() string {
+	out := "PostgreSQL " + f.Version + ", as " + f.Role
+	if f.Encrypted {
+		out += ", encrypted"
+	}
+	if f.Replica {
+		out += ", a replica"
+	}
+	return out
+}
+
+// writing are the tables of a journal with what a writer does to each.
+const writing = `('entries', 'INSERT'), ('tree', 'INSERT'), ('checkpoints', 'INSERT'), ('sent', 'INSERT'), ('standing', 'INSERT'), ('standing', 'UPDATE'), ('head', 'UPDATE')`
+
+// Writable tells, without writing, whether the role that has signed in may do what a
+// writer does: *Unprivileged says what it lacks. Of a file it says nothing.
+func (j *Journal) Writable(ctx context.Context) error {
+	if j.server == nil {
+		return nil
+	}
+	s := j.server
+	var lacks string
+	err := j.db.QueryRowContext(ctx, `SELECT COALESCE(string_agg('GRANT ' || r.what || ' ON ' || $1 || '.' || r.name || ' TO ' || current_user, '; '), '')
+		FROM (VALUES `+writing+`) AS r (name, what) WHERE NOT has_table_privilege($1 || '.' || r.name, r.what)`, s.schema).Scan(&lacks)
+	if err != nil {
+		return j.told(err)
+	}
+	if lacks != "" {
+		return &Unprivileged{Path: s.name, Why: "the role " + s.config.User + " may not write the journal there", SQL: lacks}
+	}
+	return nil
+}

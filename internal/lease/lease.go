@@ -282,3 +282,20 @@ func (s *Store) ask(ctx context.Context, q Querier, query string, args []any, in
 	}
 	return n, nil
 }
+
+// Living are the credentials whose runs somebody holds now, as the transaction sees it.
+func (s *Store) Living(ctx context.Context, tx Querier) (out []string, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT credential FROM lease_runs WHERE holder <> '' AND expires > `+s.now+` ORDER BY credential`)
+	if err != nil {
+		return nil, fmt.Errorf("lease: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var c string
+		if err := rows.Scan(&c); err != nil {
+			return nil, fmt.Errorf("lease: %w", err)
+		}
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}

@@ -41,7 +41,7 @@ func (n *Notary) signer(ctx context.Context) (s secret.Signer, fresh bool, err e
 	if o := n.Config.Origin; o != "" && o != s.Name() {
 		return s, false, fmt.Errorf("evidence.origin says %s, and the key is of %s: a journal keeps its name", o, s.Name())
 	}
-	return s, fresh, n.publish(s.Public())
+	return s, fresh, n.publish(ctx, s.Public(), len(n.Config.Key) == 0)
 }
 
 func (n *Notary) referred(ctx context.Context) (secret.Signer, error) {
@@ -79,7 +79,7 @@ func (n *Notary) first(ctx context.Context) (made bool, err error) {
 		}
 		return false, err
 	}
-	err = n.generate(KeyFile, n.origin())
+	err = n.generate(KeyFile, n.origin(ctx))
 	if errors.Is(err, os.ErrExist) {
 		return false, nil
 	}
@@ -93,6 +93,16 @@ func (n *Notary) neverWas(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if n.Keys != nil {
+		known, err := n.public(ctx)
+		if signed || err != nil || len(known) > 0 {
+			return errors.Join(fmt.Errorf("this machine has not got the private key that signs checkpoints: copy %s from the one that signs, name it under evidence.key, or begin a new one: rekey checkpoint key --new", filepath.Join(n.Dir, KeyFile)), err)
+		}
+		if err := os.MkdirAll(n.Dir, 0o700); err != nil {
+			return fmt.Errorf("make a signing key: %w", err)
+		}
+		return nil
+	}
 	_, err = os.Stat(filepath.Join(n.Dir, PublicFile))
 	if signed || err == nil {
 		return fmt.Errorf("the private key that signs checkpoints is gone from %s: restore it, or begin a new one: rekey checkpoint key --new", filepath.Join(n.Dir, KeyFile))
@@ -101,11 +111,11 @@ func (n *Notary) neverWas(ctx context.Context) error {
 }
 
 // origin of a key that is made here: as rekey.yaml says, as it was, or a random word.
-func (n *Notary) origin() string {
+func (n *Notary) origin(ctx context.Context) string {
 	if n.Config.Origin != "" {
 		return n.Config.Origin
 	}
-	if keys, err := Public(n.Dir); err == nil && len(keys) > 0 {
+	if keys, err := n.public(ctx); err == nil && len(keys) > 0 {
 		return keys[0].Verifier.Name()
 	}
 	var b [6]byte
@@ -115,6 +125,14 @@ func (n *Notary) origin() string {
 
 func (n *Notary) generate(name, origin string) error {
 	return secret.KeepNewSigner(filepath.Join(n.Dir, name), origin)
+}
+
+// public are the public keys, wherever they are kept.
+func (n *Notary) public(ctx context.Context) (evidence.Keys, error) {
+	if n.Keys != nil {
+		return n.Keys.Public(ctx)
+	}
+	return Public(n.Dir)
 }
 
 // Public reads the public keys beside a journal; none is no error.
@@ -134,7 +152,10 @@ func Public(dir string) (evidence.Keys, error) {
 }
 
 // publish notes a public key as the newest one, unless it is noted already.
-func (n *Notary) publish(public string) error {
+func (n *Notary) publish(ctx context.Context, public string, own bool) error {
+	if n.Keys != nil {
+		return n.Keys.Publish(ctx, public, own)
+	}
 	path := filepath.Join(n.Dir, PublicFile)
 	was, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -183,7 +204,7 @@ func (n *Notary) NewKey(ctx context.Context, record func(old, fresh string) erro
 		return o, false, err
 	}
 	handedOver = err == nil
-	origin := n.origin()
+	origin := n.origin(ctx)
 	if handedOver {
 		origin = old.Name()
 	}
@@ -195,7 +216,7 @@ func (n *Notary) NewKey(ctx context.Context, record func(old, fresh string) erro
 	if err != nil {
 		return o, false, err
 	}
-	if err := n.publish(fresh.Public()); err != nil {
+	if err := n.publish(ctx, fresh.Public(), false); err != nil {
 		return o, false, fmt.Errorf("note the public key: %w", err)
 	}
 	signers, before := []note.Signer{fresh}, ""

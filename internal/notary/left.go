@@ -31,7 +31,7 @@ func (n *Notary) CompareFiles(ctx context.Context) error {
 	if err := n.compare(ctx, false); err != nil {
 		return err
 	}
-	if keys, err := Public(n.Dir); err != nil || len(keys) > 0 {
+	if keys, err := n.public(ctx); err != nil || len(keys) > 0 {
 		return err
 	}
 	for _, s := range n.Config.Sinks {
@@ -46,7 +46,7 @@ func (n *Notary) CompareFiles(ctx context.Context) error {
 }
 
 func (n *Notary) compare(ctx context.Context, stores bool) error {
-	keys, err := Public(n.Dir)
+	keys, err := n.public(ctx)
 	if err != nil || len(keys) == 0 {
 		return err
 	}

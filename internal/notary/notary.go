@@ -26,11 +26,23 @@ type Notary struct {
 	Base    string // folder of rekey.yaml: relative paths start there
 	Config  sop.Attested
 	Env     provider.Env
+	// Keys are the public keys of a journal that several machines share; nil: they are in
+	// a file in Dir.
+	Keys PublicKeys
 	// Put writes a value into a slot of a store.
 	Put func(ctx context.Context, place sop.Place, slot, value string) error
 	// Get reads the signed note in a slot of a store; "": it holds none. nil: it is not
 	// looked at.
 	Get func(ctx context.Context, place sop.Place, slot string) (string, error)
+}
+
+// PublicKeys are kept where all machines that share a journal find them.
+type PublicKeys interface {
+	// Public returns them, oldest first.
+	Public(ctx context.Context) (evidence.Keys, error)
+	// Publish adds one. Idempotent. own: it is of the key in this machine's folder, which
+	// is refused where another machine has brought one along before.
+	Publish(ctx context.Context, public string, own bool) error
 }
 
 // Outcome is what became of it.

@@ -22,8 +22,14 @@ func ReadKeyer(path string) (Keyer, error) {
 	if err != nil {
 		return Keyer{}, err
 	}
-	text := strings.TrimSpace(string(b))
+	v := New(string(b))
 	clear(b)
+	return KeyerOf(v)
+}
+
+// KeyerOf takes a value as the key of an installation. The error does not quote it.
+func KeyerOf(v Value) (Keyer, error) {
+	text := strings.TrimSpace(v.Reveal())
 	if raw, err := hex.DecodeString(text); err != nil || len(raw) != keyBytes {
 		return Keyer{}, ErrNoKey
 	}

@@ -178,5 +178,8 @@ func (p *parser) adviseEvidence(n *yaml.Node) {
 		if rel, err := filepath.Rel(journal, s.File); s.File != "" && err == nil && !strings.HasPrefix(rel, "..") {
 			tell(n, "evidence", s.Name+" lies in the journal's own folder: whoever can write there can rewrite both")
 		}
+		if s.File != "" && p.config.Database != "" {
+			tell(n, "evidence", s.Name+" is a file, and several machines share the journal: each checkpoint is only in the file of the machine that sent it, unless all write to the same one")
+		}
 	}
 }

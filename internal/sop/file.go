@@ -12,6 +12,10 @@ type File struct {
 	Simulate string `json:"simulate,omitempty"`
 	// Where the journal is kept, relative to this file. Default: .rekey, and .rekey-simulated with simulate
 	Journal string `json:"journal,omitempty"`
+	// Database that holds the journal, so that several machines share it: a reference to its address (env:REKEY_DATABASE), or the address itself where it holds no password. The folder under journal then keeps this machine's keys only.
+	Database string `json:"database,omitempty" jsonschema:"minLength=1,example=env:REKEY_DATABASE"`
+	// Key that makes the fingerprints of values, the same on every machine that shares the journal: env:REKEY_FINGERPRINT_KEY. Default: fingerprint.key in the folder under journal, made at first use
+	FingerprintKey Refs `json:"fingerprint_key,omitempty"`
 	// Who runs Rekey, and who has which role. Without it whoever runs it is believed.
 	Identity *Identity `json:"identity,omitempty"`
 	// How what was done is proven later: who signs the journal's checkpoints, and where they are sent.

@@ -16,14 +16,17 @@ type Config struct {
 	Dir      string            // folder of the file: relative paths start here
 	Simulate string            // "" on real vendors
 	Journal  string            // folder of the journal, absolute or relative to Dir
+	Database string            // reference to the address of the journal's database, or the address; "": it is in the folder
 	Vendors  map[string]Vendor // by name
 	Evidence Attested          // how checkpoints are signed and where they are sent
 	Specs    []Spec            // in the file's order
 	Advice   Problems          // worth a look, not wrong
 	Patterns map[string]string // of names that each procedure applies to, as written
 	Identity *Identity         // nil: whoever runs Rekey is believed
-	Schedule Scheduling        // how what is due is begun, and how often is looked
-	Notify   *Notices          // nil: nobody is told
+
+	FingerprintKey Refs       // none: it is in the folder of the journal
+	Schedule       Scheduling // how what is due is begun, and how often is looked
+	Notify         *Notices   // nil: nobody is told
 
 	identityLine int
 	formerLines  map[string]int // where rekey.yaml names each former name
@@ -100,6 +103,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	if p.parts > maxParts {
 		return nil, problems[len(problems)-1:] // the others are of a file that cannot stay
 	}
+	p.database()
 	p.evidence()
 	p.schedule()
 	p.notify()
