@@ -437,7 +437,7 @@ func (c *chaos) rotate(ctx context.Context, boss *engine.Engine, name string) {
 	for first := true; first || ctx.Err() == nil; first = false {
 		o := estate.Opening{Wish: estate.Wish{Credential: name}, Confirm: name, Request: fmt.Sprint(time.Now().UnixNano())}
 		run := ""
-		c.until("begin "+name, func() error {
+		c.until(ctx, "begin "+name, func() error {
 			var err error
 			run, err = boss.Begin(context.Background(), o)
 			if e, ok := errors.AsType[*estate.Error](err); ok && e.Code == estate.Repeated {
@@ -445,7 +445,7 @@ func (c *chaos) rotate(ctx context.Context, boss *engine.Engine, name string) {
 			}
 			return err
 		})
-		c.until("end "+name, func() error {
+		c.until(ctx, "end "+name, func() error {
 			ended, err := boss.Follow(context.Background(), run, 0, &told{})
 			switch {
 			case err != nil:
@@ -467,18 +467,21 @@ func (c *chaos) rotate(ctx context.Context, boss *engine.Engine, name string) {
 	}
 }
 
-// patience bounds how long one run may take while things happen to it.
-const patience = 10 * time.Minute
+// patience bounds how long a run may take once nothing happens any more.
+const patience = 3 * time.Minute
 
 // until tries something until it works: the database may be down.
-func (c *chaos) until(what string, do func() error) {
-	deadline := time.Now().Add(patience)
+func (c *chaos) until(ctx context.Context, what string, do func() error) {
+	var quiet time.Time // since when nothing happens any more
 	for {
 		err := do()
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) {
+		if quiet.IsZero() && ctx.Err() != nil {
+			quiet = time.Now()
+		}
+		if !quiet.IsZero() && time.Since(quiet) > patience {
 			c.Errorf("%s: %v", what, err)
 			return
 		}
