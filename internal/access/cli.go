@@ -58,7 +58,7 @@ func (a *Access) cliPage(w http.ResponseWriter, r *http.Request) {
 	a.show(w, http.StatusOK, page{
 		Title: "Allow the command line?", Form: Prefix + "cli", Act: "Allow",
 		Text:   []string{"rekey login on " + machine + " asks to act as " + c.who.Name + ".", "Go on only if you have just started it yourself."},
-		Hidden: []field{{"port", strconv.Itoa(asked.port)}, {"challenge", asked.challenge}, {"state", asked.state}, {"machine", asked.machine}},
+		Hidden: []field{{"port", strconv.Itoa(asked.port)}, {"challenge", asked.challenge}, {"state", asked.state}},
 		Note:   "It may then do what you may, until your sign-in ends, or you end all of them.",
 	}, "http://127.0.0.1:*")
 }

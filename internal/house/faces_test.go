@@ -27,6 +27,7 @@ var faces = map[string]map[string]string{
 		"internal/evidence":   "public keys and checkpoints that are typed, or lie in files",
 		"internal/secret":     "what is typed unseen; a key that is made for elsewhere",
 		"internal/drivertool": "what a maker of a driver works with, which is no operation on credentials",
+		"internal/access":     "signing in at a server, and the tokens by which machines ask one",
 		"internal/sim":        "rekey demo and rekey sim lay out worlds and serve them",
 	},
 	"internal/console": {

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rekey/internal/access"
+	"rekey/internal/estate"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/sop"
+	"rekey/internal/visible"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "token", Short: "Tokens by which machines ask a server: make, list and revoke them",
+		Long: `Tokens by which machines ask a server, kept as hashes in the journal's database.
+
+A token has a name, and rekey.yaml says which role a name has:
+  roles: {bot: [{token: nightly}]}
+By itself a token may nothing. docs/access.md says more.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand())
+	return c
+}
+
+// tokens does something with the tokens of the journal, as whoever runs this.
+func (a *app) tokens(c *cobra.Command, do func(t *access.Tokens, who rotation.Who) error) error {
+	ops, err := a.operations()
+	if err != nil {
+		return err
+	}
+	e, here := ops.(*estate.Estate)
+	if !here {
+		return usage("tokens are made where the journal is, or by the server's address /access/tokens")
+	}
+	me, err := e.Whoami(c.Context())
+	if err != nil {
+		return a.told(err)
+	}
+	t, closing, err := access.OpenTokens(c.Context(), e, a.config, a.now)
+	if err != nil {
+		return a.told(err)
+	}
+	defer func() { _ = closing() }()
+	if err := do(t, me.Who); err != nil {
+		return a.told(err)
+	}
+	return nil
+}
+
+func (a *app) tokenCreateCommand() *cobra.Command {
+	var only, credentials []string
+	var expires string
+	c := &cobra.Command{
+		Use: "create NAME", Short: "Make a token and print it, this once",
+		Long: `Make a token and print it, this once: it is kept as a hash only.
+
+It may what its name may by rekey.yaml, and no more than --may and --credentials say.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			lives, err := sop.ParseDuration(expires)
+			if err != nil {
+				return usage("--expires: %v", err)
+			}
+			return a.tokens(c, func(t *access.Tokens, who rotation.Who) error {
+				made, text, err := t.Create(c.Context(), who, access.Wanted{Name: args[0], Only: only, Credentials: credentials, Lives: lives})
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(access.Minted{Token: made, Secret: text})
+				}
+				_, _ = a.out.Write([]byte(text + "\n"))
+				_, _ = a.err.Write([]byte("token " + made.ID + " of " + made.Name + ", until " + made.Expires.UTC().Format(time.RFC3339) + "; it is not shown again\n"))
+				return nil
+			})
+		},
+	}
+	c.Flags().StringSliceVar(&only, "may", nil, "what it may be used for, as look,rotate (default: whatever its name may)")
+	c.Flags().StringSliceVar(&credentials, "credentials", nil, "for which credentials, as 'CF_*' (default: all)")
+	c.Flags().StringVar(&expires, "expires", "90d", "how long it lives, at most 366d")
+	return c
+}
+
+func (a *app) tokenListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "Every token there is or was, what it is for, and when it was used last", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.tokens(c, func(t *access.Tokens, who rotation.Who) error {
+				list, err := t.List(c.Context(), who)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					if list == nil {
+						list = []access.Token{}
+					}
+					return a.printJSON(map[string]any{"tokens": list})
+				}
+				if len(list) == 0 {
+					a.print("no token was made yet\n  next  rekey token create nightly --may look,rotate\n")
+					return nil
+				}
+				a.print("%s\n", tokenLines(list, a.now()))
+				return nil
+			})
+		},
+	}
+}
+
+// tokenLines is two lines for each token: what it is, and what it is for.
+func tokenLines(list []access.Token, now time.Time) string {
+	var out []string
+	for _, t := range list {
+		state := "until " + t.Expires.UTC().Format(time.DateOnly)
+		switch {
+		case !t.Revoked.IsZero():
+			state = "revoked " + report.Ago(t.Revoked, now) + " by " + visible.Text(t.RevokedBy)
+		case !t.Live(now):
+			state = "expired"
+		}
+		used := "never used"
+		if !t.Used.IsZero() {
+			used = "used " + report.Ago(t.Used, now)
+		}
+		out = append(out, t.ID+"  "+visible.Text(t.Name)+"  "+state+", "+used)
+		may, on := "whatever its name may", "all credentials"
+		if len(t.Only) > 0 {
+			may = strings.Join(t.Only, ", ")
+		}
+		if len(t.Credentials) > 0 {
+			on = strings.Join(t.Credentials, ", ")
+		}
+		if t.Person {
+			may = "whatever its person may, on the command line"
+		}
+		out = append(out, "            "+may+"; "+on+"; made by "+visible.Text(t.By))
+	}
+	return strings.Join(out, "\n")
+}
+
+func (a *app) tokenRevokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke TOKEN", Short: "End a token at once, by its id or its name", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.tokens(c, func(t *access.Tokens, who rotation.Who) error {
+				ended, err := t.Revoke(c.Context(), who, args[0])
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]any{"revoked": ended})
+				}
+				for _, x := range ended {
+					a.print("revoked  %s  %s\n", x.ID, visible.Text(x.Name))
+				}
+				return nil
+			})
+		},
+	}
+}
