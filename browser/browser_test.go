@@ -146,16 +146,21 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 
 // judge opens a page in every look: nothing scrolls sideways, nothing fails in its
 // scripts, and axe finds nothing. With REKEY_SCREENSHOTS it leaves pictures there.
-func judge(t *testing.T, ctx context.Context, script, url, name string) {
+//
+// then is done once the page is there: what leads to another.
+func judge(t *testing.T, ctx context.Context, script, url, name string, then ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	width := int64(0)
 	for _, l := range looks {
 		steps := []chromedp.Action[chromedp.Void]{l.set()}
 		if l.width != width { // the scheme alone needs no other page
-			steps = append(steps, chromedp.Navigate(url), chromedp.WaitReady(css("main")))
+			steps = append(append(steps, chromedp.Navigate(url), chromedp.WaitReady(css("main"))), then...)
 			width = l.width
 		}
-		if err := chromedp.Do(ctx, steps...); err != nil {
+		limit, cancel := context.WithTimeout(ctx, time.Minute)
+		err := chromedp.Do(limit, steps...)
+		cancel()
+		if err != nil {
 			t.Fatalf("%s at %d, %s: %v", name, l.width, l.scheme, err)
 		}
 		wide := say[int64](t, ctx, `document.documentElement.scrollWidth`)

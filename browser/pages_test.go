@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"rekey/internal/estate"
 )
 
@@ -55,6 +57,7 @@ func TestEveryPageForEverybody(t *testing.T) {
 	page("/approvals", "approvals-empty")
 	page("/findings", "findings")
 	page("/evidence", "evidence")
+	judge(t, ctx, script, s.url+"/evidence", "verified", chromedp.Click(css(`form[action="/evidence/verify"] .links button`)), chromedp.WaitReady(css(".panel.good h1")))
 	page("/health?doctor=1", "health")
 	page("/nowhere", "nowhere")
 	page("/credentials/"+vault+"/plan?purpose=rehearse", "plan-rehearse")

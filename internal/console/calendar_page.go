@@ -62,7 +62,7 @@ func (c *Console) calendarPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	schedule, err := c.o.Ops.Schedule(r.Context())
-	if err != nil {
+	if err = withoutRole(err); err != nil {
 		return err
 	}
 	b := calendarOf(status.Rows, schedule.Credentials, c.o.Now())

@@ -33,7 +33,7 @@ type Options struct {
 	// the operations say who it is.
 	Who func(*http.Request) (rotation.Who, bool)
 	// SignIn is the path to which somebody is sent who is not signed in; the page that he
-	// wanted is appended as ?next=. "": he is refused. SignOut is where a form ends it.
+	// wanted is appended as ?to=. "": he is refused. SignOut is where a form ends it.
 	SignIn, SignOut string
 	// Origins are origins of other sites whose forms are taken: a proxy's, under which the
 	// console is reached by another name. See http.CrossOriginProtection.AddTrustedOrigin.
@@ -194,7 +194,7 @@ func (c *Console) unknown(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusUnauthorized, problem{Title: "You are not signed in", Why: "Your session has ended, or there was none.", Live: []string{"Nothing was touched."}, Links: c.signIn()})
 		return
 	}
-	http.Redirect(w, r, c.o.SignIn+"?next="+queryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	http.Redirect(w, r, c.o.SignIn+"?to="+queryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 }
 
 func (c *Console) signIn() []link {
@@ -202,6 +202,23 @@ func (c *Console) signIn() []link {
 		return nil
 	}
 	return []link{{"Sign in", c.o.SignIn}}
+}
+
+// signInAgain leads to a sign-in that does not go by an old one.
+func (c *Console) signInAgain() []link {
+	if c.o.SignIn == "" {
+		return nil
+	}
+	return []link{{"Sign in again", c.o.SignIn + "?fresh=1"}}
+}
+
+// withoutRole is nil where somebody may not see what a page has besides: the page is
+// shown without it.
+func withoutRole(err error) error {
+	if err != nil && estate.CodeOf(err) == estate.NoRole {
+		return nil
+	}
+	return err
 }
 
 // done ends a POST: the browser is sent to a page, so that nothing is sent again by

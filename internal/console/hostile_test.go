@@ -107,6 +107,9 @@ func TestNoAnswerHasASecret(t *testing.T) {
 	post := func(path string, form url.Values) string {
 		w := b.serve(http.MethodPost, path, form)
 		seen.Write(w.Body.Bytes())
+		if w.Code != http.StatusOK && w.Code != http.StatusSeeOther {
+			t.Errorf("POST %s: %d", path, w.Code)
+		}
 		return w.Header().Get("Location")
 	}
 	for _, path := range paths {

@@ -123,7 +123,7 @@ func (c *Console) funcs() template.FuncMap {
 		"zero":  func(t time.Time) bool { return t.IsZero() },
 		"span":  func(d time.Duration) string { return report.Span(d) },
 		"short": func(f cred.Fingerprint) string { return f.Short() },
-		"count": count,
+		"count": countAny,
 		"join":  strings.Join,
 		"who":   whoWords,
 		"whoIs": func(w rotation.Who) string { return whoWords(w.Name, &w) },
@@ -141,6 +141,17 @@ func (c *Console) funcs() template.FuncMap {
 		"between":     func(a, b time.Time) time.Duration { return b.Sub(a) },
 		"overlapView": overlapViewOf, "barClass": barClass, "shownTone": shownTone, "shownIcon": shownIcon, "commandOf": commandOf,
 	}
+}
+
+// countAny is count for the numbers of a journal too.
+func countAny(n any, what string) (string, error) {
+	switch n := n.(type) {
+	case int:
+		return count(n, what), nil
+	case int64:
+		return count(int(n), what), nil
+	}
+	return "", fmt.Errorf("%T is nothing to count with", n)
 }
 
 func count(n int, what string) string {

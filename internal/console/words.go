@@ -203,7 +203,7 @@ func (c *Console) wordsOfAgreeing(e *estate.Error) problem {
 	case estate.OwnRequest:
 		return problem{Title: "You have asked for this yourself", Why: "Somebody else has to agree.", Live: []string{untouched}, Links: toAll}
 	case estate.NotFresh:
-		return problem{Title: "Sign in again first", Why: "What cannot be undone wants a sign-in that is not old.", Live: []string{untouched}, Links: c.signIn()}
+		return problem{Title: "Sign in again first", Why: "What cannot be undone wants a sign-in that is not old.", Live: []string{untouched}, Then: "Then come back and do it again.", Links: c.signInAgain()}
 	case estate.AgreedAlready:
 		return problem{Title: "You have agreed already", Why: "The others have to be other people.", Live: []string{untouched}, Links: toAll}
 	case estate.NotTheirs:
