@@ -100,7 +100,7 @@ func (a *app) flagValues(root *cobra.Command) {
 		}
 		var out []string
 		for _, s := range config.Specs {
-			for _, p := range s.Consumers {
+			for _, p := range s.Places() {
 				if !slices.Contains(out, p.Key) {
 					out = append(out, p.Key)
 				}

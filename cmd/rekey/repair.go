@@ -27,7 +27,7 @@ rekey drift tells what disagrees, and which repair fixes it.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error { return a.repair(c.Context(), args[0], from, only, f) },
 	}
-	c.Flags().StringVar(&from, "from", "", "the consumer that is right, by its key (heroku:my-app), instead of the store")
+	c.Flags().StringVar(&from, "from", "", "the place that is right, by its key (heroku:my-app), instead of the first store")
 	c.Flags().BoolVar(&only, "plan", false, "show what would be written, and write nothing")
 	c.Flags().StringVar(&f.confirm, "confirm", "", "the credential's name, for scripts")
 	c.Flags().StringVar(&f.reason, "reason", "", "why, for the record")

@@ -70,7 +70,7 @@ func (a *app) wordsOfAsking(e *estate.Error) error {
 	case estate.NotFormer:
 		return fmt.Errorf("%s is no former name: it is the name of the credential\n  next  rekey names", e.Name)
 	case estate.NoConsumer:
-		return fmt.Errorf("--from wants a consumer of %s: %s", e.Credential, strings.Join(e.Known, ", "))
+		return fmt.Errorf("--from wants another place that %s is given to: %s", e.Credential, strings.Join(e.Known, ", "))
 	case estate.NotRehearsed:
 		return fmt.Errorf("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules accept any valid credential\n        - url: https://sandbox.example.com/health", e.Credential)
 	case estate.BadStrategy:

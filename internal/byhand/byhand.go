@@ -95,5 +95,8 @@ type Link struct{ Label, URL string }
 // StoreDir is the store's folder in the working folder.
 const StoreDir = "store"
 
+// FurtherDir is the folder of the i-th store that follows the first, from 0.
+func FurtherDir(i int) string { return StoreDir + "-" + strconv.Itoa(i+2) }
+
 // ConsumerDir is the folder of the i-th consumer in the working folder, from 0.
 func ConsumerDir(i int) string { return "consumer-" + strconv.Itoa(i+1) }

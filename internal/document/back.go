@@ -82,11 +82,12 @@ func (b *builder) backLines(st rotation.Step) (byhand.Step, []string) {
 	case rotation.Look:
 		return byhand.Step{}, append(b.holders("was"), `echo "ok: store and consumers hold the old one"`)
 	case rotation.Restore:
-		r := b.Store.Steps
+		dir, of := b.store(b.plan.StoreOf(st))
+		r := of.Steps
 		return r["restore"], []string{r["read"].Shell,
-			"if same store now.json was.json; then echo 'ok: it holds the old values'; exit 0; fi",
-			`same store now.json new.json || stop "somebody else has written there: neither the old nor the new values stand there now"`,
-			r["restore"].Shell, r["read"].Shell, `same store now.json was.json || stop "it does not read back as it was"`}
+			"if same " + dir + " now.json was.json; then echo 'ok: it holds the old values'; exit 0; fi",
+			"same " + dir + ` now.json new.json || stop "somebody else has written there: neither the old nor the new values stand there now"`,
+			r["restore"].Shell, r["read"].Shell, "same " + dir + ` now.json was.json || stop "it does not read back as it was"`}
 	}
 	r := b.Issuer.Steps[string(st.Verb)]
 	if r.Shell == "" {

@@ -26,6 +26,7 @@ type Input struct {
 	Can       rotation.Capabilities
 	Issuer    byhand.Recipe
 	Store     byhand.Recipe
+	Further   map[string]byhand.Recipe // of the stores that follow it, by key
 	Consumers map[string]byhand.Recipe // by key
 	// Now is what changes with time and history; nil leaves it out.
 	Now *Now

@@ -40,6 +40,9 @@ func (b *builder) head() {
 	rows = append(rows, row{cells: []Text{say("Required role"), role}}, row{cells: []Text{say("Owner"), owner}},
 		row{cells: []Text{say("Issuer"), say(b.Issuer.Title, ", ", mono(s.Issuer.Kind))}},
 		row{cells: []Text{say("Store"), say(mono(s.Store.Key))}})
+	for _, f := range s.Further {
+		rows = append(rows, row{cells: []Text{say("Store that follows it"), say(mono(f.Key))}})
+	}
 	b.add(block{kind: table, head: []Text{say(""), say("")}, rows: rows})
 	made := say("Made by ", mono("rekey sop "+s.Name), " from the configuration and the journal that Rekey itself works by; edit ", mono("rekey.yaml"), ", not this page.")
 	if s.Document != "" {
@@ -200,6 +203,9 @@ func (b *builder) due() Text {
 // instance as often as it plays a role.
 func (b *builder) recipes() []byhand.Recipe {
 	out := []byhand.Recipe{b.Issuer, b.Store}
+	for _, s := range b.Spec.Further {
+		out = append(out, b.Further[s.Key])
+	}
 	for _, c := range b.Spec.Consumers {
 		out = append(out, b.Consumers[c.Key])
 	}

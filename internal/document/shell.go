@@ -30,17 +30,30 @@ func on(lines ...string) block {
 	return shell("( set -euo pipefail; cd \"$DESK\"\n" + strings.Join(kept, "\n") + "\n)")
 }
 
-// dirs are the folders of store and consumers in the working folder.
+// dirs are the folders of stores and consumers in the working folder.
 func (b *builder) dirs() []string {
 	out := []string{byhand.StoreDir}
+	for i := range b.Spec.Further {
+		out = append(out, byhand.FurtherDir(i))
+	}
 	for i := range b.Spec.Consumers {
 		out = append(out, byhand.ConsumerDir(i))
 	}
 	return out
 }
 
-// places are store and consumers, in the order of dirs.
-func (b *builder) places() []sop.Place { return append([]sop.Place{b.Spec.Store}, b.Spec.Consumers...) }
+// places are stores and consumers, in the order of dirs.
+func (b *builder) places() []sop.Place { return b.Spec.Places() }
+
+// store is one of the stores: its folder in the working folder, and how it is done by hand.
+func (b *builder) store(p sop.Place) (dir string, r byhand.Recipe) {
+	for i, f := range b.Spec.Further {
+		if f.Key == p.Key {
+			return byhand.FurtherDir(i), b.Further[f.Key]
+		}
+	}
+	return byhand.StoreDir, b.Store
+}
 
 func (b *builder) desk() string {
 	var dirs []string

@@ -49,7 +49,7 @@ func (b *builder) partTitle(p part) string {
 	case validate:
 		return "Validate the new credential"
 	case store:
-		return "Store in " + b.Store.Title
+		return "Store in " + joined(b.storeTitles(), ", ")
 	case propagate:
 		return "Propagate to downstream consumers"
 	case verify:
@@ -120,6 +120,17 @@ func (b *builder) prepare() {
 	b.observe()
 }
 
+// storeTitles are the vendors of the stores, each once.
+func (b *builder) storeTitles() []string {
+	var out []string
+	for _, p := range b.Spec.Stores() {
+		if _, r := b.store(p); !slices.Contains(out, r.Title) {
+			out = append(out, r.Title)
+		}
+	}
+	return out
+}
+
 func fold0(what string, kids ...block) block {
 	return block{kind: fold, text: say(what), kids: kids}
 }
@@ -161,6 +172,14 @@ func (b *builder) observe() {
 	}
 	lines = append(lines, made(b.Spec.Store.Slots, "was", "store/expected.json"), `agrees store || stop "the names in the store do not hold the same credential: fix that first"`, `echo "ok: the store holds one credential, under every name"`)
 	b.add(paragraph(append(say("The store, ", mono(b.Spec.Store.Key), ". "), markdown(sr.Text)...)), on(lines...))
+
+	for _, f := range b.Spec.Further {
+		dir, r := b.store(f)
+		fr := r.Steps["observe"]
+		b.add(paragraph(append(say("The store that follows it, ", mono(f.Key), ". "), markdown(fr.Text)...)),
+			on(fr.Shell, "cp "+dir+"/now.json "+dir+"/was.json", made(f.Slots, "was", dir+"/expected.json"),
+				"agrees "+dir+` || stop "it does not hold what the first store holds: fix that first"`, `echo "ok: it holds what the first store holds"`))
+	}
 
 	ir := b.Issuer.Steps["observe"]
 	b.add(b.portal(ir)...)
@@ -253,10 +272,11 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 	i := slices.IndexFunc(b.Spec.Consumers, func(c sop.Place) bool { return c.Key == st.Target })
 	switch st.Verb {
 	case rotation.Store:
-		r := b.Store.Steps["store"]
-		read := b.Store.Steps["read"].Shell
-		return r, []string{made(b.Spec.Store.Slots, "new", "store/new.json"), read, `same store now.json was.json || stop "somebody else has written there since it was observed"`,
-			r.Shell, read, `same store now.json new.json || stop "it does not read back as written"`}
+		place := b.plan.StoreOf(st)
+		dir, of := b.store(place)
+		r, read := of.Steps["store"], of.Steps["read"].Shell
+		return r, []string{made(place.Slots, "new", dir+"/new.json"), read, "same " + dir + ` now.json was.json || stop "somebody else has written there since it was observed"`,
+			r.Shell, read, "same " + dir + ` now.json new.json || stop "it does not read back as written"`}
 	case rotation.Propagate:
 		c, dir := b.Spec.Consumers[i], byhand.ConsumerDir(i)
 		r := b.Consumers[c.Key]
@@ -306,8 +326,8 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 // takesEffect is how what was written is made to take effect by hand.
 func (b *builder) takesEffect(st rotation.Step, how string) byhand.Step {
 	of := b.Consumers[st.Target]
-	if st.Target == b.Spec.Store.Key {
-		of = b.Store
+	if place, _, ok := b.Spec.OneOfStores(st.Target); ok {
+		_, of = b.store(place)
 	}
 	r := of.Steps[how]
 	if r.Shell == "" {
@@ -320,6 +340,10 @@ func (b *builder) takesEffect(st rotation.Step, how string) byhand.Step {
 // holders read every place again and compare it with what it should hold.
 func (b *builder) holders(which string) []string {
 	lines := []string{b.Store.Steps["read"].Shell, "same store now.json " + which + `.json || stop "the store holds something else"`}
+	for _, f := range b.Spec.Further {
+		dir, r := b.store(f)
+		lines = append(lines, r.Steps["read"].Shell, "same "+dir+" now.json "+which+".json || stop "+byhand.Quote(f.Key+" holds something else"))
+	}
 	for i, c := range b.Spec.Consumers {
 		dir := byhand.ConsumerDir(i)
 		lines = append(lines, b.Consumers[c.Key].Steps["read"].Shell, "same "+dir+" now.json "+which+".json || stop "+byhand.Quote(c.Key+" holds something else"))

@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
@@ -46,7 +47,7 @@ func (r *Run) places(st *rotation.State, events []rotation.Event) {
 		}
 		key := step.Target
 		if holds[step.Verb] == "store" {
-			key = p.Spec.Store.Key
+			key = p.StoreOf(step).Key
 		}
 		tried[key] = true
 		if after[key] == nil {
@@ -83,10 +84,17 @@ func (r *Run) places(st *rotation.State, events []rotation.Event) {
 		r.Places = append(r.Places, pl)
 	}
 	stays := r.Ending == string(rotation.Rotated) || r.Ending == string(rotation.Repaired)
-	add(p.Spec.Store.Key, "store", p.Seen.Store.Slots, stays && r.ended(rotation.Store, ""))
+	for _, s := range p.Spec.Stores() {
+		add(s.Key, "store", p.Seen.SlotsOf(p.Spec, s.Key), stays && r.stored(p, s.Key))
+	}
 	for _, c := range p.Seen.Consumers {
 		add(c.Key, "consumer", c.Slots, stays && r.ended(rotation.Settle, c.Key))
 	}
+}
+
+// stored reports whether the step that writes a store has ended well.
+func (r *Run) stored(p *rotation.Plan, key string) bool {
+	return slices.ContainsFunc(r.Proofs, func(x Proof) bool { return x.Step == p.Writes(key) && x.Holds })
 }
 
 // ended reports whether a step of this kind has ended well, for one place or for any.

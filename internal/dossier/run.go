@@ -165,19 +165,25 @@ func (r *Run) notReadBack(st *rotation.State, say func(string, ...any)) {
 	if st.Plan == nil {
 		return
 	}
-	for _, c := range st.Plan.Seen.Consumers {
-		for _, verb := range []rotation.Verb{rotation.Resettle, rotation.Settle} {
-			last := st.Step(string(verb) + " " + c.Key).Last
+	last := func(key string, steps ...string) {
+		for _, id := range steps {
+			last := st.Step(id).Last
 			if last == nil || !slices.ContainsFunc(last.Slots, func(s cred.SlotState) bool { return s.Hidden }) {
 				continue
 			}
 			for _, s := range last.Slots {
 				if s.Hidden {
-					say("what %s holds in %s is shown to nobody and was not read back; it was last written at %s, by its clock", c.Key, s.Slot, s.Written.UTC().Format(time.RFC3339))
+					say("what %s holds in %s is shown to nobody and was not read back; it was last written at %s, by its clock", key, s.Slot, s.Written.UTC().Format(time.RFC3339))
 				}
 			}
 			break
 		}
+	}
+	for _, f := range st.Plan.Seen.Further {
+		last(f.Key, st.Plan.GivesBack(f.Key), st.Plan.Writes(f.Key))
+	}
+	for _, c := range st.Plan.Seen.Consumers {
+		last(c.Key, string(rotation.Resettle)+" "+c.Key, string(rotation.Settle)+" "+c.Key)
 	}
 }
 

@@ -9,6 +9,29 @@ import (
 	"rekey/internal/rotation"
 )
 
+// follows: does a store that follows the first hold what that one holds? It is compared
+// as a consumer is, and what is said of it is said of a store.
+func (c *comparison) follows(k *rotation.ConsumerSeen) {
+	before := len(c.out)
+	c.consumer(k)
+	for i := range c.out[before:] {
+		switch f := &c.out[before+i]; f.Kind {
+		case Behind:
+			f.Kind = StoreBehind
+		case Changed:
+			f.Kind = StoreOther
+		}
+	}
+}
+
+// first is the store that is the truth, in words.
+func (c *comparison) first() string {
+	if len(c.spec.Further) == 0 {
+		return "the store"
+	}
+	return c.spec.Store.Key
+}
+
 // consumer: does it hold what the store holds, and if not, what?
 func (c *comparison) consumer(k *rotation.ConsumerSeen) {
 	c.untold(k)
@@ -31,7 +54,7 @@ func (c *comparison) consumer(k *rotation.ConsumerSeen) {
 	}
 	if g := c.oneOf(k.Key, differing); g != nil {
 		if h, ok := c.live(g.Handle.ID); ok && g == c.latest() {
-			c.add(Ahead, k.Key, slots, c.repair(), "the store was given another one, and %s still holds %s in %s", k.Key, h.Name, list)
+			c.add(Ahead, k.Key, slots, c.repair(), "%s was given another one, and %s still holds %s in %s", c.first(), k.Key, h.Name, list)
 			return
 		}
 		c.add(Revived, k.Key, slots, c.repair(), "%s holds %s in %s", k.Key, name(*g), list)
@@ -41,7 +64,7 @@ func (c *comparison) consumer(k *rotation.ConsumerSeen) {
 		c.add(Names, k.Key, slots, c.repair(), "%s holds different credentials under its names: %s does not agree with the rest", k.Key, list)
 		return
 	}
-	c.add(Changed, k.Key, slots, c.repair(), "%s holds something in %s that neither the store nor the journal knows", k.Key, list)
+	c.add(Changed, k.Key, slots, c.repair(), "%s holds something in %s that neither %s nor the journal knows", k.Key, list, c.first())
 }
 
 // untold: what it holds in these slots is shown to nobody, so nobody can say that it
@@ -67,7 +90,7 @@ func (c *comparison) untold(k *rotation.ConsumerSeen) {
 		when = "last written at " + at.UTC().Format(time.RFC3339) + " by its clock"
 	}
 	if len(foreign) > 0 {
-		c.add(Changed, k.Key, foreign, "find out who wrote it; the next run gives it what the store holds: rekey run "+c.spec.Name,
+		c.add(Changed, k.Key, foreign, "find out who wrote it; the next run gives it what "+c.first()+" holds: rekey run "+c.spec.Name,
 			"%s shows nobody what it holds in %s, and somebody else has written it since Rekey did (%s)", k.Key, strings.Join(foreign, ", "), when)
 	}
 	if len(quiet) > 0 {
@@ -90,14 +113,14 @@ func (c *comparison) dated(place, slot string) time.Time {
 // ahead: the consumer holds a live credential of its own.
 func (c *comparison) ahead(k *rotation.ConsumerSeen, h cred.Handle, slots []string) {
 	if g := c.latest(); g != nil && g.Handle.ID == h.ID {
-		c.add(Ahead, k.Key, slots, c.repair(), "the store was given another one, and %s still holds %s, which is live", k.Key, h.Name)
+		c.add(Ahead, k.Key, slots, c.repair(), "%s was given another one, and %s still holds %s, which is live", c.first(), k.Key, h.Name)
 		return
 	}
 	then := c.repair() + " --from " + k.Key
 	if _, ok := c.live(c.seen.Issuer.Owner); ok {
 		then += "   (or the other way round: " + c.repair() + ")"
 	}
-	c.add(Behind, k.Key, slots, then, "%s holds %s, which is live, and the store holds another", k.Key, h.Name)
+	c.add(Behind, k.Key, slots, then, "%s holds %s, which is live, and %s holds another", k.Key, h.Name, c.first())
 }
 
 // latest is the generation that the journal takes for the one in use.
@@ -126,7 +149,7 @@ func (c *comparison) oneOf(place string, slots []rotation.SlotSeen) *rotation.Ge
 // oneName reports whether all the slots belong to one of the credential's names.
 func (c *comparison) oneName(key string, slots []string) bool {
 	of := ""
-	for _, p := range c.spec.Consumers {
+	for _, p := range c.spec.Places() {
 		if p.Key != key {
 			continue
 		}

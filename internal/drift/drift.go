@@ -24,6 +24,8 @@ const (
 	Behind      Kind = "consumer-ahead"   // a consumer holds a live credential, and the store holds another
 	Changed     Kind = "consumer-changed" // a consumer holds something that nobody knows
 	Names       Kind = "names-differ"     // the name and a former name hold different generations
+	StoreBehind Kind = "store-behind"     // a store that follows the first holds another live credential than the first
+	StoreOther  Kind = "store-changed"    // a store that follows the first holds something that nobody knows
 	Missing     Kind = "slot-missing"     // a slot is not there
 	RuleLost    Kind = "rule-lost"        // a rule that accepted the generation in use does not name it any more
 	RuleShut    Kind = "rule-shut"        // no rule is left that accepts it
@@ -51,6 +53,9 @@ func Compare(spec sop.Spec, seen rotation.Observation, past []rotation.Generatio
 	c.issuer()
 	c.rules()
 	c.store()
+	for _, f := range seen.Further {
+		c.follows(&rotation.ConsumerSeen{Key: f.Key, Slots: f.Slots, Holds: f.Holds})
+	}
 	for i := range seen.Consumers {
 		c.consumer(&seen.Consumers[i])
 	}
@@ -94,6 +99,11 @@ func (c *comparison) issuer() {
 	for _, k := range c.seen.Consumers {
 		if _, ok := c.live(k.Holds); ok {
 			then = c.repair() + " --from " + k.Key
+		}
+	}
+	for _, f := range c.seen.Further {
+		if _, ok := c.live(f.Holds); ok {
+			then = c.repair() + " --from " + f.Key
 		}
 	}
 	c.add(NotIssued, "", nil, then, "%s lists no live %s to which the stored credential belongs%s", c.spec.Issuer.Vendor, c.spec.Issuer.Kind, known)

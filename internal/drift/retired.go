@@ -13,7 +13,7 @@ import (
 // where tells the line that still has the name, by name.
 func Retired(spec sop.Spec, findings []Finding, where map[string]string) []Finding {
 	of := map[string]string{} // former name, by place and slot
-	for _, p := range append([]sop.Place{spec.Store}, spec.Consumers...) {
+	for _, p := range spec.Places() {
 		for _, s := range p.Slots {
 			of[p.Key+"\x00"+s.Name] = s.For
 		}

@@ -60,6 +60,9 @@ func recipes(config *sop.Config, specs []sop.Spec) (out []byhand.Recipe) {
 		// Of a vendor that nobody can do by hand there is no recipe: of the others there is.
 		hands, _ := wire.ByHand(spec, config.Vendors)
 		out = append(out, hands.Issuer, hands.Store)
+		for _, s := range spec.Further {
+			out = append(out, hands.Further[s.Key])
+		}
 		for _, c := range spec.Consumers {
 			out = append(out, hands.Consumers[c.Key])
 		}

@@ -43,7 +43,9 @@ func involved(config *sop.Config, specs []sop.Spec) (out []string) {
 	}
 	for _, s := range specs {
 		add(s.Issuer.Vendor)
-		add(s.Store.Vendor)
+		for _, p := range s.Stores() {
+			add(p.Vendor)
+		}
 		for _, c := range s.Consumers {
 			add(c.Vendor)
 		}

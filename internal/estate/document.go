@@ -68,7 +68,7 @@ func (r rendering) page(spec sop.Spec) ([]byte, error) {
 	if err != nil {
 		return nil, &Error{Code: Misfit, Credential: spec.Name, Err: err}
 	}
-	in := document.Input{Spec: spec, Can: hands.Can, Issuer: hands.Issuer, Store: hands.Store, Consumers: hands.Consumers}
+	in := document.Input{Spec: spec, Can: hands.Can, Issuer: hands.Issuer, Store: hands.Store, Further: hands.Further, Consumers: hands.Consumers}
 	for _, s := range r.config.Specs {
 		if s.Name == spec.Name || spec.Procedure != "" && s.Procedure == spec.Procedure {
 			in.Siblings = append(in.Siblings, s)

@@ -30,8 +30,10 @@ func finderStates(config *sop.Config, specs []sop.Spec, f *refs.Finder, where st
 		}
 		var all []string
 		recipes := []byhand.Recipe{hands.Issuer, hands.Store}
-		for _, r := range hands.Consumers {
-			recipes = append(recipes, r)
+		for _, of := range []map[string]byhand.Recipe{hands.Further, hands.Consumers} {
+			for _, r := range of {
+				recipes = append(recipes, r)
+			}
 		}
 		for _, r := range recipes {
 			for _, in := range r.Inputs {

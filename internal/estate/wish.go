@@ -48,7 +48,7 @@ func (e *Estate) wished(ctx context.Context, w Wish, reviewed *rotation.Plan) (s
 		if w.Target == spec.Store.Key {
 			w.Target = ""
 		}
-		err = isConsumer(spec, w.Target)
+		err = isPlace(spec, w.Target)
 	case sop.ToRehearse:
 		return e.rehearsal(ctx, spec)
 	}
@@ -68,10 +68,12 @@ func (e *Estate) forgetting(former string) (sop.Spec, error) {
 	return spec, &Error{Code: NoFormerName, Name: former}
 }
 
-func isConsumer(spec sop.Spec, key string) error {
+// isPlace refuses a repair from what is neither a consumer nor a store that follows the
+// first.
+func isPlace(spec sop.Spec, key string) error {
 	var keys []string
-	for _, c := range spec.Consumers {
-		keys = append(keys, c.Key)
+	for _, p := range spec.Places()[1:] {
+		keys = append(keys, p.Key)
 	}
 	if key != "" && !slices.Contains(keys, key) {
 		return &Error{Code: NoConsumer, Credential: spec.Name, Place: key, Known: keys}

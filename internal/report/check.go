@@ -61,21 +61,28 @@ func foundAllTheSame(spec sop.Spec, seen rotation.Observation, good func(string,
 	if n := len(seen.Issuer.Live); n > 0 {
 		good("%s lists %s; which is in use was not looked at", spec.Issuer.Vendor, countOf(n, "live credential"))
 	}
-	if n := len(seen.Store.Slots); n > 0 {
-		present := 0
-		for _, x := range seen.Store.Slots {
-			if x.Present {
-				present++
-			}
-		}
-		good("%s holds %d of %d slots", spec.Store.Key, present, n)
-	}
+	storesSeen(spec, seen, good)
 	for _, c := range seen.Consumers {
 		if c.Slots != nil && len(c.Problems) == 0 {
 			consumerSeen(c, good)
 		}
 	}
 	placesSeen(seen, good)
+}
+
+// storesSeen says of each store that was looked at how many of its slots it holds.
+func storesSeen(spec sop.Spec, seen rotation.Observation, good func(string, ...any)) {
+	for _, p := range spec.Stores() {
+		slots, present := seen.SlotsOf(spec, p.Key), 0
+		for _, x := range slots {
+			if x.Present {
+				present++
+			}
+		}
+		if len(slots) > 0 {
+			good("%s holds %d of %d slots", p.Key, present, len(slots))
+		}
+	}
 }
 
 func consumerSeen(c rotation.ConsumerSeen, good func(string, ...any)) {
@@ -107,13 +114,7 @@ func found(spec sop.Spec, seen rotation.Observation, good func(string, ...any), 
 	if len(seen.Admission.Everyone) > 0 {
 		good("%q accepts any valid token", seen.Admission.Everyone[0].Name)
 	}
-	present := 0
-	for _, x := range seen.Store.Slots {
-		if x.Present {
-			present++
-		}
-	}
-	good("%s holds %d of %d slots", spec.Store.Key, present, len(seen.Store.Slots))
+	storesSeen(spec, seen, good)
 	if seen.Store.History == "" {
 		good("%s gives earlier values back", spec.Store.Key)
 	}

@@ -72,7 +72,9 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 			rows = append(rows, []string{s.Dim(key), x.Slot, was + " → " + is})
 		}
 	}
-	group(p.Spec.Store.Key, p.Seen.Store.Slots)
+	for _, pl := range p.Spec.Stores() {
+		group(pl.Key, p.Seen.SlotsOf(p.Spec, pl.Key))
+	}
 	for _, c := range p.Seen.Consumers {
 		group(c.Key, c.Slots)
 	}

@@ -41,7 +41,9 @@ func FormerNames(spec sop.Spec, line func(string) int, seen rotation.Observation
 				}
 			}
 		}
-		look(spec.Store, seen.Store.Slots)
+		for _, p := range spec.Stores() {
+			look(p, seen.SlotsOf(spec, p.Key))
+		}
 		for i, c := range spec.Consumers {
 			look(c, seen.Consumers[i].Slots)
 		}

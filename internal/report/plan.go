@@ -142,6 +142,18 @@ func changes(p *rotation.Plan, s Style) [][]string {
 	for _, x := range p.Seen.Store.Slots {
 		rows = append(rows, []string{s.Dim(p.Spec.Store.Key), x.Slot, from(x.Present, x.Fingerprint.Short()) + " → new", s.Dim("version " + orDash(x.Version) + " → next")})
 	}
+	for _, f := range p.Seen.Further {
+		for _, x := range f.Slots {
+			was, how := from(x.Present, x.Fingerprint.Short()), "version "+orDash(x.Version)+" → next"
+			switch {
+			case x.Hidden:
+				was, how = "not shown", "not read back"
+			case x.Version == "":
+				how = "follows the first"
+			}
+			rows = append(rows, []string{s.Dim(f.Key), x.Slot, was + " → new", s.Dim(how)})
+		}
+	}
 	for _, c := range p.Seen.Consumers {
 		for _, x := range c.Slots {
 			was, how := from(x.Present, x.Fingerprint.Short()), "in one write"
@@ -200,8 +212,12 @@ func goingBack(p *rotation.Plan) []string {
 			"it cannot become the present secret again: a run that went back has to be followed by another before that time",
 		}
 	}
+	stores := "the store, get"
+	if len(p.Spec.Further) > 0 {
+		stores = "the stores, the first one last, get"
+	}
 	out := []string{
-		"until the point of no return: every consumer, then the store, get their old values back, then the new one is taken away",
+		"until the point of no return: every consumer, then " + stores + " their old values back, then the new one is taken away",
 		"only what still holds our values is touched; what somebody else changed meanwhile is left alone and told",
 		"after it: " + p.Old.Name + " cannot be had again; only forward",
 	}

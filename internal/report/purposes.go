@@ -117,7 +117,7 @@ func wentBack(st *rotation.State, s Style) (string, bool) {
 			"  now     this run changed nothing",
 			"  next    rekey drift " + st.Opened.Credential,
 		}
-		for _, c := range st.Opened.Spec.Consumers {
+		for _, c := range st.Opened.Spec.Places()[1:] {
 			out = append(out, "  or      if "+c.Key+" is right: rekey repair "+st.Opened.Credential+" --from "+Quote(c.Key))
 		}
 		return strings.Join(out, "\n") + "\n", true

@@ -53,7 +53,9 @@ func repairs(p *rotation.Plan, s Style) [][]string {
 	for _, pl := range p.Seen.Admission.Places {
 		rows = append(rows, []string{s.Dim(p.Spec.Issuer.Vendor), fmt.Sprintf("%s %q", pl.Kind, pl.Name), "does not name it → names it"})
 	}
-	tell(p.Spec.Store.Key, p.Seen.Store.Slots)
+	for _, pl := range p.Spec.Stores() {
+		tell(pl.Key, p.Seen.SlotsOf(p.Spec, pl.Key))
+	}
 	for _, c := range p.Seen.Consumers {
 		tell(c.Key, c.Slots)
 	}

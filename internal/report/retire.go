@@ -40,6 +40,9 @@ func removals(p *rotation.Plan, s Style) [][]string {
 	for i, c := range p.Spec.Consumers {
 		tell(c, p.Seen.Consumers[i].Slots)
 	}
+	for _, f := range p.Spec.Further {
+		tell(f, p.Seen.SlotsOf(p.Spec, f.Key))
+	}
 	tell(p.Spec.Store, p.Seen.Store.Slots)
 	return rows
 }

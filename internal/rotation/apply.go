@@ -170,7 +170,7 @@ func (s *State) redo(id string, at time.Time) {
 	case Return:
 		s.reapplied(st.Target, at)
 	case Restore:
-		s.reapplied(s.Plan.Spec.Store.Key, at)
+		s.reapplied(s.Plan.StoreOf(st).Key, at)
 	}
 }
 
@@ -294,15 +294,21 @@ func (s *State) forget() {
 // forgetProofs makes the address be asked again about the new one before a consumer is
 // given it: somebody may have ended it meanwhile.
 func (s *State) forgetProofs() {
-	given := true
 	for _, st := range s.Plan.Steps {
-		given = given && (st.Verb != Propagate || s.done(st.ID))
-	}
-	for _, st := range s.Plan.Steps {
-		if st.Verb == Validate && s.done(st.ID) && !given {
+		if st.Verb == Validate && s.done(st.ID) && !s.Given() {
 			delete(s.Steps, st.ID)
 		}
 	}
+}
+
+// Given reports whether every consumer was given the new one.
+func (s *State) Given() bool {
+	for _, st := range s.Plan.Steps {
+		if st.Verb == Propagate && !s.done(st.ID) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *State) planStep(id string) (Step, bool) {

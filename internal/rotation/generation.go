@@ -67,6 +67,9 @@ func Generations(events []Event) []Generation {
 			proven(e.Run, e.Planned, func() {
 				g := known(e.Planned.Old, e.At)
 				note(g, e.Planned.Spec.Store.Key, e.Planned.Seen.Store.Slots)
+				for _, f := range e.Planned.Seen.Further {
+					note(g, f.Key, f.Slots)
+				}
 				for _, c := range e.Planned.Seen.Consumers {
 					note(g, c.Key, c.Slots)
 				}
@@ -106,6 +109,10 @@ func Generations(events []Event) []Generation {
 				known(plan.Old, e.At).dated(step.Target, e.Outcome.Slots)
 			case ok && (step.Verb == Propagate || step.Verb == Settle):
 				known(fresh, e.At).dated(step.Target, e.Outcome.Slots)
+			case step.Verb == Restore && hides(e.Outcome.Slots):
+				known(plan.Old, e.At).dated(plan.StoreOf(step).Key, e.Outcome.Slots)
+			case ok && step.Verb == Store && hides(e.Outcome.Slots):
+				known(fresh, e.At).dated(plan.StoreOf(step).Key, e.Outcome.Slots)
 			case step.Verb == Dismiss, step.Verb == Readmit:
 				known(plan.Old, e.At).admitted(step.Verb, step.Target, e.Outcome.Place)
 			case ok && (step.Verb == Admit || step.Verb == Withdraw):
@@ -140,6 +147,11 @@ func Makes(events []Event, id string) bool {
 		}
 	}
 	return false
+}
+
+// hides reports whether some slot is shown to nobody.
+func hides(slots []cred.SlotState) bool {
+	return slices.ContainsFunc(slots, func(s cred.SlotState) bool { return s.Hidden })
 }
 
 // dated notes when hidden slots were given the generation.

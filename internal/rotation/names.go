@@ -48,7 +48,9 @@ func compileRetireName(spec sop.Spec, seen Observation, can Capabilities, run st
 			add(NameInstead, "give it the name first: rekey repair "+spec.Name, "%s holds %s and nothing under %s", p.Key, strings.Join(present(slots), ", "), spec.Name)
 		}
 	}
-	look(spec.Store, seen.Store.Slots)
+	for _, pl := range spec.Stores() {
+		look(pl, seen.SlotsOf(spec, pl.Key))
+	}
 	for i, c := range spec.Consumers {
 		look(c, seen.Consumers[i].Slots)
 	}
@@ -116,11 +118,20 @@ func (p *Plan) retireName(can Capabilities) {
 			Title: "watch for " + brief(p.grace()+w.Watch) + " whether anything breaks"}))
 		ready = append(ready, p.checks(&b, ready, "after the watch")...)
 	}
-	if gone := doomed(p.Spec.Store, p.Seen.Store.Slots); len(gone) > 0 {
-		removed := b.add(Step{Verb: Remove, Needs: ready, Within: w.Settle, Ask: true, Final: true, Call: can.Calls["remove "+p.Spec.Store.Key],
-			Title:  fmt.Sprintf("remove it from %s (%s)", p.Spec.Store.Key, count(len(gone), "slot")),
-			Change: p.Spec.Store.Key + ": " + strings.Join(gone, ", ") + " and their history end"})
-		p.apply(&b, can, p.Spec.Store.Key, Step{Needs: []string{removed}, Ask: true, Final: true})
+	stores, followed := p.Spec.Stores(), slices.Clone(ready)
+	for i := len(stores) - 1; i >= 0; i-- { // the first holds the last copy of the truth
+		s, needs := stores[i], ready
+		gone := doomed(s, p.Seen.SlotsOf(p.Spec, s.Key))
+		if len(gone) == 0 {
+			continue
+		}
+		if i == 0 {
+			needs = followed
+		}
+		removed := b.add(Step{Verb: Remove, Target: target(s.Key, i == 0), Needs: needs, Within: w.Settle, Ask: true, Final: true, Call: can.Calls["remove "+s.Key],
+			Title:  fmt.Sprintf("remove it from %s (%s)", s.Key, count(len(gone), "slot")),
+			Change: s.Key + ": " + strings.Join(gone, ", ") + " and their history end"})
+		followed = append(followed, p.apply(&b, can, s.Key, Step{Needs: []string{removed}, Ask: true, Final: true}))
 	}
 	p.Steps, p.Back = b.steps, back.steps
 	p.Notes = append(p.Notes, "nobody can see whether a program reads a variable: what runs seldom, by night or in an emergency, may miss it after the watch; ask its owner")
@@ -145,7 +156,9 @@ func (s *State) liveRetiringName() []string {
 			out = append(out, key+" has no "+names+" any more")
 		}
 	}
-	tell(p.Spec.Store.Key, stepID(Remove, ""), "", doomed(p.Spec.Store, p.Seen.Store.Slots))
+	for i, pl := range p.Spec.Stores() {
+		tell(pl.Key, stepID(Remove, target(pl.Key, i == 0)), "", doomed(pl, p.Seen.SlotsOf(p.Spec, pl.Key)))
+	}
 	for i, c := range p.Spec.Consumers {
 		tell(c.Key, stepID(Propagate, c.Key), stepID(Resettle, c.Key), doomed(c, p.Seen.Consumers[i].Slots))
 	}

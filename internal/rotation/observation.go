@@ -15,6 +15,7 @@ type Observation struct {
 	Issuer    IssuerSeen     `json:"issuer"`
 	Admission AdmissionSeen  `json:"admission"`
 	Store     StoreSeen      `json:"store"`
+	Further   []StoreSeen    `json:"further,omitempty"` // the stores that follow it, in the order of the spec
 	Consumers []ConsumerSeen `json:"consumers"`
 	Gates     []GateSeen     `json:"gates"`
 	Checks    []CheckSeen    `json:"checks"`
@@ -57,8 +58,10 @@ type AdmissionSeen struct {
 
 // StoreSeen is what the store holds.
 type StoreSeen struct {
+	Key   string     `json:"key,omitempty"` // of a further store; the first is the spec's
 	Slots []SlotSeen `json:"slots"`
-	// History tells whether earlier values can be read back.
+	Holds string     `json:"holds,omitempty"` // of a further store: id of the live credential that it holds itself, where that is not what the first holds
+	// History of the first tells whether earlier values can be read back.
 	History string `json:"history,omitempty"` // "" if they can; otherwise why not
 	// HistoryUnseen: History says only why that could not be looked at.
 	HistoryUnseen bool `json:"history_unseen,omitempty"`
@@ -118,6 +121,25 @@ type CheckSeen struct {
 	URL    string     `json:"url"`
 	Class  cred.Class `json:"class"`
 	Detail string     `json:"detail,omitempty"`
+}
+
+// SlotsOf are the slots of a place, by its key, as they were seen; nil if there is no such
+// place, or it was not looked at.
+func (o *Observation) SlotsOf(spec sop.Spec, key string) []SlotSeen {
+	if key == spec.Store.Key {
+		return o.Store.Slots
+	}
+	for _, s := range o.Further {
+		if s.Key == key {
+			return s.Slots
+		}
+	}
+	for _, c := range o.Consumers {
+		if c.Key == key {
+			return c.Slots
+		}
+	}
+	return nil
 }
 
 // handle returns the live credential with this id.

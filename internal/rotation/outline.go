@@ -22,6 +22,9 @@ func Outline(spec sop.Spec, can Capabilities) (Plan, error) {
 	if can.Admits {
 		p.Seen.Admission.Places = []cred.Place{{Kind: "rule", ID: "each", Name: "that names the old one", Admits: true}}
 	}
+	for _, s := range spec.Further {
+		p.Seen.Further = append(p.Seen.Further, StoreSeen{Key: s.Key})
+	}
 	for _, c := range spec.Consumers {
 		p.Seen.Consumers = append(p.Seen.Consumers, ConsumerSeen{Key: c.Key})
 	}

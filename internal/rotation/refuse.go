@@ -56,6 +56,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run st
 		out = append(out, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}
 	storeRefusals(spec, seen, add)
+	furtherRefusals(spec, seen, add)
 	consumerRefusals(spec, seen, add)
 	issuerRefusals(spec, seen, can, strategy, run, add)
 

@@ -3,6 +3,7 @@ package rotation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"rekey/internal/sop"
 )
@@ -18,9 +19,11 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 	refuse := func(code, then, what string, args ...any) {
 		refusals = append(refusals, Refusal{Code: code, What: fmt.Sprintf(what, args...), Then: then})
 	}
-	for _, s := range seen.Store.Slots {
-		if s.Present {
-			refuse(StoreUnwritable, "empty the folder, or give rehearse.store another", "%s is not empty: it holds %s", spec.Store.Key, s.Slot)
+	for _, pl := range spec.Stores() {
+		for _, s := range seen.SlotsOf(spec, pl.Key) {
+			if s.Present {
+				refuse(StoreUnwritable, "empty the folder, or give rehearse.store another", "%s is not empty: it holds %s", pl.Key, s.Slot)
+			}
 		}
 	}
 	if !can.Create {
@@ -55,10 +58,7 @@ func (p *Plan) rehearse(can Capabilities) {
 	create := b.add(Step{Verb: Create, Title: "create a throwaway", Call: can.Calls["create"],
 		Change: fmt.Sprintf("%s: new %s named %s", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Named(p.first()))})
 	ready := p.validate(&b, []string{create})
-	store := b.add(Step{Verb: Store, Needs: ready, Within: p.Spec.Timing.Settle,
-		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
-		Change: p.Spec.Store.Key + ": one batch"})
-	last := []string{store}
+	last := p.keep(&b, can, ready)
 	turnedAway := func(when string) {
 		var out []string
 		for _, probe := range p.Spec.Validate {
@@ -71,14 +71,20 @@ func (p *Plan) rehearse(can Capabilities) {
 		last = []string{b.add(Step{Verb: Disable, Needs: last, Title: "switch it off", Call: can.Calls["disable"]})}
 		turnedAway("while it is off")
 	}
-	last = []string{b.add(Step{Verb: Discard, Target: "at the end", Needs: last, Title: "delete it", Call: can.Calls["delete"]})}
+	last = []string{b.add(Step{Verb: Discard, Target: atTheEnd, Needs: last, Title: "delete it", Call: can.Calls["delete"]})}
 	turnedAway("after its end")
-	b.add(Step{Verb: Restore, Target: "at the end", Needs: last, Within: p.Spec.Timing.Settle, Title: "empty " + p.Spec.Store.Key + " again"})
+	for i, s := range p.Spec.Stores() {
+		emptied := strings.TrimSpace(target(s.Key, i == 0) + " " + atTheEnd)
+		b.add(Step{Verb: Restore, Target: emptied, Needs: last, Within: p.Spec.Timing.Settle, Title: "empty " + s.Key + " again"})
+	}
 	b.add(Step{Verb: Sweep, Needs: last, Strays: true, Title: "clean up: nothing that this rehearsal made is left"})
 	p.Steps = b.steps
 
-	emptied := back.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Within: p.Spec.Timing.Settle, Title: "empty " + p.Spec.Store.Key + " again"})
-	discard := back.add(Step{Verb: Discard, Undoes: create, Needs: []string{emptied}, Title: "delete the throwaway"})
+	var emptied []string
+	for i, s := range p.Spec.Stores() {
+		emptied = append(emptied, back.add(Step{Verb: Restore, Target: target(s.Key, i == 0), Undoes: p.Writes(s.Key), Within: p.Spec.Timing.Settle, Title: "empty " + s.Key + " again"}))
+	}
+	discard := back.add(Step{Verb: Discard, Undoes: create, Needs: emptied, Title: "delete the throwaway"})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{discard}, Strays: true, Title: "clean up: nothing that this rehearsal made is left"})
 	p.Back = back.steps
 }

@@ -45,21 +45,17 @@ func (p *Plan) remarks(can Capabilities) {
 			note("%s has no slot %s yet: it will be made", p.Spec.Store.Key, s.Slot)
 		}
 	}
+	for _, f := range p.Seen.Further {
+		p.placeRemarks(can, f.Key, f.Slots, "so that it holds the new one is not shown")
+		p.piecewise(can, f.Key, f.Slots)
+		p.placeCost(can, f.Key)
+	}
 	for _, c := range p.Seen.Consumers {
-		for _, s := range c.Slots {
-			if !s.Present {
-				note("%s has no slot %s yet: it will be made", c.Key, s.Slot)
-			}
-		}
-		if hidden := c.hidden(); len(hidden) > 0 || can.Places[c.Key].WriteOnly {
-			note("%s shows nobody what it holds%s: its writes are dated and not read back, so that it holds the new one is shown by what uses it only", c.Key, inSlots(hidden))
-		}
+		p.placeRemarks(can, c.Key, c.Slots, "so that it holds the new one is shown by what uses it only")
 		for _, n := range c.Notes {
 			note("%s: %s", c.Key, n)
 		}
-		if can.Places[c.Key].Piecewise && len(c.Slots) > 1 {
-			note("%s takes one slot at a time: for a moment its slots may hold different credentials", c.Key)
-		}
+		p.piecewise(can, c.Key, c.Slots)
 		p.cost(can, c)
 	}
 	p.others(note)
@@ -89,15 +85,11 @@ func (p *Plan) cost(can Capabilities, c ConsumerSeen) {
 	p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", c.Key, cost))
 }
 
-// hidden are the slots of which nobody is shown what they hold.
-func (c ConsumerSeen) hidden() []string {
-	var out []string
-	for _, s := range c.Slots {
-		if s.Hidden {
-			out = append(out, s.Slot)
-		}
+// placeCost tells what a write to a store that follows costs, where it costs something.
+func (p *Plan) placeCost(can Capabilities, key string) {
+	if cost := can.Places[key].Cost; cost != "" {
+		p.Costs = append(p.Costs, fmt.Sprintf("%s: 1 write, so %s", key, cost))
 	}
-	return out
 }
 
 func inSlots(slots []string) string {

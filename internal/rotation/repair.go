@@ -42,9 +42,11 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 	case old.Disabled:
 		refuse(SwitchedOff, "switch it on again, or: rekey run "+spec.Name+" --after-revoke", "the credential that %s holds, %s, is switched off", source, old.Name)
 	}
-	for _, s := range seen.Store.Slots {
-		if s.Problem != "" && wrong(s) {
-			refuse(StoreUnwritable, "fix it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", spec.Store.Key, s.Slot, s.Problem)
+	for _, pl := range spec.Stores() {
+		for _, s := range seen.SlotsOf(spec, pl.Key) {
+			if s.Problem != "" && wrong(s) {
+				refuse(StoreUnwritable, "fix it in the store, or leave the slot out of rekey.yaml", "%s: slot %s: %s", pl.Key, s.Slot, s.Problem)
+			}
 		}
 	}
 	for _, c := range seen.Consumers {
@@ -85,12 +87,21 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 		let, written = append(let, admit), append(written, admit)
 	}
 	proven := p.validate(&b, let)
-	if bad := astraySlots(p.Seen.Store.Slots); len(bad) > 0 {
-		store := b.add(Step{Verb: Store, Needs: proven, Within: w.Settle, Ask: true, Final: true,
-			Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
-			Change: fmt.Sprintf("%s: %s given the same as the others", p.Spec.Store.Key, strings.Join(bad, ", "))})
-		written = append(written, p.apply(&b, can, p.Spec.Store.Key, Step{Needs: []string{store}, Ask: true, Final: true}))
-		p.Notes = append(p.Notes, "what the store holds now stays readable in its history")
+	for i, s := range p.Spec.Stores() {
+		bad := astraySlots(p.Seen.SlotsOf(p.Spec, s.Key))
+		if len(bad) == 0 {
+			continue
+		}
+		step := p.storeStep(can, s, i == 0)
+		step.Needs, step.Ask, step.Final = slices.Concat(proven, written), true, true
+		step.Change = fmt.Sprintf("%s: %s given the same as the others", s.Key, strings.Join(bad, ", "))
+		written = append(written, p.apply(&b, can, s.Key, Step{Needs: []string{b.add(step)}, Ask: true, Final: true}))
+		if i == 0 {
+			p.Notes = append(p.Notes, "what the store holds now stays readable in its history")
+			continue
+		}
+		p.placeCost(can, s.Key)
+		p.overwrites(s.Key, p.Seen.SlotsOf(p.Spec, s.Key))
 	}
 	stored := slices.Concat(proven, written)
 	for i, c := range p.Spec.Consumers {
@@ -105,11 +116,7 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 		written = append(written, b.add(Step{Verb: Settle, Target: c.Key, Needs: []string{propagate}, Within: w.Settle,
 			Title: p.settles(c.Key)}))
 		p.cost(can, p.Seen.Consumers[i])
-		for _, s := range p.Seen.Consumers[i].Slots {
-			if s.Present && wrong(s) {
-				p.Notes = append(p.Notes, fmt.Sprintf("%s: %s holds %s now, which is overwritten and kept nowhere", c.Key, s.Slot, s.Fingerprint.Short()))
-			}
-		}
+		p.overwrites(c.Key, p.Seen.Consumers[i].Slots)
 		for _, n := range p.Seen.Consumers[i].Notes {
 			p.Notes = append(p.Notes, c.Key+": "+n)
 		}
@@ -117,6 +124,20 @@ func (p *Plan) repair(can Capabilities, source string) bool {
 	p.checks(&b, written, "at the end")
 	p.Steps = b.steps
 	return len(written) > 0
+}
+
+// overwrites says what a place holds now and will not hold any more. A place that counts
+// versions keeps it perhaps; that was not tried.
+func (p *Plan) overwrites(key string, slots []SlotSeen) {
+	for _, s := range slots {
+		kept := " and kept nowhere"
+		if s.Version != "" {
+			kept = fmt.Sprintf("; it was version %s there", s.Version)
+		}
+		if s.Present && wrong(s) {
+			p.Notes = append(p.Notes, fmt.Sprintf("%s: %s holds %s now, which is overwritten%s", key, s.Slot, s.Fingerprint.Short(), kept))
+		}
+	}
 }
 
 func astraySlots(slots []SlotSeen) []string {
@@ -153,7 +174,9 @@ func (s *State) liveRepaired() []string {
 			out = append(out, fmt.Sprintf("%s %q does not name it", pl.Kind, pl.Name))
 		}
 	}
-	tell(s.Plan.Spec.Store.Key, s.Plan.Seen.Store.Slots, stepID(Store, ""))
+	for _, pl := range s.Plan.Spec.Stores() {
+		tell(pl.Key, s.Plan.Seen.SlotsOf(s.Plan.Spec, pl.Key), s.Plan.Writes(pl.Key))
+	}
 	for _, c := range s.Plan.Seen.Consumers {
 		tell(c.Key, c.Slots, stepID(Propagate, c.Key))
 	}

@@ -117,15 +117,12 @@ func (p *Plan) validate(b *builder, ready []string) []string {
 	return valid
 }
 
-// spread adds the store and every consumer, each followed until it is rolled out.
+// spread adds the stores and every consumer, each followed until it is rolled out.
 func (p *Plan) spread(b *builder, can Capabilities, valid []string) (settled []string) {
 	w := p.Spec.Timing
-	store := b.add(Step{Verb: Store, Needs: valid, Within: w.Settle,
-		Title: fmt.Sprintf("store it in %s (%s)", p.Spec.Store.Key, count(len(p.Spec.Store.Slots), "slot")), Call: can.Calls[p.Spec.Store.Key],
-		Change: fmt.Sprintf("%s: one batch of %s", p.Spec.Store.Key, strings.Join(p.Spec.Store.SlotNames(), ", "))})
-	store = p.apply(b, can, p.Spec.Store.Key, Step{Needs: []string{store}})
+	stored := p.keep(b, can, valid)
 	for _, c := range p.Spec.Consumers {
-		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: []string{store},
+		propagate := b.add(Step{Verb: Propagate, Target: c.Key, Needs: stored,
 			Title: fmt.Sprintf("deploy to %s (%s)", c.Key, count(len(c.Slots), "slot")), Call: can.Calls[c.Key],
 			Change: fmt.Sprintf("%s: one write of %s", c.Key, strings.Join(c.SlotNames(), ", "))})
 		propagate = p.apply(b, can, c.Key, Step{Needs: []string{propagate}})
@@ -219,10 +216,10 @@ func (p *Plan) running(b *builder, needs []string) {
 		runs = ", and what can be seen runs"
 	}
 	b.add(Step{Verb: Running, Target: "at the end", Needs: needs, Within: p.Spec.Timing.Verify,
-		Title: "look at the end: store and consumers hold the new one" + runs})
+		Title: "look at the end: " + p.Kept() + " and consumers hold the new one" + runs})
 }
 
-// giveBack adds the way back of consumers and store. Nothing of the new
+// giveBack adds the way back of consumers and stores. Nothing of the new
 // generation is taken away before every consumer runs on the old one.
 func (p *Plan) giveBack(b *builder, can Capabilities, again []string) (returned []string, grace time.Duration) {
 	w := p.Spec.Timing
@@ -235,9 +232,7 @@ func (p *Plan) giveBack(b *builder, can Capabilities, again []string) (returned 
 		returned = append(returned, b.add(Step{Verb: Resettle, Target: c.Key, Undoes: undoes, Needs: []string{ret}, Within: w.Settle,
 			Title: "wait until all of " + c.Key + " runs on the old one"}))
 	}
-	restored := b.add(Step{Verb: Restore, Undoes: stepID(Store, ""), Needs: slices.Clone(returned), Within: w.Settle,
-		Title: "give " + p.Spec.Store.Key + " its old values back"})
-	return append(returned, p.reapply(b, can, p.Spec.Store.Key, stepID(Store, ""), restored)), p.grace()
+	return p.restore(b, can, returned), p.grace()
 }
 
 // revalidate adds the proof that the address accepts the old one, before anybody is given it

@@ -38,12 +38,12 @@ func (s *State) see(now time.Time) Decision {
 func (s *State) saw(o *Outcome, at time.Time) {
 	s.Seeing = false
 	s.Missing = o.Missing
-	if slices.Contains(o.Missing, s.Plan.Old.ID) || o.Over {
+	if slices.Contains(o.Missing, s.Plan.Old.ID) || o.Over || o.Handle != nil && s.Plan.Strategy == RollAtOnce {
 		s.Final = true // there is nothing to go back to
 	}
 	maker := s.Plan.Maker()
 	for _, key := range o.Held {
-		s.step(s.Plan.writes(key)).Maybe = true // by a write that the journal does not know
+		s.step(s.Plan.Writes(key)).Maybe = true // by a write that the journal does not know
 	}
 	switch {
 	case o.Handle != nil:
@@ -53,7 +53,7 @@ func (s *State) saw(o *Outcome, at time.Time) {
 			s.Steps = map[string]*Progress{}
 			s.Mode, s.Generation = Forward, o.Generation
 			for _, key := range o.Held {
-				s.step(s.Plan.writes(key)).Maybe = true
+				s.step(s.Plan.Writes(key)).Maybe = true
 			}
 		}
 		s.Made = o
@@ -70,20 +70,12 @@ func (s *State) saw(o *Outcome, at time.Time) {
 // Unwritten are the places that the journal knows no write of by this generation.
 func (s *State) Unwritten() []sop.Place {
 	var out []sop.Place
-	for _, p := range append([]sop.Place{s.Plan.Spec.Store}, s.Plan.Spec.Consumers...) {
-		if !s.tried(s.Plan.writes(p.Key)) {
+	for _, p := range s.Plan.Spec.Places() {
+		if !s.tried(s.Plan.Writes(p.Key)) {
 			out = append(out, p)
 		}
 	}
 	return out
-}
-
-// writes is the step that gives a place the new generation.
-func (p *Plan) writes(key string) string {
-	if key == p.Spec.Store.Key {
-		return stepID(Store, "")
-	}
-	return stepID(Propagate, key)
 }
 
 // ended reports that the new generation was ended by somebody else.

@@ -33,7 +33,7 @@ func (s *State) Live() []string {
 	case RetireName:
 		return s.liveRetiringName()
 	case Rehearse:
-		return []string{"this run does not touch the one in use", s.newIs(), s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
+		return append([]string{"this run does not touch the one in use", s.newIs()}, s.storesHold()...)
 	case RollWithGrace, RollAtOnce:
 		return append(s.liveRolled(), s.liveHolders()...)
 	}
@@ -91,9 +91,18 @@ func (s *State) liveRolled() []string {
 	return []string{name + " has the secret that it had" + s.oldSeen()}
 }
 
-// liveHolders tells what store and consumers hold.
+// storesHold tells what the stores hold.
+func (s *State) storesHold() []string {
+	var out []string
+	for _, p := range s.Plan.Spec.Stores() {
+		out = append(out, s.holds(p.Key, s.Plan.Writes(p.Key), s.Plan.GivesBack(p.Key)))
+	}
+	return out
+}
+
+// liveHolders tells what stores and consumers hold.
 func (s *State) liveHolders() []string {
-	out := []string{s.holds(s.Plan.Spec.Store.Key, stepID(Store, ""), stepID(Restore, ""))}
+	out := s.storesHold()
 	for _, c := range s.Plan.Spec.Consumers {
 		out = append(out, s.holds(c.Key, stepID(Propagate, c.Key), stepID(Return, c.Key)))
 	}

@@ -26,8 +26,10 @@ func (r *Runner) apply(ctx context.Context, a rotation.Action) rotation.Outcome 
 
 // placed is a place of the plan, and who plays it.
 func (r *Runner) placed(key string) (sop.Place, any) {
-	if spec := r.state.Plan.Spec; key == spec.Store.Key {
-		return spec.Store, r.Roles.Store
+	if place, first, ok := r.state.Plan.Spec.OneOfStores(key); first {
+		return place, r.Roles.Store
+	} else if ok {
+		return place, r.Roles.Further[key]
 	}
 	place, c, _ := r.consumer(key)
 	return place, c

@@ -53,7 +53,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 			}
 			return failed(cred.Limited, "%s is being changed by somebody else", place.Key)
 		}
-		if o := r.writtenByOthers(place.Key, seen, now.Slots); o != nil {
+		if o := r.writtenByOthers(place.Key, now.Slots); o != nil {
 			return *o
 		}
 	} else if age > justNow {
@@ -61,7 +61,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		if err != nil {
 			return fromError(err)
 		}
-		if o := r.writtenByOthers(place.Key, seen, held); o != nil {
+		if o := r.writtenByOthers(place.Key, held); o != nil {
 			return *o
 		}
 	}
@@ -86,9 +86,11 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 }
 
 // writtenByOthers tells that a slot holds what is neither of before the run nor of it.
-func (r *Runner) writtenByOthers(key string, seen *rotation.ConsumerSeen, held map[string]provider.Held) *rotation.Outcome {
-	for _, was := range seen.Slots {
-		if fp := r.print(key, was.Slot, held[was.Slot]); fp != was.Had() && !r.isOurs(key, was.Slot, fp) {
+func (r *Runner) writtenByOthers(key string, held map[string]provider.Held) *rotation.Outcome {
+	for _, was := range r.seenSlots(key) {
+		now := held[was.Slot]
+		fp := r.print(key, was.Slot, now)
+		if same := fp == was.Had() && now.Present == was.Present; !same && !r.isOurs(key, was.Slot, fp) {
 			o := failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed", key, was.Slot)
 			return &o
 		}

@@ -14,22 +14,25 @@ import (
 // delete tells nothing. What stays must be there as it was, for it is the last
 // copy of the truth.
 func (r *Runner) remove(ctx context.Context, a rotation.Action) rotation.Outcome {
-	place := r.state.Plan.Spec.Store
-	held, err := r.Roles.Store.Read(ctx, place.SlotNames())
+	place, store := r.storeOf(a.Step)
+	if store == nil {
+		return failed(cred.Refused, "%s is not in rekey.yaml any more", place.Key)
+	}
+	held, err := store.Read(ctx, place.SlotNames())
 	if err != nil {
 		return fromError(err)
 	}
 	dropped := place.Dropped()
 	var there []string
-	for _, s := range r.state.Plan.Seen.Store.Slots {
+	for _, s := range r.seenSlots(place.Key) {
 		now := held[s.Slot]
-		switch fp := r.Keyer.Of(now.Value); {
+		switch fp := r.print(place.Key, s.Slot, now); {
 		case !slices.Contains(dropped, s.Slot):
-			if fp != s.Fingerprint {
+			if fp != s.Had() {
 				return failed(cred.Foreign, "%s: slot %s, which is to stay, was changed by somebody else", place.Key, s.Slot)
 			}
 		case !now.Present:
-		case fp != s.Fingerprint:
+		case fp != s.Had():
 			return failed(cred.Foreign, "%s: slot %s was changed by somebody else since it was observed, so somebody uses it", place.Key, s.Slot)
 		default:
 			there = append(there, s.Slot)
@@ -41,10 +44,10 @@ func (r *Runner) remove(ctx context.Context, a rotation.Action) rotation.Outcome
 	if a.LookOnly { // asked for once already, and taken: not a second request
 		return rotation.Outcome{Class: cred.Waiting, Why: r.state.Step(a.Step.ID).Last.Why}
 	}
-	if err := r.Roles.Store.Remove(ctx, there); err != nil {
+	if err := store.Remove(ctx, there); err != nil {
 		return fromError(err)
 	}
-	after, err := r.Roles.Store.Read(ctx, place.SlotNames())
+	after, err := store.Read(ctx, place.SlotNames())
 	if err != nil {
 		return afterEffect(err)
 	}

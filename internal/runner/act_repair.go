@@ -35,17 +35,26 @@ func (r *Runner) take(ctx context.Context) rotation.Outcome {
 	return rotation.Outcome{Class: cred.Done, Handle: &h, Makes: makes, Evidence: []string{"it is " + h.Name + " (" + h.ID + ")"}}
 }
 
-// source reads the bundle from where a repair takes it: the store, or a consumer.
+// source reads the bundle from where a repair takes it: a store, or a consumer.
 func (r *Runner) source(ctx context.Context) (secret.Bundle, error) {
 	spec := r.state.Plan.Spec
 	var b secret.Bundle
-	if spec.Target == "" || spec.Purpose != sop.ToRepair {
+	further, ok := r.Roles.Further[spec.Target]
+	switch {
+	case spec.Target == "" || spec.Purpose != sop.ToRepair:
 		held, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
 		if err != nil {
 			return nil, err
 		}
 		b = r.inUse(spec, held)
-	} else {
+	case ok:
+		place, _, _ := spec.OneOfStores(spec.Target)
+		held, err := further.Read(ctx, place.SlotNames())
+		if err != nil {
+			return nil, err
+		}
+		b = r.heldBy(spec, place, held)
+	default:
 		place, c, _ := r.consumer(spec.Target)
 		if c == nil {
 			return nil, &cred.Error{Vendor: spec.Target, Op: "read the source", Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
@@ -63,7 +72,12 @@ func (r *Runner) source(ctx context.Context) (secret.Bundle, error) {
 }
 
 // taken is the bundle that a repair's observation starts from.
-func (r *Runner) taken(spec sop.Spec, stored map[string]provider.Held, snapshots []provider.Snapshot) secret.Bundle {
+func (r *Runner) taken(spec sop.Spec, stored map[string]provider.Held, further []map[string]provider.Held, snapshots []provider.Snapshot) secret.Bundle {
+	for i, s := range spec.Further {
+		if s.Key == spec.Target {
+			return r.heldBy(spec, s, further[i])
+		}
+	}
 	for i, c := range spec.Consumers {
 		if c.Key == spec.Target {
 			return r.heldBy(spec, c, snapshots[i].Slots)

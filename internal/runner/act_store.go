@@ -15,15 +15,21 @@ import (
 
 // store writes every slot in one batch; the answer, made after the transaction,
 // has to show every value at the next version. After an attempt of unknown fate
-// it looks first, and writes only what is not there.
+// it looks first, and writes only what is not there. A store that follows the first is
+// always looked at: it may count no versions, and then only a look right before the
+// write tells that somebody else has written.
 func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome {
-	place := r.state.Plan.Spec.Store
-	if a.Look {
-		held, err := r.Roles.Store.Read(ctx, place.SlotNames())
+	place, s := r.storeOf(a.Step)
+	if s == nil {
+		return failed(cred.Refused, "%s is not in rekey.yaml any more", place.Key)
+	}
+	follows := a.Step.Target != ""
+	if a.Look || follows {
+		held, err := s.Read(ctx, place.SlotNames())
 		if err != nil {
 			return fromError(err)
 		}
-		if r.allExpected(place, held) == "" {
+		if r.allExpected(place, held) == "" && !r.guessed(held) {
 			if o, bad := r.interleaved(ctx, place, held); bad {
 				return o
 			}
@@ -32,6 +38,9 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 		if a.LookOnly {
 			o := *r.state.Step(a.Step.ID).Last
 			return rotation.Outcome{Class: cred.Waiting, Why: o.Why}
+		}
+		if o := r.writtenByOthers(place.Key, held); o != nil && follows {
+			return *o
 		}
 	}
 	b, err := r.newBundle(ctx)
@@ -47,20 +56,52 @@ func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome 
 	}
 	r.stamp(vs, r.state.Label())
 	r.forgetSlots(place.Key)
-	written, err := r.Roles.Store.Write(ctx, vs)
+	written, err := s.Write(ctx, vs)
 	if err != nil {
 		return fromError(err)
 	}
-	if slot := r.allExpected(place, written); slot != "" {
-		return failed(cred.Failed, "the store took the write and keeps something else in slot %s", slot)
+	slots := r.asWritten(place, vs, written)
+	for _, x := range slots {
+		if x.Fingerprint != r.state.Expected(place.Key, x.Slot) {
+			return failed(cred.Failed, "the store took the write and keeps something else in slot %s", x.Slot)
+		}
 	}
 	if o, bad := r.interleaved(ctx, place, written); bad {
 		return o
 	}
-	slots := r.states(place.Key, place.SlotNames(), written)
 	r.noteSlots(place.Key, slots, false)
-	return rotation.Outcome{Class: cred.Done, Slots: slots,
-		Evidence: []string{"written in one batch; every slot holds it" + r.oneUp(written)}}
+	o := rotation.Outcome{Class: cred.Done, Slots: slots, Evidence: notReadBack(place.Key, written)}
+	if o.Evidence == nil {
+		how := "in one batch"
+		if r.Can.Places[place.Key].Piecewise && len(slots) > 1 {
+			how = "one slot after the other"
+		}
+		o.Evidence = []string{"written " + how + "; every slot holds it" + r.oneUp(place, written)}
+	}
+	return o
+}
+
+// storeOf is the store that a step is about, and who plays it; nil if nobody does.
+func (r *Runner) storeOf(st rotation.Step) (sop.Place, provider.Store) {
+	place := r.state.Plan.StoreOf(st)
+	if place.Key == r.state.Plan.Spec.Store.Key {
+		return place, r.Roles.Store
+	}
+	return place, r.Roles.Further[place.Key]
+}
+
+// asWritten is what the slots of a place hold after a write of ours, by its own answer;
+// of what it shows nobody, by what was given to it.
+func (r *Runner) asWritten(p sop.Place, vs []provider.SlotValue, written map[string]provider.Held) []cred.SlotState {
+	slots := r.states(p.Key, p.SlotNames(), written)
+	for i := range slots {
+		for _, v := range vs {
+			if s := &slots[i]; s.Hidden && s.Slot == v.Slot {
+				s.Fingerprint = r.Keyer.Of(v.Value)
+			}
+		}
+	}
+	return slots
 }
 
 // stamp notes beside each value which run made it, for people and for drift.
@@ -91,7 +132,7 @@ func (r *Runner) allExpected(p sop.Place, held map[string]provider.Held) string 
 // proves nothing, for a note beside a secret counts one up as well, and some stores
 // count for the whole place. It asks only where versions were skipped.
 func (r *Runner) interleaved(ctx context.Context, p sop.Place, written map[string]provider.Held) (rotation.Outcome, bool) {
-	for _, s := range r.state.Plan.Seen.Store.Slots {
+	for _, s := range r.seenSlots(p.Key) {
 		version, _, err := r.between(ctx, p, s, written[s.Slot])
 		switch {
 		case errors.Is(err, errRemoved):
@@ -110,8 +151,8 @@ func (r *Runner) interleaved(ctx context.Context, p sop.Place, written map[strin
 }
 
 // oneUp says so where every slot that counts is one version further.
-func (r *Runner) oneUp(written map[string]provider.Held) string {
-	for _, s := range r.state.Plan.Seen.Store.Slots {
+func (r *Runner) oneUp(p sop.Place, written map[string]provider.Held) string {
+	for _, s := range r.seenSlots(p.Key) {
 		was, err1 := strconv.Atoi(s.Version)
 		now, err2 := strconv.Atoi(written[s.Slot].Version)
 		if err1 == nil && err2 == nil && now != was+1 {
@@ -151,7 +192,7 @@ func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSee
 		return "", secret.Value{}, fmt.Errorf("it has %d versions more than when it was observed", is-was)
 	}
 	for n := is - 1; n > was; n-- {
-		v, err := r.Roles.Store.ReadVersion(ctx, seen.Slot, strconv.Itoa(n))
+		v, err := r.keeper(p.Key).ReadVersion(ctx, seen.Slot, strconv.Itoa(n))
 		if !seen.Present && cred.ClassOf(err) == cred.Absent {
 			return "", secret.Value{}, nil // it begins after this one
 		}
@@ -170,13 +211,16 @@ func (r *Runner) between(ctx context.Context, p sop.Place, seen rotation.SlotSee
 
 // restore gives the store its old values back, slot by slot: only what still
 // holds ours is touched.
-func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcome {
-	place := r.state.Plan.Spec.Store
-	held, err := r.Roles.Store.Read(ctx, place.SlotNames())
+func (r *Runner) restore(ctx context.Context, a rotation.Action) rotation.Outcome {
+	place, s := r.storeOf(a.Step)
+	if s == nil {
+		return failed(cred.Refused, "%s is not in rekey.yaml any more", place.Key)
+	}
+	held, err := s.Read(ctx, place.SlotNames())
 	if err != nil {
 		return fromError(err)
 	}
-	back, evidence, err := r.givingBack(ctx, place, r.state.Plan.Seen.Store.Slots, held)
+	back, evidence, err := r.givingBack(ctx, place, r.seenSlots(place.Key), held)
 	if err != nil {
 		return fromError(err)
 	}
@@ -195,24 +239,36 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 			remove = append(remove, v.Slot)
 		}
 	}
+	var given []cred.SlotState
 	if len(write) > 0 {
 		r.stamp(write, "given back")
-		written, err := r.Roles.Store.Write(ctx, write)
+		written, err := s.Write(ctx, write)
 		if err != nil {
 			return fromError(err)
 		}
 		for _, v := range write {
-			if !written[v.Slot].Value.Equal(v.Value) {
+			if h := written[v.Slot]; !h.Hidden && !h.Value.Equal(v.Value) {
 				return failed(cred.Unknown, "the store took the old values back and keeps something else in slot %s", v.Slot)
 			}
 		}
+		if hidden := notReadBack(place.Key, written); hidden != nil {
+			given, evidence = r.asWritten(place, write, written), append(evidence, hidden...)
+		}
 	}
 	if len(remove) > 0 {
-		if err := r.Roles.Store.Remove(ctx, remove); err != nil {
+		if err := s.Remove(ctx, remove); err != nil {
 			return afterEffect(err)
 		}
 	}
-	return rotation.Outcome{Class: cred.Done, Already: len(back) == 0, Evidence: evidence}
+	return rotation.Outcome{Class: cred.Done, Already: len(back) == 0, Evidence: evidence, Slots: given}
+}
+
+// keeper is who plays the store with this key.
+func (r *Runner) keeper(key string) provider.Store {
+	if s := r.Roles.Further[key]; s != nil {
+		return s
+	}
+	return r.Roles.Store
 }
 
 // overwritten replaces in back what somebody else wrote between the observation
@@ -221,7 +277,7 @@ func (r *Runner) restore(ctx context.Context, _ rotation.Action) rotation.Outcom
 func (r *Runner) overwritten(ctx context.Context, p sop.Place, back []provider.SlotValue, held map[string]provider.Held) ([]string, error) {
 	var told []string
 	for i, v := range back {
-		for _, s := range r.state.Plan.Seen.Store.Slots {
+		for _, s := range r.seenSlots(p.Key) {
 			if s.Slot != v.Slot {
 				continue
 			}

@@ -40,7 +40,7 @@ func (r *Runner) watch(ctx context.Context, a rotation.Action) rotation.Outcome 
 	return rotation.Outcome{Class: cred.Done, Evidence: seen}
 }
 
-// consumersRun looks whether store and consumers hold the new one and everything
+// consumersRun looks whether stores and consumers hold the new one and everything
 // runs; an outcome says why not.
 func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome) {
 	plan := r.state.Plan
@@ -63,8 +63,9 @@ func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome)
 	}
 	places := r.places()
 	held, holds := r.lookingAt(ctx, places, true)
-	// What consumers hold is mostly seen by whether they run; the store is asked beside that.
-	for _, err := range []error{r.Together(append(looks, holds[0])...), r.Together(holds[1:]...)} {
+	// What consumers hold is mostly seen by whether they run; the stores are asked beside that.
+	stores := 1 + len(plan.Spec.Further)
+	for _, err := range []error{r.Together(append(looks, holds[:stores]...)...), r.Together(holds[stores:]...)} {
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -175,7 +176,7 @@ func (r *Runner) running(ctx context.Context) rotation.Outcome {
 		runs = ", and what can be seen ran"
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: append(seen,
-		fmt.Sprintf("at %s UTC%s store and consumers held the new one%s", at.UTC().Format(time.TimeOnly), before, runs))}
+		fmt.Sprintf("at %s UTC%s %s and consumers held the new one%s", at.UTC().Format(time.TimeOnly), before, r.state.Plan.Kept(), runs))}
 }
 
 // seenSince is the time of the oldest look at a place or consumer that is still taken

@@ -30,6 +30,9 @@ func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Obser
 		seen.Advice = append(seen.Advice, advice...)
 	}
 	ask(r.Roles.Store, cred.Handle{})
+	for _, s := range spec.Further {
+		ask(r.Roles.Further[s.Key], cred.Handle{})
+	}
 	for _, h := range seen.Issuer.Live {
 		if h.ID == seen.Issuer.Owner {
 			ask(r.Roles.Issuer, h)
@@ -86,6 +89,9 @@ func (r *Runner) limits(spec sop.Spec, seen *rotation.Observation) {
 	}
 	clock(spec.Issuer.Vendor, r.Roles.Issuer)
 	clock(spec.Store.Vendor, r.Roles.Store)
+	for _, s := range spec.Further {
+		clock(s.Vendor, r.Roles.Further[s.Key])
+	}
 	for _, p := range spec.Consumers {
 		clock(p.Vendor, r.Roles.Consumers[p.Key])
 	}

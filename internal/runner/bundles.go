@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"rekey/internal/cred"
@@ -46,15 +47,15 @@ func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
 	return b, nil
 }
 
-// heldNew takes the secret of the generation under way from a consumer that was given it,
-// where somebody else has written the store since; nil if none shows it.
+// heldNew takes the secret of the generation under way from another store or a consumer
+// that was given it, where somebody else has written the store since; nil if none shows it.
 func (r *Runner) heldNew(ctx context.Context) secret.Bundle {
 	spec := r.state.Plan.Spec
-	for _, c := range spec.Consumers {
-		if r.state.Step(string(rotation.Propagate)+" "+c.Key).Status != rotation.Ended || r.Roles.Consumers[c.Key] == nil {
+	for _, c := range spec.Places()[1:] {
+		if r.state.Step(r.state.Plan.Writes(c.Key)).Status != rotation.Ended {
 			continue
 		}
-		held, err := heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames())
+		held, err := r.read(ctx, c)
 		if err != nil {
 			continue
 		}
@@ -125,22 +126,22 @@ func (r *Runner) oldBundle(ctx context.Context) (secret.Bundle, error) {
 	return b, nil
 }
 
-// heldStill takes the old bundle from a consumer whose slots are as they were
-// observed. holders are the consumers that hold it in a form that gives it not back.
+// heldStill takes the old bundle from a consumer, or from a store that follows, whose
+// slots are as they were observed. holders hold it in a form that gives it not back.
 func (r *Runner) heldStill(ctx context.Context) (b secret.Bundle, holders []string) {
 	plan := r.state.Plan
 	old := map[string]cred.Fingerprint{}
 	for _, s := range plan.Seen.Store.Slots {
 		old[s.Slot] = s.Expected
 	}
-	for i, c := range plan.Spec.Consumers {
-		now, err := r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())
+	for _, c := range append(slices.Clone(plan.Spec.Consumers), plan.Spec.Further...) {
+		now, err := r.read(ctx, c)
 		if err != nil {
 			continue
 		}
 		held := map[string]provider.Held{}
-		for _, s := range plan.Seen.Consumers[i].Slots {
-			if h := now.Slots[s.Slot]; s.Present && s.Fingerprint == s.Expected && r.Keyer.Of(h.Value) == s.Fingerprint {
+		for _, s := range r.seenSlots(c.Key) {
+			if h := now[s.Slot]; s.Present && s.Fingerprint == s.Expected && r.Keyer.Of(h.Value) == s.Fingerprint {
 				held[s.Slot] = h
 			}
 		}
@@ -163,7 +164,7 @@ func (r *Runner) heldStill(ctx context.Context) (b secret.Bundle, holders []stri
 // whereStill says where an old value is, which the store cannot give back.
 func whereStill(holders []string) string {
 	if len(holders) == 0 {
-		return "no registered consumer holds the old value any more"
+		return "no other registered place holds the old value any more"
 	}
 	return "the old value is still held by " + strings.Join(holders, " and ")
 }
@@ -207,7 +208,7 @@ func values(p sop.Place, b secret.Bundle) ([]provider.SlotValue, error) {
 // fingerprints of everything that would be made from a bundle, by place and slot.
 func (r *Runner) fingerprints(spec sop.Spec, b secret.Bundle) (map[string]map[string]cred.Fingerprint, error) {
 	out := map[string]map[string]cred.Fingerprint{}
-	for _, p := range append([]sop.Place{spec.Store}, spec.Consumers...) {
+	for _, p := range spec.Places() {
 		vs, err := values(p, b)
 		if err != nil {
 			return nil, err

@@ -11,13 +11,14 @@ import (
 	"rekey/internal/sop"
 )
 
-// Compare looks at issuer, rules, store and every consumer, read-only, for what
+// Compare looks at issuer, rules, every store and every consumer, read-only, for what
 // disagrees; protected addresses and checks are not asked. What could not be seen is told under
 // Unseen and leaves its part empty: no list (nil), no rules (nil), no slots.
 func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observation {
-	seen := rotation.Observation{At: r.Clock.Now().UTC(), Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers))}
+	seen := rotation.Observation{At: r.Clock.Now().UTC(), Further: following(spec), Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers))}
 	aside := setAside(&seen.Unseen)
 	var stored map[string]provider.Held
+	further := make([]map[string]provider.Held, len(spec.Further))
 	snapshots := make([]provider.Snapshot, len(spec.Consumers))
 	calls := []func() error{
 		func() (err error) { seen.Issuer.Live, err = r.Roles.Issuer.List(ctx); aside(err); return nil },
@@ -35,6 +36,13 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 			return nil
 		})
 	}
+	for i, s := range spec.Further {
+		calls = append(calls, func() (err error) {
+			further[i], err = r.Roles.Further[s.Key].Read(ctx, s.SlotNames())
+			aside(err)
+			return nil
+		})
+	}
 	for i, c := range spec.Consumers {
 		calls = append(calls, func() (err error) {
 			snapshots[i], err = r.Roles.Consumers[c.Key].Snapshot(ctx, c.SlotNames())
@@ -48,6 +56,7 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 	if stored != nil {
 		seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
 	}
+	r.furtherSeen(spec, &seen, further, b)
 	for i, c := range spec.Consumers {
 		seen.Consumers[i].Key = c.Key
 		if s := snapshots[i]; s.Slots != nil {
@@ -75,6 +84,11 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 			aside(err)
 			seen.Issuer.Live = nil
 			return seen
+		}
+	}
+	for i, s := range spec.Further {
+		if further[i] != nil && differs(seen.Further[i].Slots) {
+			seen.Further[i].Holds = owner(r.heldBy(spec, s, further[i]))
 		}
 	}
 	for i, c := range spec.Consumers {

@@ -23,7 +23,7 @@ const (
 )
 
 // guard looks, right before something is taken away from a generation, whether
-// store and consumers hold it, and whether the rules name the one that they should
+// stores and consumers hold it, and whether the rules name the one that they should
 // hold instead. Nothing was touched when it returns an outcome; nil: go on.
 func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome {
 	plan := r.state.Plan
@@ -292,12 +292,12 @@ func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
 				holds, why = true, append(why, p.Key+" holds the new one in slot "+slot)
 			}
 		}
-		switch {
-		case !holds:
-		case p.Key == r.state.Plan.Spec.Store.Key:
-			redo = append(redo, string(rotation.Restore))
-		default:
-			redo = append(redo, string(rotation.Return)+" "+p.Key, string(rotation.Resettle)+" "+p.Key)
+		if !holds {
+			continue
+		}
+		redo = append(redo, r.state.Plan.GivesBack(p.Key))
+		if r.Roles.Consumers[p.Key] != nil {
+			redo = append(redo, string(rotation.Resettle)+" "+p.Key)
 		}
 	}
 	if len(redo) == 0 {

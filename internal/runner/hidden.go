@@ -27,9 +27,9 @@ func (r *Runner) print(place, slot string, h provider.Held) cred.Fingerprint {
 	}
 	// A write of ours of which nobody knows whether it happened may have been this one.
 	switch {
-	case r.undated(rotation.Return, place):
+	case r.undated(r.state.Plan.GivesBack(place)):
 		return r.seenExpected(place, slot)
-	case r.undated(rotation.Propagate, place):
+	case r.undated(r.state.Plan.Writes(place)):
 		return r.state.Expected(place, slot)
 	}
 	return ""
@@ -46,8 +46,8 @@ func (r *Runner) shown(place, slot string, h provider.Held) (fp cred.Fingerprint
 	case r.state == nil || r.state.Plan == nil:
 		return "", false
 	}
-	for _, v := range []rotation.Verb{rotation.Resettle, rotation.Return, rotation.Settle, rotation.Propagate} {
-		if last := r.state.Step(string(v) + " " + place).Last; last != nil {
+	for _, id := range []string{string(rotation.Resettle) + " " + place, r.state.Plan.GivesBack(place), string(rotation.Settle) + " " + place, r.state.Plan.Writes(place)} {
+		if last := r.state.Step(id).Last; last != nil {
 			for _, s := range last.Slots {
 				if s.Slot == slot && s.Hidden && s.Written.Equal(h.Written) {
 					return s.Fingerprint, true
@@ -92,8 +92,8 @@ func (r *Runner) isOurs(place, slot string, fp cred.Fingerprint) bool {
 }
 
 // undated reports whether a write may have happened whose date is not known.
-func (r *Runner) undated(v rotation.Verb, place string) bool {
-	p := r.state.Step(string(v) + " " + place)
+func (r *Runner) undated(id string) bool {
+	p := r.state.Step(id)
 	return (p.Maybe || p.Status == rotation.Ended) && (p.Last == nil || p.Last.Class != cred.Done || len(p.Last.Slots) == 0)
 }
 
@@ -108,27 +108,22 @@ func (r *Runner) guessed(held map[string]provider.Held) bool {
 	return false
 }
 
+// showsNobody reports whether a place has slots that are not shown, or only such.
+func (r *Runner) showsNobody(key string) bool {
+	return r.Can.Places[key].WriteOnly || slices.ContainsFunc(r.seenSlots(key), func(s rotation.SlotSeen) bool { return s.Hidden })
+}
+
 // dated notes the dates of a write that was just made, where nobody is shown what was
 // written: they are all by which it is known again. It costs one look.
 func (r *Runner) dated(ctx context.Context, p sop.Place, c provider.Consumer, written []provider.SlotValue) rotation.Outcome {
-	hidden := r.Can.Places[p.Key].WriteOnly || slices.ContainsFunc(r.seenSlots(p.Key), func(s rotation.SlotSeen) bool { return s.Hidden })
-	if !hidden {
+	if !r.showsNobody(p.Key) {
 		return rotation.Outcome{Class: cred.Done}
 	}
 	held, err := heldByConsumer(ctx, c, p.SlotNames())
 	if err != nil {
 		return afterEffect(err)
 	}
-	o := rotation.Outcome{Class: cred.Done, Slots: r.states(p.Key, p.SlotNames(), held)}
-	for i := range o.Slots {
-		for _, v := range written {
-			if s := &o.Slots[i]; s.Hidden && s.Slot == v.Slot {
-				s.Fingerprint = r.Keyer.Of(v.Value)
-			}
-		}
-	}
-	o.Evidence = notReadBack(p.Key, held)
-	return o
+	return rotation.Outcome{Class: cred.Done, Slots: r.asWritten(p, written, held), Evidence: notReadBack(p.Key, held)}
 }
 
 // notReadBack says which slots were not, and when they were written.

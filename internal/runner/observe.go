@@ -17,11 +17,13 @@ import (
 func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observation, error) {
 	seen := rotation.Observation{
 		At:        r.Clock.Now().UTC(),
+		Further:   following(spec),
 		Consumers: make([]rotation.ConsumerSeen, len(spec.Consumers)),
 		Gates:     make([]rotation.GateSeen, len(spec.Validate)),
 		Checks:    make([]rotation.CheckSeen, len(spec.Verify)),
 	}
 	var stored map[string]provider.Held
+	further := make([]map[string]provider.Held, len(spec.Further))
 	// In an emergency nothing waits for what is not needed to find the right one.
 	var unseen sync.Mutex
 	aside := func(call func() error) func() error {
@@ -54,6 +56,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			return err
 		}),
 		aside(func() error { return r.foresee(ctx, spec, &seen) }),
+	}
+	for i, s := range spec.Further {
+		calls = append(calls, aside(func() (err error) { further[i], err = r.Roles.Further[s.Key].Read(ctx, s.SlotNames()); return err }))
 	}
 	var rules []cred.Place
 	if r.Roles.Admitter != nil {
@@ -90,13 +95,13 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		}))
 	}
 	if err := r.Together(append(calls, listed.calls...)...); err != nil {
-		r.partly(spec, &seen, stored, snapshots)
+		r.partly(spec, &seen, stored, further, snapshots)
 		return seen, err
 	}
 
 	b := r.inUse(spec, stored)
 	if spec.Purpose == sop.ToRepair {
-		b = r.taken(spec, stored, snapshots)
+		b = r.taken(spec, stored, further, snapshots)
 	}
 	if seen.Whole = spec.Purpose == sop.ToRepair && b != nil; b != nil {
 		seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
@@ -118,6 +123,7 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 	}
 	r.usedNow(ctx, spec, &seen)
 	seen.Store.Slots = r.slotsSeen(spec.Store, stored, b)
+	r.furtherSeen(spec, &seen, further, b)
 	for i, c := range spec.Consumers {
 		s := snapshots[i]
 		if s.Slots == nil {
@@ -167,14 +173,34 @@ func (r *Runner) fed(ctx context.Context, spec sop.Spec, b secret.Bundle, seen *
 
 // partly keeps what was seen although something else was not, for people: no plan is
 // made of it.
-func (r *Runner) partly(spec sop.Spec, seen *rotation.Observation, stored map[string]provider.Held, snapshots []provider.Snapshot) {
+func (r *Runner) partly(spec sop.Spec, seen *rotation.Observation, stored map[string]provider.Held, further []map[string]provider.Held, snapshots []provider.Snapshot) {
 	if stored != nil {
 		seen.Store.Slots = r.slotsSeen(spec.Store, stored, nil)
 	}
+	r.furtherSeen(spec, seen, further, nil)
 	for i, c := range spec.Consumers {
 		seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key}
 		if s := snapshots[i]; s.Slots != nil {
 			seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key, Slots: r.slotsSeen(c, s.Slots, nil), Mark: s.Mark, Grace: s.Grace, Units: s.Units, Notes: s.Notes, Problems: s.Problems}
+		}
+	}
+}
+
+// following are the stores that follow the first, not looked at yet.
+func following(spec sop.Spec) []rotation.StoreSeen {
+	var out []rotation.StoreSeen
+	for _, s := range spec.Further {
+		out = append(out, rotation.StoreSeen{Key: s.Key})
+	}
+	return out
+}
+
+// furtherSeen notes what the stores that follow hold, as far as they could be asked, beside
+// what a bundle makes. What foresee has told of them stays.
+func (r *Runner) furtherSeen(spec sop.Spec, seen *rotation.Observation, held []map[string]provider.Held, b secret.Bundle) {
+	for i, s := range spec.Further {
+		if held[i] != nil {
+			seen.Further[i].Slots = r.slotsSeen(s, held[i], b)
 		}
 	}
 }
@@ -198,15 +224,29 @@ func (r *Runner) recall(ctx context.Context, spec sop.Spec, seen *rotation.Obser
 	return err
 }
 
-// foresee asks a store for the rules that it has of its own. That they cannot be
-// read stops nothing, and is never taken for their absence: it is told.
+// foresee asks the stores for the rules that they have of their own, one after another.
 func (r *Runner) foresee(ctx context.Context, spec sop.Spec, seen *rotation.Observation) error {
-	store, ok := r.Roles.Store.(provider.Foresight)
-	if !ok || spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete {
+	if spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete {
+		return nil
+	}
+	err := r.foreseeOne(ctx, spec.Store, r.Roles.Store, &seen.Store, seen)
+	for i, s := range spec.Further {
+		if err == nil {
+			err = r.foreseeOne(ctx, s, r.Roles.Further[s.Key], &seen.Further[i], seen)
+		}
+	}
+	return err
+}
+
+// foreseeOne asks one of them. That its rules cannot be read stops nothing, and is never
+// taken for their absence: it is told.
+func (r *Runner) foreseeOne(ctx context.Context, place sop.Place, role provider.Store, at *rotation.StoreSeen, seen *rotation.Observation) error {
+	store, ok := role.(provider.Foresight)
+	if !ok {
 		return nil
 	}
 	var writes []provider.Intended
-	for _, s := range spec.Store.Slots {
+	for _, s := range place.Slots {
 		writes = append(writes, provider.Intended{Slot: s.Name, Like: s.Template.String()})
 	}
 	foreseen, err := store.Foresee(ctx, writes)
@@ -217,7 +257,7 @@ func (r *Runner) foresee(ctx context.Context, spec sop.Spec, seen *rotation.Obse
 	default:
 		return err
 	}
-	seen.Store.Refused = foreseen.Refused
+	at.Refused = foreseen.Refused
 	seen.Advice = append(seen.Advice, foreseen.Told...)
 	return nil
 }

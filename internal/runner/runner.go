@@ -38,6 +38,7 @@ type Roles struct {
 	Admitter  provider.Admitter // nil: no rules decide who is accepted
 	Prober    provider.Prober
 	Store     provider.Store
+	Further   map[string]provider.Store    // stores that follow it, by key
 	Consumers map[string]provider.Consumer // by key
 	Checker   provider.Checker
 	Surveys   map[string]provider.Surveys // accounts of the consumers, by vendor, that can list all there is

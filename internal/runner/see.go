@@ -63,6 +63,9 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 			return fromError(err)
 		}
 	}
+	if err := r.givenBack(ctx, &o); err != nil {
+		return fromError(err)
+	}
 	if plan.Maker() == string(rotation.Roll) {
 		r.over(listed, &o)
 		if err := r.overTried(ctx, &o); err != nil {
@@ -146,7 +149,7 @@ func (r *Runner) written(ctx context.Context, makes map[string]map[string]cred.F
 		if slices.Contains(o.Held, p.Key) {
 			continue
 		}
-		if r.state.Plan.Strategy == rotation.Rehearse && p.Key != r.state.Plan.Spec.Store.Key {
+		if _, _, store := r.state.Plan.Spec.OneOfStores(p.Key); r.state.Plan.Strategy == rotation.Rehearse && !store {
 			continue // a rehearsal writes no consumer
 		}
 		held, err := r.held(ctx, p, true)
@@ -164,6 +167,30 @@ func (r *Runner) written(ctx context.Context, makes map[string]map[string]cred.F
 				o.Evidence = append(o.Evidence, p.Key+" holds the new one, by a write that the journal does not know")
 				break
 			}
+		}
+	}
+	return nil
+}
+
+// givenBack notes which stores that follow hold the new one no more, although the journal
+// says that they were given it: no consumer is given it before they are again. Of the
+// first store that shows by itself, for the new one is read from there.
+func (r *Runner) givenBack(ctx context.Context, o *rotation.Outcome) error {
+	plan := r.state.Plan
+	if r.state.Made == nil || r.state.Mode != rotation.Forward || r.state.Given() {
+		return nil
+	}
+	for _, p := range plan.Spec.Further {
+		if r.state.Step(plan.Writes(p.Key)).Status != rotation.Ended {
+			continue
+		}
+		held, err := r.held(ctx, p, true)
+		if err != nil {
+			return err
+		}
+		if w := r.mismatch(p, held); w != "" {
+			o.Redo = append(o.Redo, plan.Writes(p.Key))
+			o.Evidence = append(o.Evidence, "it was given the new one, and does not hold it any more: "+w)
 		}
 	}
 	return nil
@@ -240,8 +267,8 @@ type holder struct {
 	bundle secret.Bundle
 }
 
-// heldAnywhere returns that of the generations which the store holds, or else a
-// consumer; nil if nobody holds one.
+// heldAnywhere returns that of the generations which the first store holds, or else
+// another one or a consumer; nil if nobody holds one.
 func (r *Runner) heldAnywhere(ctx context.Context, among []cred.Handle) (*holder, error) {
 	spec := r.state.Plan.Spec
 	owned := func(where string, b secret.Bundle) (*holder, error) {
@@ -263,9 +290,9 @@ func (r *Runner) heldAnywhere(ctx context.Context, among []cred.Handle) (*holder
 	if found, err := owned(spec.Store.Key, r.inUse(spec, stored)); found != nil || err != nil {
 		return found, err
 	}
-	for _, c := range spec.Consumers {
-		var held map[string]provider.Held
-		if held, err = heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames()); err != nil {
+	for _, c := range append(slices.Clone(spec.Further), spec.Consumers...) {
+		held, err := r.read(ctx, c)
+		if err != nil {
 			return nil, err
 		}
 		if found, err := owned(c.Key, r.heldBy(spec, c, held)); found != nil || err != nil {

@@ -128,8 +128,8 @@ func (r *Runner) heldSince(ctx context.Context) (string, secret.Bundle, map[stri
 	if makes, err := other(spec.Store, b); makes != nil || err != nil {
 		return spec.Store.Key, b, makes, err
 	}
-	for _, c := range spec.Consumers {
-		held, err := heldByConsumer(ctx, r.Roles.Consumers[c.Key], c.SlotNames())
+	for _, c := range append(slices.Clone(spec.Further), spec.Consumers...) {
+		held, err := r.read(ctx, c)
 		if err != nil {
 			return "", nil, nil, err
 		}

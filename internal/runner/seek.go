@@ -56,7 +56,7 @@ func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSe
 	public := func(field string) bool { return slices.Contains(r.Can.Public, field) }
 	named := map[string]bool{} // slots that hold public fields only
 	var templates []cred.Template
-	for _, p := range append([]sop.Place{spec.Store}, spec.Consumers...) {
+	for _, p := range spec.Places() {
 		for _, s := range p.Slots {
 			templates = append(templates, s.Template)
 			named[p.Key+"\x00"+s.Name] = !slices.ContainsFunc(s.Template.Fields(), func(f string) bool { return !public(f) })
@@ -89,9 +89,9 @@ func (k *Seeker) Manner() string { return k.search.Manner() }
 func (k *Seeker) In(vendor string, s provider.Spot) (rotation.Copy, bool) {
 	c := rotation.Copy{Key: s.Key, Vendor: vendor, Settings: s.Settings, Consumer: s.Consumer, Kept: s.Kept}
 	known := map[string]bool{}
-	places := append([]sop.Place{k.spec.Store}, k.spec.Consumers...)
+	places := k.spec.Places()
 	if k.spec.Rehearse != nil {
-		places = append(places, k.spec.Rehearse.Store)
+		places = append(append(places, k.spec.Rehearse.Store), k.spec.Rehearse.Further...)
 	}
 	for _, p := range places {
 		if p.Vendor != vendor || !s.Is(p.Settings) {

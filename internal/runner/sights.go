@@ -74,16 +74,7 @@ func (r *Runner) held(ctx context.Context, p sop.Place, sure bool) (map[string]c
 	if age := r.Clock.Now().Sub(s.at); ok && (age <= justNow && s.read || age <= lately && !sure) {
 		return s.slots, nil
 	}
-	var held map[string]provider.Held
-	var err error
-	switch c := r.Roles.Consumers[p.Key]; {
-	case p.Key == r.state.Plan.Spec.Store.Key:
-		held, err = r.Roles.Store.Read(ctx, p.SlotNames())
-	case c == nil:
-		err = &cred.Error{Vendor: p.Vendor, Op: "look at " + p.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
-	default:
-		held, err = heldByConsumer(ctx, c, p.SlotNames())
-	}
+	held, err := r.read(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +82,20 @@ func (r *Runner) held(ctx context.Context, p sop.Place, sure bool) (map[string]c
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sights[p.Key].slots, nil
+}
+
+// read asks a place of the plan what it holds.
+func (r *Runner) read(ctx context.Context, p sop.Place) (map[string]provider.Held, error) {
+	further, c := r.Roles.Further[p.Key], r.Roles.Consumers[p.Key]
+	switch {
+	case p.Key == r.state.Plan.Spec.Store.Key:
+		return r.Roles.Store.Read(ctx, p.SlotNames())
+	case further != nil:
+		return further.Read(ctx, p.SlotNames())
+	case c == nil:
+		return nil, &cred.Error{Vendor: p.Vendor, Op: "look at " + p.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+	}
+	return heldByConsumer(ctx, c, p.SlotNames())
 }
 
 // lookingAt prepares a look at several places side by side: once the calls were made
@@ -111,11 +116,8 @@ func heldByConsumer(ctx context.Context, c provider.Consumer, slots []string) (m
 	return s.Slots, err
 }
 
-// places are store and consumers of the plan.
-func (r *Runner) places() []sop.Place {
-	spec := r.state.Plan.Spec
-	return append([]sop.Place{spec.Store}, spec.Consumers...)
-}
+// places are stores and consumers of the plan.
+func (r *Runner) places() []sop.Place { return r.state.Plan.Spec.Places() }
 
 // oldPrint is what a slot holds that holds the old generation; "" if that cannot be
 // told from the new one.
@@ -148,16 +150,7 @@ func (r *Runner) seenExpected(place, slot string) cred.Fingerprint {
 
 // seenSlots are the slots of a place as they were observed before the run.
 func (r *Runner) seenSlots(place string) []rotation.SlotSeen {
-	plan := r.state.Plan
-	if place == plan.Spec.Store.Key {
-		return plan.Seen.Store.Slots
-	}
-	for _, c := range plan.Seen.Consumers {
-		if c.Key == place {
-			return c.Slots
-		}
-	}
-	return nil
+	return r.state.Plan.Seen.SlotsOf(r.state.Plan.Spec, place)
 }
 
 // look returns a rule as it is now, or as it was just seen.

@@ -150,7 +150,7 @@ func TestT43HistoryIsProvenFirst(t *testing.T) {
 		panic(stage.Crash{})
 	})
 	st = play(t, s, console)
-	halted(t, st, "the history does not hold what was there before this run; no registered consumer holds the old value any more", "the old one, "+st.Plan.Old.Name, "is live", "may hold either")
+	halted(t, st, "the history does not hold what was there before this run; no other registered place holds the old value any more", "the old one, "+st.Plan.Old.Name, "is live", "may hold either")
 	judged(t, s, st)
 	if see(s).Tokens[st.Plan.Old.ID] == "" || see(s).Tokens[st.Made.Handle.ID] == "" {
 		t.Error("one of the two was ended, though each is held by somebody")

@@ -29,6 +29,7 @@ type triple struct {
 	order  []string
 	store  *shelf
 	app    *shelf
+	copies map[string]*shelf // stores that follow, by key
 	calls  []string
 	// fault is asked before and after each effect; what it returns is the answer.
 	fault   func(op string, n int, after bool) error
@@ -153,6 +154,10 @@ func (x *triple) play() (st *rotation.State, died bool) {
 
 func (x *triple) runner() *runner.Runner {
 	roles := runner.Roles{Issuer: x.issuer, Store: x.store, Consumers: map[string]provider.Consumer{"app:x": x.consumer()}, Prober: prober{x}, Checker: checker{x}}
+	roles.Further = map[string]provider.Store{}
+	for key, s := range x.copies {
+		roles.Further[key] = s
+	}
 	roles.Roller, _ = x.issuer.(provider.Roller)
 	return &runner.Runner{Journal: x, Roles: roles, Keyer: secret.NewKeyer(secret.New("triple")), Clock: x.clock, Can: x.can,
 		Together: func(calls ...func() error) error {
@@ -347,6 +352,7 @@ type shelf struct {
 	applied bool // what is written takes effect by Apply only
 	hidden  bool // what it holds is shown to nobody
 	stamps  bool // a note is kept beside what is hidden
+	plain   bool // it counts no versions
 	mark    int
 }
 
@@ -372,6 +378,9 @@ func (s *shelf) show(slots []string) map[string]provider.Held {
 			continue
 		}
 		out[k] = provider.Held{Present: true, Version: fmt.Sprint(h.version), Value: h.value}
+		if s.plain {
+			out[k] = provider.Held{Present: true, Value: h.value}
+		}
 		if s.hidden {
 			out[k] = provider.Held{Present: true, Hidden: true, Written: h.written, Stamp: h.stamp}
 		}

@@ -3,6 +3,7 @@ package sop
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ type credential struct {
 	// optional are fields that the issuer gives and that slots need not hold.
 	optional []string
 	verifies bool // the issuer tells by itself whether a credential works
+	// truth is the node of the first store, and truthAt its path.
+	truth   *yaml.Node
+	truthAt string
 }
 
 func (c *credential) wrong(n *yaml.Node, under, msg, hint string) {
@@ -116,7 +120,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	s.BeforeExpiry = Duration(c.text("before_expiry")).Or(0)
 	s.Timing = c.timing().waits()
 	c.issuer()
-	c.store()
+	c.stores()
 	c.consumers()
 	c.probes()
 	c.checks()
@@ -139,12 +143,15 @@ func (c *credential) usable(n *yaml.Node, form *regexp.Regexp) bool {
 }
 
 // tooMuch adds up what the credentials come to with their procedures laid under
-// them, every consumer with what all have in common and every slot once for each
-// name: a small file can mean very much.
+// them, every consumer with what all have in common, every store with the slots of the first,
+// and every slot once for each name: a small file can mean very much.
 func (c *credential) tooMuch(former int) bool {
 	all := parts(c.node)
 	if list := get(c.node, "consumers"); list != nil {
 		all += len(list.Content) * parts(get(c.node, "consumer"))
+	}
+	if list := get(c.node, "stores"); list != nil && len(list.Content) > 0 { // they may have the slots of the first
+		all += len(list.Content) * parts(get(list.Content[0], "slots"))
 	}
 	if c.parser.parts += ownParts + all*(1+former) + len(c.applies)/8; c.parser.parts > maxParts {
 		c.wrong(nil, "", fmt.Sprintf("up to here the credentials come to more than %d parts, with their procedures: split this file", maxParts), "")
@@ -298,51 +305,6 @@ func (c *credential) settings(def string, n *yaml.Node, under string) []byte {
 	return out
 }
 
-func (c *credential) store() {
-	n := get(c.node, "store")
-	if n == nil {
-		c.wrong(nil, "", "it has no store, "+c.from(), "")
-		return
-	}
-	s := &c.spec.Store
-	var kind string
-	if s.Vendor, kind = c.vendorOf(n, "store", "store"); kind == "" {
-		return
-	}
-	s.Settings = c.settings("store."+kind, without(n, "vendor", "slots"), "store")
-	id, _ := c.definition("store." + kind)["x-id"].(string)
-	s.Key = s.Vendor + ":" + value(get(n, id))
-	s.Slots = c.slotsOf(n, "store", string(s.Settings)+s.Vendor)
-	for _, f := range c.spec.Issuer.Fields {
-		c.readBack(f, n)
-	}
-	c.readBackAll(s.Slots, n)
-}
-
-// readBack: what any place is to hold has to stand alone in a slot of the store.
-func (c *credential) readBack(field string, n *yaml.Node) {
-	if len(c.spec.Store.Slots) == 0 {
-		return // told
-	}
-	for _, slot := range c.spec.Store.Slots {
-		if got, ok := slot.Template.Alone(); ok && got == field {
-			return
-		}
-	}
-	c.wrong(get(n, "slots"), "store.slots", "no slot holds {"+field+"} alone, so it could not be read back for a rollback", "")
-}
-
-// readBackAll does so for the optional fields that slots use.
-func (c *credential) readBackAll(slots []Slot, n *yaml.Node) {
-	for _, s := range slots {
-		for _, f := range s.Template.Fields() {
-			if contains(c.optional, f) {
-				c.readBack(f, n)
-			}
-		}
-	}
-}
-
 // texts reads a list that the schema's maker left for us.
 func (c *credential) texts(def, key string) []string {
 	list, _ := c.definition(def)[key].([]any)
@@ -372,7 +334,10 @@ func (c *credential) consumers() {
 		s.Key = s.Vendor + ":" + c.consumerID(def, item, under)
 		s.Slots = c.slotsOf(item, under, s.Key)
 		s.At = c.file + ":" + strconv.Itoa(item.Line)
-		c.readBackAll(s.Slots, get(c.node, "store"))
+		c.readBackAll(s.Slots)
+		if slices.ContainsFunc(c.spec.Further, func(f Place) bool { return f.Key == s.Key }) {
+			c.wrong(item, under, s.Key+" is a store of this credential already", "a place is written once, as a store or as a consumer")
+		}
 		for _, other := range c.spec.Consumers {
 			if other.Key == s.Key {
 				c.wrong(item, under, s.Key+" stands here twice", "put all its slots into one entry: one write, one restart")

@@ -77,6 +77,8 @@ type Common struct {
 	Issuer *IssuerBinding `json:"issuer,omitempty"`
 	// Where its truth is kept, with history.
 	Store *StoreBinding `json:"store,omitempty"`
+	// Several stores instead of one: the first is the truth, and the others are given what it holds, before any consumer is. Without slots of its own one of the others has those of the first. Either this or store
+	Stores []StoreBinding `json:"stores,omitempty" jsonschema:"minItems=1"`
 	// What all its consumers have in common.
 	Consumer *ConsumerBinding `json:"consumer,omitempty"`
 	// Everything that uses it and must be switched.
@@ -96,7 +98,9 @@ type Common struct {
 // Rehearsal is where the whole procedure is practised on a throwaway credential: nothing of production is written.
 type Rehearsal struct {
 	// What differs from the store's own settings: a folder of its own, as path: /rekey-rehearsal/
-	Store *StoreBinding `json:"store" jsonschema:"required"`
+	Store *StoreBinding `json:"store,omitempty"`
+	// The same where there are several stores: what differs for each, in the order of stores. Those that are left out are not rehearsed. Either this or store
+	Stores []StoreBinding `json:"stores,omitempty" jsonschema:"minItems=1"`
 	// Protected addresses of a sandbox whose rules accept any valid credential. Without one, no protected address is rehearsed.
 	Validate []Probe `json:"validate,omitempty"`
 }

@@ -19,9 +19,11 @@ func (s Spec) WithoutName(former string) Spec {
 		}
 		return p
 	}
-	s.Store, s.Consumers = drop(s.Store), slices.Clone(s.Consumers)
-	for i := range s.Consumers {
-		s.Consumers[i] = drop(s.Consumers[i])
+	s.Store, s.Further, s.Consumers = drop(s.Store), slices.Clone(s.Further), slices.Clone(s.Consumers)
+	for _, places := range [][]Place{s.Further, s.Consumers} {
+		for i := range places {
+			places[i] = drop(places[i])
+		}
 	}
 	return s
 }

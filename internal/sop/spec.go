@@ -28,7 +28,8 @@ type Spec struct {
 	Approvals    *Approval     `json:"approvals,omitempty"`     // nil: nobody has to agree
 	Canary       bool          `json:"canary,omitempty"`        // of its procedure's, it goes first
 	Issuer       Issuer        `json:"issuer"`
-	Store        Place         `json:"store"`
+	Store        Place         `json:"store"`             // the truth
+	Further      []Place       `json:"further,omitempty"` // stores that follow the first one, in this order
 	Consumers    []Place       `json:"consumers"`
 	Validate     []Probe       `json:"validate"`
 	Verify       []Check       `json:"verify"`
@@ -43,7 +44,7 @@ type Spec struct {
 	// with a dead one.
 	Despite []string `json:"despite,omitempty"`
 	// Name or id; "": the one in use. Of a repair: key of the place that is right;
-	// "": the store. Of a retired name: that name.
+	// "": the first store. Of a retired name: that name.
 	Target string `json:"target,omitempty"`
 	// Others are places that held it without being registered when somebody last
 	// looked, in words: who else loses access in an emergency.
@@ -74,6 +75,7 @@ func (s Spec) Looks() bool { return s.Discover != "off" && s.Purpose == "" }
 // Rehearsed is where a rehearsal stores and what it asks.
 type Rehearsed struct {
 	Store    Place   `json:"store"`
+	Further  []Place `json:"further,omitempty"`
 	Validate []Probe `json:"validate,omitempty"`
 }
 
@@ -86,7 +88,7 @@ func (s Spec) ForRehearsal() Spec {
 	s.Purpose, s.Former = ToRehearse, nil
 	s.Issuer.Name = RehearsalPrefix + s.Issuer.Name
 	s.Issuer.Strategy = ""
-	s.Store, s.Validate, s.Verify = s.Rehearse.Store, s.Rehearse.Validate, nil
+	s.Store, s.Further, s.Validate, s.Verify = s.Rehearse.Store, s.Rehearse.Further, s.Rehearse.Validate, nil
 	return s
 }
 

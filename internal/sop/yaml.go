@@ -144,6 +144,18 @@ func overlay(base, over *yaml.Node) *yaml.Node {
 	return &out
 }
 
+// only is a mapping with one of its keys.
+func only(n *yaml.Node, key string) *yaml.Node {
+	out := *n
+	out.Content = nil
+	each(n, func(k, v *yaml.Node) {
+		if k.Value == key {
+			out.Content = append(out.Content, k, v)
+		}
+	})
+	return &out
+}
+
 // fill replaces <word> in every scalar, keys included. What holds none is shared and
 // not copied.
 func fill(n *yaml.Node, words map[string]string) *yaml.Node {

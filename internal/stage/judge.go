@@ -165,16 +165,18 @@ func (j *judge) rotated() {
 	if earlier && !one.Until.IsZero() && one.Until.Sub(j.at) < 20*24*time.Hour {
 		j.badAbout(about{ids: []string{one.ID}}, "promise 1: the secret in use will not live for long")
 	}
-	absent := map[string]bool{}
+	absent := map[place]bool{} // of a store: what was not there before is not there again
 	if back && st.Plan != nil {
-		for _, s := range st.Plan.Seen.Store.Slots {
-			absent[s.Slot] = !s.Present
+		for _, p := range spec.Stores() {
+			for _, s := range st.Plan.Seen.SlotsOf(st.Plan.Spec, p.Key) {
+				absent[place{p.Key, s.Slot}] = !s.Present
+			}
 		}
 	}
-	for _, p := range places(spec) {
+	for _, p := range spec.Places() {
 		for _, s := range p.Slots {
 			want, ok := made(s.Template, one, earlier)
-			if p.Key == spec.Store.Key && absent[s.Name] {
+			if absent[place{p.Key, s.Name}] {
 				want = secret.Value{}
 			}
 			if got := secret.New(j.now.kept[place{p.Key, s.Name}]); ok && !got.Equal(want) && !j.forgotten(p.Key, s.Name) {

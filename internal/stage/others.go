@@ -5,7 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/rotation"
+	"rekey/internal/secret"
 	"rekey/internal/world"
 )
 
@@ -277,6 +279,9 @@ func (j *judge) respected() {
 			if c := j.st.Closed; c != nil && c.Ending == rotation.RolledBack && j.ofRun(d, is) {
 				continue // as if it were a write of ours, and those are taken back
 			}
+			if j.replaced(d, p, is) {
+				continue
+			}
 			if now, still := j.now.kept[p]; later || d.gap || j.untold(d, p) || now == is && still == there {
 				continue
 			}
@@ -293,6 +298,28 @@ func (j *judge) respected() {
 	}
 }
 
+// replaced: before the run had looked somebody put the generation in use into a place that
+// is to hold it, and that is what a run replaces.
+func (j *judge) replaced(d deed, p place, is string) bool {
+	spec := j.st.Opened.Spec
+	if first := slices.IndexFunc(j.events, func(e rotation.Event) bool { return e.Planned != nil }); d.line > first {
+		return false
+	}
+	for _, x := range spec.Places() {
+		for _, s := range x.Slots {
+			if x.Key != p.where || s.Name != p.slot {
+				continue
+			}
+			for _, g := range j.then.ours(spec) {
+				if want, ok := made(s.Template, g, false); ok && want.Equal(secret.New(is)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // untold: what a slot holds is shown to nobody, and only the date of a write is known.
 // What was written before the first look is not known for somebody else's; what was
 // written right after a write of ours, before its date was read, is taken for that; and
@@ -302,11 +329,19 @@ func (j *judge) untold(d deed, p place) bool {
 		return false
 	}
 	first := slices.IndexFunc(j.events, func(e rotation.Event) bool { return e.Planned != nil })
-	for _, c := range j.st.Plan.Seen.Consumers {
-		for _, s := range c.Slots {
-			if c.Key == p.where && s.Slot == p.slot && s.Untold() {
-				return d.inAnswer || d.alone || d.line <= first
-			}
+	for _, s := range j.st.Plan.Seen.SlotsOf(j.st.Plan.Spec, p.where) {
+		if s.Slot == p.slot && (s.Untold() || j.unshown(p)) {
+			return d.inAnswer || d.alone || d.line <= first
+		}
+	}
+	return false
+}
+
+// unshown reports whether a slot was written by the run, and is shown to nobody.
+func (j *judge) unshown(p place) bool {
+	for _, e := range j.events {
+		if o := e.Outcome; o != nil && strings.HasSuffix(o.Step, " "+p.where) && slices.ContainsFunc(o.Slots, func(s cred.SlotState) bool { return s.Slot == p.slot && s.Hidden }) {
+			return true
 		}
 	}
 	return false

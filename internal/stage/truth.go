@@ -99,13 +99,10 @@ func made(t cred.Template, g world.Generation, earlier bool) (secret.Value, bool
 	return v, err == nil
 }
 
-// places are store and consumers.
-func places(spec sop.Spec) []sop.Place { return append([]sop.Place{spec.Store}, spec.Consumers...) }
-
 // others is everything that is kept and no slot of this credential.
 func (t truth) others(spec sop.Spec) map[place]string {
 	out := maps.Clone(t.kept)
-	for _, p := range places(spec) {
+	for _, p := range spec.Places() {
 		for _, n := range p.SlotNames() {
 			delete(out, place{p.Key, n})
 		}

@@ -17,6 +17,7 @@ import (
 type Hands struct {
 	Issuer    byhand.Recipe
 	Store     byhand.Recipe
+	Further   map[string]byhand.Recipe // of the stores that follow it, by key
 	Consumers map[string]byhand.Recipe // by key
 	Can       rotation.Capabilities
 }
@@ -26,7 +27,7 @@ type Hands struct {
 // not known there is an error, beside the recipes of all the others. Nothing is opened,
 // and no reference is looked up.
 func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
-	h := Hands{Consumers: map[string]byhand.Recipe{}}
+	h := Hands{Further: map[string]byhand.Recipe{}, Consumers: map[string]byhand.Recipe{}}
 	ask := func(name, place string, q byhand.Question) (byhand.Recipe, provider.Descriptor, error) {
 		v, known := vendors[name]
 		d, ok := all.Find(v.Type)
@@ -62,6 +63,11 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 	h.Store, d, err = ask(spec.Store.Vendor, spec.Store.Key, byhand.Question{Role: byhand.Store, Settings: spec.Store.Settings, Dir: byhand.StoreDir})
 	noted(err)
 	h.Can.Places[spec.Store.Key] = keeping(d.Keeps)
+	for i, s := range spec.Further {
+		h.Further[s.Key], d, err = ask(s.Vendor, s.Key, byhand.Question{Role: byhand.Store, Settings: s.Settings, Dir: byhand.FurtherDir(i)})
+		noted(err)
+		h.Can.Places[s.Key] = keeping(d.Keeps)
+	}
 	for i, c := range spec.Consumers {
 		h.Consumers[c.Key], d, err = ask(c.Vendor, c.Key, byhand.Question{Role: byhand.Consumer, Settings: c.Settings, Dir: byhand.ConsumerDir(i)})
 		noted(err)

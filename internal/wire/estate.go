@@ -34,12 +34,14 @@ func OpenEstate(specs []sop.Spec, vendors map[string]sop.Vendor, env provider.En
 		holders: map[string]*sharedConsumer{},
 	}
 	for _, spec := range specs {
-		s := e.stores[identity(spec.Store)]
-		if s == nil {
-			s = &sharedStore{}
-			e.stores[identity(spec.Store)] = s
+		for _, p := range spec.Stores() {
+			s := e.stores[identity(p)]
+			if s == nil {
+				s = &sharedStore{}
+				e.stores[identity(p)] = s
+			}
+			s.slots = append(s.slots, p.SlotNames()...)
 		}
-		s.slots = append(s.slots, spec.Store.SlotNames()...)
 		for _, c := range spec.Consumers {
 			k := e.holders[identity(c)]
 			if k == nil {
@@ -82,11 +84,17 @@ func (e *Estate) Crew(spec sop.Spec) (*Crew, error) {
 	if c.Roles.Admitter != nil {
 		c.Roles.Admitter = placesOnce{c.Roles.Admitter, e.places[key]}
 	}
-	s := e.stores[identity(spec.Store)]
-	if s.Store == nil {
-		s.Store = c.Roles.Store
+	shared := func(p sop.Place, store provider.Store) provider.Store {
+		s := e.stores[identity(p)]
+		if s.Store == nil {
+			s.Store = store
+		}
+		return s
 	}
-	c.Roles.Store = s
+	c.Roles.Store = shared(spec.Store, c.Roles.Store)
+	for _, p := range spec.Further {
+		c.Roles.Further[p.Key] = shared(p, c.Roles.Further[p.Key])
+	}
 	for _, p := range spec.Consumers {
 		k := e.holders[identity(p)]
 		if k.Consumer == nil {

@@ -53,19 +53,20 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	if err := o.issuer(spec.Issuer, spec); err != nil {
 		return nil, err
 	}
-	v, err := o.vendor(spec.Store.Vendor)
-	if err != nil {
-		return nil, err
-	}
-	stores, ok := v.(provider.Stores)
-	if !ok {
-		return nil, fmt.Errorf("vendor %s cannot be a store", spec.Store.Vendor)
-	}
-	if c.Roles.Store, err = stores.Store(spec.Store.Settings); err != nil {
-		return nil, err
-	}
-	if err := o.keeps(spec.Store, c.Roles.Store); err != nil {
-		return nil, err
+	c.Roles.Further = map[string]provider.Store{}
+	for i, place := range spec.Stores() {
+		store, err := o.store(place)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 && c.Can.Places[place.Key].WriteOnly {
+			return nil, fmt.Errorf("vendor %s cannot be the first store: it shows nobody what it holds, so nothing could be given back from there", place.Vendor)
+		}
+		if i == 0 {
+			c.Roles.Store = store
+		} else {
+			c.Roles.Further[place.Key] = store
+		}
 	}
 	for _, place := range spec.Consumers {
 		v, err := o.vendor(place.Vendor)
@@ -98,6 +99,23 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 	return c, nil
 }
 
+// store opens one store of the spec.
+func (o *opener) store(place sop.Place) (provider.Store, error) {
+	v, err := o.vendor(place.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	stores, ok := v.(provider.Stores)
+	if !ok {
+		return nil, fmt.Errorf("vendor %s cannot be a store", place.Vendor)
+	}
+	s, err := stores.Store(place.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return s, o.keeps(place, s)
+}
+
 // keeps notes how a store or a consumer holds values, and by which request it is
 // written.
 func (o *opener) keeps(p sop.Place, role any) error {
@@ -111,9 +129,6 @@ func (o *opener) keeps(p sop.Place, role any) error {
 	how, word := d.Holds, "consumer"
 	if _, store := role.(provider.Store); store {
 		how, word = d.Keeps, "store"
-	}
-	if word == "store" && how.WriteOnly {
-		return fmt.Errorf("vendor %s cannot be a store: it shows nobody what it holds, so nothing could be given back from there", p.Vendor)
 	}
 	c.Can.Places[p.Key] = keeping(how)
 	return claims.Holding(p.Vendor, word, how, role)

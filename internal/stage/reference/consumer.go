@@ -111,6 +111,7 @@ func (a app) Write(ctx context.Context, values []provider.SlotValue) error {
 			vars[v.Slot] = set
 		}
 		a.M.Vars = vars
+		a.ahead()
 		a.takeUp()
 		return nil
 	})

@@ -17,6 +17,9 @@ type Double struct {
 	// skewed: the issuer has told its clock.
 	skewed bool
 	first  string // the secret in use at first
+	// Ahead are the moments at which the app held what a store did not.
+	Ahead []string
+	given string // what the app holds before any run
 }
 
 // Memory is what the double remembers.
@@ -24,6 +27,7 @@ type Memory struct {
 	Tokens    []*Token             `json:"tokens"`
 	Rules     []*Rule              `json:"rules"`
 	Folders   map[string][]Version `json:"folders"` // by folder/slot; the newest last
+	Effect    map[string]string    `json:"effect"`  // what readers of a store have, by folder/slot
 	Vars      map[string]Var       `json:"vars"`
 	Mark      int                  `json:"mark"`
 	Processes []*Process           `json:"processes"`
@@ -54,9 +58,10 @@ type Rule struct {
 
 // Version is one value of a slot; gone: the slot was removed.
 type Version struct {
-	Value string
-	Gone  bool
-	Stamp map[string]string
+	Value   string
+	Gone    bool
+	Written time.Time
+	Stamp   map[string]string
 }
 
 // Var is what the app holds.
@@ -104,16 +109,26 @@ func (d *Double) begin() {
 	case d.Everyone:
 		d.M.Rules = []*Rule{{ID: "rule-1", Name: "every token", Everyone: true}}
 	}
-	d.M.Folders, d.M.Vars = map[string][]Version{}, map[string]Var{"UNRELATED": {Value: "not ours"}}
+	d.M.Folders, d.M.Effect, d.M.Vars = map[string][]Version{}, map[string]string{}, map[string]Var{"UNRELATED": {Value: "not ours"}}
+	d.given = old.ID + ":" + old.Secret
 	for _, n := range []string{Credential, Former} {
 		if n == Credential || !d.Absent {
 			for slot, v := range map[string]string{n: old.Secret, n + "__ID": old.ID} {
 				d.M.Folders["folder/"+slot] = []Version{{Value: "long-ago"}, {Value: v}}
+				if d.Followed {
+					d.M.Folders["second/"+slot] = []Version{{Value: "long-ago"}, {Value: v}}
+				}
+				if d.Followed && !d.MirrorEmpty {
+					d.M.Folders[mirrorKey+"/"+slot] = []Version{{Value: v, Written: born}}
+				}
 			}
 		}
 		d.M.Vars[n] = Var{Value: old.ID + ":" + old.Secret, Written: born}
 	}
 	d.M.Folders["folder/UNRELATED"] = []Version{{Value: "not ours"}}
+	for key := range d.M.Folders {
+		d.effect(key)
+	}
 	d.M.Mark = 7
 	for range 2 {
 		d.start().Up = d.At

@@ -26,7 +26,9 @@ func (d *Double) driver(name string) (provider.Descriptor, bool) {
 		case name == issuerName:
 			return issues{v}, nil
 		case name == storeName:
-			return stores{v}, nil
+			return stores{v, keeping{vendor: storeName, Piecewise: d.Piecewise, NoHistory: d.NoHistory, Foresees: d.Foresees, Stamps: d.Notes}}, nil
+		case name == mirrorName:
+			return stores{v, keeping{vendor: mirrorName, Piecewise: true, NoHistory: true, Hidden: d.MirrorHidden, Stamps: d.MirrorStamps, Applied: d.MirrorApplied}}, nil
 		case d.Surveys:
 			return surveys{consumes{v}}, nil
 		case d.Queries:
@@ -40,6 +42,8 @@ func (d *Double) driver(name string) (provider.Descriptor, bool) {
 		desc.Issuers = []provider.Sheet{d.Sheet()}
 	case storeName:
 		desc.Store, desc.StoreID, desc.Keeps = &Folder{}, "folder", provider.Holding{Piecewise: d.Piecewise}
+	case mirrorName:
+		desc.Store, desc.StoreID, desc.Keeps = &Folder{}, "folder", provider.Holding{Piecewise: true, WriteOnly: d.MirrorHidden, Applied: d.MirrorApplied}
 	case consumerName:
 		desc.Consumer, desc.ConsumerID, desc.Holds = &App{}, []string{"app"}, provider.Holding{WriteOnly: d.Hidden, Applied: d.Applied}
 		desc.Queries = d.Queries
@@ -60,8 +64,11 @@ func (vendor) Close(context.Context) {}
 
 // Each plays one role, as its descriptor says.
 type (
-	issues   struct{ vendor }
-	stores   struct{ vendor }
+	issues struct{ vendor }
+	stores struct {
+		vendor
+		how keeping
+	}
 	consumes struct{ vendor }
 )
 
@@ -94,9 +101,15 @@ func (v stores) Store(settings json.RawMessage) (provider.Store, error) {
 	if s.Folder == "" {
 		s.Folder = "folder"
 	}
-	f := folder{v.Double, v.env, s.Folder}
-	if v.Foresees {
+	if v.how.vendor == mirrorName {
+		s.Folder = mirrorName + ":" + s.Folder
+	}
+	f := folder{v.Double, v.env, s.Folder, v.how}
+	switch {
+	case v.how.Foresees:
 		return foreseeing{f}, nil
+	case v.how.Applied:
+		return appliedFolder{f}, nil
 	}
 	return f, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rekey/internal/rotation"
+	"rekey/internal/runner"
 	"rekey/internal/sop"
 	"rekey/internal/stage"
 	"rekey/internal/stage/reference"
@@ -40,6 +41,9 @@ type variation struct {
 
 // full is a triple that can do everything that a rotation beside the old one uses.
 var full = reference.Can{Beside: true, Disable: true, LastSeen: true, Admits: true, Finds: true, Restarts: true}
+
+// followed is full with two stores that follow the first.
+var followed = with(func(c *reference.Can) { c.Followed = true })
 
 // variations switch each capability at least once in each direction.
 var variations = []variation{
@@ -72,6 +76,18 @@ var variations = []variation{
 	{name: "nameless, nothing but beside", can: reference.Can{Beside: true, Restarts: true, Nameless: true}},
 	{name: "nameless, secrets that we make", can: with(func(c *reference.Can) { c.Nameless, c.Makes = true, true })},
 	{name: "shown to nobody, then applied", can: with(func(c *reference.Can) { c.Hidden, c.Stamps, c.Restarts, c.Applied = true, true, false, true })},
+	{name: "three stores", can: followed},
+	{name: "three stores, one shown to nobody", can: with(func(c *reference.Can) { c.Followed, c.MirrorHidden = true, true })},
+	{name: "three stores, one stamped and empty", can: with(func(c *reference.Can) {
+		c.Followed, c.MirrorHidden, c.MirrorStamps, c.MirrorEmpty = true, true, true, true
+	})},
+	{name: "three stores, one then applied", can: with(func(c *reference.Can) { c.Followed, c.MirrorApplied = true, true })},
+	{name: "three stores, asked, with others to ask", can: with(func(c *reference.Can) { c.Followed, c.Asked, c.Foresees, c.Surveys = true, true, true, true })},
+	{name: "three stores, rolled with grace", can: reference.Can{Roll: rotation.RollWithGrace, LastSeen: true, Restarts: true, Followed: true}, strategy: "roll"},
+	{name: "three stores, rolled at once", can: reference.Can{Roll: rotation.RollAtOnce, Restarts: true, Followed: true, MirrorHidden: true}, strategy: "roll"},
+	{name: "three stores, secrets that we make", can: with(func(c *reference.Can) { c.Followed, c.Makes, c.MirrorEmpty = true, true, true })},
+	{name: "three stores, rehearsed", can: followed, purpose: sop.ToRehearse},
+	{name: "three stores, revoked", can: followed, purpose: sop.ToRevoke},
 	{name: "rehearsed", can: full, purpose: sop.ToRehearse},
 	{name: "revoked", can: full, purpose: sop.ToRevoke},
 	{name: "deleted", can: full, purpose: sop.ToDelete},
@@ -124,7 +140,15 @@ func (sc scenario) run() (stage.Verdict, *reference.Triple) {
 	x.Strategy(sc.strategy)
 	x.Purpose(sc.purpose)
 	x.Damage = sc.damage
-	return x.Stage.Run(reference.Credential, x.Judge, sc.faults...), x
+	return x.Stage.Run(reference.Credential, func(r runner.Result) []string { return append(x.Judge(r), sc.ahead(x)...) }, sc.faults...), x
+}
+
+// ahead is the first moment at which a consumer held what some store did not.
+func (sc scenario) ahead(x *reference.Triple) []string {
+	if len(x.Ahead) == 0 || x.Deeds() > 0 { // somebody else may write wherever he likes
+		return nil
+	}
+	return []string{"a consumer was ahead of a store: " + x.Ahead[0]}
 }
 
 // tally collects verdicts from several goroutines.

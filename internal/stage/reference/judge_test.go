@@ -30,24 +30,64 @@ func drop(verbs ...rotation.Verb) func(*rotation.Plan) {
 	}
 }
 
+// leave takes one step out of a plan.
+func leave(id string) func(*rotation.Plan) {
+	return func(p *rotation.Plan) {
+		for _, list := range []*[]rotation.Step{&p.Steps, &p.Back} {
+			*list = slices.DeleteFunc(*list, func(s rotation.Step) bool { return s.ID == id })
+			for i := range *list {
+				(*list)[i].Needs = slices.DeleteFunc(slices.Clone((*list)[i].Needs), func(n string) bool { return n == id })
+			}
+		}
+	}
+}
+
+// hasten lets one step of a plan go before another one that it waited for: it waits for
+// what that one waits for.
+func hasten(id, before string) func(*rotation.Plan) {
+	return func(p *rotation.Plan) {
+		for _, list := range [][]rotation.Step{p.Steps, p.Back} {
+			at := slices.IndexFunc(list, func(s rotation.Step) bool { return s.ID == id })
+			was := slices.IndexFunc(list, func(s rotation.Step) bool { return s.ID == before })
+			if at < 0 || was < 0 {
+				continue
+			}
+			list[at].Needs = list[was].Needs
+			list[was].Needs = append(slices.Clone(list[was].Needs), id)
+		}
+	}
+}
+
+// back is what turns a run back once it has written everything.
+func back(t *testing.T, can reference.Can) []stage.Fault {
+	return []stage.Fault{{Call: callOf(t, can, "consumer", "follow") + 1, Kind: stage.RefusedForEver}}
+}
+
 // TestTheJudgeSees breaks the plan in ways that must break a promise: a judge that
 // finds nothing here finds nothing anywhere.
 func TestTheJudgeSees(t *testing.T) {
-	back := []stage.Fault{{Call: callOf(t, full, "consumer", "follow") + 1, Kind: stage.RefusedForEver}}
 	for name, c := range map[string]struct {
 		damage  func(*rotation.Plan)
 		faults  []stage.Fault
 		promise string
 	}{
-		"the consumer is never switched":   {drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
-		"old processes are not waited for": {drop(rotation.Quiet), nil, "promise 1"},
-		"the old one is never deleted":     {drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
-		"the store is left out":            {drop(rotation.Store), nil, "promise 3"},
-		"a rollback forgets the new one":   {drop(rotation.Discard, rotation.Withdraw), back, "promise 3"},
-		"a rollback forgets the consumer":  {drop(rotation.Return, rotation.Resettle), back, "promise"},
+		"the consumer is never switched":     {drop(rotation.Propagate, rotation.Settle, rotation.Quiet), nil, "promise 1"},
+		"old processes are not waited for":   {drop(rotation.Quiet), nil, "promise 1"},
+		"the old one is never deleted":       {drop(rotation.Delete, rotation.Confirm), nil, "promise 3"},
+		"the store is left out":              {drop(rotation.Store), nil, "promise 3"},
+		"a store that follows is left out":   {leave("store mirror:copy"), nil, "promise 3"},
+		"consumers do not wait for stores":   {hasten("propagate consumer:app", "store mirror:copy"), nil, "ahead of a store"},
+		"a rollback forgets one of stores":   {leave("restore store:second"), back(t, followed), "promise"},
+		"a rollback gives stores back early": {hasten("restore", "return consumer:app"), back(t, followed), "ahead of a store"},
+		"a rollback forgets the new one":     {drop(rotation.Discard, rotation.Withdraw), back(t, full), "promise 3"},
+		"a rollback forgets the consumer":    {drop(rotation.Return, rotation.Resettle), back(t, full), "promise"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, _ := scenario{variation: variation{can: full}, polite: true, faults: c.faults, damage: c.damage}.run()
+			can := full
+			if strings.Contains(name, "stores") || strings.Contains(name, "a store that") {
+				can = followed
+			}
+			v, _ := scenario{variation: variation{can: can}, polite: true, faults: c.faults, damage: c.damage}.run()
 			if !strings.Contains(strings.Join(v.Broken, "\n"), c.promise) {
 				t.Errorf("ended %q (%v), and the judge found only %v (%v)", v.Ending, v.Stuck, v.Broken, v.Err)
 			}

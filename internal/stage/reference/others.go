@@ -13,7 +13,11 @@ import (
 func (d *Double) Others() (out []world.Act) {
 	add := func(name string, do func() bool) { out = append(out, world.Act{Name: name, Do: do}) }
 	d.othersIssue(add)
-	d.othersStore(add)
+	d.othersStore("folder", "the store", d.Absent, add)
+	if d.Followed {
+		d.othersStore("second", "the second store", d.Absent, add)
+		d.othersStore(mirrorKey, "the mirror", d.Absent || d.MirrorEmpty, add)
+	}
 	if len(d.M.Processes) > 0 { // a guest may have taken its part
 		d.othersConsume(add)
 	}
@@ -155,23 +159,25 @@ func (r *Rule) name(id string) bool {
 	return true
 }
 
-func (d *Double) othersStore(add func(string, func() bool)) {
+func (d *Double) othersStore(path, name string, absent bool, add func(string, func() bool)) {
 	put := func(slot string, v Version) bool {
-		key := "folder/" + slot
+		key := path + "/" + slot
 		all := d.M.Folders[key]
 		if len(all) > 0 && all[len(all)-1].Value == v.Value && all[len(all)-1].Gone == v.Gone || len(all) == 0 && v.Gone {
 			return false
 		}
-		if len(all) > 0 {
+		if len(all) > 0 && path != mirrorKey {
 			v.Stamp = all[len(all)-1].Stamp // a person leaves what is noted beside it
 		}
+		v.Written = d.At
 		d.M.Folders[key] = append(all, v)
+		d.M.Effect[key] = v.Value
 		return true
 	}
-	add("write a slot of the store", func() bool { return put(Credential, Version{Value: "somebody-elses-" + d.Random(4)}) })
-	add("remove a slot of the store", func() bool { return put(Former+"__ID", Version{Gone: true}) })
-	add("write beside ours in the store", func() bool { return put("UNRELATED", Version{Value: "theirs-" + d.Random(4)}) })
-	add("put the new value into the store", func() bool {
+	add("write a slot of "+name, func() bool { return put(Credential, Version{Value: "somebody-elses-" + d.Random(4)}) })
+	add("remove a slot of "+name, func() bool { return put(Former+"__ID", Version{Gone: true}) })
+	add("write beside ours in "+name, func() bool { return put("UNRELATED", Version{Value: "theirs-" + d.Random(4)}) })
+	add("put the new value into "+name, func() bool {
 		t, did := d.newest(), false
 		if t == nil {
 			return false
@@ -182,10 +188,10 @@ func (d *Double) othersStore(add func(string, func() bool)) {
 		}
 		return did
 	})
-	add("put the old value back into the store", func() bool {
+	add("put the old value back into "+name, func() bool {
 		t, did := d.used(), false
 		for _, n := range []string{Credential, Former} {
-			if n == Credential || !d.Absent {
+			if n == Credential || !absent {
 				did = put(n, Version{Value: d.first}) || did
 				did = put(n+"__ID", Version{Value: t.ID}) || did
 			}

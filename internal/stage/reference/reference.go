@@ -45,6 +45,14 @@ type Can struct {
 	Notes     bool // what is noted beside a value is told with it
 	Foresees  bool // it has rules of its own, and can be asked for them
 
+	// Stores that follow the first: another folder of it, and a mirror, which counts no
+	// versions and takes one slot at a time.
+	Followed      bool
+	MirrorHidden  bool // what the mirror holds is shown to nobody
+	MirrorStamps  bool // a note is kept there beside what is hidden
+	MirrorApplied bool // what is written there takes effect by a step of its own
+	MirrorEmpty   bool // it holds nothing at first
+
 	// The consumer.
 	Restarts bool // a write replaces its processes; otherwise they read the value that is there
 	Applied  bool // a write takes effect by a step of its own
@@ -60,6 +68,7 @@ const (
 	Former     = "OLD_TOKEN"
 
 	issuerName, storeName, consumerName = "issuer", "store", "consumer"
+	mirrorName, mirrorKey, secondKey    = "mirror", "mirror:copy", "store:second"
 	storeKey, consumerKey               = "store:folder", "consumer:app"
 	fieldID, fieldSecret                = "id", "secret"
 	gateURL                             = "https://gate.example.com/"
@@ -100,7 +109,7 @@ func newTriple(seed int64, can Can, knobs world.Knobs, g *Guest) *Triple {
 	if g != nil {
 		stored, held := map[string]string{}, map[string]string{}
 		for path, v := range d.M.Folders {
-			if slot := strings.TrimPrefix(path, "folder/"); slot != "UNRELATED" {
+			if slot, first := strings.CutPrefix(path, "folder/"); first && slot != "UNRELATED" {
 				stored[slot] = v[len(v)-1].Value
 			}
 		}
@@ -157,6 +166,12 @@ func config(can Can) *sop.Config {
 		app.Slots = append(app.Slots, sop.Slot{Name: n, Template: t("{id}:{secret}"), For: n})
 	}
 	spec.Consumers = []sop.Place{app}
+	if can.Followed {
+		spec.Further = []sop.Place{
+			{Key: secondKey, Vendor: storeName, Settings: json.RawMessage(`{"folder":"second"}`), Slots: spec.Store.Slots},
+			{Key: mirrorKey, Vendor: mirrorName, Settings: json.RawMessage(`{"folder":"copy"}`), Slots: spec.Store.Slots},
+		}
+	}
 	spec.Validate = []sop.Probe{{URL: gateURL}}
 	if can.Itself {
 		spec.Validate = []sop.Probe{{URL: sop.IssuerItself}}
@@ -167,9 +182,14 @@ func config(can Can) *sop.Config {
 	rehearsed := spec.Store
 	rehearsed.Key = "store:rehearsal"
 	rehearsed.Settings = json.RawMessage(`{"folder":"rehearsal"}`)
-	spec.Rehearse = &sop.Rehearsed{Store: rehearsed, Validate: []sop.Probe{{URL: sandboxURL}}}
+	var further []sop.Place
+	if can.Followed {
+		further = []sop.Place{{Key: "mirror:rehearsal", Vendor: mirrorName, Settings: json.RawMessage(`{"folder":"rehearsal"}`), Slots: spec.Store.Slots}}
+	}
+	spec.Rehearse = &sop.Rehearsed{Store: rehearsed, Further: further, Validate: []sop.Probe{{URL: sandboxURL}}}
 	return &sop.Config{Specs: []sop.Spec{spec}, Vendors: map[string]sop.Vendor{
 		issuerName: {Type: issuerName}, storeName: {Type: storeName}, consumerName: {Type: consumerName},
+		mirrorName: {Type: mirrorName},
 	}}
 }
 
@@ -201,6 +221,11 @@ func (c Can) String() string {
 	add(c.Notes, "notes")
 	add(c.NoHistory, "no history")
 	add(c.Absent, "absent")
+	add(c.Followed, "followed")
+	add(c.MirrorHidden, "by a hidden one")
+	add(c.MirrorStamps, "that stamps")
+	add(c.MirrorApplied, "then applied there")
+	add(c.MirrorEmpty, "empty at first")
 	add(c.Restarts, "restarts")
 	add(c.Applied, "applied")
 	add(c.Hidden, "hidden")

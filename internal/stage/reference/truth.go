@@ -89,13 +89,16 @@ func (d *Double) Generations() []world.Generation {
 	return out
 }
 
-// Kept are the newest values of the store and what the app holds.
+// Kept are the values that readers of the stores have, and what the app holds.
 func (d *Double) Kept(yield func(world.Kept)) {
 	for _, key := range slices.Sorted(maps.Keys(d.M.Folders)) {
 		all := d.M.Folders[key]
-		if last := all[len(all)-1]; !last.Gone {
-			folder, slot, _ := strings.Cut(key, "/")
-			yield(world.Kept{Where: "store:" + folder, Slot: slot, Value: last.Value})
+		folder, slot, _ := strings.Cut(key, "/")
+		if !strings.HasPrefix(folder, mirrorName) {
+			folder = "store:" + folder
+		}
+		if last := all[len(all)-1]; !last.Gone || d.M.Effect[key] != "" {
+			yield(world.Kept{Where: folder, Slot: slot, Value: d.M.Effect[key]})
 		}
 	}
 	for slot, v := range d.M.Vars {
