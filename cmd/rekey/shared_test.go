@@ -169,9 +169,9 @@ func twoMachines(t *testing.T, db *realserver.Postgres) {
 	if out := a.do(exitDone, "verify"); !strings.Contains(out, "checkpoint") {
 		t.Errorf("no checkpoint of the other machine:\n%s", out)
 	}
-	a.do(exitDone, "evidence", "--from", "2026-01-01", "--out", "evidence.jsonl")
+	a.do(exitDone, "evidence", "--from", "2026-01-01", "--out", "proof")
 	lines := strings.Split(strings.TrimSpace(b.do(exitDone, "checkpoint", "key")), "\n")
-	a.do(exitDone, "verify", "--export", "evidence.jsonl", "--key", lines[len(lines)-1])
+	a.do(exitDone, "verify", "--export", filepath.Join("proof", "evidence.jsonl"), "--key", lines[len(lines)-1])
 
 	// While one is at it, the other one is refused.
 	held, let := make(chan struct{}), make(chan struct{})

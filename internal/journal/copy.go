@@ -46,6 +46,20 @@ func (r *rows) write(ctx context.Context) error {
 	if len(r.values) == 0 {
 		return nil
 	}
+	write := r.each
+	if r.to.server != nil {
+		write = r.atOnce
+	}
+	err := write(ctx)
+	r.values, r.bytes = r.values[:0], 0
+	if err != nil {
+		return &elsewhere{r.to.told(err)}
+	}
+	return nil
+}
+
+// atOnce writes all by one statement: a server is asked once.
+func (r *rows) atOnce(ctx context.Context) error {
 	marks, n := make([]string, 0, len(r.values)/len(r.columns)), 0
 	for range len(r.values) / len(r.columns) {
 		row := make([]string, len(r.columns))
@@ -55,12 +69,32 @@ func (r *rows) write(ctx context.Context) error {
 		}
 		marks = append(marks, "("+strings.Join(row, ", ")+")")
 	}
-	_, err := r.to.db.ExecContext(ctx, "INSERT INTO "+r.table+" ("+strings.Join(r.columns, ", ")+") VALUES "+strings.Join(marks, ", ")+" ON CONFLICT DO NOTHING", r.values...)
-	r.values, r.bytes = r.values[:0], 0
+	_, err := r.to.db.ExecContext(ctx, r.into()+strings.Join(marks, ", ")+" ON CONFLICT DO NOTHING", r.values...)
+	return err
+}
+
+func (r *rows) into() string {
+	return "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") VALUES "
+}
+
+// each writes row by row in one transaction: SQLite takes longer to read a statement of
+// thousands of values than to write them.
+func (r *rows) each(ctx context.Context) error {
+	tx, err := r.to.db.BeginTx(ctx, nil)
 	if err != nil {
-		return &elsewhere{r.to.told(err)}
+		return err
 	}
-	return nil
+	defer func() { _ = tx.Rollback() }()
+	one, err := tx.PrepareContext(ctx, r.into()+"("+strings.TrimSuffix(strings.Repeat("?, ", len(r.columns)), ", ")+") ON CONFLICT DO NOTHING")
+	if err != nil {
+		return err
+	}
+	for n := len(r.columns); n <= len(r.values); n += len(r.columns) {
+		if _, err := one.ExecContext(ctx, r.values[n-len(r.columns):n]...); err != nil {
+			return err
+		}
+	}
+	return errors.Join(one.Close(), tx.Commit())
 }
 
 // elsewhere is an error of the database that is written, and not of the one that is read.
