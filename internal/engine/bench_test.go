@@ -58,6 +58,9 @@ func everywhere(t *testing.T, test func(b *bench)) {
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)
+		if err := os.Mkdir(filepath.Join(b.dir, ".rekey"), 0o700); err != nil { // of the fingerprint key
+			t.Fatal(err)
+		}
 		address := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/trusting?search_path=engine%d", postgres(t).Port, schemas.Add(1))
 		b.shared = func() *journal.Journal {
 			j, err := journal.OpenPostgres(context.Background(), address)

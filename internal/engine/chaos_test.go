@@ -304,6 +304,9 @@ func newChaos(t *testing.T, n int, latency time.Duration) (*chaos, *journal.Jour
 	if err := os.WriteFile(filepath.Join(c.dir, "rekey.yaml"), []byte(strings.Replace(fleet(n), "ADDRESS", vendors.URL, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(c.dir, ".rekey-simulated"), 0o700); err != nil { // of the fingerprint key, which all share
+		t.Fatal(err)
+	}
 	schema := fmt.Sprintf("chaos%d", schemas.Add(1))
 	address := func(port int) string {
 		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/trusting?search_path=%s", port, schema)

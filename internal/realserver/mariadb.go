@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,10 +34,10 @@ type MariaDB struct {
 // MariaDBOnce returns what starts a server when it is first called, and what stops it.
 func MariaDBOnce() (get func(testing.TB) *MariaDB, stop func()) {
 	start := sync.OnceValues(startMariaDB)
-	started := false
+	var started atomic.Bool // asked by tests side by side
 	get = func(t testing.TB) *MariaDB {
 		t.Helper()
-		started = true
+		started.Store(true)
 		m, err := start()
 		if err != nil {
 			Lacking(t, "MariaDB (Debian: mariadb-server)", err)
@@ -44,7 +45,7 @@ func MariaDBOnce() (get func(testing.TB) *MariaDB, stop func()) {
 		return m
 	}
 	return get, func() {
-		if !started {
+		if !started.Load() {
 			return
 		}
 		if m, err := start(); err == nil {

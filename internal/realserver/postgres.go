@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,10 +39,10 @@ const MaxConnections = 60
 // PostgresOnce returns what starts a server when it is first called, and what stops it.
 func PostgresOnce() (get func(testing.TB) *Postgres, stop func()) {
 	start := sync.OnceValues(startPostgres)
-	started := false
+	var started atomic.Bool // asked by tests side by side
 	get = func(t testing.TB) *Postgres {
 		t.Helper()
-		started = true
+		started.Store(true)
 		p, err := start()
 		if err != nil {
 			Lacking(t, "PostgreSQL (Debian: postgresql)", err)
@@ -49,7 +50,7 @@ func PostgresOnce() (get func(testing.TB) *Postgres, stop func()) {
 		return p
 	}
 	return get, func() {
-		if !started {
+		if !started.Load() {
 			return
 		}
 		if p, err := start(); err == nil {
