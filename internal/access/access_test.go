@@ -200,14 +200,13 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 // world is a server with everybody around it.
 type world struct {
 	*Access
-	t            *testing.T
-	time         *clock
-	idp, ci, gt  *issuer
-	handler      http.Handler
-	log          *bytes.Buffer
-	logLock      *sync.Mutex
-	opened       *journal.Journal
-	lastResponse *http.Response
+	t           *testing.T
+	time        *clock
+	idp, ci, gt *issuer
+	handler     http.Handler
+	log         *bytes.Buffer
+	logLock     *sync.Mutex
+	opened      *journal.Journal
 }
 
 type locked struct {

@@ -110,8 +110,6 @@ func TestATokenThatProvesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.time.pass(2 * time.Second) // or there are too many of them
-			w.idp.mu.Lock()
-			w.idp.mu.Unlock()
 			r := b.get("/", bearer(tt.token)...)
 			text := bodyOf(t, r)
 			if r.StatusCode != 401 || !strings.Contains(text, tt.want) || r.Header.Get("WWW-Authenticate") == "" || r.Header.Get("Content-Type") != "application/problem+json" {
