@@ -16,6 +16,7 @@ type overlap struct {
 	From, To   time.Time
 	Running    bool // it ends now, and goes on
 	Both       time.Duration
+	Goes       bool    // both are valid still
 	NowAt      float64 // of the axis; 0 where the run is over
 	offAt      time.Time
 	Returnless float64 // where the point of no return is; 0: not yet, or none
@@ -151,7 +152,7 @@ func overlapOf(st *rotation.State, times map[string]stepTimes, now time.Time) *o
 	if !o.offAt.IsZero() && o.offAt.Before(both) {
 		both = o.offAt
 	}
-	o.Both = both.Sub(made.ended)
+	o.Both, o.Goes = both.Sub(made.ended), o.Running && both.Equal(end)
 	o.marks(st, times, at)
 	if o.Running {
 		o.NowAt = at(end)

@@ -222,6 +222,8 @@ func (b *runBody) stand(st *rotation.State, now time.Time) {
 			b.Wait = d.Wait
 			b.State = need{"Waiting", "It goes on by itself", "info", "clock"}
 			b.Now = "Waiting for " + first(d.Wait.For)
+			markWaiting(b.Steps, *d.Wait)
+			markWaiting(b.Back, *d.Wait)
 		case st.Plan == nil:
 			b.Now = "Looking at issuer, store and consumers"
 		default:
@@ -230,6 +232,15 @@ func (b *runBody) stand(st *rotation.State, now time.Time) {
 		if st.Mode == rotation.Back {
 			b.State.Word = "Going back"
 			b.State.Icon = "back"
+		}
+	}
+}
+
+// markWaiting marks the steps whose time has not come, and that are next.
+func markWaiting(steps []stepView, w rotation.Wait) {
+	for i := range steps {
+		if steps[i].Icon == "ring" && slices.Contains(w.For, steps[i].Title) {
+			steps[i].Word, steps[i].Tone, steps[i].Icon, steps[i].Next = "Waiting", "info", "clock", w.Until
 		}
 	}
 }

@@ -67,7 +67,7 @@ func statusOf(code estate.Code) int {
 		return http.StatusForbidden
 	case estate.NotIdentified:
 		return http.StatusUnauthorized
-	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
+	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
 		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready:
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
@@ -143,6 +143,8 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 		return problem{Title: "This plan was carried out already", Why: "A plan is of one run.", Live: []string{"Nothing was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.Repeated:
 		return problem{Title: "This was asked for already", Why: "The same request has opened a run.", Live: []string{"Nothing more was begun."}, Links: []link{toRun(e.Run)}}
+	case estate.NotNewest:
+		return problem{Title: "A run was begun meanwhile", Why: "Since you looked another run of " + e.Credential + " was begun.", Live: []string{"Nothing more was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.Busy:
 		return problem{Title: "Another process is working on " + e.Credential, Why: "It holds the credential's lock right now.", Live: []string{untouched}, Then: "Try again in a moment.", Links: []link{toCredential(e.Credential)}}
 	case estate.NoRun:
