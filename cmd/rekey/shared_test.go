@@ -346,25 +346,27 @@ func serverRestarts(t *testing.T, db *realserver.Postgres) {
 	s := newShared(t, db)
 	s.inDatabase()
 	s.do(exitDone, "run", console, wanted, "--confirm", console)
-	var once sync.Once
-	s.before = func(call string) {
-		if strings.HasPrefix(call, "POST ") && strings.Contains(call, "service_tokens") {
-			once.Do(func() {
-				db.SQL(t, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'trusting'")
-			})
+	const restart = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'trusting'"
+	for _, tt := range []struct{ down, up, want string }{
+		{restart, "SELECT 1", "lost its locks"},
+		{"ALTER DATABASE trusting ALLOW_CONNECTIONS false; " + restart, "ALTER DATABASE trusting ALLOW_CONNECTIONS true", "not currently accepting connections"},
+	} {
+		var once sync.Once
+		s.before = func(call string) {
+			if strings.HasPrefix(call, "POST ") && strings.Contains(call, "service_tokens") {
+				once.Do(func() { db.SQL(t, "postgres", tt.down) })
+			}
 		}
+		code, out := s.rekey("run", console, wanted, "--confirm", console)
+		s.before = nil
+		db.SQL(t, "postgres", tt.up)
+		if code != exitStuck || !strings.Contains(out, tt.want) || !strings.Contains(out, "  live  ") || !strings.Contains(out, "rekey -C "+s.dir+" resume ") {
+			t.Errorf("it does not say what happened and how to go on: %d\n%s", code, out)
+		}
+		if code, out := s.rekey("resume", "--confirm", console); code != exitDone && code != exitRolledBack {
+			t.Errorf("resumed with %d:\n%s", code, out)
+		}
+		s.unharmed()
 	}
-	code, out := s.rekey("run", console, wanted, "--confirm", console)
-	if code == exitDone {
-		t.Fatalf("the run did not notice:\n%s", out)
-	}
-	if !strings.Contains(out, "live  ") || !strings.Contains(out, "resume") {
-		t.Errorf("it does not say how to go on: %d\n%s", code, out)
-	}
-	s.before = nil
-	if code, out := s.rekey("resume", "--confirm", console); code != exitDone {
-		t.Errorf("resumed with %d:\n%s", code, out)
-	}
-	s.unharmed()
 	s.do(exitDone, "verify")
 }

@@ -37,7 +37,7 @@ func exitOf(code estate.Code) int {
 		return exitEvidence
 	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.NotNewest, estate.Overtaken:
 		return exitLocked
-	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.NoDatabase, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
+	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
 		estate.PlanDone, estate.Repeated, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
 		return exitUsage
@@ -126,6 +126,9 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		next := "rekey resume " + e.Run
 		if e.Dir != "" {
 			next = fmt.Sprintf("put %s back as it was, then: rekey resume %s\n  or    where that cannot be done, see what is live: rekey drift %s", e.Dir, e.Run, e.Credential)
+		}
+		if len(e.Advice) > 0 {
+			next = e.Advice[0] + "\n  then  " + next
 		}
 		return fmt.Errorf("%w\n  live  %s\n  next  %s", e.Err, live(e), next)
 	case estate.Overtaken:

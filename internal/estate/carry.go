@@ -3,6 +3,7 @@ package estate
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"rekey/internal/approvals"
 	"rekey/internal/history"
@@ -93,6 +94,9 @@ func (w *work) stopped(ctx context.Context, err error, state *rotation.State) er
 	out := &Error{Code: Stopped, Credential: w.spec.Name, Run: state.Run, Live: state.Live(), Err: err}
 	if replaced, ok := errors.AsType[*journal.Replaced](err); ok {
 		out.Dir = replaced.Path
+	}
+	if kept := ofKeeping(err); kept != nil { // what is to be done about it comes before going on
+		out.Err, out.Advice = fmt.Errorf("the journal cannot be written, so nothing more is done: %w", kept.Err), kept.Advice
 	}
 	return out
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/notary"
 	"rekey/internal/refs"
 	"rekey/internal/sop"
 )
@@ -49,5 +52,11 @@ func (e *Estate) databaseFindings(ctx context.Context) []Finding {
 	if err := at.Has(ctx, j); err != nil {
 		return append(out, unsound(failed(err)))
 	}
-	return append(out, Finding{"journal", "this machine has the key of its fingerprints, or will make it", true, ""})
+	out = append(out, Finding{"journal", "this machine has the key of its fingerprints, or will make it", true, ""})
+	if keys, err := j.Keys(ctx); err == nil && len(keys) > 0 && len(e.config.Evidence.Key) == 0 {
+		if _, err := os.Stat(filepath.Join(e.journalDir(), notary.KeyFile)); errors.Is(err, os.ErrNotExist) {
+			out = append(out, Finding{"journal", "this machine has not got the key that signs checkpoints: what it writes is signed by the next one that has it", true, ""})
+		}
+	}
+	return out
 }

@@ -80,7 +80,7 @@ const (
 	AgreedAlready   Code = "agreed-already"   // Credential, Who, Approval
 	NotTheirs       Code = "not-theirs"       // Credential, Who, Approval: he has nothing to take back
 
-	Stopped   Code = "stopped"   // Credential, Run, Live, Err; Dir: the journal's file, where it was replaced
+	Stopped   Code = "stopped"   // Credential, Run, Live, Err; Dir: the journal's file, where it was replaced; Advice: what to do first
 	Overtaken Code = "overtaken" // Run, Live, Err, By (nil: what this process saw is gone), Ending
 )
 
