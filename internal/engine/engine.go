@@ -29,7 +29,7 @@ type Options struct {
 	Poll time.Duration
 	// Lease is how long a run is held that its holder cannot renew: so long, and a second or
 	// two, it takes until another worker goes on after one was killed. 0: 12 seconds; at
-	// least 2.
+	// least Shortest.
 	Lease time.Duration
 	// Park is how long a run must have to wait for its worker to let go of it; a shorter
 	// wait is waited for. 0: ten seconds, or never where Now is given: the database, which
@@ -69,14 +69,15 @@ func New(o Options) *Engine {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Poll = cmp.Or(o.Poll, time.Second/2)
-	o.Lease = max(cmp.Or(o.Lease, 12*time.Second), shortest)
+	o.Lease = max(cmp.Or(o.Lease, 12*time.Second), Shortest)
 	o.Park = cmp.Or(o.Park, 10*time.Second)
 	o.AtOnce = cmp.Or(o.AtOnce, 16)
 	return &Engine{o: o, changed: make(chan struct{}), failed: map[string]error{}}
 }
 
-// shortest is the shortest lease: a database that is busy must not cost the runs.
-const shortest = 2 * time.Second
+// Shortest is the shortest term of a lease, which a shorter one becomes: a database that
+// is busy for a moment must not cost the runs.
+const Shortest = 2 * time.Second
 
 // open opens the journal's database with the leases and the queue, when it is first
 // needed.

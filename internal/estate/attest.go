@@ -73,6 +73,9 @@ func (e *Estate) Sign(ctx context.Context) (Signed, error) {
 		return Signed{}, err
 	}
 	defer w.close()
+	// Whoever owns the schema of a database makes the tables so that others work with less;
+	// a role that may not is told when it opens a run.
+	_ = w.openLeases(ctx)
 	return w.notary().Attest(ctx), nil
 }
 
