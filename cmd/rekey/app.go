@@ -83,7 +83,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 	p.BoolVar(&a.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
 	root.AddCommand(
 		a.initCommand(), a.lintCommand(), a.doctorCommand(), a.checkCommand(), a.planCommand(), a.runCommand(), a.rehearseCommand(), a.revokeCommand(), a.resumeCommand(),
-		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.discoverCommand(), a.namesCommand(), a.logCommand(), a.scheduleCommand(), a.approvalsCommand(), a.approveCommand(), a.refuseCommand(),
+		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.discoverCommand(), a.namesCommand(), a.logCommand(), a.scheduleCommand(), a.approvalsCommand(), a.approveCommand(), a.refuseCommand(), a.notifyCommand(),
 		a.verifyCommand(), a.checkpointCommand(), a.journalCommand(), a.evidenceCommand(), a.sopCommand(), a.explainCommand(), a.whoamiCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(),
 		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.driverCommand(), a.versionCommand(),
 	)

@@ -57,6 +57,8 @@ func contracts() map[string]contract {
 		"rekey schedule continue": {[]string{"rekey schedule continue --reason 'the vendor is back'"}, looks},
 		"rekey approvals":         {[]string{"rekey approvals"}, looks},
 		"rekey approve":           {[]string{"rekey approve " + name, "rekey approve 35sp4b --confirm " + name}, []int{exitDone, exitFailed, exitUsage, exitWaiting}},
+		"rekey notify":            {[]string{"rekey notify test"}, looks},
+		"rekey notify test":       {[]string{"rekey notify test", "rekey notify test oncall"}, looks},
 		"rekey refuse":            {[]string{"rekey refuse 35sp4b --reason 'not during the sale'"}, looks},
 		"rekey drift":             {[]string{"rekey drift", "rekey drift " + name}, finds},
 		"rekey repair":            {[]string{"rekey repair " + name + " --plan", "rekey repair " + name}, runs},

@@ -84,7 +84,7 @@ func groups() [][]string {
 		{"Begin", "demo", "init", "lint", "doctor", "check"},
 		{"Rotate", "plan", "run", "resume", "rollback", "rehearse", "revoke"},
 		{"Look after all of them", "status", "schedule", "drift", "repair", "discover", "names"},
-		{"Agree", "approvals", "approve", "refuse"},
+		{"Agree", "approvals", "approve", "refuse", "notify"},
 		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "journal", "whoami"},
 		{"Servers", "login", "logout", "token"},
 		{"Besides", "explain", "sim", "schema", "driver", "completion", "version", "help"},

@@ -39,7 +39,11 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 	if worldErr != nil {
 		all = append(all, Finding{"network", strings.SplitN(worldErr.Error(), "\n", 2)[0], false, "start it, or fix simulate in rekey.yaml"})
 	} else {
-		all = append(all, variables(e.config, specs, &refs.Finder{Dir: e.config.Dir, Env: lookup, Simulated: e.config.Simulate != ""})...)
+		finder := &refs.Finder{Dir: e.config.Dir, Env: lookup, Simulated: e.config.Simulate != ""}
+		all = append(all, variables(e.config, specs, finder)...)
+		if len(names) == 0 {
+			all = append(all, channels(e.config, finder)...)
+		}
 	}
 	all = append(all, tools(e.config, specs)...)
 	all = append(all, drivers(e.config, specs)...)

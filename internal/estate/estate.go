@@ -27,6 +27,7 @@ type Estate struct {
 	// own environment, and what a simulated world knows by the same name is another thing.
 	addresses refs.Asked
 	memory    provider.Memory // what the vendors of all runs remember for each other
+	evidence  verified        // of the notices
 }
 
 // Surroundings are what an estate has from outside.

@@ -68,6 +68,8 @@ func granted(id *sop.Identity, role string, op sop.Op, spec *sop.Spec) bool {
 		return false
 	case right.Name == "look", right.Name == "ask", right.Name == "evidence":
 		return true
+	case right.Name == "approve" && spec != nil && spec.Approvals != nil && spec.Approvals.Role == role:
+		return true
 	case right.Changes, right.Name == "approve":
 		return spec != nil && spec.Role == role
 	}

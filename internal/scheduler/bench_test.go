@@ -43,6 +43,7 @@ func newBench(t *testing.T, procedure, end string) *bench {
 	t.Helper()
 	b := &bench{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.now}), b.Now)
+	end += "identity:\n  roles: {superadmin: [{user: bob}], release: [{user: carol}]}\n"
 	text := strings.Replace(sop.Example(), "    cadence: 90d\n", "    cadence: 90d\n"+procedure, 1) + "\n" + end
 	if err := os.WriteFile(filepath.Join(b.dir, "rekey.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

