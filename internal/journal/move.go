@@ -57,7 +57,8 @@ func OpenLeaving(ctx context.Context, from Where) (*Journal, error) {
 	if err := exists(from.Folder); err != nil {
 		return nil, err
 	}
-	return openAs(from.Folder, "rw", "", true)
+	// One of an older version is brought up to date: it may have no tree yet.
+	return openAs(from.Folder, "rw", schema+treeSchema+standingSchema, true)
 }
 
 // Move carries the journal to another place: the same entries, tree and checkpoints. It

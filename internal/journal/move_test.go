@@ -461,3 +461,24 @@ func TestABackupOfAServersJournalIsAFileThatVerifies(t *testing.T) {
 		t.Error("what is restored is not what was backed up")
 	}
 }
+
+// TestAJournalOfAnOlderVersionIsMoved, which kept entries only.
+func TestAJournalOfAnOlderVersionIsMoved(t *testing.T) {
+	from, to := spot{dir: t.TempDir()}, onServer(t)
+	j := open4(t, from)
+	if _, err := j.db.Exec(`DROP TABLE tree; DROP TABLE checkpoints; DROP TABLE sent; DROP TABLE standing`); err != nil {
+		t.Fatal(err)
+	}
+	_ = j.Close()
+	if got, err := move(t.Context(), from, to, Carrying{ID: "m"}); err != nil || got.Entries != 4 {
+		t.Fatalf("%+v %v", got, err)
+	}
+	moved, err := to.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = moved.Close() }()
+	if n, _, err := moved.Verify(t.Context()); err != nil || n != 4 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+}
