@@ -3,6 +3,7 @@
 package mysql
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -281,6 +282,48 @@ func TestWhatIsNotThereIsAbsent(t *testing.T) {
 	}
 	_, err = i.List(t.Context())
 	b.class(err, cred.Absent)
+}
+
+// TestAnotherProcessTakesNobodysPasswordAway: by their order alone a process that takes a
+// run up would end the password that is in use, where somebody has replaced the old one.
+func TestAnotherProcessTakesNobodysPasswordAway(t *testing.T) {
+	b := setUp(t)
+	h := cred.Handle{ID: b.user + "@%"}
+	bundle := func(password string) secret.Bundle {
+		return secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New(password)}
+	}
+	for _, c := range []struct {
+		have        []string // in this order
+		goes, stays string
+		class       cred.Class
+		left        []string
+	}{
+		{[]string{"second", "first"}, "first", "second", cred.Done, []string{"second"}},
+		{[]string{"second", "first"}, "second", "first", cred.Done, []string{"first"}},
+		{[]string{"theirs", "second"}, "first", "second", cred.Done, []string{"theirs", "second"}}, // they replaced the old one
+		{[]string{"second", "theirs"}, "first", "second", cred.Done, []string{"second", "theirs"}},
+		{[]string{"theirs", "first"}, "first", "second", cred.Refused, []string{"theirs", "first"}}, // they replaced the new one
+		{[]string{"second", "theirs"}, "second", "first", cred.Refused, []string{"second", "theirs"}},
+		{[]string{"second"}, "first", "second", cred.Done, []string{"second"}},
+	} {
+		var ways []string
+		for _, p := range c.have {
+			ways = append(ways, "mysql_native_password USING PASSWORD("+literal(p)+")")
+		}
+		b.SQL(t, "ALTER USER "+b.user+" IDENTIFIED VIA "+strings.Join(ways, " OR "))
+		i := b.dual(b.open(), "")
+		for range 2 { // idempotent
+			_, err := i.EndNamed(t.Context(), h, bundle(c.goes), bundle(c.stays))
+			b.class(err, c.class)
+		}
+		for _, p := range []string{"first", "second", "theirs"} {
+			want := cred.Rejected
+			if slices.Contains(c.left, p) {
+				want = cred.Accepted
+			}
+			b.verdict(i, bundle(p), want)
+		}
+	}
 }
 
 // TestGoingBackLeavesOnePassword: the one that everybody has again; where that is none

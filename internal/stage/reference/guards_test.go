@@ -49,7 +49,7 @@ var guardsOut = []broken{
 	{"the date of what is shown to nobody", "runner/hidden.go", "if s.Slot == slot && s.Present && s.Written.Equal(h.Written) {", "if s.Slot == slot && s.Present {"},
 	{"a write of unknown date is made again", "runner/hidden.go", `		if h.Hidden && h.Stamp["fingerprint"] == "" {`, `		if h.Hidden && h.Stamp["fingerprint"] == "never" {`},
 	{"who holds what a lost answer made, before it is revoked", "runner/act_discard.go", "		if found != nil && found.handle.ID == h.ID {", `		if found != nil && found.handle.ID == "never" {`},
-	{"not there counts only if the list says so too", "runner/absent.go", "	if slices.ContainsFunc(listed, func(x cred.Handle) bool { return x.ID == h.ID }) {\n		return false, nil\n	}\n", ""},
+	{"not there counts only if the list says so too", "runner/absent.go", "	if slices.ContainsFunc(listed, func(x cred.Handle) bool { return x.ID == h.ID }) {", "	if slices.ContainsFunc(listed, func(x cred.Handle) bool { return x.ID == \"never\" }) {"},
 	{"a process that was overtaken sends nothing", "provider/outside.go", "		if err := e.Ours(ctx); err != nil {\n			return err\n		}\n", "		_ = e.Ours(ctx)\n"},
 	{"a process that takes a run up looks first", "rotation/sight.go", "	return s.Plan != nil && s.Closed == nil && (", "	return false && s.Plan != nil && s.Closed == nil && ("},
 	{"writes that the journal has forgotten", "runner/see.go", "	for _, p := range r.state.Unwritten() {\n", "	for range r.state.Unwritten() {\n		p := r.state.Plan.Spec.Store\n"},
@@ -59,7 +59,7 @@ var guardsOut = []broken{
 	{"the last look of the way back finds the old one off", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Enable))\n", ""},
 	{"a rule that names it again is edited again", "runner/act_issuer.go", "				o.Redo = append(o.Redo, id)\n", "				_ = id\n"},
 	{"the new one is named still after the old one was taken out", "runner/act_issuer.go", "		if !e.Place.NamesAny(*r.state.Made.Handle) {", "		if false {"},
-	{"silence is longer than the plan wants", "runner/act_quiet.go", "	if ago < plan.Spec.Timing.Quiet {", "	if ago < 0 {"},
+	{"silence is longer than the plan wants", "runner/act_quiet.go", "	if ago < plan.Spec.Timing.Quiet {", "	if ago < plan.Spec.Timing.Quiet-time.Hour {"},
 	{"old processes are waited for", "rotation/replace.go", "		g = max(g, c.Grace)\n", "		_ = c\n"},
 	{"a creation is never made twice under one label", "rotation/next.go", "	return s.startOver(why), true\n", "	return Decision{}, false\n"},
 }
