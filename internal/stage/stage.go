@@ -359,6 +359,10 @@ func (s *Stage) Resume() (runner.Result, error) {
 		if err != nil || !crashed {
 			return result, err
 		}
+		if s.asked {
+			s.Clock.Pass(300 * time.Millisecond) // somebody stopped it, and says so at once
+			continue
+		}
 		s.Clock.Pass(3 * time.Second) // somebody notices
 	}
 	return runner.Result{}, errors.New("the run did not end within 50 processes")
