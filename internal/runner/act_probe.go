@@ -43,7 +43,14 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 		return fromError(err)
 	}
 	if verdict != cred.Accepted {
-		return r.notLetIn(ctx, a, fmt.Sprintf("%s (%s)", verdict, detail))
+		why := fmt.Sprintf("%s (%s)", verdict, detail)
+		first := r.state.Step(a.Step.ID).First
+		if r.state.Made != nil && !first.IsZero() && r.Clock.Now().Sub(first)+10*r.state.Plan.Spec.Timing.Poll >= a.Step.Within {
+			if how, err := r.otherwise(ctx); err == nil && how != "" { // it is about to be given up
+				why += ": " + how
+			}
+		}
+		return r.notLetIn(ctx, a, why)
 	}
 	if o := r.tooEarly(a); o != nil {
 		return *o

@@ -452,8 +452,9 @@ func (j *judge) given(before time.Time) (at time.Time) {
 	return at
 }
 
-// looked is how long before a value is given out the rules were looked at.
-const looked = 10 * callTime
+// looked is how long before a value is given out the rules were looked at: stores are
+// written in between.
+const looked = 30 * callTime
 
 // unnamed reports whether it only took the generation of a value out of a rule.
 func (d deed) unnamed(held string) bool {

@@ -125,7 +125,7 @@ func TestSomebodyElseWhileNobodyIsThere(t *testing.T) {
 
 // TestSomebodyElseBesideAFault: and something else goes wrong at another call.
 func TestSomebodyElseBesideAFault(t *testing.T) {
-	step, sampled := sample(14983)
+	step, sampled := sample(44987)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
