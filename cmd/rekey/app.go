@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,8 +31,11 @@ type app struct {
 	streams
 	dir, file string
 	database  string // instead of what rekey.yaml says
-	json      bool
-	noColor   bool
+
+	server, tokenFrom string // the address of a server that is asked instead, and where its token is
+	serverFromEnv     bool   // it is REKEY_SERVER's
+	json              bool
+	noColor           bool
 
 	config    *sop.Config // as it was loaded last
 	opened    estate.Operations
@@ -58,8 +62,8 @@ credential, proves it, stores it, hands it to everything that uses it, proves
 that they use it, and only then takes the old one away.
 
 Start with  rekey demo  (nothing to set up), then  rekey init.`,
-		PersistentPreRun: a.begin,
-		SilenceErrors:    true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
+		PersistentPreRunE: a.beginAt,
+		SilenceErrors:     true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -81,11 +85,12 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 	p.StringVar(&a.database, "database", "", "database of the journal: a reference to its address (env:NAME), or its address without password")
 	p.BoolVar(&a.json, "json", false, "JSON; one object a line while running")
 	p.BoolVar(&a.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
+	a.remoteFlags(root)
 	root.AddCommand(
 		a.initCommand(), a.lintCommand(), a.doctorCommand(), a.checkCommand(), a.planCommand(), a.runCommand(), a.rehearseCommand(), a.revokeCommand(), a.resumeCommand(),
 		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.discoverCommand(), a.namesCommand(), a.logCommand(), a.scheduleCommand(), a.approvalsCommand(), a.approveCommand(), a.refuseCommand(), a.notifyCommand(),
 		a.verifyCommand(), a.checkpointCommand(), a.journalCommand(), a.evidenceCommand(), a.sopCommand(), a.explainCommand(), a.whoamiCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(),
-		a.demoCommand(), a.simCommand(), a.schemaCommand(), a.driverCommand(), a.versionCommand(),
+		a.demoCommand(), a.simCommand(), a.serveCommand(), a.schemaCommand(), a.driverCommand(), a.versionCommand(),
 	)
 	a.shells(root)
 	a.wants(root)
@@ -207,6 +212,16 @@ func (a *app) path(p string) string {
 
 // load reads rekey.yaml.
 func (a *app) load() (*sop.Config, error) {
+	if a.server != "" {
+		if a.config != nil {
+			return a.config, nil
+		}
+		ctx := context.Background()
+		if a.command != nil && a.command.Context() != nil {
+			ctx = a.command.Context()
+		}
+		return a.configured(ctx)
+	}
 	path := a.configuration()
 	c, err := sop.Load(path)
 	switch {
@@ -235,6 +250,9 @@ func (a *app) operations() (estate.Operations, error) {
 		if _, err := a.load(); err != nil {
 			return nil, err
 		}
+	}
+	if a.opened != nil {
+		return a.opened, nil // a server's
 	}
 	a.opened = estate.New(a.config, estate.Surroundings{Env: os.LookupEnv, User: osUser, Tool: version, Person: a.person})
 	return a.opened, nil

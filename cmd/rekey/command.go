@@ -23,6 +23,13 @@ func (a *app) begin(c *cobra.Command, _ []string) {
 	if dir := os.Getenv(dirVariable); dir != "" && !c.Flags().Changed("dir") {
 		a.dir, a.fromEnv = dir, true
 	}
+	a.leadTo(c)
+}
+
+// beginAt is begin for a command that may ask a server.
+func (a *app) beginAt(c *cobra.Command, args []string) error {
+	a.begin(c, args)
+	return a.elsewhere(c)
 }
 
 // configuration is where rekey.yaml is: in the folder that was named, or in this
@@ -56,6 +63,12 @@ func (a *app) self() string {
 	if out == "" {
 		out = "rekey"
 	}
+	if a.server != "" {
+		if !a.serverFromEnv {
+			out += " --server " + report.Quote(a.server)
+		}
+		return out
+	}
 	if a.dir != "." && a.dir != "" && !a.fromEnv {
 		out += " -C " + report.Quote(a.dir)
 	}
@@ -69,7 +82,7 @@ func (a *app) self() string {
 }
 
 // toRun finds commands in a text: rekey and one of its verbs.
-var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|approvals|approve|checkpoint|check|completion|demo|discover|doctor|drift|driver|evidence|explain|init|journal|lint|login|logout|log|names|notify|plan|refuse|rehearse|repair|resume|revoke|rollback|run|schedule|schema|sim|sop|status|token|verify|version|whoami)(?:\b|$)`)
+var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|approvals|approve|checkpoint|check|completion|demo|discover|doctor|drift|driver|evidence|explain|init|journal|lint|login|logout|log|names|notify|plan|refuse|rehearse|repair|resume|revoke|rollback|run|schedule|schema|serve|sim|sop|status|token|verify|version|whoami)(?:\b|$)`)
 
 // pasteable makes every command in a text one that can be pasted as it stands: the
 // program as it was called, and where it works.

@@ -82,6 +82,7 @@ func contracts() map[string]contract {
 		"rekey logout":            {[]string{"rekey logout https://rekey.example.com"}, looks},
 		"rekey whoami":            {[]string{"rekey whoami", "rekey whoami --can"}, looks},
 		"rekey demo":              {[]string{"rekey demo"}, runs},
+		"rekey serve":             {[]string{"rekey serve", "rekey serve --demo"}, looks},
 		"rekey sim":               {[]string{"rekey sim --listen 127.0.0.1:7777"}, looks},
 		"rekey completion":        {[]string{"rekey completion bash"}, looks},
 		"rekey schema":            {[]string{"rekey schema > rekey.schema.json"}, looks},

@@ -86,7 +86,7 @@ func groups() [][]string {
 		{"Look after all of them", "status", "schedule", "drift", "repair", "discover", "names"},
 		{"Agree", "approvals", "approve", "refuse", "notify"},
 		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "journal", "whoami"},
-		{"Servers", "login", "logout", "token"},
+		{"Servers", "serve", "login", "logout", "token"},
 		{"Besides", "explain", "sim", "schema", "driver", "completion", "version", "help"},
 	}
 }

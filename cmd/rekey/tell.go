@@ -52,7 +52,9 @@ func (a *app) tell(ended estate.Ended, asJSON *screen.JSON) error {
 		a.print("\n%s", report.Ending(st, a.style(a.out), a.now()))
 		if st.Closed == nil && st.Stuck == nil {
 			why := ended.Waiting
-			if ended.Detached {
+			if ended.Detached && a.server != "" {
+				why = "it goes on at the server; only the view has ended"
+			} else if ended.Detached {
 				why = "interrupted; everything that had begun was finished and written down"
 			}
 			a.print("  why    %s\n", why)
@@ -70,7 +72,11 @@ func (a *app) tell(ended estate.Ended, asJSON *screen.JSON) error {
 		if len(others) > 0 {
 			a.print("  next   rekey drift %s\n  or     rekey discover %[1]s\n", st.Opened.Credential)
 		}
-		a.print("  run %s, %s", st.Run, strings.TrimLeft(a.counted(ended.Calls), " "))
+		if ended.Calls == nil { // a worker of a service made them
+			a.print("  run %s\n", st.Run)
+		} else {
+			a.print("  run %s, %s", st.Run, strings.TrimLeft(a.counted(ended.Calls), " "))
+		}
 	}
 	if code == exitDone {
 		return nil

@@ -166,8 +166,11 @@ func (b *beneath) Unwrap() error { return b.under }
 // ReadRefusal reads the body of an answer that is a problem; false: it is none of ours.
 func ReadRefusal(body []byte) (Refusal, bool) {
 	var r Refusal
-	if err := json.Unmarshal(body, &r); err != nil || !strings.HasPrefix(r.Type, TypePrefix) {
+	if err := json.Unmarshal(body, &r); err != nil || !strings.HasPrefix(r.Type, TypePrefix) && r.Code == "" {
 		return r, false
+	}
+	if !strings.HasPrefix(r.Type, TypePrefix) && r.Why == "" {
+		r.Why = r.Detail // of where people sign in: it has a code and a sentence
 	}
 	return r, true
 }

@@ -28,6 +28,8 @@ var faces = map[string]map[string]string{
 		"internal/secret":     "what is typed unseen; a key that is made for elsewhere",
 		"internal/drivertool": "what a maker of a driver works with, which is no operation on credentials",
 		"internal/access":     "signing in at a server, and the tokens by which machines ask one",
+		"internal/client":     "the same operations on a server",
+		"internal/service":    "rekey serve, which is put together there",
 		"internal/sim":        "rekey demo and rekey sim lay out worlds and serve them",
 	},
 	"internal/console": {

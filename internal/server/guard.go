@@ -73,7 +73,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.logged(r, a, seen, began)
 		}()
 		if !s.ours(r.Host) {
-			s.refuse(seen, r, &estate.Error{Code: api.WrongHost, Err: errors.New("this server does not go by that name; its administrator adds one with --host")})
+			s.refuse(seen, r, &estate.Error{Code: api.WrongHost, Err: errors.New("this server does not go by that name; its administrator names it with --url")})
 			return
 		}
 		inner.ServeHTTP(seen, r)

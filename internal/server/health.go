@@ -25,7 +25,7 @@ const probeWithin = 5 * time.Second
 // options add.
 func (s *Server) probes() []Probe {
 	return append([]Probe{
-		{Name: "journal", Look: func(ctx context.Context) error { _, err := s.o.Engine.OpenRuns(ctx); return err }},
+		{Name: "journal", Look: func(ctx context.Context) error { _, err := s.o.Probed.OpenRuns(ctx); return err }},
 		{Name: "configuration", Minor: true, Look: func(context.Context) error {
 			c := s.o.Configured()
 			if len(c.Wrong) == 0 {

@@ -94,11 +94,11 @@ func (f *figures) gauges(s *Server, ctx context.Context) ([]Gauge, error) {
 
 // estateGauges are the figures that an alert is made of.
 func (s *Server) estateGauges(ctx context.Context) ([]Gauge, error) {
-	status, err := s.o.Engine.Status(ctx, estate.StatusAsked{})
+	status, err := s.o.Probed.Status(ctx, estate.StatusAsked{})
 	if err != nil {
 		return nil, err
 	}
-	open, err := s.o.Engine.OpenRuns(ctx)
+	open, err := s.o.Probed.OpenRuns(ctx)
 	if err != nil {
 		return nil, err
 	}

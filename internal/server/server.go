@@ -42,6 +42,8 @@ type Options struct {
 	// reaches the server is believed, which is for loopback only. /healthz and /readyz are
 	// asked without it, and tell nothing but a word then.
 	SignIn func(http.Handler) http.Handler
+	// Public are answered without SignIn, by their patterns: where people sign in.
+	Public map[string]http.Handler
 	// Who is the caller that SignIn has put there; nil: nobody is known.
 	Who func(ctx context.Context) (rotation.Who, bool)
 	// May refuses an operation by the id of its way in the API, before it is asked; the
@@ -50,6 +52,9 @@ type Options struct {
 	// Hosts are the names by which the server may be asked for, beside those of loopback:
 	// a page of a site whose name leads here would otherwise read everything.
 	Hosts []string
+	// Probed is looked at by /readyz and /metrics, where nobody asks; nil: Engine. Engine may
+	// refuse whoever is not signed in.
+	Probed estate.Operations
 	// Probes are looked at by /readyz, beside the journal and the configuration.
 	Probes []Probe
 	// Gauges adds figures to /metrics.
@@ -124,6 +129,9 @@ func New(o Options) (*Server, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+	if o.Probed == nil {
+		o.Probed = o.Engine
+	}
 	o.Limits = o.Limits.filled()
 	bodies, err := api.NewBodies()
 	if err != nil {
@@ -161,6 +169,9 @@ func (s *Server) routes() http.Handler {
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.healthy)
 	all.Handle("GET /readyz", s.ready())
+	for pattern, public := range s.o.Public {
+		all.Handle(pattern, public)
+	}
 	all.Handle("/", in)
 	return all
 }

@@ -1,0 +1,62 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rekey/internal/server"
+)
+
+// workersWithin is how long ago a worker must have been heard of at least.
+const workersWithin = time.Minute
+
+// probes are what /readyz looks at beside the journal and rekey.yaml. That no worker lives
+// is told, and does not keep requests away: what they ask for waits in the database.
+func (s *Service) probes() []server.Probe {
+	return []server.Probe{{Name: "workers", Minor: true, Look: func(ctx context.Context) error {
+		workers, err := s.engine.Workers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, w := range workers {
+			if w.Ago < workersWithin {
+				return nil
+			}
+		}
+		return errors.New("no worker was heard of within a minute: nothing is carried out")
+	}}}
+}
+
+// gauges are what the engine adds to /metrics.
+func (s *Service) gauges(ctx context.Context) (out []server.Gauge) {
+	if workers, err := s.engine.Workers(ctx); err == nil {
+		alive, holds := 0.0, 0.0
+		for _, w := range workers {
+			if w.Ago < workersWithin {
+				alive++
+				holds += float64(w.Holds)
+			}
+		}
+		out = append(out, server.Gauge{Name: "rekey_workers", Help: "Workers that were heard of within a minute.", Value: alive},
+			server.Gauge{Name: "rekey_runs_held", Help: "Runs that a worker is at.", Value: holds})
+	}
+	if leases, err := s.engine.Leases(ctx); err == nil {
+		lapsed, trouble, queued := 0.0, 0.0, 0.0
+		for _, l := range leases {
+			if l.Lapsed {
+				lapsed++
+			}
+			if l.Trouble != "" {
+				trouble++
+			}
+			if l.Holder == "" && !l.Wake.IsZero() {
+				queued++
+			}
+		}
+		out = append(out, server.Gauge{Name: "rekey_leases_lapsed", Help: "Runs whose worker does not renew its lease.", Value: lapsed},
+			server.Gauge{Name: "rekey_runs_in_trouble", Help: "Runs that could not be carried out, the last time.", Value: trouble},
+			server.Gauge{Name: "rekey_runs_queued", Help: "Runs that wait for a worker, or for a time.", Value: queued})
+	}
+	return out
+}

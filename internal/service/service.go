@@ -1,0 +1,268 @@
+// Package service puts a service together: rekey.yaml that is read again when it changes, the engine, whoever signs in, the API and the console, on one journal.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"rekey/internal/access"
+	"rekey/internal/console"
+	"rekey/internal/engine"
+	"rekey/internal/estate"
+	"rekey/internal/journal"
+	"rekey/internal/refs"
+	"rekey/internal/rotation"
+	"rekey/internal/secret"
+	"rekey/internal/server"
+	"rekey/internal/sop"
+	"rekey/internal/vendorhttp"
+)
+
+// Roles of a process.
+const (
+	API    = "api"    // serves the API and the console
+	Worker = "worker" // carries runs out
+)
+
+// Roles are all of them.
+func Roles() []string { return []string{API, Worker} }
+
+// Options are what a service has from outside.
+type Options struct {
+	File string // rekey.yaml
+	// Load reads it, with what a command line says besides; nil: sop.Load.
+	Load   func(file string) (*sop.Config, error)
+	Listen string   // address, as net.Listen takes it
+	URL    string   // how browsers reach it, without a path; "": by loopback only
+	Roles  []string // of this process; none: all
+	Name   string   // of this process, for the record
+	Tool   string   // version of this program
+	// Lease is how long a run is held by a worker that does not renew it; 0: the engine's.
+	Lease time.Duration
+	// Drain is how long requests and runs have for coming to a place to stop at; 0: a minute.
+	Drain time.Duration
+	// Every is how often rekey.yaml is looked at; 0: every two seconds.
+	Every time.Duration
+
+	Env    func(name string) (string, bool)
+	User   func() string
+	Log    *slog.Logger
+	Now    func() time.Time // nil: the real one
+	Random io.Reader        // nil: the system's
+}
+
+// Service is one process of it.
+type Service struct {
+	o       Options
+	config  *Configuration
+	journal *journal.Journal
+	close   func() error
+	estate  atomic.Pointer[estate.Estate]
+	engine  *engine.Engine
+	access  *access.Access
+	server  *server.Server
+	asked   refs.Asked
+}
+
+// Open puts a service together and starts nothing. Whoever gets one closes it.
+//
+// Errors: sop.Problems where rekey.yaml is wrong, what access.MayListen says, and whatever
+// the journal says.
+func Open(ctx context.Context, o Options) (s *Service, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Drain == 0 {
+		o.Drain = time.Minute
+	}
+	if o.Every == 0 {
+		o.Every = 2 * time.Second
+	}
+	if o.Load == nil {
+		o.Load = sop.Load
+	}
+	if len(o.Roles) == 0 {
+		o.Roles = Roles()
+	}
+	s = &Service{o: o, close: func() error { return nil }}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	if s.config, err = Configure(o.File, o.Load, o.Now, o.Log); err != nil {
+		return nil, err
+	}
+	if err := access.MayListen(o.Listen, s.config.Now().Identity); err != nil {
+		return nil, err
+	}
+	if s.journal, s.close, err = estate.New(s.config.Now(), s.here()).Journal(); err != nil {
+		return nil, err
+	}
+	s.take(s.config.Now())
+	s.engine = engine.New(engine.Options{Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease})
+	if s.has(API) {
+		err = s.faces(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.config.take = func(config *sop.Config) error {
+		if s.access != nil {
+			if err := s.access.Reload(config); err != nil {
+				return err
+			}
+		}
+		s.take(config)
+		return nil
+	}
+	return s, nil
+}
+
+func (s *Service) has(role string) bool { return slices.Contains(s.o.Roles, role) }
+
+// here are the surroundings of an estate of this process.
+func (s *Service) here() estate.Surroundings {
+	return estate.Surroundings{Env: s.o.Env, User: s.o.User, Tool: s.o.Tool, Random: s.o.Random, Journal: s.journal,
+		Who: func(ctx context.Context) (rotation.Who, error) {
+			if s.access == nil {
+				return rotation.Who{}, errors.New("nobody asks this process")
+			}
+			return s.access.Who(ctx)
+		}}
+}
+
+// take has a configuration used from now on. What is under way keeps the one that it has
+// begun with.
+func (s *Service) take(config *sop.Config) { s.estate.Store(estate.New(config, s.here())) }
+
+// faces makes what answers requests.
+func (s *Service) faces(ctx context.Context) error {
+	value := func(name string) string { v, _ := s.o.Env(name); return v }
+	var err error
+	s.access, err = access.New(ctx, access.Options{
+		Config: s.config.Now(), Listen: s.o.Listen, URL: s.o.URL, Journal: s.journal, User: s.o.User(), Resolve: s.resolve,
+		Transport: vendorhttp.NewTransport(vendorhttp.Proxies(value), value("GODEBUG")), Now: s.o.Now, Random: s.o.Random, Log: s.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	guarded := s.access.Guard(s.engine)
+	pages, err := console.New(console.Options{
+		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.config.Mistakes,
+		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
+		SignIn: access.Prefix + "sign-in", SignOut: access.Prefix + "sign-out",
+		Workers: s.engine.Workers, Leases: s.engine.Leases, Doctor: guarded.Doctor, Noted: s.noted,
+	})
+	if err != nil {
+		return err
+	}
+	s.server, err = server.New(server.Options{
+		Engine: guarded, Configured: s.config.Told, Version: s.o.Tool, Console: pages, SignIn: s.access.Middleware, Public: map[string]http.Handler{access.Prefix: s.access.Routes()},
+		Who: access.From, Hosts: s.hosts(), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
+	})
+	return err
+}
+
+// noted is what the last looks found, for whoever may look at all.
+func (s *Service) noted(ctx context.Context) (out console.Noted, err error) {
+	if err := s.access.Can(ctx, sop.OpStatus, ""); err != nil {
+		return out, err
+	}
+	out.Compared, out.Discovered, err = s.estate.Load().Noted(ctx)
+	return out, err
+}
+
+// resolve finds the secret that a reference of rekey.yaml names.
+func (s *Service) resolve(ctx context.Context, r sop.Refs) (secret.Value, error) {
+	finder := refs.Finder{Dir: s.config.Now().Dir, Env: s.o.Env, Asked: &s.asked}
+	value, _, err := finder.Secret(ctx, r)
+	return value, err
+}
+
+// hosts are the names by which the server may be asked for.
+func (s *Service) hosts() []string {
+	u, err := url.Parse(s.o.URL)
+	if err != nil || s.o.URL == "" {
+		return nil
+	}
+	return []string{u.Hostname()}
+}
+
+// Serve serves, carries runs out and watches rekey.yaml, each as the roles of this process
+// say, until ctx is done. Then no request is taken any more, streams end, what has begun is
+// finished, and the runs are handed on. l is nil in a process that does not serve.
+func (s *Service) Serve(ctx context.Context, l net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	parts := map[string]func() error{"configuration": func() error { s.config.Watch(ctx, s.o.Every); return nil }}
+	if s.has(API) {
+		parts[API] = func() error { return s.server.Serve(ctx, l, s.o.Drain) }
+	}
+	if s.has(Worker) {
+		parts[Worker] = func() error { return s.engine.Work(ctx) }
+	}
+	ended := make(chan error, len(parts))
+	for name, part := range parts {
+		go func() {
+			err := part()
+			if err != nil && ctx.Err() == nil {
+				err = fmt.Errorf("%s: %w", name, err)
+			} else if errors.Is(err, context.Canceled) {
+				err = nil
+			}
+			stop() // one that ends ends all
+			ended <- err
+		}()
+	}
+	var all []error
+	for range parts {
+		all = append(all, <-ended)
+	}
+	return errors.Join(all...)
+}
+
+// Close closes what Open has opened. Serve has to have returned.
+func (s *Service) Close() error {
+	var err error
+	if s.engine != nil {
+		err = s.engine.Close()
+	}
+	return errors.Join(err, s.close())
+}
+
+// warnings is a log without what the queue says every few seconds.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
+
+// Configured is rekey.yaml as it is in use.
+func (s *Service) Configured() *Configuration { return s.config }
+
+// Handler answers requests without a listener, for tests.
+func (s *Service) Handler() http.Handler { return s.server }
+
+// NameOf names this process for the record: the machine, and which of its processes.
+func NameOf(host func() (string, error)) string {
+	name, err := host()
+	if err != nil || name == "" {
+		name = "unknown"
+	}
+	return fmt.Sprintf("%s.%d", strings.ToValidUTF8(name, "_"), os.Getpid())
+}
