@@ -27,9 +27,10 @@ type serveFlags struct {
 func (a *app) serveCommand() *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
-		Use: "serve", Short: "Run as a service: API, console and worker in one process",
-		Long: `Run as a service: the API, the console and a worker that carries runs out, in one
-process on the journal that rekey.yaml names. On this machine it wants nothing more:
+		Use: "serve", Short: "Run as a service: API, console, schedule and worker in one process",
+		Long: `Run as a service: the API, the console, the schedule and a worker that carries runs
+out, in one process on the journal that rekey.yaml names. On this machine it wants
+nothing more:
 
   rekey serve
   rekey --server http://127.0.0.1:8420 status

@@ -23,6 +23,7 @@ import (
 	"rekey/internal/journal"
 	"rekey/internal/refs"
 	"rekey/internal/rotation"
+	"rekey/internal/scheduler"
 	"rekey/internal/secret"
 	"rekey/internal/server"
 	"rekey/internal/sop"
@@ -31,12 +32,13 @@ import (
 
 // Roles of a process.
 const (
-	API    = "api"    // serves the API and the console
-	Worker = "worker" // carries runs out
+	API       = "api"       // serves the API and the console
+	Scheduler = "scheduler" // begins what is due, and looks without anybody asking
+	Worker    = "worker"    // carries runs out
 )
 
 // Roles are all of them.
-func Roles() []string { return []string{API, Worker} }
+func Roles() []string { return []string{API, Scheduler, Worker} }
 
 // Options are what a service has from outside.
 type Options struct {
@@ -136,6 +138,9 @@ func (s *Service) has(role string) bool { return slices.Contains(s.o.Roles, role
 func (s *Service) here() estate.Surroundings {
 	return estate.Surroundings{Env: s.o.Env, User: s.o.User, Tool: s.o.Tool, Random: s.o.Random, Journal: s.journal,
 		Who: func(ctx context.Context) (rotation.Who, error) {
+			if who, is := scheduler.From(ctx); is {
+				return who, nil
+			}
 			if s.access == nil {
 				return rotation.Who{}, errors.New("nobody asks this process")
 			}
@@ -209,6 +214,10 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	parts := map[string]func() error{"configuration": func() error { s.config.Watch(ctx, s.o.Every); return nil }}
 	if s.has(API) {
 		parts[API] = func() error { return s.server.Serve(ctx, l, s.o.Drain) }
+	}
+	if s.has(Scheduler) {
+		plan := scheduler.New(scheduler.Options{Operations: s.engine, Config: s.config.Now, Journal: s.journal, Now: s.o.Now, Log: s.o.Log})
+		parts[Scheduler] = func() error { plan.Run(ctx); return nil }
 	}
 	if s.has(Worker) {
 		parts[Worker] = func() error { return s.engine.Work(ctx) }
