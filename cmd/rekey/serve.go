@@ -92,7 +92,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 func (a *app) serving(ctx context.Context, f serveFlags, file string, began func(address string) error) error {
 	log := a.logger()
 	s, err := service.Open(ctx, service.Options{
-		File: file, Listen: f.listen, URL: f.url, Roles: f.roles, Lease: f.lease, Name: service.NameOf(os.Hostname), Tool: version,
+		File: file, Load: a.read, Listen: f.listen, URL: f.url, Roles: f.roles, Lease: f.lease, Name: service.NameOf(os.Hostname), Tool: version,
 		Env: os.LookupEnv, User: osUser, Log: log,
 	})
 	if _, wrong := errors.AsType[sop.Problems](err); wrong {
@@ -128,6 +128,15 @@ func (a *app) serving(ctx context.Context, f serveFlags, file string, began func
 	}
 	log.Info("stopped", "version", version)
 	return nil
+}
+
+// read reads rekey.yaml, with what the flags say besides.
+func (a *app) read(file string) (*sop.Config, error) {
+	c, err := sop.Load(file)
+	if err == nil && a.database != "" {
+		c.Database = a.database
+	}
+	return c, err
 }
 
 // served says where, to whoever is there to read it.

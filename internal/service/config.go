@@ -136,6 +136,8 @@ func (c *Configuration) same(config *sop.Config) error {
 	switch {
 	case config.Journal != c.config.Journal:
 		return errors.New("journal has changed: it is another one only after a restart")
+	case config.Database != c.config.Database:
+		return errors.New("database has changed: it is another one only after a restart")
 	case (config.Simulate == "") != (c.config.Simulate == ""):
 		return errors.New("simulate has changed: what is practised becomes real, or the other way round, only after a restart")
 	}
