@@ -31,7 +31,7 @@ func here() map[string]string {
 	return map[string]string{
 		"init": "it writes rekey.yaml, which a server only reads", "lint": "it reads rekey.yaml here; a server tells of its own with every command, and on its console",
 		"journal": "a backup and a move are made where the database is", "demo": "it lays out a world here", "sim": "it serves a world here", "driver": "it works on a program here",
-		"serve": "it is the server", "schema": "it is this program's",
+		"serve": "it is the server", "token": "tokens are made where the journal is", "login": "it names its server itself", "logout": "it names its server itself", "schema": "it is this program's",
 	}
 }
 
@@ -40,7 +40,7 @@ func (a *app) leadTo(c *cobra.Command) {
 	if server := os.Getenv(serverVariable); server != "" && !c.Flags().Changed("server") {
 		a.server, a.serverFromEnv = server, true
 	}
-	if _, only := here()[topOf(c)]; only && a.serverFromEnv && topOf(c) != "journal" {
+	if _, only := here()[topOf(c)]; only && a.serverFromEnv && topOf(c) != "journal" && topOf(c) != "token" {
 		a.server = ""
 	}
 }
@@ -70,12 +70,18 @@ func (a *app) remote() (*client.Client, error) {
 	if err := ref.Check(); err != nil {
 		return nil, usage("--token-from: %v", err)
 	}
-	if a.tokenFrom != "env:"+tokenVariable && a.command != nil && a.command.Flags().Changed("token-from") {
-		if name, is := strings.CutPrefix(a.tokenFrom, "env:"); is && os.Getenv(name) == "" {
-			return nil, usage("--token-from %s: this variable is not set", report.Quote(a.tokenFrom))
+	tokens := sop.Refs{ref}
+	if a.command == nil || !a.command.Flags().Changed("token-from") {
+		// What rekey login has kept, where nothing else is said.
+		if path, err := loginFile(a.server); err == nil {
+			if _, err := os.Stat(path); err == nil {
+				tokens = append(tokens, sop.Ref("file:"+path))
+			}
 		}
+	} else if name, is := strings.CutPrefix(a.tokenFrom, "env:"); is && os.Getenv(name) == "" {
+		return nil, usage("--token-from %s: this variable is not set", report.Quote(a.tokenFrom))
 	}
-	c, err := client.Dial(a.server, client.Here{Env: os.LookupEnv, Dir: a.dir, Token: sop.Refs{ref}, Version: version})
+	c, err := client.Dial(a.server, client.Here{Env: os.LookupEnv, Dir: a.dir, Token: tokens, Version: version})
 	if err != nil {
 		return nil, usage("--server: %v", err)
 	}
