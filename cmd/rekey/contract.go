@@ -66,6 +66,8 @@ func contracts() map[string]contract {
 		"rekey names":             {[]string{"rekey names"}, looks},
 		"rekey names retire":      {[]string{"rekey names retire CF_ACCESS_SERVICE_TOKEN_CONSOLE"}, runs},
 		"rekey journal":           {[]string{"rekey journal backup journal.backup"}, looks},
+		"rekey journal move":      {[]string{"rekey journal move --to env:REKEY_DATABASE"}, looks},
+		"rekey journal key":       {[]string{"rekey journal key --new"}, looks},
 		"rekey journal backup":    {[]string{"rekey journal backup journal.backup"}, looks},
 		"rekey log":               {[]string{"rekey log", "rekey log 35sp4b"}, looks},
 		"rekey verify":            {[]string{"rekey verify", "rekey verify --export evidence/evidence.jsonl --key KEY"}, []int{exitDone, exitFailed, exitUsage, exitEvidence}},

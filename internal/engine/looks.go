@@ -109,6 +109,11 @@ func (e *Engine) TakeBack(ctx context.Context, a estate.Answering) (estate.Appro
 	return e.o.Estate().TakeBack(ctx, a)
 }
 
+// TellNotices is the estate's.
+func (e *Engine) TellNotices(ctx context.Context) (estate.Told, error) {
+	return e.o.Estate().TellNotices(ctx)
+}
+
 // Whoami is the estate's.
 func (e *Engine) Whoami(ctx context.Context) (estate.Whoami, error) {
 	return e.o.Estate().Whoami(ctx)

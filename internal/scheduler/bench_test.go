@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,7 +37,8 @@ type bench struct {
 	now   time.Time
 	who   rotation.Who
 	calls int
-	down  bool // no vendor answers
+	down  bool     // no vendor answers
+	told  []string // what a channel was told
 }
 
 func newBench(t *testing.T, procedure, end string) *bench {
@@ -65,6 +67,7 @@ func newBench(t *testing.T, procedure, end string) *bench {
 
 func (b *bench) estate() *estate.Estate {
 	env := b.world.Env()
+	env["SLACK"] = "https://hooks.example.com/x"
 	return estate.New(b.config, estate.Surroundings{
 		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Who: func(ctx context.Context) (rotation.Who, error) {
@@ -149,6 +152,12 @@ func (b *bench) Sleep(ctx context.Context, d time.Duration) error {
 
 func (b *bench) RoundTrip(req *http.Request) (*http.Response, error) {
 	b.mu.Lock()
+	if req.URL.Host == "hooks.example.com" {
+		defer b.mu.Unlock()
+		body, err := io.ReadAll(req.Body)
+		b.told = append(b.told, string(body))
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, err
+	}
 	b.calls++
 	down := b.down
 	b.mu.Unlock()

@@ -25,6 +25,7 @@ type Operations interface {
 	Check(ctx context.Context, w estate.Wish) (estate.Checked, error)
 	Compare(ctx context.Context, credentials []string) (estate.Compared, error)
 	Discover(ctx context.Context, credentials []string) (estate.Discovered, error)
+	TellNotices(ctx context.Context) (estate.Told, error)
 }
 
 // Options are what a scheduler has from outside.
@@ -37,8 +38,6 @@ type Options struct {
 	Now     func() time.Time // nil: the real time
 	Log     *slog.Logger     // nil: nothing is logged
 	Every   time.Duration    // between two ticks; 0: 15 seconds
-	// Notices sends what is to be told, at each tick; nil: nobody is told.
-	Notices func(ctx context.Context) error
 }
 
 // Scheduler decides nothing itself: what may begin is internal/schedule's to say, and that
@@ -81,10 +80,7 @@ func From(ctx context.Context) (rotation.Who, bool) {
 // Run ticks until ctx is done. Beginning, looking and telling do not wait for each other.
 func (s *Scheduler) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for name, tick := range map[string]func(context.Context) error{"begin": s.Begin, "look": s.Look, "notices": s.o.Notices} {
-		if tick == nil {
-			continue
-		}
+	for name, tick := range map[string]func(context.Context) error{"begin": s.Begin, "look": s.Look, "tell": s.Tell} {
 		all.Go(func() {
 			for {
 				if err := s.alone(ctx, name, tick); err != nil && ctx.Err() == nil {
@@ -113,6 +109,16 @@ func (s *Scheduler) alone(ctx context.Context, name string, tick func(context.Co
 	}
 	defer unlock()
 	return tick(ctx)
+}
+
+// Tell sends what people are to be told. What a channel does not take is logged, and sent
+// later.
+func (s *Scheduler) Tell(ctx context.Context) error {
+	told, err := s.o.Operations.TellNotices(ctx)
+	for channel, why := range told.Trouble {
+		s.o.Log.Warn("a channel takes no notices", "channel", channel, "why", why, "waiting", told.Waiting)
+	}
+	return err
 }
 
 // Begin begins what may begin now, has people asked, and takes up what they have agreed

@@ -267,3 +267,27 @@ func TestItLooksAsOftenAsItIsTold(t *testing.T) {
 		t.Errorf("%+v %v", st.Rows[0].Drift, err)
 	}
 }
+
+// TestItTellsWhatHolds, once, of what it does and does not do itself.
+func TestItTellsWhatHolds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "    run: after approval\n", "notify: {channels: {team: {slack: env:SLACK}}}\n")
+	_, s := b.service("one")
+	if err := s.Begin(t.Context()); err != nil { // it asks
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Tell(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := 0
+	for _, text := range b.told {
+		if strings.Contains(text, "somebody has to agree to begin a rotation") {
+			asked++
+		}
+	}
+	if asked != 2 { // once for each credential
+		t.Errorf("%q", b.told)
+	}
+}
