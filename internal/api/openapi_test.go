@@ -221,7 +221,9 @@ func (d *definitions) refer(t reflect.Type) *jsonschema.Schema {
 				}
 			}
 		}
-		d.all[name] = schema
+		if d.all[name] == nil { // what was completed stays
+			d.all[name] = schema
+		}
 	}
 	d.complete(t)
 	return &jsonschema.Schema{Ref: reflected.Ref}
