@@ -11,7 +11,7 @@ import (
 )
 
 // Actor is the name that what the schedule begins goes by, in the journal.
-const Actor = "rekey schedule"
+const Actor = "the schedule"
 
 // Who is the schedule as one who does something: what it may do, rekey.yaml says by
 // run: automatically, or after approval.

@@ -337,7 +337,7 @@ func TestNotAllBeginAtOneMoment(t *testing.T) {
 // TestTheWordOfTheScheduleIsOnRecord: it has the role of what rekey.yaml lets it begin.
 func TestTheWordOfTheScheduleIsOnRecord(t *testing.T) {
 	w := Who(sop.Spec{Run: sop.AfterApproval, Role: "release"})
-	if w.Name != Actor || w.Verified || w.String() != "rekey schedule (self-declared: run: after approval)" || !slices.Equal(w.Roles, []string{"release"}) {
+	if w.Name != Actor || w.Verified || w.String() != "the schedule (self-declared: run: after approval)" || !slices.Equal(w.Roles, []string{"release"}) {
 		t.Errorf("%+v", w)
 	}
 }
