@@ -94,6 +94,8 @@ func (p *place) held(op string, f outside.File, slots []string) (map[string]prov
 		e := find(all, p.slot(name))
 		if e == nil && find(all, groupName(name)) != nil {
 			h.Problem = isGroup
+		} else if e == nil {
+			h.Problem = p.cannotAdd(f.Content.Reveal(), name)
 		}
 		if e != nil {
 			h = provider.Held{Present: !e.none, Problem: e.problem}
@@ -104,6 +106,15 @@ func (p *place) held(op string, f outside.File, slots []string) (map[string]prov
 		out[name], p.known[name] = h, h.Value
 	}
 	return out, nil
+}
+
+// cannotAdd says why a slot that is not there cannot be made in this text; "": it can.
+// The first write would say so too, but after a credential has been made for it.
+func (p *place) cannotAdd(text, slot string) string {
+	if _, err := edit(p.format, text, p.slot(slot), "x", false); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // edited is the text with all values in their slots.

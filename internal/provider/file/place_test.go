@@ -331,3 +331,39 @@ func TestSettingsThatProveNothingAreRefused(t *testing.T) {
 		t.Error("a relative folder was taken")
 	}
 }
+
+// TestASlotThatCannotBeMadeIsToldWhenItIsRead: the first write would tell it too, but
+// then a credential has been made already, and a repair is stuck.
+func TestASlotThatCannotBeMadeIsToldWhenItIsRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ name, text, slot, problem string }{
+		{"empty.yaml", "", "cf.TOKEN", "there is no object cf for it"},
+		{"other.json", `{"a": 1}`, "cf.TOKEN", "there is no object cf for it"},
+		{"list.yaml", "- a\n", "TOKEN", "it is no object with keys"},
+		{"ready.yaml", "cf: {}\n", "cf.TOKEN", ""},
+		{"there.yaml", "cf: {TOKEN: x}\n", "cf.TOKEN", ""},
+		{"empty2.yaml", "", "TOKEN", ""},
+		{"empty.env", "", "TOKEN", ""},
+		{"empty.ini", "", "cf.TOKEN", "there is no section [cf]"},
+		{"ready.ini", "[cf]\n", "cf.TOKEN", ""},
+		{"empty.txt", "", "TOKEN", ""},
+	} {
+		path := filepath.Join(dir, c.name)
+		wrote(t, path, c.text)
+		format := ""
+		if filepath.Ext(path) == ".txt" {
+			format = `,"format":"raw"`
+		}
+		s := opened(t, vendor(t, outside.Real{}).Store, `{"path":%q`+format+`}`, path)
+		held, err := s.Read(t.Context(), []string{c.slot})
+		if err != nil || held[c.slot].Problem != c.problem {
+			t.Errorf("%s: %q, %v", c.name, held[c.slot].Problem, err)
+		}
+		if _, err := s.Write(t.Context(), set(c.slot, "v")); (err == nil) != (c.problem == "") {
+			t.Errorf("%s: what was told is not what happens: %v", c.name, err)
+		}
+		if text(t, path) != c.text && c.problem != "" {
+			t.Errorf("%s was changed", c.name)
+		}
+	}
+}
