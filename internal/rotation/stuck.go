@@ -157,9 +157,13 @@ func (s *State) holds(key, write, undo string) string {
 	if s.untold(key) {
 		verb = " shows nobody what it holds, and was given "
 	}
+	old, again := verb+"the old one", verb+"the old one again"
+	if s.HeldNothing(key) {
+		old, again = " holds none of it yet", " holds none of it, as before"
+	}
 	switch {
 	case s.done(undo):
-		return key + verb + "the old one again" + asSeen(s.lastAt(key, undo, stepID(Resettle, key)))
+		return key + again + asSeen(s.lastAt(key, undo, stepID(Resettle, key)))
 	case s.tried(undo):
 		return key + " may hold either"
 	case s.done(write):
@@ -167,7 +171,14 @@ func (s *State) holds(key, write, undo string) string {
 	case s.tried(write):
 		return key + " may hold either"
 	}
-	return key + " holds the old one" + asSeen(s.Plan.Seen.At)
+	return key + old + asSeen(s.Plan.Seen.At)
+}
+
+// HeldNothing reports whether a place held nothing in any slot before the run: one that
+// is new, and which has no old one to give back.
+func (s *State) HeldNothing(key string) bool {
+	slots := s.Plan.Seen.SlotsOf(s.Plan.Spec, key)
+	return len(slots) > 0 && !slices.ContainsFunc(slots, func(slot SlotSeen) bool { return slot.Present })
 }
 
 // seen says when something was.

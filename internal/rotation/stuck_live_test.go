@@ -25,3 +25,33 @@ func TestARollThatIsKnownIsNotToldAsPossible(t *testing.T) {
 		}
 	}
 }
+
+// TestAPlaceThatHeldNothingIsNotSaidToHoldTheOldOne: a store that is new has no old one,
+// and whoever looks there at night for it finds nothing.
+func TestAPlaceThatHeldNothingIsNotSaidToHoldTheOldOne(t *testing.T) {
+	p := &Plan{}
+	p.Seen.Further = []StoreSeen{
+		{Key: "new", Slots: []SlotSeen{{SlotState: cred.SlotState{Slot: "A"}}, {SlotState: cred.SlotState{Slot: "B"}}}},
+		{Key: "half", Slots: []SlotSeen{{SlotState: cred.SlotState{Slot: "A", Present: true}}, {SlotState: cred.SlotState{Slot: "B"}}}},
+	}
+	for _, c := range []struct {
+		key, step string
+		ended     Status
+		says      string
+	}{
+		{"new", "", Ended, "new holds none of it yet"},
+		{"new", "undo", Ended, "new holds none of it, as before"},
+		{"new", "write", Ended, "new holds the new one"},
+		{"new", "write", Open, "new may hold either"},
+		{"half", "", Ended, "half holds the old one"},
+		{"half", "undo", Ended, "half holds the old one again"},
+	} {
+		s := &State{Plan: p, Steps: map[string]*Progress{}}
+		if c.step != "" {
+			s.Steps[c.step] = &Progress{Status: c.ended}
+		}
+		if said := s.holds(c.key, "write", "undo"); said != c.says && !strings.HasPrefix(said, c.says+" (") {
+			t.Errorf("%s: %s", c.key+" "+c.step, said)
+		}
+	}
+}

@@ -219,6 +219,8 @@ func (r *Runner) lookBack(ctx context.Context, a rotation.Action) rotation.Outco
 		if w := r.notOld(p, held); w != "" {
 			o.Held = append(o.Held, p.Key)
 			o.Evidence = append(o.Evidence, w)
+		} else if r.state.HeldNothing(p.Key) {
+			o.Evidence = append(o.Evidence, p.Key+" holds none of it, as before")
 		} else {
 			o.Evidence = append(o.Evidence, p.Key+" holds the old one")
 		}
