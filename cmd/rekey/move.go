@@ -24,9 +24,9 @@ or a folder.
 
 Others may work until the end, but no run may be carried out at that moment; stop
 rekey serve first. The new journal is verified before the old one refuses to be written,
-older versions of Rekey included, and says where it went. A move that is interrupted,
-however, is done again by the same command. rekey.yaml is not changed: the line that it
-needs is printed.
+older versions of Rekey included, and says where it went. However a move is
+interrupted, the same command goes on with it. rekey.yaml is not changed: the line that
+it needs is printed.
 
 Secret keys are not moved: fingerprint.key and evidence.key stay in the folder under
 journal, and each machine that shares the journal needs them there, or by reference

@@ -218,6 +218,11 @@ func movedThereAndBack(t *testing.T, db *realserver.Postgres) {
 	if _, out := s.rekey("doctor"); !strings.Contains(out, "was moved") {
 		t.Errorf("the doctor says:\n%s", out)
 	}
+	// Nor is whoever has taken the database out of rekey.yaml before moving back sent to
+	// the files of a journal that has left them.
+	if out := s.do(exitUsage, "journal", "move", "--to", "elsewhere"); !strings.Contains(out, "was moved from") || !strings.Contains(out, "next  write in rekey.yaml: database: file:db.txt") {
+		t.Errorf("a move from where it is no more says:\n%s", out)
+	}
 	s.do(exitDone, "verify", "--journal", ".rekey")
 	s.inDatabase()
 	if after := s.do(exitDone, "log", "--json"); after != before {

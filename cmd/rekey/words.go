@@ -119,7 +119,7 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 	case estate.RunOver:
 		return fmt.Errorf("run %s is over: %s\n  next  rekey log %s", e.Run, e.Ending, e.Run)
 	case estate.PastReturn:
-		return fmt.Errorf("run %s is past the point of no return: the old credential may be deleted, so there is nothing to go back to\n  next  rekey resume %s", e.Run, e.Run)
+		return fmt.Errorf("run %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", e.Run, e.Run)
 	case estate.RehearsalGone:
 		return fmt.Errorf("run %s is a rehearsal, and rekey.yaml does not say any more where that is", e.Run)
 	case estate.Stopped:

@@ -160,7 +160,7 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 	case estate.RunOver:
 		return problem{Title: "Run " + e.Run + " is over", Why: "It ended as " + string(e.Ending) + ".", Live: []string{untouched}, Links: []link{toRun(e.Run)}}
 	case estate.PastReturn:
-		return problem{Title: "There is no way back any more", Why: "The run is past the point of no return: the old credential may be deleted, so there is nothing to go back to.", Live: []string{"The run can only go on."}, Links: []link{toRun(e.Run)}}
+		return problem{Title: "There is no way back any more", Why: "The run is past the point of no return, so there is nothing to go back to.", Live: []string{"The run can only go on."}, Links: []link{toRun(e.Run)}}
 	case estate.RehearsalGone:
 		return problem{Title: "The rehearsal cannot go on", Why: c.o.File + " does not say any more where run " + e.Run + " is rehearsed.", Links: []link{toRun(e.Run)}}
 	case estate.Stopped:

@@ -47,6 +47,9 @@ func (e *Estate) Move(ctx context.Context, m Moving) (MovedTo, error) {
 	out := MovedTo{From: from.Name(), To: to.Name()}
 	switch {
 	case from.Database == "" && to.Database == "":
+		if err := stands(ctx, from); err != nil {
+			return out, err
+		}
 		return out, failedf("the journal is in a folder already: move its files while nothing runs, and change journal in rekey.yaml")
 	case from.Database == to.Database:
 		return out, failedf("the journal is there already")
@@ -99,6 +102,19 @@ func (e *Estate) Move(ctx context.Context, m Moving) (MovedTo, error) {
 	out.To, out.Entries, out.Last, out.Already = c.To, c.Entries, c.Last, c.Already
 	out.Write = e.follows(to)
 	return out, e.noteMove(ctx, to, history.Move{From: out.From, To: out.To, By: who})
+}
+
+// stands tells of a journal that was moved away from this place: its files are of no use
+// to whoever has taken the database out of rekey.yaml before moving back.
+func stands(ctx context.Context, at kept.Place) error {
+	j, err := at.Read(ctx)
+	if _, moved := errors.AsType[*journal.Moved](err); moved {
+		return failed(err)
+	}
+	if err == nil {
+		_ = j.Close()
+	}
+	return nil
 }
 
 // ends are where the journal is and where it goes.

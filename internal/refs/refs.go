@@ -64,7 +64,7 @@ func (f *Finder) Secret(ctx context.Context, refs sop.Refs) (secret.Value, provi
 			return secret.Value{}, provider.Source{}, fmt.Errorf("%s: there is no file %s", refs[0], visible.Text(f.absolute(rest)))
 		}
 	}
-	return secret.Value{}, provider.Source{}, fmt.Errorf("%s is not set", list(refs))
+	return secret.Value{}, provider.Source{}, errors.New(notSet(refs))
 }
 
 // absolute is where a file was looked for: at 3 in the morning nobody remembers to
@@ -76,12 +76,16 @@ func (f *Finder) absolute(path string) string {
 	return f.path(path)
 }
 
-func list(refs sop.Refs) string {
-	words := make([]string, len(refs))
-	for i, r := range refs {
-		words[i] = r.String()
+// notSet says that none of these is set.
+func notSet[T ~string](names []T) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = string(n)
 	}
-	return strings.Join(words, ", nor ")
+	if len(words) == 1 {
+		return words[0] + " is not set"
+	}
+	return "neither " + strings.Join(words, " nor ") + " is set"
 }
 
 // Text resolves a printable setting: the first text that is written down, or
@@ -101,7 +105,7 @@ func (f *Finder) Text(t sop.Text) (string, error) {
 			return v, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not set", strings.Join(t, ", nor "))
+	return "", errors.New(notSet(t))
 }
 
 func (f *Finder) note(s string) {

@@ -78,7 +78,7 @@ func TestNothingFallsThroughInSilence(t *testing.T) {
 	if _, _, err := f.Secret(t.Context(), sop.Refs{"file:none"}); err == nil || err.Error() != "file:none: there is no file "+filepath.Join(f.Dir, "none") {
 		t.Errorf("a file that is not there: %v", err)
 	}
-	if _, _, err := f.Secret(t.Context(), sop.Refs{"env:A", "file:none"}); err == nil || err.Error() != "env:A, nor file:none is not set" {
+	if _, _, err := f.Secret(t.Context(), sop.Refs{"env:A", "file:none"}); err == nil || err.Error() != "neither env:A nor file:none is set" {
 		t.Errorf("nothing set: %v", err)
 	}
 }
