@@ -34,7 +34,7 @@ type looked struct {
 	readOnly       bool
 	pooled         bool
 	thereAre       []string // tables
-	schemaIsThere  bool
+	barred         bool     // the schema is there, and this role may not use it
 	dropsParameter bool
 }
 
@@ -58,10 +58,10 @@ func (s *server) look(ctx context.Context) (l looked, err error) {
 	err = c.QueryRowContext(ctx, `SELECT current_setting('server_version'), current_setting('server_version_num')::bigint, version(), current_setting('server_encoding'),
 		current_user, pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', current_setting('lock_timeout') <> '20s', pg_backend_pid()::bigint,
 		COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false),
-		EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1),
+		NOT COALESCE(has_schema_privilege((SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1), 'USAGE'), true),
 		COALESCE(has_schema_privilege((SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1), 'CREATE'), has_database_privilege(current_database(), 'CREATE')),
 		COALESCE((SELECT string_agg(tablename, ' ') FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename IN (`+mine+`)), '')`, s.schema).
-		Scan(&l.Version, &l.number, &l.brand, &l.encoding, &l.Role, &l.Replica, &l.readOnly, &l.dropsParameter, &backend, &l.Encrypted, &l.schemaIsThere, &l.Makes, &tables)
+		Scan(&l.Version, &l.number, &l.brand, &l.encoding, &l.Role, &l.Replica, &l.readOnly, &l.dropsParameter, &backend, &l.Encrypted, &l.barred, &l.Makes, &tables)
 	l.pooled = int64(pid) != backend
 	l.thereAre = strings.Fields(tables)
 	l.Version, _, _ = strings.Cut(l.Version, " ")
@@ -81,6 +81,8 @@ func (s *server) suits(l looked, writes bool) error {
 		return no("between here and the server is a pooler (as PgBouncer), which may share a session out to others, so that locks would mean nothing", "name the server itself, past the pooler")
 	case l.encoding != "UTF8":
 		return no(fmt.Sprintf("it is encoded as %s; a journal needs UTF8", l.encoding), "make another one: CREATE DATABASE rekey ENCODING 'UTF8' TEMPLATE template0")
+	case l.barred: // whose tables then look to it as if they were not there
+		return no(fmt.Sprintf("the role %s may not use the schema %s", l.Role, s.schema), "let the owner of the schema grant it: GRANT USAGE ON SCHEMA "+s.schema+" TO "+l.Role)
 	case writes && l.Replica:
 		return no("it is a replica, which can only be read", "name the primary, or all hosts, separated by commas, with target_session_attrs=read-write")
 	case writes && l.readOnly:

@@ -81,6 +81,7 @@ func TestAServerThatDoesNotSuitIsRefused(t *testing.T) {
 		"is a pooler":              func(l *looked) { l.pooled = true },
 		"needs UTF8":               func(l *looked) { l.encoding = "SQL_ASCII" },
 		"is a replica":             func(l *looked) { l.Replica = true },
+		"may not use the schema":   func(l *looked) { l.barred = true },
 	} {
 		l := good
 		spoil(&l)

@@ -387,6 +387,24 @@ func TestWhoLacksARightIsToldWhichOne(t *testing.T) {
 	}
 }
 
+// TestWhoMayNotUseTheSchemaIsToldSo: to such a role its tables look as if they were not
+// there, and it must not be told to put a backup in their place.
+func TestWhoMayNotUseTheSchemaIsToldSo(t *testing.T) {
+	at := onServer(t)
+	p, schema := postgres(t), schemaOf(at)
+	open4(t, at)
+	barred := schema + "_b"
+	p.SQL(t, "trusting", "CREATE ROLE "+barred+" LOGIN")
+	_, err := spot{address: address(p.Port, barred, schema)}.open()
+	if err == nil || !strings.Contains(err.Error(), "the role "+barred+" may not use the schema "+schema) || !strings.Contains(err.Error(), "GRANT USAGE ON SCHEMA "+schema+" TO "+barred) {
+		t.Fatalf("%v", err)
+	}
+	p.SQL(t, "trusting", "GRANT USAGE ON SCHEMA "+schema+" TO "+barred)
+	if _, err := (spot{address: address(p.Port, barred, schema)}).open(); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestWhatIsWrittenWithAnEntryIsThereIfTheAnswerToCommitIsLost, too.
 func TestWhatIsWrittenWithAnEntryIsThereIfTheAnswerToCommitIsLost(t *testing.T) {
 	at := onServer(t)
