@@ -148,7 +148,7 @@ func TestRolesThatAreGivenByMistake(t *testing.T) {
 	for role, want := range map[string]string{
 		`- claims: {sub: "repo:raxx/ops:*", environment: ""}`:                                    `the claim "environment" has no value: a token without it would have it`,
 		`- claims: {sub: "   "}`:                                                                 `the claim "sub" has no value`,
-		`- claims: {sub: "repo:raxx/ops:*"}`:                                                     "is given by a token of either platform that says sub repo:raxx/ops:*: add iss, the issuer that is meant",
+		`- claims: {sub: "repo:raxx/ops:*"}`:                                                     "that says sub repo:raxx/ops:*: add iss, the issuer that is meant",
 		`- claims: {sub: "repo:raxx/ops:*", iss: "https://token.actions.githubusercontent.com"}`: "",
 	} {
 		w := newTown(t)

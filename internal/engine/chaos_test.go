@@ -123,7 +123,6 @@ type process struct {
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	n       int
-	stopped bool
 }
 
 func (p *process) start(more ...string) {

@@ -34,6 +34,10 @@ func Can(may []sop.Ability, all int, s Style) string {
 		}
 		lead := pad(s.Bold(first.Right), 11) + pad(answer, 13)
 		rest := strings.Repeat(" ", 24)
+		if width < 48 { // beside each other they have no room
+			out = append(out, s.Bold(first.Right)+"  "+answer)
+			lead, rest = "  ", "  "
+		}
 		out = append(out, wrapped(strings.Join(ops, ", "), width, lead, rest)...)
 		if len(first.On) > 0 {
 			names := first.On

@@ -87,9 +87,7 @@ type stream struct {
 	cancel context.CancelFunc
 
 	mu   sync.Mutex
-	last time.Time
 	gone bool
-	ask  *rotation.Ask
 }
 
 var _ estate.Face = (*stream)(nil)
