@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"rekey/internal/api"
 	"rekey/internal/cred"
 	"rekey/internal/estate"
+	"rekey/internal/packed"
 	"rekey/internal/sop"
 )
 
@@ -26,12 +28,17 @@ var update = flag.Bool("update", false, "write openapi.json")
 func TestTheDocumentIsMadeFromTheTypes(t *testing.T) {
 	want := document(t)
 	if *update {
-		if err := os.WriteFile("openapi.json", want, 0o644); err != nil {
+		small, err := packed.Pack(want)
+		if err := errors.Join(err, os.WriteFile("openapi.json", want, 0o644), os.WriteFile("openapi.json.gz", small, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if got := api.Document(); !bytes.Equal(got, want) {
+	committed, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(api.Document(), want) || !bytes.Equal(committed, want) {
 		t.Error("openapi.json is not what the types say; run: go test ./internal/api -update, and read the difference: whoever has made a client from it has to live with it")
 	}
 }

@@ -118,11 +118,11 @@ func chaosEngine(dir, name string, j *journal.Journal, network http.RoundTripper
 
 // process is a worker's process, begun again whenever it has ended.
 type process struct {
-	name    string
-	c       *chaos
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	n       int
+	name string
+	c    *chaos
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	n    int
 }
 
 func (p *process) start(more ...string) {

@@ -27,7 +27,7 @@ var named = regexp.MustCompile(`^[a-z][a-z0-9-]*\[[A-Za-z0-9_.-]+\]$`)
 
 // kinds are the ways in which a secret may be named, as the schema has them.
 var kinds = sync.OnceValue(func() []string {
-	_, rest, _ := bytes.Cut(schemaJSON, []byte(`"`+refsBegin))
+	_, rest, _ := bytes.Cut(Schema(), []byte(`"`+refsBegin))
 	list, _, _ := bytes.Cut(rest, []byte("|[a-z]"))
 	return append([]string{"env", "file", "cmd"}, strings.FieldsFunc(string(list), func(r rune) bool { return r == '|' })...)
 })

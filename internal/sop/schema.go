@@ -11,15 +11,19 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"rekey/internal/packed"
 )
 
 //go:generate sh -c "cd ../.. && go run ./internal/schemagen/list && go run ./internal/schemagen/gen && go run ./internal/schemagen/list -linked"
 
-//go:embed rekey.schema.json
-var schemaJSON []byte
+//go:embed rekey.schema.json.gz
+var schemaPacked []byte
 
-// Schema returns the JSON Schema (2020-12) of rekey.yaml.
-func Schema() []byte { return schemaJSON }
+var schemaJSON = packed.Text(schemaPacked)
+
+// Schema returns the JSON Schema (2020-12) of rekey.yaml: rekey.schema.json.
+func Schema() []byte { return schemaJSON() }
 
 // schemas compiles definitions of the schema, once each; for use side by side.
 type schemas struct {
@@ -54,7 +58,7 @@ func schemasFor(simulated, open bool) (*schemas, error) {
 // newSchemas reads the embedded schema; in a simulated world addresses need no
 // encryption. open: there are drivers outside, whose keys the schema does not know.
 func newSchemas(simulated, open bool) (*schemas, error) {
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"rekey/internal/packed"
 	"rekey/internal/provider/all"
 	"rekey/internal/schemagen"
 )
@@ -18,8 +19,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(*into, "internal/sop/rekey.schema.json"), b, 0o644); err != nil {
+	small, err := packed.Pack(b)
+	if err != nil {
 		log.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"rekey.schema.json": b, "rekey.schema.json.gz": small} {
+		if err := os.WriteFile(filepath.Join(*into, "internal/sop", name), text, 0o644); err != nil {
+			log.Fatal(err)
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(*into, "docs/vendors"), 0o755); err != nil {
 		log.Fatal(err)
