@@ -107,7 +107,7 @@ func New(ctx context.Context, o Options) (*Access, error) {
 // sign in who could not come back.
 func (a *Access) Reload(config *sop.Config) error {
 	id := config.Identity
-	if err := MayListen(a.Listen, id); err != nil {
+	if err := errors.Join(MayListen(a.Listen, id), mayBeCalled(a.base, id)); err != nil {
 		return err
 	}
 	r := &rules{config: config, id: id}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"rekey/internal/sop"
@@ -17,11 +18,23 @@ func MayListen(addr string, id *sop.Identity) error {
 	if loopbackListens(addr) || id.Proves() {
 		return nil
 	}
-	why := "rekey.yaml has no identity"
-	if id != nil {
-		why = "identity in rekey.yaml names nothing by which somebody could prove who he is (oidc, sign_in, proxy, or a role for a token)"
+	return fmt.Errorf("not on %s, for %s: whoever reaches it could do everything\n  next  listen on 127.0.0.1, or say under identity how people sign in: docs/access.md", addr, unproven(id))
+}
+
+// mayBeCalled says why a server may not go by an address for browsers: one that is not
+// of this machine means that something in front leads others to it, however it listens.
+func mayBeCalled(base *url.URL, id *sop.Identity) error {
+	if base == nil || sop.Loopback(base.Hostname()) || id.Proves() {
+		return nil
 	}
-	return fmt.Errorf("not on %s, for %s: whoever reaches it could do everything\n  next  listen on 127.0.0.1, or say under identity how people sign in: docs/access.md", addr, why)
+	return fmt.Errorf("not as %s, for %s: whoever is led here could do everything\n  next  leave --url out, or say under identity how people sign in: docs/access.md", base, unproven(id))
+}
+
+func unproven(id *sop.Identity) string {
+	if id == nil {
+		return "rekey.yaml has no identity"
+	}
+	return "identity in rekey.yaml names nothing by which somebody could prove who he is (oidc, sign_in, proxy, or a role for a token)"
 }
 
 // loopbackListens reports whether only this machine reaches an address. A name is

@@ -81,7 +81,7 @@ type Service struct {
 //
 // Errors: sop.Problems where rekey.yaml is wrong, what access.MayListen says, and whatever
 // the journal says.
-func Open(ctx context.Context, o Options) (s *Service, err error) {
+func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -97,9 +97,9 @@ func Open(ctx context.Context, o Options) (s *Service, err error) {
 	if len(o.Roles) == 0 {
 		o.Roles = Roles()
 	}
-	s = &Service{o: o, close: func() error { return nil }}
+	s := &Service{o: o, close: func() error { return nil }}
 	defer func() {
-		if err != nil {
+		if err != nil { // s is a variable of its own: what is returned is nil by now
 			_ = s.Close()
 		}
 	}()
@@ -109,9 +109,11 @@ func Open(ctx context.Context, o Options) (s *Service, err error) {
 	if err := access.MayListen(o.Listen, s.config.Now().Identity); err != nil {
 		return nil, err
 	}
-	if s.journal, s.close, err = estate.New(s.config.Now(), s.here()).Journal(); err != nil {
+	j, closed, err := estate.New(s.config.Now(), s.here()).Journal()
+	if err != nil {
 		return nil, err
 	}
+	s.journal, s.close = j, closed
 	s.take(s.config.Now())
 	s.engine = engine.New(engine.Options{Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease})
 	if s.has(API) {
