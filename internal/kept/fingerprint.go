@@ -85,14 +85,15 @@ func (p Place) fingerprintKey(ctx context.Context, j *journal.Journal) (secret.K
 	path := p.keyAt()
 	k, err := secret.ReadKeyer(path)
 	if errors.Is(err, os.ErrNotExist) {
+		// A journal that was moved into a folder knows of a key too, which lies elsewhere.
+		was, unread := j.CheckOf(ctx, checked)
+		switch {
+		case unread != nil:
+			return k, unread
+		case was != "":
+			return k, &OtherKey{Where: path, InFile: true, Missing: true, Journal: p.Name()}
+		}
 		if p.Database != "" {
-			was, err := j.CheckOf(ctx, checked)
-			switch {
-			case err != nil:
-				return k, err
-			case was != "":
-				return k, &OtherKey{Where: path, InFile: true, Missing: true, Journal: p.Name()}
-			}
 			if err := errors.Join(os.MkdirAll(p.Folder, 0o700), private(p.Folder)); err != nil {
 				return k, fmt.Errorf("make the fingerprint key: %w", err)
 			}

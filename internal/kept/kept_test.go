@@ -246,3 +246,24 @@ func TestNoAddressWithAPasswordIsTakenAsItStands(t *testing.T) {
 		t.Error(p.Name())
 	}
 }
+
+// TestAJournalThatWasMovedIntoAFolderWantsItsKey: there a new one would be made otherwise,
+// to which every value that an open run has noted looks like somebody else's.
+func TestAJournalThatWasMovedIntoAFolderWantsItsKey(t *testing.T) {
+	p := kept.Place{Folder: t.TempDir()}
+	j, err := p.Write(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	if _, err := j.Check(t.Context(), "fingerprint key", "of the key that lies elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = p.Beside(t.Context(), j)
+	if other, is := errors.AsType[*kept.OtherKey](err); !is || !other.Missing {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(p.Folder, kept.KeyFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a key was made: %v", err)
+	}
+}
