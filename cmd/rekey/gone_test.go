@@ -57,7 +57,8 @@ func goesOn(t *testing.T, base, dir, name string) {
 // so, and still everything that has begun is finished and written down.
 func TestATerminalThatGoesAwayEndsARunLikeCtrlC(t *testing.T) {
 	t.Parallel()
-	base := serve(t, "--latency", "30ms")
+	// Slow enough that it is seen to have begun, on whatever machine, before it has ended.
+	base := serve(t, "--latency", "150ms")
 	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
 	dir, config := folder(t, base)
 	name := config.Specs[0].Name

@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -366,9 +367,16 @@ func killedAt(t *testing.T, back string, piece int) bool {
 	proxy := realserver.NewProxy(t, postgres(t).Port)
 	by := through(t, direct, proxy)
 	cmd := mover(by, folder, back)
-	proxy.Set(realserver.Pass, piece, func() { _ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL) })
-	if out, err := cmd.CombinedOutput(); err != nil && len(out) > 0 {
-		t.Fatal(string(out))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	started := make(chan int, 1) // its number, once it has one
+	proxy.Set(realserver.Pass, piece, func() { _ = syscall.Kill(<-started, syscall.SIGKILL) })
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started <- cmd.Process.Pid
+	if err := cmd.Wait(); err != nil && out.Len() > 0 {
+		t.Fatal(out.String())
 	}
 	struck, pieces := proxy.Struck()
 	proxy.Set(realserver.None, 0, nil)
