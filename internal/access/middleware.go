@@ -183,12 +183,18 @@ func (a *Access) refuse(w http.ResponseWriter, r *http.Request, f *failure) {
 	problem(w, f.status, "not-identified", f.why)
 }
 
-// problem answers with what is wrong (RFC 9457); code is an estate.Code.
+// problem answers with what is wrong (RFC 9457), in the form in which the API does
+// (docs/api.md): whoever is refused at the door reads the same fields. code is an estate.Code;
+// the request's id is what the server has put into the answer already.
 func problem(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+	said := map[string]any{"type": "urn:rekey:problem:" + code, "title": strings.ReplaceAll(code, "-", " "), "status": status, "code": code, "detail": detail}
+	if id := w.Header().Get("Request-Id"); id != "" {
+		said["instance"] = id
+	}
+	_ = json.NewEncoder(w).Encode(said)
 }
 
 func seconds(s string) int64 {

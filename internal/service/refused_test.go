@@ -1,7 +1,9 @@
 package service_test
 
 import (
+	"encoding/json"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,32 @@ import (
 	"rekey/internal/service"
 	"rekey/internal/sop"
 )
+
+// Whoever is refused at the door reads a problem of the form that docs/api.md gives.
+func TestRefusedAtTheDoorInTheFormOfTheAPI(t *testing.T) {
+	p := serve(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.at+"/api/v1/whoami", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0.")
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var said struct {
+		Type, Code, Instance string
+		Status               int
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil {
+		t.Fatal(err)
+	}
+	id := resp.Header.Get("Request-Id")
+	if said.Type != "urn:rekey:problem:"+said.Code || said.Code == "" || said.Status != resp.StatusCode || resp.StatusCode != http.StatusUnauthorized || said.Instance != id || id == "" {
+		t.Errorf("%d %s was answered with %+v", resp.StatusCode, id, said)
+	}
+}
 
 // What cannot be served is refused in words, whichever part refuses it and however much
 // is open by then: without identity nobody but this machine may reach it, by an address
