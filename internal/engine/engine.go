@@ -53,6 +53,8 @@ type Engine struct {
 	opened  *opened          // nil: not yet
 	changed chan struct{}    // closed when something was written here
 	failed  map[string]error // why a run could not be carried out here, the last time
+	// unwritten is why the worker here could not write, the last time that it tried.
+	unwritten error
 }
 
 var _ estate.Operations = (*Engine)(nil)

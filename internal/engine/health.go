@@ -42,6 +42,15 @@ func (e *Engine) Leases(ctx context.Context) ([]Lease, error) {
 	return out, err
 }
 
+// Unwritten tells why this process's worker could not write beside the journal when it
+// tried last, every few seconds: the disk is full, or the database is gone. nil: it could, or
+// no worker runs in this process.
+func (e *Engine) Unwritten() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unwritten
+}
+
 // Workers tells of every worker that shares the journal and was heard of within a day.
 func (e *Engine) Workers(ctx context.Context) ([]Worker, error) {
 	o, err := e.open(ctx)

@@ -67,8 +67,19 @@ func (e *Engine) Work(ctx context.Context) error {
 
 // sweep hands on what others have left, until this process is to hand over.
 func (w *worker) sweep() {
+	told, at := "", time.Time{}
 	for {
-		if err := w.swept(); err != nil && w.ctx.Err() == nil {
+		err := w.swept()
+		if w.ctx.Err() == nil {
+			w.e.mu.Lock()
+			w.e.unwritten = err
+			w.e.mu.Unlock()
+		}
+		switch {
+		case err == nil:
+			told = ""
+		case w.ctx.Err() == nil && (err.Error() != told || time.Since(at) > time.Minute):
+			told, at = err.Error(), time.Now() // once a minute, however often it is tried
 			w.e.o.Log.Warn("leases could not be looked at", "why", err)
 		}
 		select {
