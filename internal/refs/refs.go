@@ -76,11 +76,12 @@ func (f *Finder) absolute(path string) string {
 	return f.path(path)
 }
 
-// notSet says that none of these is set.
+// notSet says that none of these is set. As a reference prints itself: the words of a
+// command are not told.
 func notSet[T ~string](names []T) string {
 	words := make([]string, len(names))
 	for i, n := range names {
-		words[i] = string(n)
+		words[i] = sop.Ref(n).String()
 	}
 	if len(words) == 1 {
 		return words[0] + " is not set"
@@ -99,7 +100,7 @@ func (f *Finder) Text(t sop.Text) (string, error) {
 		if v, ok := f.Env(name); ok && v != "" {
 			v = strings.TrimRight(v, "\r\n")
 			if visible.Text(v) != v || v == "" {
-				return "", fmt.Errorf("%s is not one line of text that can be seen", x)
+				return "", fmt.Errorf("%s is not one line of text that can be seen", sop.Ref(x))
 			}
 			f.note(provider.Source{Ref: sop.Ref(x), Fallback: i > 0}.String())
 			return v, nil

@@ -125,3 +125,12 @@ func TestASimulationRunsNoCommandAndReadsNoFile(t *testing.T) {
 		t.Errorf("a command was run: %v", err)
 	}
 }
+
+// TestWhatIsNotSetIsToldWithoutTheWordsOfItsCommand, alone and among others.
+func TestWhatIsNotSetIsToldWithoutTheWordsOfItsCommand(t *testing.T) {
+	for _, refs := range []sop.Refs{{"cmd:op read op://vault/item/hunter2"}, {"env:A\n", "cmd:op read op://vault/item/hunter2"}} {
+		if said := notSet(refs); strings.Contains(said, "hunter2") || strings.Contains(said, "\n") {
+			t.Errorf("it is told as %q", said)
+		}
+	}
+}
