@@ -51,13 +51,13 @@ func (a *Access) Can(ctx context.Context, op Op, credential string) error {
 	return Can(r.id, who, op, nil)
 }
 
-// Opening is what opening a run asks for: one operation more where it goes without the
+// Opening is what opening a run asks for: another operation where it goes without the
 // credential's role.
-func Opening(o estate.Opening) []Op {
+func Opening(o estate.Opening) Op {
 	if o.Without {
-		return []Op{sop.OpWithoutRole}
+		return sop.OpWithoutRole
 	}
-	return []Op{sop.OpOf(o.Purpose)}
+	return sop.OpOf(o.Purpose)
 }
 
 // Final reports whether an operation is, or leads to, what cannot be undone, so that

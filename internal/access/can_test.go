@@ -132,10 +132,10 @@ func TestWhatIsFinalWantsAFreshSignIn(t *testing.T) {
 			t.Errorf("%s", op)
 		}
 	}
-	if ops := Opening(estate.Opening{Wish: estate.Wish{Purpose: sop.ToDelete}}); ops[0] != sop.OpRevoke {
-		t.Errorf("%v", ops)
+	if op := Opening(estate.Opening{Wish: estate.Wish{Purpose: sop.ToDelete}}); op != sop.OpRevoke {
+		t.Errorf("%v", op)
 	}
-	if ops := Opening(estate.Opening{Without: true}); ops[0] != sop.OpWithoutRole {
-		t.Errorf("%v", ops)
+	if op := Opening(estate.Opening{Without: true}); op != sop.OpWithoutRole {
+		t.Errorf("%v", op)
 	}
 }

@@ -155,10 +155,7 @@ func (g *Guarded) meant(w estate.Wish) string {
 // opening is may for everything that opening a run asks for.
 func (g *Guarded) opening(ctx context.Context, o estate.Opening) error {
 	credential := g.meant(o.Wish)
-	op := sop.OpOf(o.Purpose)
-	if o.Without {
-		op = sop.OpWithoutRole
-	}
+	op := Opening(o)
 	if o.Reviewed != nil && o.Reviewed.Spec.Name != credential {
 		if err := g.may(ctx, op, o.Reviewed.Spec.Name, false); err != nil {
 			return err
