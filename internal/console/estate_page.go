@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -147,7 +148,7 @@ func estateOf(rows []report.Row, asked url.Values, now time.Time) estateBody {
 		}
 		issuers[r.Issuer] = true
 	}
-	b.Owners, b.Issuers, b.Owned = sorted(owners), sorted(issuers), len(owners) > 0
+	b.Owners, b.Issuers, b.Owned = slices.Sorted(maps.Keys(owners)), slices.Sorted(maps.Keys(issuers)), len(owners) > 0
 	b.Filters = b.filters(counts)
 	b.Filtered = b.Query != "" || b.Needs != "" || b.Owner != "" || b.Issuer != ""
 	found := slices.DeleteFunc(slices.Clone(rows), func(r report.Row) bool { return !b.matches(r) })
@@ -219,28 +220,24 @@ func (b estateBody) with(needs string) string {
 }
 
 func (b estateBody) address(page int) string {
+	return listAddress("/", page, map[string]string{"q": b.Query, "needs": b.Needs, "owner": b.Owner, "issuer": b.Issuer})
+}
+
+// listAddress is the address of a page of a list, with the filters that are set.
+func listAddress(list string, page int, filters map[string]string) string {
 	v := url.Values{}
-	for _, x := range [][2]string{{"q", b.Query}, {"needs", b.Needs}, {"owner", b.Owner}, {"issuer", b.Issuer}} {
-		if x[1] != "" {
-			v.Set(x[0], x[1])
+	for name, x := range filters {
+		if x != "" {
+			v.Set(name, x)
 		}
 	}
 	if page > 1 {
 		v.Set("page", strconv.Itoa(page))
 	}
 	if len(v) == 0 {
-		return "/"
+		return list
 	}
-	return "/?" + v.Encode()
-}
-
-func sorted(set map[string]bool) []string {
-	out := make([]string, 0, len(set))
-	for k := range set {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
+	return list + "?" + v.Encode()
 }
 
 // ending is how a run stands, in a word.

@@ -110,19 +110,7 @@ func (b runsBody) matches(s estate.Summary) bool {
 }
 
 func (b runsBody) address(ending string, page int) string {
-	v := url.Values{}
-	for _, x := range [][2]string{{"q", b.Query}, {"ending", ending}} {
-		if x[1] != "" {
-			v.Set(x[0], x[1])
-		}
-	}
-	if page > 1 {
-		v.Set("page", strconv.Itoa(page))
-	}
-	if len(v) == 0 {
-		return "/runs"
-	}
-	return "/runs?" + v.Encode()
+	return listAddress("/runs", page, map[string]string{"q": b.Query, "ending": ending})
 }
 
 // runRows is a table of runs.

@@ -1,10 +1,6 @@
 package report
 
-import (
-	"time"
-
-	"rekey/internal/rotation"
-)
+import "rekey/internal/rotation"
 
 // What a face that lays a plan or a run out itself takes the words from. None of it is
 // coloured, and all of it is legible.
@@ -66,6 +62,3 @@ func AfterBack(st *rotation.State) (lines []string, whole bool) {
 	lines, whole = lastLook(st)
 	return append(lines, leftAlone(st)...), whole
 }
-
-// Expiry says when something expires or has expired, as a clause; ", does not expire".
-func Expiry(t, now time.Time) string { return expiry(t, now) }

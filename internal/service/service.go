@@ -263,12 +263,6 @@ func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
 func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
 func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }
 
-// Configured is rekey.yaml as it is in use.
-func (s *Service) Configured() *Configuration { return s.config }
-
-// Handler answers requests without a listener, for tests.
-func (s *Service) Handler() http.Handler { return s.server }
-
 // NameOf names this process for the record: the machine, and which of its processes.
 func NameOf(host func() (string, error)) string {
 	name, err := host()
