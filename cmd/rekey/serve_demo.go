@@ -12,7 +12,6 @@ import (
 
 	"rekey/internal/client"
 	"rekey/internal/estate"
-	"rekey/internal/rotation"
 	"rekey/internal/sim"
 )
 
@@ -52,7 +51,7 @@ func (a *app) play(ctx context.Context, address string, world *sim.World) error 
 	}
 	open := func(credential, confirm, ticket string) {
 		if err == nil {
-			_, err = ops.Open(ctx, estate.Opening{Wish: estate.Wish{Credential: credential}, Confirm: confirm, Reason: "scheduled", Ticket: ticket, Alongside: true}, silent{})
+			_, err = ops.Open(ctx, estate.Opening{Wish: estate.Wish{Credential: credential}, Confirm: confirm, Reason: "scheduled", Ticket: ticket, Alongside: true}, estate.Silent{})
 		}
 	}
 	const first, second = "CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_VAULT"
@@ -70,19 +69,4 @@ func (a *app) play(ctx context.Context, address string, world *sim.World) error 
 		return fmt.Errorf("fill it with runs: %w", err)
 	}
 	return nil
-}
-
-// silent is a face that shows nothing and confirms nothing.
-type silent struct{}
-
-func (silent) Behind(error)             {}
-func (silent) Past([]rotation.Event)    {}
-func (silent) Event(rotation.Event)     {}
-func (silent) Starts([]rotation.Action) {}
-func (silent) Waits(rotation.Wait)      {}
-func (silent) Call(estate.Call)         {}
-func (silent) End()                     {}
-
-func (silent) Confirm(context.Context, rotation.Ask) (string, error) {
-	return "", estate.ErrNotConfirmed
 }

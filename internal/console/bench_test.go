@@ -21,6 +21,7 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
+	"rekey/internal/stage"
 )
 
 const (
@@ -34,7 +35,7 @@ type bench struct {
 	*testing.T
 	dir     string
 	world   *sim.World
-	clock   *clock
+	clock   *stage.Clock
 	service *service
 	handler http.Handler
 
@@ -52,7 +53,7 @@ func (b *bench) as(name string) {
 // newBench lays one out, with rekey.yaml as change makes it of the example.
 func newBench(t *testing.T, change ...string) *bench {
 	t.Helper()
-	b := &bench{T: t, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}}
+	b := &bench{T: t, dir: t.TempDir(), clock: stage.NewClock(stage.Start)}
 	b.as("alice@laptop")
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.clock.Now()}), b.clock.Now)
 	text := sop.Example()
@@ -166,7 +167,7 @@ func newService(t *testing.T, e *estate.Estate, now func() time.Time) *service {
 // settle waits until a run, by its page's address, is over, stuck, or waits.
 func (b *bench) settle(run string) {
 	b.Helper()
-	if _, err := b.service.Follow(b.Context(), strings.TrimPrefix(run, "/runs/"), 0, watcher{}); err != nil {
+	if _, err := b.service.Follow(b.Context(), strings.TrimPrefix(run, "/runs/"), 0, estate.Silent{}); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -178,34 +179,3 @@ func (s *service) Noted(ctx context.Context) (console.Noted, error) {
 }
 
 // watcher is a face that wants to know nothing.
-type watcher struct{}
-
-func (watcher) Behind(error)             {}
-func (watcher) Past([]rotation.Event)    {}
-func (watcher) Event(rotation.Event)     {}
-func (watcher) Starts([]rotation.Action) {}
-func (watcher) Waits(rotation.Wait)      {}
-func (watcher) Call(estate.Call)         {}
-func (watcher) End()                     {}
-func (watcher) Confirm(context.Context, rotation.Ask) (string, error) {
-	return "", estate.ErrNotConfirmed
-}
-
-// clock is virtual: sleeping moves it.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(max(d, 0))
-	return ctx.Err()
-}

@@ -22,6 +22,7 @@ import (
 	"rekey/internal/sim"
 	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
+	play "rekey/internal/stage"
 )
 
 const (
@@ -36,7 +37,7 @@ type bench struct {
 	dir    string
 	shared func() *journal.Journal // opens the journal for one process; nil: that of the folder
 	world  *sim.World
-	clock  *clock
+	clock  *play.Clock
 
 	mu     sync.Mutex
 	around func(process string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
@@ -76,7 +77,7 @@ func everywhere(t *testing.T, test func(b *bench)) {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{T: t, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}, who: rotation.Who{Name: "alice", How: "session"}}
+	b := &bench{T: t, dir: t.TempDir(), clock: play.NewClock(play.Start), who: rotation.Who{Name: "alice", How: "session"}}
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.clock.Now()}), b.clock.Now)
 	if err := os.WriteFile(filepath.Join(b.dir, "rekey.yaml"), []byte(sop.Example()), 0o600); err != nil {
 		t.Fatal(err)
@@ -252,25 +253,6 @@ func (b *bench) stored(name string) (value string) {
 	return value
 }
 
-// clock is virtual: sleeping moves it.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(max(d, 0))
-	return ctx.Err()
-}
-
 // told is a face that notes what it is told.
 type told struct {
 	mu       sync.Mutex
@@ -314,11 +296,4 @@ func (f *told) of(kind rotation.Kind) (out []rotation.Event) {
 		}
 	}
 	return out
-}
-
-// add moves the clock.
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }

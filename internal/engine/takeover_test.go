@@ -277,7 +277,7 @@ func TestARunThatWaitsFreesItsWorker(t *testing.T) {
 			}
 			if len(rows) == 1 && rows[0].Holder == "" && time.Until(rows[0].Wake) > 10*time.Second {
 				parked++
-				b.clock.add(time.Until(rows[0].Wake))
+				b.clock.Pass(time.Until(rows[0].Wake))
 				if _, err := db.ExecContext(b.Context(), `UPDATE lease_runs SET wake = 1 WHERE holder = ''`); err != nil {
 					b.Fatal(err)
 				}

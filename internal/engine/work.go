@@ -147,7 +147,7 @@ func (w *worker) carry(d lease.Due) {
 		}
 	}
 	for {
-		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{w.e})
+		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{e: w.e})
 		if held.Lost().Err() != nil || estate.CodeOf(err) == estate.Overtaken && err != nil {
 			log.Warn("a run was lost to another process; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
 			return
@@ -244,18 +244,13 @@ func (o Options) backoff(tries int64) time.Duration {
 }
 
 // face wakes those who follow a run when it is written to.
-type face struct{ e *Engine }
-
-func (f face) Behind(why error)         { f.e.o.Log.Warn("the journal is behind", "why", why) }
-func (f face) Past([]rotation.Event)    {}
-func (f face) Event(rotation.Event)     { f.e.tellChange() }
-func (f face) Starts([]rotation.Action) {}
-func (f face) Waits(rotation.Wait)      {}
-func (f face) Call(estate.Call)         {}
-func (f face) End()                     {}
-func (f face) Confirm(context.Context, rotation.Ask) (string, error) {
-	return "", estate.ErrNotConfirmed
+type face struct {
+	estate.Silent
+	e *Engine
 }
+
+func (f face) Behind(why error)     { f.e.o.Log.Warn("the journal is behind", "why", why) }
+func (f face) Event(rotation.Event) { f.e.tellChange() }
 
 // firstLine is what a lease keeps of an error.
 func firstLine(err error) string {

@@ -91,7 +91,7 @@ func TestARotationWaitsForAnAgreementBeforeItBegins(t *testing.T) {
 	}
 	answer(estate.NotProven, about)
 	b.as("carol", "release")
-	b.clock.now = b.clock.now.Add(10 * time.Minute)
+	b.clock.Pass(10 * time.Minute)
 	answer(estate.NotFresh, about)
 	b.as("carol", "release")
 	if s := b.approve(console); s.Standing != approvals.Waiting || s.Missing != 1 || s.Given[0].By.Claims["sub"] != "carol" || s.Given[0].SignedIn.IsZero() {
@@ -189,13 +189,13 @@ func TestWhatWasAgreedToAndTakenBackMeanwhileBeginsNothing(t *testing.T) {
 	if e := b.refused(err, estate.ApprovalRefused); e.Approval.Request.ID != r.ID {
 		t.Errorf("asked again at once: %+v", e.Approval.Request)
 	}
-	b.clock.now = b.clock.now.Add(49 * time.Hour)
+	b.clock.Pass(49 * time.Hour)
 	_, err = b.open(estate.Opening{Confirm: console})
 	if e := b.refused(err, estate.AwaitsApproval); e.Approval.Request.ID == r.ID {
 		t.Error("it is not asked again")
 	}
 	// What nobody answers in time is over, and that is on record.
-	b.clock.now = b.clock.now.Add(49 * time.Hour)
+	b.clock.Pass(49 * time.Hour)
 	b.as("carol", "release")
 	_, err = b.operations().Approve(t.Context(), estate.Answering{About: console})
 	b.refused(err, estate.NothingAsked)
@@ -284,7 +284,7 @@ func TestTheScheduleSaysWhatBeginsAndWhyNotMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.rotate(vault)
-	b.clock.now = b.clock.now.Add(91 * 24 * time.Hour)
+	b.clock.Pass(91 * 24 * time.Hour)
 	if d, err = b.operations().Schedule(t.Context()); err != nil || len(d.Begin) != 1 {
 		t.Fatalf("%+v %v", d, err)
 	}

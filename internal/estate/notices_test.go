@@ -69,7 +69,7 @@ func TestPeopleAreToldOfWhatHoldsOnce(t *testing.T) {
 	if _, err := es.Check(t.Context(), estate.Wish{Credential: vault}); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.now = b.clock.now.Add(268 * 24 * time.Hour) // they expire in August
+	b.clock.Pass(268 * 24 * time.Hour) // they expire in August
 	if got := strings.Join(tell(), "\n"); !strings.Contains(got, console+" expires in") || !strings.Contains(got, vault+" is overdue since") {
 		t.Errorf("%q", got)
 	}

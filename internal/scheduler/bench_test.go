@@ -116,7 +116,7 @@ func (b *bench) ended(e *engine.Engine) []estate.Summary {
 	}
 	for _, r := range runs {
 		if r.Open() && r.Stuck == "" {
-			if _, err := e.Follow(b.Context(), r.Run, 0, silent{}); err != nil {
+			if _, err := e.Follow(b.Context(), r.Run, 0, estate.Silent{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -174,18 +174,4 @@ func (b *bench) asked() int {
 	n := b.calls
 	b.calls = 0
 	return n
-}
-
-// silent is a face that nobody looks at.
-type silent struct{}
-
-func (silent) Behind(error)             {}
-func (silent) Past([]rotation.Event)    {}
-func (silent) Event(rotation.Event)     {}
-func (silent) Starts([]rotation.Action) {}
-func (silent) Waits(rotation.Wait)      {}
-func (silent) Call(estate.Call)         {}
-func (silent) End()                     {}
-func (silent) Confirm(context.Context, rotation.Ask) (string, error) {
-	return "", estate.ErrNotConfirmed
 }

@@ -23,6 +23,7 @@ import (
 	"rekey/internal/server"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
+	"rekey/internal/stage"
 )
 
 const (
@@ -37,7 +38,7 @@ type bench struct {
 	*testing.T
 	dir    string
 	world  *sim.World
-	clock  *clock
+	clock  *stage.Clock
 	config *sop.Config
 	log    bytes.Buffer // of the server
 }
@@ -45,7 +46,7 @@ type bench struct {
 // newBench lays one out, with rekey.yaml as change makes it of the example.
 func newBench(t *testing.T, change ...string) *bench {
 	t.Helper()
-	b := &bench{T: t, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}}
+	b := &bench{T: t, dir: t.TempDir(), clock: stage.NewClock(stage.Start)}
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.clock.Now()}), b.clock.Now)
 	text := sop.Example()
 	for i := 0; i < len(change); i += 2 {
@@ -138,25 +139,6 @@ func (b *bench) client(at string, change func(*client.Options)) *client.Client {
 type network struct{ world *sim.World }
 
 func (n network) RoundTrip(req *http.Request) (*http.Response, error) { return n.world.RoundTrip(req) }
-
-// clock is virtual: sleeping moves it.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(max(d, 0))
-	return ctx.Err()
-}
 
 // told is a face that notes what it is told, and confirms what it is asked if it is to.
 type told struct {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"rekey/internal/provider"
@@ -96,25 +97,34 @@ func (Crash) EndsProcess() {}
 
 var _ provider.EndOfProcess = Crash{}
 
-// Clock is virtual: sleeping moves it.
-type Clock struct{ now time.Time }
+// Clock is virtual: sleeping moves it. It may be used from several goroutines.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
 // NewClock begins at a moment.
-func NewClock(now time.Time) *Clock { return &Clock{now} }
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 
 // Now returns the virtual time.
-func (c *Clock) Now() time.Time { return c.now }
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
 
 // Sleep moves the clock.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
-	if d > 0 {
-		c.now = c.now.Add(d)
-	}
+	c.Pass(max(d, 0))
 	return ctx.Err()
 }
 
 // Pass moves the clock.
-func (c *Clock) Pass(d time.Duration) { c.now = c.now.Add(d) }
+func (c *Clock) Pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
 
 // Start is when every stage begins.
 var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
