@@ -9,47 +9,25 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"rekey/internal/realserver"
 	"rekey/internal/rotation"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
 
-// binary is where servers/oidc/build.sh has put the real provider.
-func binary(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("REKEY_OIDC_SERVER")
-	if path == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		path = filepath.Join(cache, "rekey", "servers", "oidc-3.52.0")
-	}
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" && os.Getenv("REKEY_SERVERS") == "1" {
-		t.Fatalf("the real OpenID provider is not at %s, and CI has to have it: sh servers/oidc/build.sh", path)
-	}
-	t.Skipf("SKIPPED: the real OpenID provider is not at %s; sh servers/oidc/build.sh builds it, once", path)
-	return ""
-}
-
 // provider is a running one.
 type provider struct{ Issuer, Client, Secret, User, Password, Email string }
 
 func startProvider(t *testing.T, back string) (p provider) {
 	t.Helper()
-	cmd := exec.Command(binary(t), back)
+	cmd := exec.Command(realserver.Built(t, "oidc", "3.52.0", "REKEY_OIDC_SERVER", "the real OpenID provider"), back)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

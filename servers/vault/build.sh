@@ -3,18 +3,5 @@
 # where it is; `build.sh where` only prints. The tests of internal/provider/vault find it
 # there, or where REKEY_VAULT_SERVER says. With an empty build cache it compiles some
 # 1,300 packages: a quarter of an hour on one processor, and 500 MB to download.
-set -eu
-cd "$(dirname "$0")"
-program="${REKEY_VAULT_SERVER:-${XDG_CACHE_HOME:-$HOME/.cache}/rekey/servers/vault-1.14.1}"
-made="$program.of"
-of=$(cat main.go go.mod go.sum | cksum | tr ' ' -)
-if [ "${1:-}" != where ] && { [ ! -x "$program" ] || [ "$(cat "$made" 2>/dev/null)" != "$of" ]; }; then
-	mkdir -p "$(dirname "$program")"
-	new=$(mktemp "$program.XXXXXX")
-	trap 'rm -f "$new"' EXIT
-	CGO_ENABLED=0 nice -n 19 go build -p "${REKEY_SERVERS_JOBS:-2}" -ldflags='-s -w' -o "$new" .
-	chmod 755 "$new"
-	mv "$new" "$program" # whole or not at all
-	echo "$of" >"$made"
-fi
-echo "$program"
+export jobs="${REKEY_SERVERS_JOBS:-2}"
+exec sh "$(dirname "$0")/../build.sh" vault 1.14.1 REKEY_VAULT_SERVER "$@"

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/provider/vault"
 	"rekey/internal/provider/vault/double"
+	"rekey/internal/realserver"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
@@ -51,27 +51,6 @@ func each(t *testing.T, f func(t *testing.T, s *server)) {
 	})
 }
 
-// binary is where servers/vault/build.sh has put the real core.
-func binary(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("REKEY_VAULT_SERVER")
-	if path == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		path = filepath.Join(cache, "rekey", "servers", "vault-1.14.1")
-	}
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" && os.Getenv("REKEY_SERVERS") == "1" {
-		t.Fatalf("the real core of Vault is not at %s, and CI has to have it: sh servers/vault/build.sh", path)
-	}
-	t.Skipf("SKIPPED: the real core of Vault is not at %s; sh servers/vault/build.sh builds it, once", path)
-	return ""
-}
-
 // core starts the real core; with a folder it keeps what it holds there. kill ends it
 // at once.
 func core(t *testing.T, folder string) (s *server, kill func()) {
@@ -80,7 +59,7 @@ func core(t *testing.T, folder string) (s *server, kill func()) {
 	if folder != "" {
 		args = []string{folder}
 	}
-	cmd := exec.Command(binary(t), args...)
+	cmd := exec.Command(realserver.Built(t, "vault", "1.14.1", "REKEY_VAULT_SERVER", "the real core of Vault"), args...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
