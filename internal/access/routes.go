@@ -33,8 +33,8 @@ func (a *Access) Routes() http.Handler {
 		http.ServeFileFS(w, r, files, "pages/style.css")
 	})
 	mux.HandleFunc("GET /access/sign-in", a.signInPage)
-	mux.HandleFunc("GET /access/start", a.start)
-	mux.HandleFunc("GET /access/callback", a.callback)
+	mux.HandleFunc("GET /access/start", a.signing(a.start))
+	mux.HandleFunc("GET /access/callback", a.signing(a.callback))
 	mux.HandleFunc("POST /access/cli/token", a.cliToken)
 	known := func(pattern string, f http.HandlerFunc) {
 		mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

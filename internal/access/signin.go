@@ -61,17 +61,23 @@ func (a *Access) signInPage(w http.ResponseWriter, r *http.Request) {
 	a.show(w, http.StatusOK, p, "")
 }
 
+// signing is a step of signing in: for who does not ask too often, where people sign in.
+func (a *Access) signing(step func(http.ResponseWriter, *http.Request, *rules)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		rules := a.rules()
+		switch {
+		case rules.signIn == nil:
+			a.signInPage(w, r)
+		case !a.asked.allow(addressOf(r), a.Now()):
+			a.tooOften(w, r)
+		default:
+			step(w, r, rules)
+		}
+	}
+}
+
 // start leads to the issuer: GET /access/start.
-func (a *Access) start(w http.ResponseWriter, r *http.Request) {
-	rules := a.rules()
-	if rules.signIn == nil {
-		a.signInPage(w, r)
-		return
-	}
-	if !a.asked.allow(addressOf(r), a.Now()) {
-		a.tooOften(w, r)
-		return
-	}
+func (a *Access) start(w http.ResponseWriter, r *http.Request, rules *rules) {
 	at, err := a.endpoints(r.Context(), rules)
 	if err != nil {
 		a.failed(w, r, http.StatusBadGateway, "The issuer cannot be reached now, so nobody can sign in. Who has signed in already can go on.", err)
@@ -94,16 +100,7 @@ func (a *Access) start(w http.ResponseWriter, r *http.Request) {
 }
 
 // callback is where people come back to from the issuer: GET /access/callback.
-func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
-	rules := a.rules()
-	if rules.signIn == nil {
-		a.signInPage(w, r)
-		return
-	}
-	if !a.asked.allow(addressOf(r), a.Now()) {
-		a.tooOften(w, r)
-		return
-	}
+func (a *Access) callback(w http.ResponseWriter, r *http.Request, rules *rules) {
 	q := r.URL.Query()
 	held := a.cookieOf(r, "sign-in")
 	a.setCookie(w, "sign-in", "", 0)

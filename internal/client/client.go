@@ -71,7 +71,7 @@ func New(base *url.URL, o Options) (*Client, error) {
 		o.Patience = 2 * time.Minute
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = estate.RealClock{}.Sleep
 	}
 	at := *base
 	at.Path = strings.TrimRight(at.Path, "/")
@@ -81,17 +81,6 @@ func New(base *url.URL, o Options) (*Client, error) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // Server is the server's address.

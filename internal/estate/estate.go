@@ -59,7 +59,7 @@ type Surroundings struct {
 // New returns the estate of a configuration.
 func New(config *sop.Config, here Surroundings) *Estate {
 	if here.Clock == nil {
-		here.Clock = realClock{}
+		here.Clock = RealClock{}
 	}
 	if here.Random == nil {
 		here.Random = rand.Reader
@@ -95,12 +95,14 @@ func (e *Estate) place() kept.Place {
 	}
 }
 
-// realClock is real time.
-type realClock struct{}
+// RealClock is real time.
+type RealClock struct{}
 
-func (realClock) Now() time.Time { return time.Now() }
+// Now is the time.
+func (RealClock) Now() time.Time { return time.Now() }
 
-func (realClock) Sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits, or returns the error of ctx once that is done.
+func (RealClock) Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

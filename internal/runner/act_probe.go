@@ -211,11 +211,7 @@ func (r *Runner) confirmGone(ctx context.Context, a rotation.Action) rotation.Ou
 	if !ok {
 		return failed(cred.Refused, "the plan knows no probe %s", a.Step.Target)
 	}
-	old, err := r.oldBundle(ctx)
-	if err != nil {
-		return fromError(err)
-	}
-	fresh, err := r.newBundle(ctx)
+	old, fresh, err := r.bothBundles(ctx)
 	if err != nil {
 		return fromError(err)
 	}

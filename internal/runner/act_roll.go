@@ -70,11 +70,7 @@ func (r *Runner) keep(ctx context.Context, a rotation.Action) rotation.Outcome {
 
 // endOld ends the old secret and no other, where it can be named.
 func (r *Runner) endOld(ctx context.Context, named provider.EndsNamed) rotation.Outcome {
-	old, err := r.oldBundle(ctx)
-	if err != nil {
-		return fromError(err)
-	}
-	fresh, err := r.newBundle(ctx)
+	old, fresh, err := r.bothBundles(ctx)
 	if err != nil {
 		return fromError(err)
 	}

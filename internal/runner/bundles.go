@@ -14,6 +14,14 @@ import (
 	"rekey/internal/sop"
 )
 
+// bothBundles returns the secret of the old generation and that of the one under way.
+func (r *Runner) bothBundles(ctx context.Context) (old, fresh secret.Bundle, err error) {
+	if old, err = r.oldBundle(ctx); err == nil {
+		fresh, err = r.newBundle(ctx)
+	}
+	return old, fresh, err
+}
+
 // newBundle returns the secret of the generation under way: from memory, or
 // from the store once it is there, or from a consumer that was given it.
 func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {

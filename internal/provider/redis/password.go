@@ -155,6 +155,13 @@ func (i *inPlace) RollWith(ctx context.Context, h cred.Handle, keep time.Time, b
 	return now, nil
 }
 
+// added is the hash of the password that this process has added; "": none.
+func (i *inPlace) added() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.our
+}
+
 // Keep takes the password before the present one away once its time has come; until
 // then it works by itself. Redis lists passwords in the order in which they were added;
 // only where the last is the one that this process added is the other the old one.
@@ -168,9 +175,7 @@ func (i *inPlace) Keep(ctx context.Context, h cred.Handle, until time.Time) (now
 		if err != nil {
 			return notSent(err)
 		}
-		i.mu.Lock()
-		our := i.our
-		i.mu.Unlock()
+		our := i.added()
 		switch last := len(e.hashes) - 1; {
 		case h.ID != i.of:
 			return i.absent(op, h.ID)

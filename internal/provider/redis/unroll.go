@@ -18,9 +18,7 @@ func (i *inPlace) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (n
 		if err != nil {
 			return notSent(err)
 		}
-		i.mu.Lock()
-		our := i.our
-		i.mu.Unlock()
+		our := i.added()
 		last := len(e.hashes) - 1
 		switch {
 		case h.ID != i.of:
