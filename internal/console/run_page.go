@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"rekey/internal/cred"
@@ -53,46 +52,6 @@ type runBody struct {
 	Lines  *overlap
 	Log    []logLine
 	Notes  []string
-}
-
-// stepView is one step of the list.
-type stepView struct {
-	ID                  string
-	N                   int
-	Title, Change, Call string
-	Word, Tone, Icon    string
-	Note                string
-	Evidence            []string
-	Took                time.Duration
-	Began, Ended        time.Time
-	Next                time.Time // it is tried again then
-	Asks, Final         bool      // a line before it: asks for the name; the point of no return
-	Effect              bool
-}
-
-// More reports whether there is more to tell of it than its line.
-func (s stepView) More() bool { return s.Call != "" || s.Change != "" || len(s.Evidence) > 1 }
-
-// Brief is what its line says beside the title.
-func (s stepView) Brief() string {
-	if s.Note != "" || len(s.Evidence) == 0 {
-		return s.Note
-	}
-	return s.Evidence[0]
-}
-
-// deed is something that a person did.
-type deed struct {
-	At   time.Time
-	Who  string
-	What string
-	Why  string
-}
-
-// logLine is one line of the journal, in words.
-type logLine struct {
-	At   time.Time
-	Text string
 }
 
 func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
@@ -236,24 +195,6 @@ func (b *runBody) stand(st *rotation.State, now time.Time) {
 	}
 }
 
-// markWaiting marks the steps whose time has not come, and that are next.
-func markWaiting(steps []stepView, w rotation.Wait) {
-	for i := range steps {
-		if steps[i].Icon == "ring" && slices.Contains(w.For, steps[i].Title) {
-			steps[i].Word, steps[i].Tone, steps[i].Icon, steps[i].Next = "Waiting", "info", "clock", w.Until
-		}
-	}
-}
-
-func busyWith(steps []stepView) string {
-	for _, s := range steps {
-		if s.Icon == "half" {
-			return s.Title
-		}
-	}
-	return ""
-}
-
 func first(texts []string) string {
 	if len(texts) == 0 {
 		return ""
@@ -270,169 +211,4 @@ func strategyName(s string) string {
 		return "roll at once"
 	}
 	return s
-}
-
-// stepTimes are when a step was begun first and ended last.
-type stepTimes struct{ began, ended time.Time }
-
-func timesOf(events []rotation.Event) map[string]stepTimes {
-	out := map[string]stepTimes{}
-	for _, e := range events {
-		switch {
-		case e.Intent != nil:
-			for _, id := range e.Intent.Steps {
-				if t := out[id]; t.began.IsZero() {
-					t.began = e.At
-					out[id] = t
-				}
-			}
-		case e.Outcome != nil:
-			t := out[e.Outcome.Step]
-			if t.began.IsZero() {
-				t.began = e.At
-			}
-			t.ended = e.At
-			out[e.Outcome.Step] = t
-		}
-	}
-	return out
-}
-
-// stepsOf are the steps of a plan as they stand.
-func stepsOf(steps []rotation.Step, st *rotation.State, times map[string]stepTimes) (out []stepView) {
-	asked := false
-	for _, s := range steps {
-		p := st.Step(s.ID)
-		if (s.Strays || s.Recurs) && p.Status == rotation.Idle {
-			continue // only after a lost answer, or when time runs low
-		}
-		v := viewOf(s, p, times[s.ID], st)
-		v.N = len(out) + 1
-		v.Asks, v.Final = s.Ask && !asked, s.Final
-		asked = asked || s.Ask
-		out = append(out, v)
-	}
-	return out
-}
-
-// backOf are the steps on the way back, where it goes or went back.
-func backOf(st *rotation.State, times map[string]stepTimes) (out []stepView) {
-	if st.Mode == rotation.Forward {
-		return nil
-	}
-	for _, s := range st.Active() {
-		v := viewOf(s, st.Step(s.ID), times[s.ID], st)
-		v.N = len(out) + 1
-		out = append(out, v)
-	}
-	return out
-}
-
-func viewOf(s rotation.Step, p *rotation.Progress, t stepTimes, st *rotation.State) stepView {
-	v := stepView{ID: s.ID, Title: s.Title, Change: s.Change, Call: s.Call, Effect: s.Verb.Effect(), Began: t.began}
-	over := st.Closed != nil
-	if p.Last != nil {
-		v.Note, v.Evidence = p.Last.Why, p.Last.Evidence
-	}
-	switch p.Status {
-	case rotation.Ended:
-		v.Word, v.Tone, v.Icon, v.Ended = "Done", "good", "check", t.ended
-		if s.Verb != rotation.Pause && !t.began.IsZero() {
-			v.Took = t.ended.Sub(t.began)
-		}
-	case rotation.Open:
-		v.Word, v.Tone, v.Icon = "In progress", "info", "half"
-	case rotation.Poll:
-		v.Word, v.Tone, v.Icon, v.Next = "Not yet", "info", "clock", p.Next
-	case rotation.Retry:
-		v.Word, v.Tone, v.Icon, v.Next = "To be tried again", "mind", "clock", p.Next
-	case rotation.Broken:
-		v.Word, v.Tone, v.Icon = "Failed", "bad", "cross"
-	default:
-		v.Word, v.Tone, v.Icon = "To do", "idle", "ring"
-		if over || st.Mode != rotation.Forward {
-			v.Word, v.Icon = "Not done", "ring"
-		}
-	}
-	if over && v.Icon != "check" && v.Icon != "cross" {
-		v.Word, v.Tone, v.Icon, v.Next = "Not done", "idle", "ring", time.Time{}
-	}
-	return v
-}
-
-func doneOf(steps []stepView) (done, of int) {
-	for _, s := range steps {
-		if s.Icon == "check" {
-			done++
-		}
-	}
-	return done, len(steps)
-}
-
-// deedsOf are what people did, in order.
-func deedsOf(events []rotation.Event) (out []deed) {
-	for _, e := range events {
-		switch {
-		case e.Opened != nil:
-			what := "opened it to " + doing(e.Opened.Spec.Purpose)
-			for _, o := range e.Opened.Overrides {
-				what += ", with " + o
-			}
-			out = append(out, deed{e.At, whoWords(e.Opened.Actor, e.Opened.By), what, e.Opened.Reason})
-		case e.Confirmed != nil:
-			if n := len(out); n > 0 && strings.HasPrefix(out[n-1].What, confirmed) {
-				continue // a worker has come to what was confirmed to the service
-			}
-			out = append(out, deed{e.At, whoWords(e.Confirmed.Actor, e.Confirmed.By), confirmed + how(e.Confirmed.How), ""})
-		case e.Asked != nil:
-			out = append(out, deed{e.At, whoWords(e.Asked.Actor, e.Asked.By), askedBack, e.Asked.Reason})
-		case e.Resumed != nil && e.Resumed.Worker != "":
-			// A process of the service: no person has decided anything.
-		case e.Resumed != nil:
-			if n := len(out); n > 0 && out[n-1].What == askedBack && e.At.Sub(out[n-1].At) < time.Second {
-				continue // the same wish
-			}
-			what := "wanted it to go on"
-			if e.Resumed.Word != nil {
-				what = confirmed + how(e.Resumed.Word.How)
-			}
-			for _, d := range e.Resumed.Despite {
-				what += ", leaving " + d + " with a dead one"
-			}
-			out = append(out, deed{e.At, whoWords(e.Resumed.Actor, e.Resumed.By), what, e.Resumed.Reason})
-		}
-	}
-	return out
-}
-
-const (
-	confirmed = "confirmed what cannot be undone"
-	askedBack = "asked to go back"
-)
-
-// how something was confirmed, where that is worth telling: on the command line and here
-// it is by the name.
-func how(said string) string {
-	if said == "--confirm" || said == "" {
-		return ""
-	}
-	return " (" + said + ")"
-}
-
-// linesOf is the whole journal of a run in words.
-func linesOf(events []rotation.Event) (out []logLine) {
-	titles := map[string]string{}
-	for _, e := range events {
-		if e.Planned != nil {
-			for _, list := range [][]rotation.Step{e.Planned.Steps, e.Planned.Back} {
-				for _, s := range list {
-					titles[s.ID] = s.Title
-				}
-			}
-		}
-		for _, text := range report.Say(e, titles, report.Style{}) {
-			out = append(out, logLine{e.At, text})
-		}
-	}
-	return out
 }
