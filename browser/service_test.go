@@ -132,21 +132,7 @@ func newSite(t *testing.T, change ...string) *site {
 // settle waits until a run is over, stuck, or waits for a person.
 func (s *site) settle(t *testing.T, run string) {
 	t.Helper()
-	if _, err := s.Follow(t.Context(), run, 0, watcher{}); err != nil {
+	if _, err := s.Follow(t.Context(), run, 0, estate.Silent{}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// watcher is a face that wants to know nothing.
-type watcher struct{}
-
-func (watcher) Behind(error)             {}
-func (watcher) Past([]rotation.Event)    {}
-func (watcher) Event(rotation.Event)     {}
-func (watcher) Starts([]rotation.Action) {}
-func (watcher) Waits(rotation.Wait)      {}
-func (watcher) Call(estate.Call)         {}
-func (watcher) End()                     {}
-func (watcher) Confirm(context.Context, rotation.Ask) (string, error) {
-	return "", estate.ErrNotConfirmed
 }
