@@ -14,39 +14,8 @@ import (
 	"rekey/internal/sop"
 )
 
-// fleet is a rekey.yaml for so many credentials of sim.Fleet.
-func fleet(n int) string {
-	var b strings.Builder
-	b.WriteString(`rekey: 1
-simulate: ADDRESS
-vendors:
-  cloudflare: {token: env:CF_ACCESS_MGMT, account: env:CF_ACCOUNT_ID}
-  infisical: {client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET, project: env:INFISICAL_PROJECT_ID}
-  heroku: {token: env:HEROKU_API_KEY}
-procedures:
-  fleet:
-    applies_to: FLEET_<SCOPE>
-    discover: "off"
-    timing: {poll: 20ms, quiet: 60ms, watch: 20ms}
-    issuer: {vendor: cloudflare, kind: access-service-token, name: fleet-<scope>-<date>, duration: 8760h}
-    store:
-      vendor: infisical
-      path: /MooseQuest/cloudflare/
-      environment: prod
-      slots: {<name>: "{client_secret}", <name>__CLIENT_ID: "{client_id}"}
-    consumer:
-      vendor: heroku
-      grace: 80ms
-      slots: {<name>: "{client_id}:{client_secret}"}
-    validate:
-      - url: https://fleet-<scope>.raxx.app/health
-credentials:
-`)
-	for i := range n {
-		fmt.Fprintf(&b, "  FLEET_%d:\n    consumers:\n      - app: fleet-%d\n", i, i)
-	}
-	return b.String()
-}
+// fleetTiming lets a rotation of the fleet take no longer than it has to.
+const fleetTiming = "poll: 20ms, quiet: 60ms, watch: 20ms"
 
 // TestManyRunsAtOnceOnSharedPolicies: sixteen runs at a time rotate credentials of which
 // ten share a policy. None fails, nobody is ever without access, and every policy names
@@ -66,7 +35,7 @@ func TestManyRunsAtOnceOnSharedPolicies(t *testing.T) {
 	t.Cleanup(server.Close)
 	base := server.URL
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(strings.Replace(fleet(n), "ADDRESS", base, 1)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(sim.FleetConfig(n, base, fleetTiming)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := sop.Load(filepath.Join(dir, "rekey.yaml")); err != nil {

@@ -71,7 +71,7 @@ func newFleetWorld(tb testing.TB, n int) (address string, live []string) {
 func fleetFolder(tb testing.TB, world string, n int) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(strings.Replace(fleet(n), "ADDRESS", world, 1)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rekey.yaml"), []byte(sim.FleetConfig(n, world, fleetTiming)), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	return dir

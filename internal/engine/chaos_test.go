@@ -300,7 +300,7 @@ func newChaos(t *testing.T, n int, latency time.Duration) (*chaos, *journal.Jour
 	c.world.Look(func(s *sim.State) { s.Fleet(n, 10) })
 	vendors := httptest.NewServer(c)
 	t.Cleanup(vendors.Close)
-	if err := os.WriteFile(filepath.Join(c.dir, "rekey.yaml"), []byte(strings.Replace(fleet(n), "ADDRESS", vendors.URL, 1)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.dir, "rekey.yaml"), []byte(sim.FleetConfig(n, vendors.URL, "poll: 50ms, quiet: 300ms, watch: 50ms")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(c.dir, ".rekey-simulated"), 0o700); err != nil { // of the fingerprint key, which all share
@@ -665,38 +665,4 @@ func (p *cutter) cut() {
 	for c := range p.open {
 		_ = c.Close()
 	}
-}
-
-// fleet is a rekey.yaml for so many credentials of sim.Fleet.
-func fleet(n int) string {
-	var b strings.Builder
-	b.WriteString(`rekey: 1
-simulate: ADDRESS
-vendors:
-  cloudflare: {token: env:CF_ACCESS_MGMT, account: env:CF_ACCOUNT_ID}
-  infisical: {client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET, project: env:INFISICAL_PROJECT_ID}
-  heroku: {token: env:HEROKU_API_KEY}
-procedures:
-  fleet:
-    applies_to: FLEET_<SCOPE>
-    discover: "off"
-    timing: {poll: 50ms, quiet: 300ms, watch: 50ms}
-    issuer: {vendor: cloudflare, kind: access-service-token, name: fleet-<scope>-<date>, duration: 8760h}
-    store:
-      vendor: infisical
-      path: /MooseQuest/cloudflare/
-      environment: prod
-      slots: {<name>: "{client_secret}", <name>__CLIENT_ID: "{client_id}"}
-    consumer:
-      vendor: heroku
-      grace: 80ms
-      slots: {<name>: "{client_id}:{client_secret}"}
-    validate:
-      - url: https://fleet-<scope>.raxx.app/health
-credentials:
-`)
-	for i := range n {
-		fmt.Fprintf(&b, "  FLEET_%d:\n    consumers:\n      - app: fleet-%d\n", i, i)
-	}
-	return b.String()
 }

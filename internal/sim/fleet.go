@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -44,4 +45,39 @@ func (s *State) Fleet(n, share int) {
 	}
 	s.Cloudflare.MaxLive = max(s.Cloudflare.MaxLive, 3*n)
 	s.cloudflare().Publish()
+}
+
+// FleetConfig is a rekey.yaml for so many credentials of Fleet, in the world at an address;
+// timing is theirs.
+func FleetConfig(n int, address, timing string) string {
+	var b strings.Builder
+	b.WriteString(`rekey: 1
+simulate: ` + address + `
+vendors:
+  cloudflare: {token: env:CF_ACCESS_MGMT, account: env:CF_ACCOUNT_ID}
+  infisical: {client_id: env:INFISICAL_CLIENT_ID, client_secret: env:INFISICAL_CLIENT_SECRET, project: env:INFISICAL_PROJECT_ID}
+  heroku: {token: env:HEROKU_API_KEY}
+procedures:
+  fleet:
+    applies_to: FLEET_<SCOPE>
+    discover: "off"
+    timing: {` + timing + `}
+    issuer: {vendor: cloudflare, kind: access-service-token, name: fleet-<scope>-<date>, duration: 8760h}
+    store:
+      vendor: infisical
+      path: /MooseQuest/cloudflare/
+      environment: prod
+      slots: {<name>: "{client_secret}", <name>__CLIENT_ID: "{client_id}"}
+    consumer:
+      vendor: heroku
+      grace: 80ms
+      slots: {<name>: "{client_id}:{client_secret}"}
+    validate:
+      - url: https://fleet-<scope>.raxx.app/health
+credentials:
+`)
+	for i := range n {
+		fmt.Fprintf(&b, "  FLEET_%d:\n    consumers:\n      - app: fleet-%d\n", i, i)
+	}
+	return b.String()
 }

@@ -204,60 +204,17 @@ func TestPromisesHoldOnTheStage(t *testing.T) {
 		t.Fatalf("%q %v %v\n%s", undisturbed.Ending, undisturbed.Broken, undisturbed.Err, log[max(0, len(log)-3000):])
 	}
 	t.Logf("%d calls, %d of them before the plan", undisturbed.Calls, undisturbed.Looked)
-	step, pairs, acts := 17, 14983, 31
+	sample := stage.Sample{Singles: 17, Pairs: 14983, Acts: 31, From: *from}
 	switch {
 	case *whole:
-		step, pairs, acts = 1, 997, 1
+		sample = stage.Sample{Singles: 1, Pairs: 997, Acts: 1, From: *from}
 	case testing.Short():
-		step, pairs, acts = 97, 99991, 499
+		sample = stage.Sample{Singles: 97, Pairs: 99991, Acts: 499, From: *from}
 	}
-	y := tally{t: t, ends: map[string]int{}}
-	n, kinds := 0, slices.Concat(stage.Kinds, stage.Rude)
-	for call := 1; call <= undisturbed.Calls; call++ {
-		for _, kind := range kinds {
-			if n++; n%step == *from%step {
-				y.meet(stage.Fault{Call: call, Kind: kind})
-			}
-		}
-	}
-	single := n
-	for at := range single {
-		for then := at + 1; then < single; then++ {
-			one, two := stage.Fault{Call: 1 + at/len(kinds), Kind: kinds[at%len(kinds)]}, stage.Fault{Call: 1 + then/len(kinds), Kind: kinds[then%len(kinds)]}
-			if n++; one.Call < two.Call && n%pairs == *from%pairs {
-				y.meet(one, two)
-			}
-		}
-	}
-	others := 0
-	for call := 1; call <= undisturbed.Calls; call++ {
-		for _, act := range x.Acts() {
-			for _, kind := range stage.Others {
-				if others++; others%acts == *from%acts {
-					y.meet(stage.Fault{Call: call, Kind: kind, Act: act})
-				}
-			}
-		}
-	}
-	t.Logf("of %d single faults every %d., of %d pairs every %d., of %d acts of others every %d. (-args -whole tries more): %d played, %v", single, step, n-single, pairs, others, acts, y.n, y.ends)
-	if y.ends[string(rotation.Rotated)] == 0 || y.ends[string(rotation.RolledBack)] == 0 {
-		t.Errorf("it only ever ends in one way: %v", y.ends)
-	}
-}
-
-// tally counts how runs came out.
-type tally struct {
-	t    *testing.T
-	n    int
-	ends map[string]int
-}
-
-func (y *tally) meet(faults ...stage.Fault) {
-	y.t.Helper()
-	v, _ := played(y.t, faults...)
-	y.n++
-	y.ends[v.Ending]++
-	if len(v.Broken) > 0 || v.Err != nil || v.Ending == "stuck" && !v.Healed {
-		y.t.Errorf("%s: %q, healed %v\n  %v %v", stage.Words(faults), v.Ending, v.Healed, v.Broken, v.Err)
+	y := stage.Tally{T: t, Play: func(faults ...stage.Fault) stage.Verdict { v, _ := played(t, faults...); return v }}
+	single, pairs, others := sample.Each(undisturbed.Calls, x.Acts(), y.Meet)
+	t.Logf("of %d single faults every %d., of %d pairs every %d., of %d acts of others every %d. (-args -whole tries more): %d played, %v", single, sample.Singles, pairs, sample.Pairs, others, sample.Acts, y.N, y.Ends)
+	if y.Ends[string(rotation.Rotated)] == 0 || y.Ends[string(rotation.RolledBack)] == 0 {
+		t.Errorf("it only ever ends in one way: %v", y.Ends)
 	}
 }
