@@ -68,4 +68,8 @@ func TestCommandsAskAServer(t *testing.T) {
 			t.Errorf("%v: exit %d and not %d, or it does not say %q:\n%s", c.args, code, c.code, c.words, said.String())
 		}
 	}
+	var said bytes.Buffer // a browser that nobody could allow it in would be waited for
+	if code := execute(t.Context(), []string{"login", serving.Address}, streams{out: &said, err: &said}); code != exitFailed || !strings.Contains(said.String(), "nothing to sign in to") {
+		t.Errorf("login: exit %d:\n%s", code, said.String())
+	}
 }

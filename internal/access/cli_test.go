@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rekey/internal/sop"
 )
 
 var field_ = regexp.MustCompile(`name="(\w+)" value="([^"]*)"`)
@@ -129,6 +131,46 @@ func TestACommandLineSignsIn(t *testing.T) {
 	if _, err := (Browser{Server: home, Random: rand.Reader, Now: time.Now, Open: func(string) error { return nil }, Tell: func(string) {}}).SignIn(ctx); err == nil {
 		t.Error("nobody allowed it")
 	}
+}
+
+// TestNobodyWaitsForABrowserInVain: where there is nothing to sign in to, rekey login says so
+// before it opens one; where somebody stands in front who does not tell, it is tried.
+func TestNobodyWaitsForABrowserInVain(t *testing.T) {
+	open, machines := everything(), everything()
+	open.Identity = nil
+	machines.Identity.SignIn, machines.Identity.Proxy = nil, nil
+	for want, config := range map[string]*sop.Config{"there is nothing to sign in to": open, "takes tokens only": machines} {
+		here := newWorld(t, config, func(o *Options) { o.Listen, o.URL = "127.0.0.1:8443", "" })
+		line := Browser{Server: "http://127.0.0.1:8443", Transport: through{here}, Random: rand.Reader, Now: time.Now,
+			Open: func(string) error { t.Error("a browser was opened"); return nil }, Tell: func(string) { t.Error("an address was told") }}
+		if _, err := line.SignIn(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, and not %q", err, want)
+		}
+	}
+	for name, in := range map[string]func(http.ResponseWriter){
+		"a gate that leads to its own page": func(w http.ResponseWriter) {
+			w.Header().Set("Location", "https://gate.example.com")
+			w.WriteHeader(http.StatusFound)
+		},
+		"another program": func(w http.ResponseWriter) { _, _ = io.WriteString(w, "{}") },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		told := false
+		line := Browser{Server: home, Transport: fixed(in), Random: rand.Reader, Now: time.Now, Open: func(string) error { return nil }, Tell: func(string) { told = true; cancel() }}
+		if _, err := line.SignIn(ctx); err == nil || !told {
+			t.Errorf("%s: it was not tried: %v", name, err)
+		}
+		cancel()
+	}
+}
+
+// fixed answers every request alike.
+type fixed func(http.ResponseWriter)
+
+func (f fixed) RoundTrip(*http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	f(rec)
+	return rec.Result(), nil
 }
 
 func cliQuery(verifier string) string {

@@ -65,6 +65,10 @@ func (b Browser) SignIn(ctx context.Context) (in SignedInAs, err error) {
 	if err != nil {
 		return in, err
 	}
+	c := &vendorhttp.Client{Vendor: "server", Base: server.String(), Transport: b.Transport, Now: b.Now}
+	if err := b.possible(ctx, c); err != nil {
+		return in, err
+	}
 	verifier, err1 := chance(b.Random, 64)
 	state, err2 := chance(b.Random, 43)
 	if err := errors.Join(err1, err2); err != nil {
@@ -93,7 +97,6 @@ func (b Browser) SignIn(ctx context.Context) (in SignedInAs, err error) {
 	case <-ctx.Done():
 		return in, errors.New("nobody has allowed it in the browser")
 	case code := <-codes:
-		c := &vendorhttp.Client{Vendor: "server", Base: server.String(), Transport: b.Transport, Now: b.Now}
 		resp, err := c.Do(ctx, vendorhttp.Request{Op: "take the token", Method: http.MethodPost, Path: Prefix + "cli/token", Body: map[string]string{"code": code, "verifier": verifier}})
 		if err != nil {
 			return in, err
@@ -103,6 +106,27 @@ func (b Browser) SignIn(ctx context.Context) (in SignedInAs, err error) {
 		}
 		return in, nil
 	}
+}
+
+// possible refuses where nobody could allow it in a browser, so that nobody waits for what
+// cannot come. A server that is not asked itself (a gate stands in front, which wants a
+// sign-in of its own) and an older one do not tell, and are tried.
+func (b Browser) possible(ctx context.Context, c *vendorhttp.Client) error {
+	resp, err := c.Raw(ctx, vendorhttp.Request{Op: "ask how people sign in", Method: http.MethodGet, Path: Prefix + "ways"})
+	if err != nil {
+		return err
+	}
+	var ways waysIn
+	if resp.Status != http.StatusOK || resp.Decode(&ways) != nil || ways.Browser == nil {
+		return nil
+	}
+	switch {
+	case ways.Open:
+		return fmt.Errorf("there is nothing to sign in to: %s asks nobody who he is. Go on without: rekey --server %s status", b.Server, b.Server)
+	case !*ways.Browser:
+		return fmt.Errorf("nobody signs in by a browser at %s: it takes tokens only, as REKEY_TOKEN or --token-from", b.Server)
+	}
+	return nil
 }
 
 // back takes the code from the browser: from no other page, and for no other attempt.

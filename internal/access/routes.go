@@ -21,6 +21,7 @@ import (
 //	POST   /access/sign-out/everywhere  ends all sessions and command lines of whoever asks
 //	GET    /access/sessions             own ones; ?all=1 everybody's (sessions)
 //	DELETE /access/sessions/{id}        ends one; of somebody else: (sessions)
+//	GET    /access/ways                 whether people sign in by a browser: {browser, open}
 //	GET    /access/cli, POST            allows a command line
 //	POST   /access/cli/token            gives its code for a token
 //	GET    /access/tokens, POST         lists, makes (tokens)
@@ -35,6 +36,7 @@ func (a *Access) Routes() http.Handler {
 	mux.HandleFunc("GET /access/sign-in", a.signInPage)
 	mux.HandleFunc("GET /access/start", a.signing(a.start))
 	mux.HandleFunc("GET /access/callback", a.signing(a.callback))
+	mux.HandleFunc("GET /access/ways", a.ways)
 	mux.HandleFunc("POST /access/cli/token", a.cliToken)
 	known := func(pattern string, f http.HandlerFunc) {
 		mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

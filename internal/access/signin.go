@@ -37,6 +37,37 @@ func attemptOf(held string, fresh bool) identity.Attempt {
 	return identity.Attempt{State: of("state"), Nonce: of("nonce"), Verifier: of("verifier"), Fresh: fresh}
 }
 
+// SignInAt is the path of the page by which people sign in; "": rekey.yaml has no issuer
+// for that.
+func (a *Access) SignInAt() string {
+	if a.rules().signIn == nil {
+		return ""
+	}
+	return Prefix + "sign-in"
+}
+
+// SignOutAt is where the sign-in of who asks is ended; "": he has none here. Whoever is on
+// this machine, and who comes through a gate in front, has none that could be ended here.
+func SignOutAt(ctx context.Context) string {
+	if c := from(ctx); c == nil || c.session == "" {
+		return ""
+	}
+	return Prefix + "sign-out"
+}
+
+// ways says to a command line, before it opens a browser, whether somebody could allow it
+// there: GET /access/ways. It tells nothing of anybody.
+func (a *Access) ways(w http.ResponseWriter, _ *http.Request) {
+	rules := a.rules()
+	answer(w, waysIn{Browser: new(rules.signIn != nil || rules.proxy != nil), Open: !rules.id.Proves()})
+}
+
+// waysIn are how people come in. Open: nobody is asked who he is.
+type waysIn struct {
+	Browser *bool `json:"browser"` // nil: whoever answered is no server of Rekey's
+	Open    bool  `json:"open"`
+}
+
 // signInPage is where people are led who have not signed in: GET /access/sign-in. It
 // starts nothing by itself, so that who has signed out stays out.
 func (a *Access) signInPage(w http.ResponseWriter, r *http.Request) {

@@ -32,9 +32,12 @@ type Options struct {
 	// Who tells who asks, as whoever signs people in knows it. nil: nobody signs in, and
 	// the operations say who it is.
 	Who func(*http.Request) (rotation.Who, bool)
-	// SignIn is the path to which somebody is sent who is not signed in; the page that he
-	// wanted is appended as ?to=. "": he is refused. SignOut is where a form ends it.
-	SignIn, SignOut string
+	// SignIn tells the path to which somebody is sent who is not signed in; the page that he
+	// wanted is appended as ?to=. "", or nil: people do not sign in, and he is refused.
+	SignIn func() string
+	// SignOut tells where a form ends the sign-in of who asks; "", or nil: there is none that
+	// could be ended here.
+	SignOut func(*http.Request) string
 	// Origins are origins of other sites whose forms are taken: a proxy's, under which the
 	// console is reached by another name. See http.CrossOriginProtection.AddTrustedOrigin.
 	Origins []string
@@ -190,26 +193,35 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, f func(http.Res
 
 // unknown sends somebody who is not signed in where he can sign in.
 func (c *Console) unknown(w http.ResponseWriter, r *http.Request) {
-	if c.o.SignIn == "" || r.Method != http.MethodGet {
+	to := c.signInAt()
+	if to == "" || r.Method != http.MethodGet {
 		c.fail(w, r, http.StatusUnauthorized, problem{Title: "You are not signed in", Why: "Your session has ended, or there was none.", Live: []string{"Nothing was touched."}, Links: c.signIn()})
 		return
 	}
-	http.Redirect(w, r, c.o.SignIn+"?to="+queryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	http.Redirect(w, r, to+"?to="+queryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+}
+
+// signInAt is where people sign in; "": nowhere.
+func (c *Console) signInAt() string {
+	if c.o.SignIn == nil {
+		return ""
+	}
+	return c.o.SignIn()
 }
 
 func (c *Console) signIn() []link {
-	if c.o.SignIn == "" {
-		return nil
+	if to := c.signInAt(); to != "" {
+		return []link{{"Sign in", to}}
 	}
-	return []link{{"Sign in", c.o.SignIn}}
+	return nil
 }
 
 // signInAgain leads to a sign-in that does not go by an old one.
 func (c *Console) signInAgain() []link {
-	if c.o.SignIn == "" {
-		return nil
+	if to := c.signInAt(); to != "" {
+		return []link{{"Sign in again", to + "?fresh=1"}}
 	}
-	return []link{{"Sign in again", c.o.SignIn + "?fresh=1"}}
+	return nil
 }
 
 // withoutRole is nil where somebody may not see what a page has besides: the page is

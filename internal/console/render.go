@@ -71,7 +71,10 @@ func frame[T any](c *Console, r *http.Request, title, here string, body T) page[
 	}
 	if c.o.Who != nil {
 		if who, ok := c.o.Who(r); ok {
-			p.Who, p.SignOut = visible.Text(who.Name), c.o.SignOut
+			p.Who = visible.Text(who.Name)
+			if c.o.SignOut != nil {
+				p.SignOut = c.o.SignOut(r)
+			}
 		}
 	}
 	return p

@@ -169,7 +169,7 @@ func (s *Service) faces(ctx context.Context) error {
 	pages, err := console.New(console.Options{
 		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.config.Mistakes,
 		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
-		SignIn: access.Prefix + "sign-in", SignOut: access.Prefix + "sign-out",
+		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
 		Workers: s.engine.Workers, Leases: s.engine.Leases, Doctor: guarded.Doctor, Noted: s.noted,
 	})
 	if err != nil {
