@@ -142,6 +142,9 @@ func why(c estate.Scheduled, now time.Time) string {
 	if r.Run != "" {
 		out += " (run " + r.Run + ")"
 	}
+	if c.Tried > 1 && r.Code == "cannot-begin" {
+		out += fmt.Sprintf(" (tried %d times)", c.Tried)
+	}
 	if !r.Until.IsZero() && r.Until.After(now) {
 		out += ", until " + stamp(r.Until)
 	}

@@ -53,7 +53,7 @@ are handed on. docs/service.md tells how it is run for a team.`,
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8420", "address to serve at; port 0 picks one")
 	c.Flags().StringVar(&f.url, "url", "", "how browsers reach it, where that is not by loopback: https://rekey.example.com")
 	c.Flags().StringSliceVar(&f.roles, "role", service.Roles(), "what this process does: "+strings.Join(service.Roles(), ", ")+"; others share the journal's database")
-	c.Flags().DurationVar(&f.lease, "lease", 0, "how long a run stays with a worker that was killed (default 12s)")
+	c.Flags().DurationVar(&f.lease, "lease", 0, "how long a run stays with a worker that was killed, 2s at least (default 12s)")
 	c.Flags().BoolVar(&f.demo, "demo", false, "serve a simulated world with runs, in a temporary folder; nothing to set up")
 	return c
 }
@@ -72,8 +72,8 @@ func (f serveFlags) wrongly() error {
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		wrong = append(wrong, usage("--listen wants an address and a port: 127.0.0.1:8420"))
 	}
-	if f.lease < 0 {
-		wrong = append(wrong, usage("--lease wants a length of time"))
+	if f.lease != 0 && f.lease < service.ShortestLease {
+		wrong = append(wrong, usage("--lease wants %s at least, and not %s: with a shorter one a database that is busy for a moment costs the runs", service.ShortestLease, f.lease))
 	}
 	return errors.Join(wrong...)
 }

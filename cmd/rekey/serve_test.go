@@ -73,3 +73,15 @@ func TestCommandsAskAServer(t *testing.T) {
 		t.Errorf("login: exit %d:\n%s", code, said.String())
 	}
 }
+
+// TestALeaseThatIsTooShortIsRefused, and does not become another one in silence.
+func TestALeaseThatIsTooShortIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, lease := range []string{"1999ms", "1s", "-1s"} {
+		var said bytes.Buffer
+		code := execute(t.Context(), []string{"-C", t.TempDir(), "serve", "--lease", lease}, streams{out: &said, err: &said})
+		if code != exitUsage || !strings.Contains(said.String(), "--lease wants 2s at least") {
+			t.Errorf("--lease %s: exit %d\n%s", lease, code, said.String())
+		}
+	}
+}

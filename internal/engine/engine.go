@@ -77,8 +77,9 @@ func New(o Options) *Engine {
 	return &Engine{o: o, changed: make(chan struct{}), failed: map[string]error{}}
 }
 
-// Shortest is the shortest term of a lease, which a shorter one becomes: a database that
-// is busy for a moment must not cost the runs.
+// Shortest is the shortest term of a lease, which a shorter one becomes; whoever is asked
+// for one by a person refuses it. A database that is busy for a moment must not cost the
+// runs.
 const Shortest = 2 * time.Second
 
 // open opens the journal's database with the leases and the queue, when it is first

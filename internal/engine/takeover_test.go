@@ -179,6 +179,44 @@ func dies(b *bench, at int, after bool) {
 	b.agreed(console)
 }
 
+// TestAJobThatTheQueueGivesUpOnStopsNothing: the queue takes one that has begun long ago for
+// one of a process that was killed, and discards it. The run goes on, in the same hands.
+func TestAJobThatTheQueueGivesUpOnStopsNothing(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(b *bench) {
+		db := b.database()
+		now := "now()"
+		if b.shared == nil {
+			now = "CURRENT_TIMESTAMP"
+		}
+		var once sync.Once
+		gaveUp := int64(0)
+		b.tamper(func(_ string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if req.Method == http.MethodPatch {
+				once.Do(func() {
+					got, err := db.ExecContext(b.Context(), `UPDATE river_job SET state = 'discarded', finalized_at = `+now+` WHERE state = 'running'`)
+					if err == nil {
+						gaveUp, err = got.RowsAffected()
+					}
+					if err != nil {
+						b.Error(err)
+					}
+				})
+			}
+			return send()
+		})
+		f := &told{}
+		ended, err := b.engine("one").Open(b.Context(), estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console}, f)
+		if err != nil || ended.State.Closed == nil || ended.State.Closed.Ending != rotation.Rotated {
+			b.Fatalf("it ended as %+v (%v)", ended.State.Closed, err)
+		}
+		if gaveUp != 1 || len(holdersOf(f)) != 1 {
+			b.Errorf("%d jobs were given up on, and at the run were %v", gaveUp, holdersOf(f))
+		}
+		b.agreed(console)
+	})
+}
+
 // TestWhatIsSaidWhileAWorkerIsAtARunIsHeard: it goes back with what it has in memory, and
 // nobody has to take it over for that.
 func TestWhatIsSaidWhileAWorkerIsAtARunIsHeard(t *testing.T) {

@@ -43,8 +43,9 @@ func (e *Engine) Work(ctx context.Context) error {
 		ID: e.o.Name, Logger: e.o.Log, Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: e.o.AtOnce}},
 		FetchPollInterval: e.o.Poll, FetchCooldown: min(e.o.Poll, 100*time.Millisecond), CompletedJobRetentionPeriod: time.Hour,
 		// A job lasts as long as its run needs, and one whose process died is none of the
-		// queue's business: the lease finds it.
-		JobTimeout: -1, RescueStuckJobsAfter: 24 * time.Hour, PollOnly: true,
+		// queue's business: the lease finds it. What the queue gives up on after an hour is
+		// cleared away like what is done; a run that takes longer is not touched by that.
+		JobTimeout: -1, RescueStuckJobsAfter: time.Hour, DiscardedJobRetentionPeriod: time.Hour, PollOnly: true,
 	})
 	if err != nil {
 		return err

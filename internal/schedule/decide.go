@@ -10,9 +10,6 @@ import (
 	"rekey/internal/sop"
 )
 
-// tryAgain is how long the schedule leaves alone what could not be begun.
-const tryAgain = 30 * time.Minute
-
 // Decide is total and deterministic: asked twice of the same it says the same, in
 // whatever order the credentials and the runs come.
 func Decide(k Known) Decided {
@@ -152,8 +149,11 @@ func (d *decider) standing(c *Credential) Standing {
 	if bad, failed := d.failed[c.Spec.Name]; failed && bad.end.Add(d.Settings.AgainAfter).After(d.Now) {
 		no(FailedBefore, "its last run ended badly", run(bad.run), until(bad.end.Add(d.Settings.AgainAfter)))
 	}
-	if r := c.Refusal; r != nil && r.After == c.Last && r.At.Add(tryAgain).After(d.Now) {
-		no(CannotBegin, "it could not be begun: "+r.Why, until(r.At.Add(tryAgain)))
+	if r := c.Refusal; r != nil && r.After == c.Last {
+		s.Tried = max(r.Tries, 1)
+		if r.Again().After(d.Now) {
+			no(CannotBegin, "it could not be begun: "+r.Why, until(r.Again()))
+		}
 	}
 	if c.Spec.Run == sop.AfterApproval {
 		d.approval(c, no, until)

@@ -62,6 +62,21 @@ type Refusal struct {
 	Code  string    `json:"code"`            // of the operation that was refused
 	Why   string    `json:"why"`             // in words
 	After string    `json:"after,omitempty"` // the newest run of the credential then
+	Tries int       `json:"tries,omitempty"` // how often in a row, this time included; 0: once
+}
+
+// soonest and latest are how long the schedule leaves alone what could not be begun: a
+// vendor that is down for a moment costs no window, and one that is down for days no
+// entries without end.
+const (
+	soonest = time.Minute
+	latest  = time.Hour
+)
+
+// Again is when it is tried again: after a minute at first, after twice as long each time,
+// and after an hour at most.
+func (r Refusal) Again() time.Time {
+	return r.At.Add(min(soonest<<min(max(r.Tries-1, 0), 10), latest))
 }
 
 // Pause is the body of the notes by which people stop the schedule and let it go on.
@@ -136,6 +151,7 @@ type Standing struct {
 	Next    time.Time `json:"next,omitzero"`
 	Now     Does      `json:"now,omitempty"`
 	After   string    `json:"after,omitempty"` // its newest run; "": there is none
+	Tried   int       `json:"tried,omitempty"` // how often in a row it could not be begun
 	Why     []Reason  `json:"why"`             // why it is not begun now, what weighs most first; none where it is
 	Warning string    `json:"warning,omitempty"`
 }

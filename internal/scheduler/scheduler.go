@@ -179,7 +179,7 @@ func (s *Scheduler) begin(ctx context.Context, spec sop.Spec, c schedule.Standin
 		return nil // the world was faster than the decision; the next one knows
 	default:
 		s.o.Log.Error("a rotation could not be begun", "credential", spec.Name, "code", code, "why", err)
-		note, noted := history.NoteOf(s.o.Now().UTC(), spec.Name, schedule.CannotBe, schedule.Refusal{At: at.UTC(), Code: string(code), Why: err.Error(), After: c.After})
+		note, noted := history.NoteOf(s.o.Now().UTC(), spec.Name, schedule.CannotBe, schedule.Refusal{At: at.UTC(), Code: string(code), Why: err.Error(), After: c.After, Tries: c.Tried + 1})
 		if noted != nil {
 			return noted
 		}

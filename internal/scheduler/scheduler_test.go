@@ -179,7 +179,8 @@ func TestTheScheduleAsksAndWaitsForAnAgreementTwice(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeBegunIsToldOnce, is not tried at every tick, and is tried again later.
+// TestWhatCannotBeBegunIsToldOnce, is not tried at every tick, and is tried again later:
+// after a minute at first, and after longer each time.
 func TestWhatCannotBeBegunIsToldOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "    run: after approval\n", "")
@@ -209,8 +210,22 @@ func TestWhatCannotBeBegunIsToldOnce(t *testing.T) {
 	if err := s.Begin(t.Context()); err != nil || b.asked() != 0 {
 		t.Errorf("it is tried at every tick: %v", err)
 	}
+	for i, pause := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
+		b.later(pause - time.Second)
+		if err := s.Begin(t.Context()); err != nil || b.asked() != 0 {
+			t.Errorf("it is tried sooner than after %s: %v", pause, err)
+		}
+		b.later(time.Second)
+		if err := s.Begin(t.Context()); err != nil || b.asked() == 0 {
+			t.Errorf("it is not tried again after %s: %v", pause, err)
+		}
+		d, err := e.Schedule(t.Context())
+		if err != nil || len(because()) != 2 || d.Credentials[0].Tried != i+2 {
+			t.Errorf("it is not told that it was tried %d times: %+v %v", i+2, d.Credentials, err)
+		}
+	}
 	b.down = false
-	b.later(31 * time.Minute)
+	b.later(8 * time.Minute)
 	if err := s.Begin(t.Context()); err != nil || b.asked() == 0 {
 		t.Errorf("it is not tried again: %v", err)
 	}

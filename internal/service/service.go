@@ -37,6 +37,9 @@ const (
 	Worker    = "worker"    // carries runs out
 )
 
+// ShortestLease is the shortest term of a lease.
+const ShortestLease = engine.Shortest
+
 // Roles are all of them.
 func Roles() []string { return []string{API, Scheduler, Worker} }
 
@@ -50,7 +53,8 @@ type Options struct {
 	Roles  []string // of this process; none: all
 	Name   string   // of this process, for the record
 	Tool   string   // version of this program
-	// Lease is how long a run is held by a worker that does not renew it; 0: the engine's.
+	// Lease is how long a run is held by a worker that does not renew it, ShortestLease at
+	// least; 0: the engine's.
 	Lease time.Duration
 	// Drain is how long requests and runs have for coming to a place to stop at; 0: a minute.
 	Drain time.Duration
@@ -79,7 +83,7 @@ type Service struct {
 
 // Open puts a service together and starts nothing. Whoever gets one closes it.
 //
-// Errors: sop.Problems where rekey.yaml is wrong, what access.MayListen says, and whatever
+// Errors: sop.Problems where rekey.yaml is wrong, a lease that is too short, what access.MayListen says, and whatever
 // the journal says.
 func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if o.Now == nil {
@@ -96,6 +100,9 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	}
 	if len(o.Roles) == 0 {
 		o.Roles = Roles()
+	}
+	if o.Lease != 0 && o.Lease < ShortestLease {
+		return nil, fmt.Errorf("a lease lasts for %s at least, and not %s", ShortestLease, o.Lease)
 	}
 	s := &Service{o: o, close: func() error { return nil }}
 	defer func() {
