@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -206,8 +207,12 @@ func (s *State) created(by Verb, o *Outcome, at time.Time) {
 	}
 }
 
-// cleanSweeps in a row are needed: a vendor may list a creation late.
-const cleanSweeps = 2
+// cleanSweeps in a row are needed: a vendor may list a creation late. After mostSweeps that
+// found something each another one would, too: what is found comes again, or does not go.
+const (
+	cleanSweeps = 2
+	mostSweeps  = 2 * MaxAttempts
+)
 
 func (s *State) swept(p *Progress, o *Outcome) {
 	if o.Class != cred.Done {
@@ -215,10 +220,16 @@ func (s *State) swept(p *Progress, o *Outcome) {
 	}
 	if len(o.Gone) > 0 {
 		p.Clean = 0
+		p.Swept++
 	} else {
 		p.Clean++
 	}
-	if p.Clean < cleanSweeps {
+	switch {
+	case p.Swept > mostSweeps:
+		again := *o
+		again.Why = fmt.Sprintf("%d clean-ups found something each: what was ended is there again, or did not end", p.Swept)
+		p.Last, p.Status, p.Tries, p.Next = &again, Broken, triesPatient, p.Done
+	case p.Clean < cleanSweeps:
 		p.Status = Poll
 		p.Next = p.Done.Add(sweepPause * s.pause(0))
 	}
@@ -265,7 +276,7 @@ func (s *State) resume() {
 			p.Status = Retry
 		}
 		if p.Status != Ended {
-			p.Tries, p.Limits, p.Polls, p.First, p.Next = 0, 0, 0, time.Time{}, time.Time{}
+			p.Tries, p.Limits, p.Polls, p.Swept, p.First, p.Next = 0, 0, 0, 0, time.Time{}, time.Time{}
 		}
 	}
 }

@@ -75,6 +75,7 @@ type Progress struct {
 	Limits int       `json:"limits,omitempty"` // rate limits met in a row
 	Polls  int       `json:"polls,omitempty"`  // "not yet" answers in a row
 	Clean  int       `json:"clean,omitempty"`  // clean-ups in a row that found nothing
+	Swept  int       `json:"swept,omitempty"`  // clean-ups that found something, since the last resume
 	First  time.Time `json:"first,omitzero"`   // first attempt, since the last resume
 	Next   time.Time `json:"next,omitzero"`    // not before
 	Done   time.Time `json:"done,omitzero"`

@@ -48,28 +48,39 @@ func (r *Runner) unroll(ctx context.Context) rotation.Outcome {
 		}
 	}
 	if why != "" {
-		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + why}}
+		return leftBeside(why)
 	}
 	b, err := r.oldBundle(ctx)
 	if err != nil {
 		return fromError(err)
 	}
+	var now cred.Handle
 	if names {
 		var fresh secret.Bundle
 		if fresh, err = r.newBefore(ctx); err == nil {
-			_, err = named.EndNamed(ctx, old, fresh, b)
+			now, err = named.EndNamed(ctx, old, fresh, b)
 		}
 	} else {
-		_, err = unroller.Unroll(ctx, old, b)
+		now, err = unroller.Unroll(ctx, old, b)
 	}
 	switch cred.ClassOf(err) {
 	case cred.Refused, cred.Conflict, cred.Foreign:
-		return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + Problems(err)[0]}}
+		return leftBeside(Problems(err)[0])
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return fromError(err)
+	case now.Version == listed[i].Version: // it had ended, and what is there is none that was named
+		return leftBeside("ending the one that this run knows changed nothing")
+	case now.Version > old.Version:
+		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the new secret has ended; the old one works, and so does another one, which this run does not know"}}
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the new secret has ended; the old one is the only one"}}
+}
+
+// leftBeside tells why a secret beside the old one was let live.
+func leftBeside(why string) rotation.Outcome {
+	return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + why}}
 }
 
 // newBefore returns the secret that was rolled to, after the store was given its old

@@ -77,6 +77,7 @@ type Stage struct {
 	wrote    bool            // the last call changed something
 	changes  []int           // calls that did
 	died     int             // call at which the last process died
+	before   int             // calls made before the run was opened
 	begun    bool            // a process has begun the run
 	losing   int             // so many entries
 	asked    bool            // a person has asked to go back
@@ -129,6 +130,24 @@ func (c *Clock) Pass(d time.Duration) {
 // Start is when every stage begins.
 var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
+// most is how many calls a run may make: some ten times what the longest one makes that
+// ends. One that makes more goes round in circles.
+const most = 3000
+
+// called counts a call.
+func (s *Stage) called() {
+	if s.Calls++; s.begun && s.Calls > s.before+most {
+		panic(endless{})
+	}
+	s.Clock.Pass(callTime)
+}
+
+// endless is what a run that does not end is stopped with.
+type endless struct{}
+
+// EndsProcess: nothing goes on after it.
+func (endless) EndsProcess() {}
+
 // callTime is how long every simulated call takes.
 const callTime = 20 * time.Millisecond
 
@@ -140,8 +159,7 @@ func New(w *world.World, clock *Clock, config *sop.Config) *Stage {
 
 // RoundTrip is the network of the stage.
 func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
-	s.Calls++
-	s.Clock.Pass(callTime)
+	s.called()
 	if s.Sees != nil {
 		s.Sees(req)
 	}
@@ -156,8 +174,7 @@ func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
 // call, changes says whether it is meant to change something, and effect does it. The
 // error is the double's, or what a fault makes of it.
 func (s *Stage) Direct(vendor, op string, changes bool, effect func() error) error {
-	s.Calls++
-	s.Clock.Pass(callTime)
+	s.called()
 	if s.Hears != nil {
 		s.Hears(vendor, op)
 	}
@@ -245,7 +262,7 @@ func (s *Stage) Open(name, run string) error {
 		return err
 	}
 	spec.Issuer.Strategy = s.strategy
-	s.then, s.begun, s.deeds = s.truth(), false, nil
+	s.then, s.begun, s.deeds, s.before = s.truth(), false, nil, s.Calls
 	switch s.purpose {
 	case sop.ToRehearse:
 		spec = spec.ForRehearsal()
@@ -313,11 +330,14 @@ func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
 		r.Confirm = func(context.Context, rotation.Ask) (string, error) { return "typed", nil }
 	}
 	defer func() {
-		if p := recover(); p != nil {
-			if _, ok := p.(Crash); !ok {
-				panic(p)
-			}
+		switch p := recover().(type) {
+		case nil:
+		case Crash:
 			crashed, s.died = true, s.Calls
+		case endless:
+			err = fmt.Errorf("the run made %d calls and did not end", most)
+		default:
+			panic(p)
 		}
 	}()
 	result, err = r.Run(context.Background(), state)

@@ -110,6 +110,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.Rotated), "the new one: accepted",
 		},
+		"what the store was given in between was taken for the new secret, and its end was swept for ever": {
+			"roll with a grace without end, secrets that we make", func(at at) []stage.Fault {
+				call := at(1, "issuer", "roll")
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "write a slot of the store")}
+			},
+			string(rotation.RolledBack), "ending the one that this run knows changed nothing",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := the(t, c.variation)
