@@ -3,22 +3,15 @@ package mysql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
-)
-
-// What becomes of sessions that are open when a user is ended. The server itself lets
-// them live on, even those of a user that was dropped.
-const (
-	sessionsTerminate = "terminate"
-	sessionsLeave     = "leave"
 )
 
 // accounts is what the kinds have in common.
@@ -56,10 +49,8 @@ func (i *accounts) handle(e entry) cred.Handle {
 }
 
 func (i *accounts) all(ctx context.Context, op string) ([]entry, error) {
-	i.mu.Lock()
-	except := strings.Join(append([]string{"CONNECTION_ID()"}, i.ours...), ", ")
-	i.mu.Unlock()
-	asked := i.env.Now()
+	except := i.except()
+	asked := i.Env.Now()
 	var d dialect
 	rows, err := i.rows(ctx, op, func(spoken dialect) string { d = spoken; return spoken.list(except) })
 	if err != nil {
@@ -72,7 +63,7 @@ func (i *accounts) all(ctx context.Context, op string) ([]entry, error) {
 		}
 		e := entry{user: x[0], host: x[1], locked: x[2] == "1", kept: x[3]}
 		if e.passwords, err = d.kept(e.kept); err != nil {
-			return nil, i.refuse(op, "%v", err)
+			return nil, i.Refuse(op, "%v", err)
 		}
 		e.sessions, _ = strconv.Atoi(x[4])
 		sec, _ := strconv.ParseInt(x[5], 10, 64)
@@ -80,25 +71,12 @@ func (i *accounts) all(ctx context.Context, op string) ([]entry, error) {
 		out = append(out, e)
 	}
 	if len(out) > 0 {
-		ahead := out[0].now.Sub(asked)
-		i.mu.Lock()
-		i.ahead = &ahead
-		i.mu.Unlock()
+		i.Tell(out[0].now, asked)
 	}
 	if i.only != "" && len(out) == 0 {
-		return nil, i.absent(op, "user "+i.only+"@"+i.from)
+		return nil, i.Absent(op, "user "+i.only+"@"+i.from)
 	}
 	return out, nil
-}
-
-// Ahead is how far the server's clock is ahead of ours, to a second.
-func (s *Server) Ahead() (time.Duration, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ahead == nil {
-		return 0, false
-	}
-	return *s.ahead, true
 }
 
 // List returns every user of the server but its own.
@@ -130,7 +108,7 @@ func (i *accounts) get(ctx context.Context, op string, h cred.Handle) (entry, er
 	}
 	at := slices.IndexFunc(found, func(e entry) bool { return e.id() == h.ID })
 	if at < 0 {
-		return entry{}, i.absent(op, "user "+h.ID)
+		return entry{}, i.Absent(op, "user "+h.ID)
 	}
 	return found[at], nil
 }
@@ -138,9 +116,9 @@ func (i *accounts) get(ctx context.Context, op string, h cred.Handle) (entry, er
 // Owner goes by the name, and by the host part that new ones get where several have it.
 func (i *accounts) Owner(_ context.Context, b secret.Bundle, listed []cred.Handle) (string, error) {
 	const op = "find whose login is stored"
-	u := b[FieldUsername]
-	if u.Equal(secret.New(i.user)) {
-		return "", i.refuse(op, "it is the very user that Rekey works as (vendors.%s.user), and a run cannot end what it needs to finish: give Rekey a user of its own", i.name)
+	u := b[logins.FieldUsername]
+	if u.Equal(secret.New(i.User)) {
+		return "", i.Refuse(op, "%s", i.Itself(i.User))
 	}
 	var fit []string
 	for _, h := range listed {
@@ -157,7 +135,7 @@ func (i *accounts) Owner(_ context.Context, b secret.Bundle, listed []cred.Handl
 	case 1:
 		return fit[0], nil
 	}
-	return "", i.refuse(op, "%s could be it: say in issuer.from which host part is meant", strings.Join(fit, " or "))
+	return "", i.Refuse(op, "%s could be it: say in issuer.from which host part is meant", strings.Join(fit, " or "))
 }
 
 // Switch unlocks or locks a user; sessions that are open live on.
@@ -182,9 +160,7 @@ func (i *accounts) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Han
 // Users are the sessions of a user that are open now, those aside in which Rekey tried
 // a login.
 func (i *accounts) Users(ctx context.Context, h cred.Handle) ([]provider.User, error) {
-	i.mu.Lock()
-	except := strings.Join(append([]string{"CONNECTION_ID()"}, i.ours...), ", ")
-	i.mu.Unlock()
+	except := i.except()
 	rows, err := i.rows(ctx, "list sessions of user", func(dialect) string {
 		return `SELECT SUBSTRING_INDEX(HOST, ':', 1), COUNT(*), UNIX_TIMESTAMP() - MIN(TIME) FROM information_schema.processlist WHERE USER = ` +
 			literal(h.Public) + ` AND ID NOT IN (` + except + `) GROUP BY 1 ORDER BY 2 DESC, 1`
@@ -205,33 +181,23 @@ func (i *accounts) Users(ctx context.Context, h cred.Handle) ([]provider.User, e
 
 // part makes the sessions of a user end, as rekey.yaml says.
 func (i *accounts) part(ctx context.Context, op string, h cred.Handle) error {
-	if i.sessions == sessionsLeave {
-		return nil
+	return i.Sessions(op, i.sessions, h.Public, func() ([]provider.User, error) { return i.Users(ctx, h) }, func() error { return i.kill(ctx, h) })
+}
+
+func (i *accounts) kill(ctx context.Context, h cred.Handle) error {
+	rows, err := i.rows(ctx, "list sessions of user", func(dialect) string {
+		return "SELECT ID FROM information_schema.processlist WHERE USER = " + literal(h.Public)
+	})
+	if err != nil {
+		return err
 	}
-	if i.sessions == sessionsTerminate {
-		rows, err := i.rows(ctx, "list sessions of user", func(dialect) string {
-			return "SELECT ID FROM information_schema.processlist WHERE USER = " + literal(h.Public)
-		})
-		if err != nil {
+	for _, x := range rows {
+		err := i.change(ctx, "end session of user", func(dialect) []string { return []string{"KILL CONNECTION " + x[0]} })
+		if e, ok := errors.AsType[*cred.Error](err); err != nil && (!ok || e.Code != noThread) {
 			return err
 		}
-		for _, x := range rows {
-			err := i.change(ctx, "end session of user", func(dialect) []string { return []string{"KILL CONNECTION " + x[0]} })
-			if e, ok := errors.AsType[*cred.Error](err); err != nil && (!ok || e.Code != noThread) {
-				return err
-			}
-		}
-		return nil
 	}
-	users, err := i.Users(ctx, h)
-	if err == nil && len(users) > 0 {
-		var told []string
-		for _, u := range users {
-			told = append(told, fmt.Sprintf("%d from %s", u.Count, u.From))
-		}
-		err = i.refuse(op, "sessions of %s are open: %s; end them, or say issuer.sessions: terminate", h.Public, strings.Join(told, ", "))
-	}
-	return err
+	return nil
 }
 
 // passwordLength of letters and digits: 190 bits.
@@ -239,23 +205,9 @@ const passwordLength = 32
 
 // bundle makes the secret of a user.
 func (i *accounts) bundle(username string) (secret.Bundle, error) {
-	p, err := secret.Generate(i.env.Random, passwordLength, secret.Alphanumeric)
-	if err != nil {
-		return nil, &cred.Error{Vendor: i.name, Op: "make a password", Class: cred.Unsent, Why: err.Error()}
+	b, err := i.Bundle(username, passwordLength)
+	if err == nil && i.database != "" {
+		b[logins.FieldDatabase] = secret.New(i.database)
 	}
-	b := secret.Bundle{
-		FieldUsername: secret.New(username), FieldPassword: p, FieldHost: secret.New(i.host), FieldPort: secret.New(strconv.Itoa(i.conn.Port)),
-	}
-	if i.database != "" {
-		b[FieldDatabase] = secret.New(i.database)
-	}
-	return b, nil
-}
-
-func (s *Server) refuse(op, format string, args ...any) error {
-	return &cred.Error{Vendor: s.name, Op: op, Class: cred.Refused, Why: fmt.Sprintf(format, args...)}
-}
-
-func (s *Server) absent(op, what string) error {
-	return &cred.Error{Vendor: s.name, Op: op, Class: cred.Absent, Why: "there is no " + what, Where: s.env.Where("user "+s.user, s.address())}
+	return b, err
 }

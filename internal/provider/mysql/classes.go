@@ -9,45 +9,39 @@ import (
 	my "github.com/go-sql-driver/mysql"
 
 	"rekey/internal/cred"
-	"rekey/internal/outside"
-	"rekey/internal/vendorhttp"
+	"rekey/internal/logins"
 )
-
-type meaning struct {
-	class cred.Class
-	why   string
-}
 
 // numbers is what errors mean [dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html;
 // mariadb.com/kb/en/mariadb-error-code-reference]. Above 1900 the two go different ways.
-var numbers = map[uint16]meaning{
-	1044: {cred.Denied, "the user may not enter this database"},
-	1045: {cred.Denied, "wrong password, or no such user from here"},
-	1130: {cred.Denied, "the server accepts nobody from this address"},
-	1142: {cred.Denied, "the user that Rekey works as may not read or write this table of mysql"},
-	1143: {cred.Denied, "the user that Rekey works as may not read or write this column of mysql"},
-	1227: {cred.Denied, "the user that Rekey works as lacks a right: CREATE USER, or ADMIN OPTION on the role"},
-	1698: {cred.Denied, "the server accepts no password for this user"},
-	1820: {cred.Denied, "the password has expired and has to be replaced first"},
-	1862: {cred.Denied, "the password has expired and has to be replaced first"},
-	3118: {cred.Denied, "the user is locked"},
-	4151: {cred.Denied, "the user is locked"},
-	1396: {cred.Conflict, "there is such a user already, or there is none"},
-	1094: {cred.Absent, "there is no such session any more"},
-	1213: {cred.Conflict, "somebody else changed it at the same time"},
-	1040: {cred.Limited, "all connections are taken"},
-	1129: {cred.Limited, "the server has blocked this address after too many connections that were cut: FLUSH HOSTS"},
-	1203: {cred.Limited, "all sessions that the user may have are taken"},
-	1205: {cred.Limited, "somebody else holds a lock"},
-	1226: {cred.Limited, "a limit of the user is reached"},
-	1049: {cred.Refused, "there is no such database"},
-	1064: {cred.Refused, "the server does not know this statement: it is too old"},
-	1290: {cred.Refused, "the server can be read only: is it a replica?"},
-	1524: {cred.Refused, "the server lacks the plugin for passwords"},
-	1819: {cred.Refused, "the server's policy refuses the password"},
-	1836: {cred.Refused, "the server can be read only: is it a replica?"},
-	1959: {cred.Refused, "there is no such role"},
-	3523: {cred.Refused, "there is no such role"},
+var numbers = map[uint16]logins.Meaning{
+	1044: {Class: cred.Denied, Why: "the user may not enter this database"},
+	1045: {Class: cred.Denied, Why: "wrong password, or no such user from here"},
+	1130: {Class: cred.Denied, Why: "the server accepts nobody from this address"},
+	1142: {Class: cred.Denied, Why: "the user that Rekey works as may not read or write this table of mysql"},
+	1143: {Class: cred.Denied, Why: "the user that Rekey works as may not read or write this column of mysql"},
+	1227: {Class: cred.Denied, Why: "the user that Rekey works as lacks a right: CREATE USER, or ADMIN OPTION on the role"},
+	1698: {Class: cred.Denied, Why: "the server accepts no password for this user"},
+	1820: {Class: cred.Denied, Why: "the password has expired and has to be replaced first"},
+	1862: {Class: cred.Denied, Why: "the password has expired and has to be replaced first"},
+	3118: {Class: cred.Denied, Why: "the user is locked"},
+	4151: {Class: cred.Denied, Why: "the user is locked"},
+	1396: {Class: cred.Conflict, Why: "there is such a user already, or there is none"},
+	1094: {Class: cred.Absent, Why: "there is no such session any more"},
+	1213: {Class: cred.Conflict, Why: "somebody else changed it at the same time"},
+	1040: {Class: cred.Limited, Why: "all connections are taken"},
+	1129: {Class: cred.Limited, Why: "the server has blocked this address after too many connections that were cut: FLUSH HOSTS"},
+	1203: {Class: cred.Limited, Why: "all sessions that the user may have are taken"},
+	1205: {Class: cred.Limited, Why: "somebody else holds a lock"},
+	1226: {Class: cred.Limited, Why: "a limit of the user is reached"},
+	1049: {Class: cred.Refused, Why: "there is no such database"},
+	1064: {Class: cred.Refused, Why: "the server does not know this statement: it is too old"},
+	1290: {Class: cred.Refused, Why: "the server can be read only: is it a replica?"},
+	1524: {Class: cred.Refused, Why: "the server lacks the plugin for passwords"},
+	1819: {Class: cred.Refused, Why: "the server's policy refuses the password"},
+	1836: {Class: cred.Refused, Why: "the server can be read only: is it a replica?"},
+	1959: {Class: cred.Refused, Why: "there is no such role"},
+	3523: {Class: cred.Refused, Why: "there is no such role"},
 }
 
 // ending says that the session ends, not what became of a statement: shutdown,
@@ -65,7 +59,7 @@ func (s *Server) answer(ctx context.Context, err error, partly bool) error {
 		e.Maybe = partly
 		return e
 	}
-	e := &cred.Error{Class: cred.Unknown, Why: vendorhttp.Reason(ctx, err, s.address())}
+	e := s.Cut(ctx, cred.Unknown, err)
 	if errors.Is(err, driver.ErrBadConn) { // nothing was written
 		e.Class, e.Maybe = cred.Limited, partly
 	}
@@ -74,11 +68,8 @@ func (s *Server) answer(ctx context.Context, err error, partly bool) error {
 
 // unreached classifies why there is no session: nothing was asked yet.
 func (s *Server) unreached(ctx context.Context, err error) error {
-	if errors.Is(err, outside.ErrClosed) {
-		return outside.ErrClosed
-	}
-	if _, ok := errors.AsType[*cred.Error](err); ok {
-		return err
+	if told := logins.Told(err); told != nil {
+		return told
 	}
 	if m, ok := errors.AsType[*my.MySQLError](err); ok {
 		e := s.known(m)
@@ -93,20 +84,16 @@ func (s *Server) unreached(ctx context.Context, err error) error {
 	case errors.Is(err, my.ErrCleartextPassword), errors.Is(err, my.ErrOldPassword), errors.Is(err, my.ErrUnknownPlugin):
 		return &cred.Error{Class: cred.Refused, Why: "the server asks for the password in a way that is not safe, or not known"}
 	}
-	return &cred.Error{Class: cred.Limited, Why: vendorhttp.Reason(ctx, err, s.address())}
+	return s.Cut(ctx, cred.Limited, err)
 }
 
 func (s *Server) known(m *my.MySQLError) *cred.Error {
 	if ending[m.Number] {
-		return &cred.Error{Class: cred.Unknown, Why: "the server ended the session before it said what became of it"}
+		return logins.Ended()
 	}
 	known, ok := numbers[m.Number]
 	if !ok {
 		return &cred.Error{Class: cred.Refused, Why: "the server refused the statement"}
 	}
-	e := &cred.Error{Class: known.class, Code: strconv.Itoa(int(m.Number)), Why: known.why}
-	if e.Class == cred.Denied {
-		e.Where = s.env.Where("user "+s.user, s.address())
-	}
-	return e
+	return s.Known(strconv.Itoa(int(m.Number)), known)
 }

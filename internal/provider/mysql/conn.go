@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 
 	my "github.com/go-sql-driver/mysql"
@@ -25,17 +24,17 @@ type session struct {
 func (s *Server) connect(ctx context.Context, user, password, database string) (*session, error) {
 	c := my.NewConfig()
 	c.User, c.Passwd, c.DBName, c.Logger = user, password, database, &my.NopLogger{}
-	c.Net, c.Addr = "tcp", s.address()
-	if socket(s.host) {
-		c.Net, c.Addr = "unix", s.host
+	c.Net, c.Addr = "tcp", s.Address()
+	if s.Socket() {
+		c.Net, c.Addr = "unix", s.Host
 	} else {
-		t, err := outside.TLS(s.env.Ways().Files(), s.conn.SSLMode, s.conn.SSLRootCert, s.host)
+		t, err := outside.TLS(s.Env.Ways().Files(), s.conn.SSLMode, s.conn.SSLRootCert, s.Host)
 		if err != nil {
 			return nil, &cred.Error{Class: cred.Unsent, Why: "sslrootcert", Err: err}
 		}
 		c.TLS = t
 	}
-	c.DialFunc = s.env.Ways().Dial
+	c.DialFunc = s.Env.Ways().Dial
 	c.Params = map[string]string{"sql_mode": "'NO_BACKSLASH_ESCAPES'", "lock_wait_timeout": "10"}
 	connector, err := my.NewConnector(c)
 	if err != nil {
@@ -52,13 +51,13 @@ func (s *Server) connect(ctx context.Context, user, password, database string) (
 func (s *Server) admin(ctx context.Context) (*session, error) {
 	password := ""
 	if len(s.conn.Password) > 0 {
-		v, _, err := s.env.Resolve(ctx, s.conn.Password)
+		v, _, err := s.Env.Resolve(ctx, s.conn.Password)
 		if err != nil {
 			return nil, &cred.Error{Class: cred.Unsent, Why: "password: " + err.Error()}
 		}
 		password = v.Reveal()
 	}
-	conn, err := s.connect(ctx, s.user, password, "")
+	conn, err := s.connect(ctx, s.User, password, "")
 	if err != nil {
 		return nil, s.unreached(ctx, err)
 	}
@@ -96,7 +95,7 @@ func (c *session) query(ctx context.Context, sql string) ([][]string, error) {
 
 // rows asks one question, in the server's dialect.
 func (s *Server) rows(ctx context.Context, op string, sql func(dialect) string) (out [][]string, err error) {
-	err = s.env.Look(ctx, s.name, op, func(ctx context.Context) error {
+	err = s.Env.Look(ctx, s.Name, op, func(ctx context.Context) error {
 		conn, err := s.admin(ctx)
 		if err != nil {
 			return err
@@ -118,7 +117,7 @@ func (s *Server) rows(ctx context.Context, op string, sql func(dialect) string) 
 // [dev.mysql.com/doc/refman/8.4/en/atomic-ddl.html; mariadb.com/kb/en/atomic-ddl]; an
 // error after the first one leaves what came before it.
 func (s *Server) change(ctx context.Context, op string, sql func(dialect) []string) error {
-	return s.env.Change(ctx, s.name, op, func(ctx context.Context) error {
+	return s.Env.Change(ctx, s.Name, op, func(ctx context.Context) error {
 		conn, err := s.admin(ctx)
 		if err != nil {
 			return err
@@ -157,14 +156,6 @@ func (s *Server) speaks(ctx context.Context, conn *session) (dialect, error) {
 	s.dialect = d
 	s.mu.Unlock()
 	return d, nil
-}
-
-// address of the server, for people.
-func (s *Server) address() string {
-	if socket(s.host) {
-		return s.host
-	}
-	return net.JoinHostPort(s.host, fmt.Sprint(s.conn.Port))
 }
 
 // literal and ident quote; every session of ours takes a backslash for itself.

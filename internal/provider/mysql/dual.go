@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 )
@@ -27,6 +28,7 @@ type DualSettings struct {
 // ends it. The version of its handle is how many passwords work.
 type dual struct {
 	accounts
+	logins.InPlace
 }
 
 func (s *Server) dual(settings json.RawMessage) (provider.Issuer, error) {
@@ -37,7 +39,8 @@ func (s *Server) dual(settings json.RawMessage) (provider.Issuer, error) {
 	if err := s.others(set.User); err != nil {
 		return nil, fmt.Errorf("user: %w", err)
 	}
-	i := &dual{s.target(set.From, set.Database, set.Sessions, "locked")}
+	i := &dual{accounts: s.target(set.From, set.Database, set.Sessions, "locked")}
+	i.Refusal = i.Refuse("create", "there is one user, and it gets a second password")
 	i.only, i.counts = set.User, true
 	return i, nil
 }
@@ -50,30 +53,12 @@ func (i *dual) Calls() map[string]string {
 	}
 }
 
-// Create is not what this kind does.
-func (i *dual) Create(context.Context, string) (cred.Handle, secret.Bundle, error) {
-	return cred.Handle{}, nil, i.refuse("create", "there is one user, and it gets a second password")
-}
-
-// CreateWith is not what this kind does.
-func (i *dual) CreateWith(ctx context.Context, name string, _ secret.Bundle) (cred.Handle, error) {
-	_, _, err := i.Create(ctx, name)
-	return cred.Handle{}, err
-}
-
 // Make needs nothing of the server.
 func (i *dual) Make(string) (secret.Bundle, error) { return i.bundle(i.only) }
 
 // Roll is Make and RollWith.
 func (i *dual) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
-	b, err := i.Make(h.Name)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	if h, err = i.RollWith(ctx, h, keep, b); err != nil {
-		return cred.Handle{}, nil, err
-	}
-	return h, b, nil
+	return logins.Roll(ctx, i, h, keep)
 }
 
 // RollWith refuses while two passwords work already: a third would end one of them,
@@ -81,16 +66,18 @@ func (i *dual) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Ha
 func (i *dual) RollWith(ctx context.Context, h cred.Handle, keep time.Time, b secret.Bundle) (cred.Handle, error) {
 	const op = "roll password"
 	if keep.IsZero() {
-		return cred.Handle{}, i.refuse(op, "this kind has a grace always")
+		return cred.Handle{}, i.Refuse(op, "this kind has a grace always")
 	}
 	e, err := i.get(ctx, op, h)
 	switch {
 	case err != nil:
 		return cred.Handle{}, err
 	case e.passwords > 1:
-		return cred.Handle{}, &cred.Error{Vendor: i.name, Op: op, Class: cred.Conflict, Why: two(e)}
+		return cred.Handle{}, i.Changed(op, two(e))
 	}
-	err = i.replace(ctx, op, func(d dialect) (string, error) { return d.beside(account(e.user, e.host), b[FieldPassword], e.kept) })
+	err = i.replace(ctx, op, func(d dialect) (string, error) {
+		return d.beside(account(e.user, e.host), b[logins.FieldPassword], e.kept)
+	})
 	if err != nil {
 		return cred.Handle{}, err
 	}
@@ -109,7 +96,7 @@ func (i *dual) replace(ctx context.Context, op string, sql func(dialect) (string
 		return []string{statement}
 	})
 	if wrong != nil {
-		return i.refuse(op, "%v", wrong)
+		return i.Refuse(op, "%v", wrong)
 	}
 	return err
 }
@@ -122,7 +109,7 @@ func (i *dual) Keep(ctx context.Context, h cred.Handle, until time.Time) (cred.H
 	if err != nil {
 		return cred.Handle{}, err
 	}
-	if e.passwords > 1 && !until.After(i.env.Now()) {
+	if e.passwords > 1 && !until.After(i.Env.Now()) {
 		err := i.replace(ctx, op, func(d dialect) (string, error) { return d.alone(account(e.user, e.host), e.kept) })
 		if err != nil {
 			return cred.Handle{}, err
@@ -144,17 +131,17 @@ func (i *dual) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred
 	case err != nil:
 		return cred.Handle{}, err
 	case !works:
-		return cred.Handle{}, i.refuse(op, "the password from before does not work any more: somebody else has changed it since")
+		return cred.Handle{}, i.Refuse(op, "the password from before does not work any more: somebody else has changed it since")
 	}
 	if e.passwords > 1 {
 		var wrong error
 		err := i.change(ctx, op, func(d dialect) []string {
-			statements, err := d.only(account(e.user, e.host), b[FieldPassword], e.kept)
+			statements, err := d.only(account(e.user, e.host), b[logins.FieldPassword], e.kept)
 			wrong = err
 			return statements
 		})
 		if wrong != nil {
-			return cred.Handle{}, i.refuse(op, "%v", wrong)
+			return cred.Handle{}, i.Refuse(op, "%v", wrong)
 		}
 		if err != nil {
 			return cred.Handle{}, err
@@ -167,7 +154,7 @@ func (i *dual) Unroll(ctx context.Context, h cred.Handle, b secret.Bundle) (cred
 // Revoke locks the user. It stays.
 func (i *dual) Revoke(ctx context.Context, h cred.Handle) error {
 	const op = "lock user"
-	last := i.sessions == sessionsTerminate // or a session would come back at once
+	last := i.sessions == logins.SessionsTerminate // or a session would come back at once
 	if !last {
 		if err := i.part(ctx, op, h); err != nil {
 			return err
@@ -209,9 +196,9 @@ func (i *accounts) foresee(ctx context.Context, old cred.Handle) (f provider.For
 	if x := rows[0]; x[0] != "0" && x[0] != "OFF" {
 		f.Refused = append(f.Refused, "the server can be read only: is it a replica?")
 	} else if x[1] == "0" {
-		f.Refused = append(f.Refused, fmt.Sprintf("%s lacks CREATE USER: GRANT CREATE USER ON *.* TO %s", i.user, literal(i.user)))
+		f.Refused = append(f.Refused, fmt.Sprintf("%s lacks CREATE USER: GRANT CREATE USER ON *.* TO %s", i.User, literal(i.User)))
 	}
-	if i.sessions == sessionsLeave {
+	if i.sessions == logins.SessionsLeave {
 		f.Told = append(f.Told, "sessions of "+old.ID+" that are open when it is "+i.end+" live on until they end by themselves")
 	}
 	return f, nil

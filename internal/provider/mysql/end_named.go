@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/secret"
 )
 
@@ -16,7 +17,7 @@ func (i *dual) EndNamed(ctx context.Context, h cred.Handle, goes, stays secret.B
 	case err != nil:
 		return cred.Handle{}, err
 	case !works:
-		return cred.Handle{}, i.refuse(op, "the password that everybody uses does not work any more: somebody else has changed it since")
+		return cred.Handle{}, i.Refuse(op, "the password that everybody uses does not work any more: somebody else has changed it since")
 	}
 	there, err := i.Works(ctx, h, goes)
 	if err != nil {
@@ -29,11 +30,11 @@ func (i *dual) EndNamed(ctx context.Context, h cred.Handle, goes, stays secret.B
 	case !there || e.passwords < 2:
 		return i.handle(e), nil // it has ended; what else there is is not ours
 	case e.passwords > 2:
-		return cred.Handle{}, i.refuse(op, "%s", two(e))
+		return cred.Handle{}, i.Refuse(op, "%s", two(e))
 	}
 	var second error
 	err = i.change(ctx, op, func(d dialect) []string {
-		statements, err := d.only(account(e.user, e.host), stays[FieldPassword], e.kept)
+		statements, err := d.only(account(e.user, e.host), stays[logins.FieldPassword], e.kept)
 		second = err
 		return statements
 	})

@@ -15,52 +15,51 @@ import (
 	"rekey/internal/realserver"
 )
 
-// deed is something that changes the server, and what tells whether it did.
-type deed struct {
-	name string
-	do   func(b *bench, s *Server, tag string) error
-	did  func(b *bench, tag string) bool
-}
-
-var deeds = []deed{
-	{"create", func(b *bench, s *Server, tag string) error {
-		i := b.users(s, "")
-		made, err := i.Make("c-" + tag)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		_, err = i.CreateWith(b.t.Context(), "c-"+tag, made)
-		b.Await(b.t)
-		// Whatever the answer: one that works is whole, and the secret tells.
-		works, asked := b.users(b.open(), "").Works(b.t.Context(), cred.Handle{}, made)
-		if whole := b.whole("c-" + tag); asked != nil || works != whole {
-			b.t.Errorf("the user is there and whole: %v; its password works: %v (%v)", whole, works, asked)
-		}
-		return err
-	}, func(b *bench, tag string) bool { return b.has("c-" + tag) }},
-	{"drop", func(b *bench, s *Server, tag string) error {
-		h, _ := b.made(b.users(b.open(), ""), "d-"+tag)
-		return b.users(s, "").Revoke(b.t.Context(), h)
-	}, func(b *bench, tag string) bool { return !b.has("d-" + tag) }},
-	{"roll", func(b *bench, s *Server, tag string) error {
-		b.SQL(b.t, "ALTER USER "+b.user+" IDENTIFIED BY 'first'")
-		i := b.dual(s, "")
-		made, _ := i.Make("")
-		_, err := i.RollWith(b.t.Context(), cred.Handle{ID: b.user + "@%"}, time.Now().Add(time.Hour), made)
-		b.Await(b.t)
-		good := b.dual(b.open(), "")
-		works, asked := good.Works(b.t.Context(), cred.Handle{}, made)
-		before, asked2 := good.Works(b.t.Context(), cred.Handle{}, first(b.user))
-		if asked != nil || asked2 != nil || works != b.twice() || !before {
-			b.t.Errorf("the new one works: %v, the one before: %v (%v, %v)", works, before, asked, asked2)
-		}
-		return err
-	}, func(b *bench, _ string) bool { return b.twice() }},
-	{"end the old one", func(b *bench, s *Server, tag string) error {
-		b.SQL(b.t, "ALTER USER "+b.user+" IDENTIFIED VIA mysql_native_password USING PASSWORD('second') OR mysql_native_password USING PASSWORD('first')")
-		_, err := b.dual(s, "").Keep(b.t.Context(), cred.Handle{ID: b.user + "@%"}, time.Now().Add(-time.Second))
-		return err
-	}, func(b *bench, _ string) bool { return !b.twice() }},
+func (b *bench) deeds() []realserver.Deed {
+	return []realserver.Deed{
+		{Name: "create", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			i := b.users(s, "")
+			made, err := i.Make("c-" + tag)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			_, err = i.CreateWith(b.t.Context(), "c-"+tag, made)
+			b.Await(b.t)
+			// Whatever the answer: one that works is whole, and the secret tells.
+			works, asked := b.users(b.open(), "").Works(b.t.Context(), cred.Handle{}, made)
+			if whole := b.whole("c-" + tag); asked != nil || works != whole {
+				b.t.Errorf("the user is there and whole: %v; its password works: %v (%v)", whole, works, asked)
+			}
+			return err
+		}, Did: func(tag string) bool { return b.has("c-" + tag) }},
+		{Name: "drop", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			h, _ := b.Made(b.users(b.open(), ""), "d-"+tag)
+			return b.users(s, "").Revoke(b.t.Context(), h)
+		}, Did: func(tag string) bool { return !b.has("d-" + tag) }},
+		{Name: "roll", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			b.SQL(b.t, "ALTER USER "+b.user+" IDENTIFIED BY 'first'")
+			i := b.dual(s, "")
+			made, _ := i.Make("")
+			_, err := i.RollWith(b.t.Context(), cred.Handle{ID: b.user + "@%"}, time.Now().Add(time.Hour), made)
+			b.Await(b.t)
+			good := b.dual(b.open(), "")
+			works, asked := good.Works(b.t.Context(), cred.Handle{}, made)
+			before, asked2 := good.Works(b.t.Context(), cred.Handle{}, first(b.user))
+			if asked != nil || asked2 != nil || works != b.twice() || !before {
+				b.t.Errorf("the new one works: %v, the one before: %v (%v, %v)", works, before, asked, asked2)
+			}
+			return err
+		}, Did: func(string) bool { return b.twice() }},
+		{Name: "end the old one", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			b.SQL(b.t, "ALTER USER "+b.user+" IDENTIFIED VIA mysql_native_password USING PASSWORD('second') OR mysql_native_password USING PASSWORD('first')")
+			_, err := b.dual(s, "").Keep(b.t.Context(), cred.Handle{ID: b.user + "@%"}, time.Now().Add(-time.Second))
+			return err
+		}, Did: func(string) bool { return !b.twice() }},
+	}
 }
 
 func (b *bench) twice() bool {
@@ -73,74 +72,33 @@ func (b *bench) whole(user string) bool {
 	return len(rows) == 1 && rows[0][0] == b.role && (rows[0][1] == "false" || rows[0][1] == "0")
 }
 
-// judged holds what was answered against what happened.
-func (d deed) judged(b *bench, tag string, err error) {
-	b.t.Helper()
-	did := d.did(b, tag)
-	switch {
-	case err == nil && !did:
-		b.t.Errorf("%s %s: told as done, and it was not", d.name, tag)
-	case err != nil && did && !cred.MayHaveHappened(err):
-		b.t.Errorf("%s %s: told as not applied, and it was: %v", d.name, tag, err)
-	}
-	if err != nil {
-		b.class(err, cred.ClassOf(err)) // it says whose it is
-	}
-}
-
 // TestCutAtEveryPiece cuts the connection at each thing that the client sends: before it
 // arrives, and after its effect; and spoils the answer.
 func TestCutAtEveryPiece(t *testing.T) {
 	b := setUp(t)
-	proxy := realserver.NewProxy(t, b.Port)
-	unknown := 0
-	for _, d := range deeds {
-		for f, step := range map[realserver.Fault]int{realserver.After: 1, realserver.Before: 2, realserver.Garbage: 3} {
-			for at := 1; ; at += step {
-				tag := fmt.Sprintf("%s-%d-%d", b.id, f, at)
-				s := b.open("port", proxy.Port)
-				proxy.Set(f, at, nil)
-				err := d.do(b, s, tag)
-				struck, _ := proxy.Struck()
-				d.judged(b, tag, err)
-				if cred.ClassOf(err) == cred.Unknown {
-					unknown++
-				}
-				if !struck {
-					if at < 4 || err != nil {
-						t.Errorf("%s: only %d pieces were spoilt, and then %v", d.name, at-1, err)
-					}
-					break
-				}
-			}
-		}
-	}
-	if unknown < len(deeds) {
-		t.Errorf("only %d outcomes were unknown: was anything cut after its effect?", unknown)
-	}
+	b.CutAtEveryPiece(b.Port, b.id, b.deeds(), map[realserver.Fault]int{realserver.After: 1, realserver.Before: 2, realserver.Garbage: 3})
 }
 
 // TestServerKilled kills the server while a statement is on its way.
 func TestServerKilled(t *testing.T) {
 	b := setUp(t)
 	proxy := realserver.NewProxy(t, b.Port)
-	for n, d := range []deed{deeds[0], deeds[2]} {
-		s := b.open("port", proxy.Port)
+	for n, d := range []realserver.Deed{b.deeds()[0], b.deeds()[2]} {
 		proxy.Set(realserver.None, 0, nil)
-		if err := d.do(b, s, fmt.Sprintf("%s-well-%d", b.id, n)); err != nil { // how many pieces there are
+		if err := d.Do(proxy.Port, fmt.Sprintf("%s-well-%d", b.id, n)); err != nil { // how many pieces there are
 			t.Fatal(err)
 		}
 		_, pieces := proxy.Struck()
 		for _, at := range []int{pieces / 2, pieces - 1} {
 			tag := fmt.Sprintf("%s-k-%d-%d", b.id, n, at)
 			proxy.Set(realserver.Before, at, func() { b.Crash(t) })
-			err := d.do(b, s, tag)
+			err := d.Do(proxy.Port, tag)
 			// The connection is lost while the server is still being killed and started.
 			if struck, _ := proxy.Struck(); !struck {
-				t.Errorf("%s: nothing was killed at %d of %d pieces", d.name, at, pieces)
+				t.Errorf("%s: nothing was killed at %d of %d pieces", d.Name, at, pieces)
 			}
 			b.Await(t)
-			d.judged(b, tag, err)
+			b.Judge(d, tag, err)
 		}
 	}
 }
@@ -149,7 +107,7 @@ func TestLimits(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
 	i := b.users(s, `,"max_user_connections":1`)
-	h, made := b.made(i, "app-"+b.id)
+	h, made := b.Made(i, "app-"+b.id)
 	leave := b.session(s, made)
 	if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
 		t.Errorf("its sessions are all taken, so its password is right: %v, %v", ok, err)
@@ -174,9 +132,9 @@ func TestLimits(t *testing.T) {
 		all = append(all, conn)
 	}
 	_, _, err = i.Create(t.Context(), "more-"+b.id)
-	b.class(err, cred.Limited)
+	b.Class(err, cred.Limited)
 	_, err = i.Works(t.Context(), h, made)
-	b.class(err, cred.Limited)
+	b.Class(err, cred.Limited)
 	for _, c := range all {
 		_ = c.Close()
 	}
@@ -186,34 +144,27 @@ func TestLimits(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	b := setUp(t)
 	_, _, err := b.users(b.open("port", 1), "").Create(t.Context(), "x")
-	if b.class(err, cred.Limited); err == nil || !strings.Contains(err.Error(), "connection refused by 127.0.0.1:1") {
+	if b.Class(err, cred.Limited); err == nil || !strings.Contains(err.Error(), "connection refused by 127.0.0.1:1") {
 		t.Error(err)
 	}
 }
 
 func TestTLSModes(t *testing.T) {
 	b := setUp(t)
-	for _, c := range []struct {
-		mode, host, root, want string
-	}{
-		{"require", "127.0.0.1", "", ""},
-		{"verify-ca", "127.0.0.1", b.Certificate, ""},
-		{"verify-ca", "127.0.0.1", "", "nobody known here has signed it"},
-		{"verify-full", "localhost", b.Certificate, ""},
-		{"verify-full", "127.0.0.1", b.Certificate, "is not trusted"},
-		{"", "localhost", b.Certificate, ""},
-		{"", "localhost", "", "nobody known here has signed it"},
-		{"verify-full", "localhost", "/nonexistent.crt", "cannot be read"},
-		{"", b.Socket, "", ""},
-	} {
-		_, err := b.users(b.open("sslmode", c.mode, "host", c.host, "sslrootcert", c.root), "").List(t.Context())
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%+v: %v", c, err)
-		}
-		if cred.MayHaveHappened(err) {
-			t.Errorf("%+v: %v counts as sent", c, err)
-		}
-	}
+	b.TLSModes([]realserver.TLSMode{
+		{Mode: "require", Host: "127.0.0.1", Root: "", Want: ""},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: b.Certificate, Want: ""},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-full", Host: "localhost", Root: b.Certificate, Want: ""},
+		{Mode: "verify-full", Host: "127.0.0.1", Root: b.Certificate, Want: "is not trusted"},
+		{Mode: "", Host: "localhost", Root: b.Certificate, Want: ""},
+		{Mode: "", Host: "localhost", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-full", Host: "localhost", Root: "/nonexistent.crt", Want: "cannot be read"},
+		{Mode: "", Host: b.Socket, Root: "", Want: ""},
+	}, func(settings ...any) error {
+		_, err := b.users(b.open(settings...), "").List(t.Context())
+		return err
+	})
 }
 
 // TestAnonymousUserIsAnOpenDoor: whoever comes is let in, so a login proves nothing.
@@ -221,5 +172,5 @@ func TestAnonymousUserIsAnOpenDoor(t *testing.T) {
 	b := setUp(t)
 	b.SQL(t, "CREATE USER ''@'127.0.0.1'")
 	t.Cleanup(func() { b.SQL(t, "DROP USER ''@'127.0.0.1'") })
-	b.verdict(b.users(b.open(), ""), nil, cred.Open)
+	b.Verdict(b.users(b.open(), ""), nil, cred.Open)
 }

@@ -12,9 +12,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
+	"rekey/internal/logins"
 	"rekey/internal/outside"
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
@@ -28,15 +28,6 @@ var doc string
 const (
 	KindUser = "user" // a new user with a role each time
 	KindDual = "dual" // one user, with the new and the old password at once
-)
-
-// Fields of a bundle. Only the password is secret.
-const (
-	FieldUsername = "username"
-	FieldPassword = "password"
-	FieldHost     = "host"
-	FieldPort     = "port"
-	FieldDatabase = "database"
 )
 
 // Connection is how to reach the server, directly: not through a proxy that pools.
@@ -62,38 +53,21 @@ var Descriptor = provider.Descriptor{
 	Connection: &Connection{},
 	Queries:    true,
 	Issuers: []provider.Sheet{
-		sheet(KindUser, &UserSettings{}, "dropped", func(s *provider.Sheet) { s.Create, s.Label, s.NameMax = true, true, nameMax }),
-		sheet(KindDual, &DualSettings{}, "locked", func(s *provider.Sheet) { s.Roll, s.Lingers = rotation.RollWithGrace, true }),
+		logins.Sheet(KindUser, &UserSettings{}, "dropped", func(s *provider.Sheet) { s.Create, s.Label, s.NameMax = true, true, nameMax }),
+		logins.Sheet(KindDual, &DualSettings{}, "locked", func(s *provider.Sheet) { s.Roll, s.Lingers = rotation.RollWithGrace, true }),
 	},
 	Doc:  doc,
 	Open: open,
 }
 
-func sheet(kind string, settings any, end string, special func(*provider.Sheet)) provider.Sheet {
-	s := provider.Sheet{
-		Kind: kind, Settings: settings, End: end,
-		Fields:   []string{FieldUsername, FieldPassword},
-		Optional: []string{FieldHost, FieldPort, FieldDatabase},
-		Public:   []string{FieldUsername, FieldHost, FieldPort, FieldDatabase},
-		Disable:  true,
-		LastSeen: true, // sessions that are open now
-		Verifies: true,
-	}
-	special(&s)
-	return s
-}
-
 // Server is one opened server.
 type Server struct {
-	env        provider.Env
-	name       string
-	conn       Connection
-	host, user string
+	logins.Admin
+	conn Connection
 
 	mu      sync.Mutex
-	ahead   *time.Duration // of the server's clock before ours, once it was told
-	dialect dialect        // once it was told
-	ours    []string       // ids of sessions in which logins were tried
+	dialect dialect  // once it was told
+	ours    []string // ids of sessions in which logins were tried
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -102,15 +76,9 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if err != nil {
 		return nil, fmt.Errorf("vendor %s: %w", name, err)
 	}
-	s := &Server{env: env, name: name}
-	if s.host, err = env.Text(c.Host); err != nil {
-		return nil, fmt.Errorf("vendor %s: host: %w", name, err)
-	}
-	if s.user, err = env.Text(c.User); err != nil {
-		return nil, fmt.Errorf("vendor %s: user: %w", name, err)
-	}
-	if c.Port == 0 {
-		c.Port = 3306
+	s := &Server{}
+	if err := s.Set(env, name, "user", c.Host, c.User, c.Port, 3306); err != nil {
+		return nil, err
 	}
 	if c.SSLMode == "" {
 		c.SSLMode = outside.VerifyFull
@@ -118,9 +86,6 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	s.conn = c
 	return s, nil
 }
-
-// socket reports whether a host is a socket.
-func socket(host string) bool { return strings.HasPrefix(host, "/") }
 
 // Close does nothing: nothing is held open.
 func (s *Server) Close(context.Context) {}
@@ -163,8 +128,8 @@ func fits(name string) error {
 
 // others refuses to rotate the user by which Rekey itself works.
 func (s *Server) others(name string) error {
-	if name == s.user {
-		return fmt.Errorf("user %s is the one that Rekey itself works as (vendors.%s.user), and a run cannot end what it needs to finish: give Rekey a user of its own", name, s.name)
+	if name == s.User {
+		return errors.New(s.Itself(name))
 	}
 	return fits(name)
 }

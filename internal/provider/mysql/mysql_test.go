@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/outside"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
@@ -18,7 +19,7 @@ func TestUserFromBeginningToEnd(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
 	i := b.users(s, `,"database":"app","max_user_connections":5`)
-	h, made := b.made(i, "app-2026-11-27-abc-1")
+	h, made := b.Made(i, "app-2026-11-27-abc-1")
 	t.Cleanup(func() { b.SQL(t, "DROP USER IF EXISTS 'app-2026-11-27-abc-1'") })
 	if now, err := i.Find(t.Context(), h); err != nil || now != h {
 		t.Errorf("created %+v, found %+v (%v)", h, now, err)
@@ -26,12 +27,12 @@ func TestUserFromBeginningToEnd(t *testing.T) {
 	if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
 		t.Errorf("it does not work: %v", err)
 	}
-	b.verdict(i, made, cred.Accepted)
-	b.verdict(i, nil, cred.Rejected)
-	b.verdict(i, i.Wrong(), cred.Rejected)
-	wrong := secret.Bundle{FieldUsername: made[FieldUsername], FieldPassword: secret.New("wrong")}
-	b.verdict(i, wrong, cred.Rejected)
-	conn, err := s.connect(t.Context(), h.Public, made[FieldPassword].Reveal(), "app")
+	b.Verdict(i, made, cred.Accepted)
+	b.Verdict(i, nil, cred.Rejected)
+	b.Verdict(i, i.Wrong(), cred.Rejected)
+	wrong := secret.Bundle{logins.FieldUsername: made[logins.FieldUsername], logins.FieldPassword: secret.New("wrong")}
+	b.Verdict(i, wrong, cred.Rejected)
+	conn, err := s.connect(t.Context(), h.Public, made[logins.FieldPassword].Reveal(), "app")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestUserFromBeginningToEnd(t *testing.T) {
 		t.Errorf("a session is open, and it was last seen %s", now.LastSeen)
 	}
 	err = i.Revoke(t.Context(), h)
-	if b.class(err, cred.Refused); !strings.Contains(err.Error(), "1 from 127.0.0.1") {
+	if b.Class(err, cred.Refused); !strings.Contains(err.Error(), "1 from 127.0.0.1") {
 		t.Errorf("who is in the way is not named: %v", err)
 	}
 	_ = conn.Close()
@@ -56,19 +57,19 @@ func TestUserFromBeginningToEnd(t *testing.T) {
 			t.Errorf("locked: %+v, %v", now, err)
 		}
 	}
-	b.verdict(i, made, cred.Rejected)
+	b.Verdict(i, made, cred.Rejected)
 	if now, err := i.Switch(t.Context(), h, true); err != nil || now.Disabled {
 		t.Errorf("unlocked: %+v, %v", now, err)
 	}
-	b.verdict(i, made, cred.Accepted)
+	b.Verdict(i, made, cred.Accepted)
 	b.settle(h.Public)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
-	b.verdict(i, made, cred.Rejected)
-	b.class(i.Revoke(t.Context(), h), cred.Absent)
-	if b.lists(i, h.ID) {
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
+	b.Verdict(i, made, cred.Rejected)
+	b.Class(i.Revoke(t.Context(), h), cred.Absent)
+	if slices.Contains(b.IDs(i), h.ID) {
 		t.Error("it is listed after its end")
 	}
-	if log := b.Log(t); !strings.Contains(log, "app-2026-11-27-abc-1") || strings.Contains(log, made[FieldPassword].Reveal()) {
+	if log := b.Log(t); !strings.Contains(log, "app-2026-11-27-abc-1") || strings.Contains(log, made[logins.FieldPassword].Reveal()) {
 		t.Error("the server's log holds the password, or nothing of its creation")
 	}
 }
@@ -85,29 +86,29 @@ func TestTwoPasswordsOfOneUser(t *testing.T) {
 	if err != nil || h.ID != old.ID || h.Version != 2 || !h.Previous.IsZero() {
 		t.Fatalf("rolled %+v, %v", h, err)
 	}
-	b.verdict(i, made, cred.Accepted)
-	b.verdict(i, first(b.user), cred.Accepted)
-	b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New("neither")}, cred.Rejected)
+	b.Verdict(i, made, cred.Accepted)
+	b.Verdict(i, first(b.user), cred.Accepted)
+	b.Verdict(i, secret.Bundle{logins.FieldUsername: secret.New(b.user), logins.FieldPassword: secret.New("neither")}, cred.Rejected)
 	if now, err := i.Find(t.Context(), h); err != nil || now.Version != 2 {
 		t.Errorf("found %+v, %v", now, err)
 	}
 	_, _, err = i.Roll(t.Context(), h, soon) // it would end the one that is in use
-	b.class(err, cred.Conflict)
-	b.verdict(i, first(b.user), cred.Accepted)
+	b.Class(err, cred.Conflict)
+	b.Verdict(i, first(b.user), cred.Accepted)
 	if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) != 1 || !strings.Contains(f.Refused[0], "2 passwords of "+b.user) {
 		t.Errorf("foreseen %+v, %v", f, err)
 	}
 	if h, err = i.Keep(t.Context(), h, soon); err != nil || h.Version != 2 {
 		t.Errorf("kept %+v, %v", h, err)
 	}
-	b.verdict(i, first(b.user), cred.Accepted)
+	b.Verdict(i, first(b.user), cred.Accepted)
 	for range 2 { // idempotent
 		if h, err = i.Keep(t.Context(), h, time.Now().Add(-time.Second)); err != nil || h.Version != 1 {
 			t.Errorf("ended %+v, %v", h, err)
 		}
 	}
-	b.verdict(i, first(b.user), cred.Rejected)
-	b.verdict(i, made, cred.Accepted)
+	b.Verdict(i, first(b.user), cred.Rejected)
+	b.Verdict(i, made, cred.Accepted)
 	if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) != 0 {
 		t.Errorf("foreseen %+v, %v", f, err)
 	}
@@ -115,16 +116,16 @@ func TestTwoPasswordsOfOneUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.verdict(i, made, cred.Accepted)
-	b.verdict(i, again, cred.Accepted)
+	b.Verdict(i, made, cred.Accepted)
+	b.Verdict(i, again, cred.Accepted)
 	_, _, err = i.Roll(t.Context(), h, time.Time{})
-	b.class(err, cred.Refused)
+	b.Class(err, cred.Refused)
 	_, _, err = i.Create(t.Context(), "x")
-	b.class(err, cred.Refused)
+	b.Class(err, cred.Refused)
 	b.settle(b.user)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
-	b.verdict(i, again, cred.Rejected)
-	if log := b.Log(t); strings.Contains(log, made[FieldPassword].Reveal()) {
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
+	b.Verdict(i, again, cred.Rejected)
+	if log := b.Log(t); strings.Contains(log, made[logins.FieldPassword].Reveal()) {
 		t.Error("the server's log holds the password")
 	}
 }
@@ -133,21 +134,21 @@ func TestSessionsAreTerminatedWhereAskedFor(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
 	i := b.users(s, `,"sessions":"terminate"`)
-	h, made := b.made(i, "app-"+b.id)
+	h, made := b.Made(i, "app-"+b.id)
 	b.session(s, made)
 	b.session(s, made)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
 	b.settle(h.Public)
 	d := b.dual(s, `,"sessions":"terminate"`)
 	b.session(s, first(b.user))
-	b.class(d.Revoke(t.Context(), cred.Handle{ID: b.user + "@%", Public: b.user}), cred.Done)
+	b.Class(d.Revoke(t.Context(), cred.Handle{ID: b.user + "@%", Public: b.user}), cred.Done)
 	b.settle(b.user)
 }
 
 func TestRightsAreForeseen(t *testing.T) {
 	b := setUp(t)
 	i := b.users(b.open(), "")
-	h, _ := b.made(i, "app-"+b.id)
+	h, _ := b.Made(i, "app-"+b.id)
 	foreseen := func(want string) {
 		t.Helper()
 		f, err := i.ForeseeEnd(t.Context(), h)
@@ -164,9 +165,9 @@ func TestRightsAreForeseen(t *testing.T) {
 	foreseen("is the definer of 1 views")
 	b.SQL(t, "DROP VIEW app.v_"+b.id, "REVOKE CREATE USER ON *.* FROM "+b.admin)
 	foreseen("lacks CREATE USER")
-	b.class(i.Revoke(t.Context(), h), cred.Denied) // taken away in the middle of a run
+	b.Class(i.Revoke(t.Context(), h), cred.Denied) // taken away in the middle of a run
 	_, _, err := i.Create(t.Context(), "more-"+b.id)
-	if b.class(err, cred.Denied); cred.MayHaveHappened(err) {
+	if b.Class(err, cred.Denied); cred.MayHaveHappened(err) {
 		t.Error("what was denied may have happened")
 	}
 	b.SQL(t, "GRANT CREATE USER ON *.* TO "+b.admin, "REVOKE ADMIN OPTION FOR "+b.role+" FROM "+b.admin)
@@ -174,7 +175,7 @@ func TestRightsAreForeseen(t *testing.T) {
 	if !cred.MayHaveHappened(err) {
 		t.Errorf("%v: it says that nothing was made", err)
 	}
-	if !b.lists(i, "half-"+b.id+"@%") || made != nil {
+	if !slices.Contains(b.IDs(i), "half-"+b.id+"@%") || made != nil {
 		t.Error("what was made by half is not listed")
 	}
 }
@@ -195,7 +196,7 @@ func TestHalfAUserDoesNotWork(t *testing.T) {
 	if ok, err := i.Works(t.Context(), h, made); ok || err != nil {
 		t.Errorf("half a user works: %v, %v", ok, err)
 	}
-	b.class(i.Revoke(t.Context(), cred.Handle{ID: "half-" + b.id + "@%", Public: "half-" + b.id}), cred.Done)
+	b.Class(i.Revoke(t.Context(), cred.Handle{ID: "half-" + b.id + "@%", Public: "half-" + b.id}), cred.Done)
 }
 
 func TestHostileNames(t *testing.T) {
@@ -205,7 +206,7 @@ func TestHostileNames(t *testing.T) {
 	for n, name := range []string{
 		`a"b` + b.id, "a`b" + b.id, `';DROP USER canary_` + b.id + `;--`, `\'` + b.id, "line\nbreak " + b.id, `ünïcödé ` + b.id, `%_` + b.id, `a@b` + b.id, strings.Repeat("x", nameMax-8) + b.id,
 	} {
-		h, made := b.made(i, name)
+		h, made := b.Made(i, name)
 		if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
 			t.Errorf("%d: %q does not work: %v", n, name, err)
 		}
@@ -218,14 +219,14 @@ func TestHostileNames(t *testing.T) {
 		if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) > 0 {
 			t.Errorf("%d: %q: %+v, %v", n, name, f, err)
 		}
-		b.class(i.Revoke(t.Context(), h), cred.Done)
+		b.Class(i.Revoke(t.Context(), h), cred.Done)
 	}
 	if !b.has("canary_" + b.id) {
 		t.Error("a name was taken for a statement")
 	}
 	for _, name := range []string{"", strings.Repeat("x", nameMax+1), "a\x00b", "\xff", " x", "x "} {
 		_, _, err := i.Create(t.Context(), name)
-		b.class(err, cred.Refused)
+		b.Class(err, cred.Refused)
 	}
 }
 
@@ -234,7 +235,7 @@ func TestPasswordsOfOthersArriveWhole(t *testing.T) {
 	i := b.dual(b.open(), "")
 	for _, p := range []string{`'`, `"`, `\`, `a b`, `%s?`, `p@ss:w/rd?#&`, `'; DROP USER x; --`} {
 		b.SQL(t, "SET sql_mode = 'NO_BACKSLASH_ESCAPES'", "ALTER USER "+b.user+" IDENTIFIED BY "+literal(p))
-		b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New(p)}, cred.Accepted)
+		b.Verdict(i, secret.Bundle{logins.FieldUsername: secret.New(b.user), logins.FieldPassword: secret.New(p)}, cred.Accepted)
 	}
 }
 
@@ -244,8 +245,8 @@ func TestOwnUserIsNotRotated(t *testing.T) {
 	if _, err := s.Issuer(KindDual, []byte(`{"user":"`+b.admin+`"}`)); err == nil || !strings.Contains(err.Error(), "itself works as") {
 		t.Error(err)
 	}
-	_, err := b.users(s, "").Owner(t.Context(), secret.Bundle{FieldUsername: secret.New(b.admin)}, nil)
-	b.class(err, cred.Refused)
+	_, err := b.users(s, "").Owner(t.Context(), secret.Bundle{logins.FieldUsername: secret.New(b.admin)}, nil)
+	b.Class(err, cred.Refused)
 }
 
 // TestHostPartTellsUsersApart: one name may be several users.
@@ -264,14 +265,14 @@ func TestHostPartTellsUsersApart(t *testing.T) {
 
 func TestClosedWaysReachNothing(t *testing.T) {
 	b := setUp(t)
-	b.ways = outside.Closed{}
+	b.Ways = outside.Closed{}
 	i := b.users(b.open(), "")
 	_, err := i.List(t.Context())
-	b.class(err, cred.Unsent)
+	b.Class(err, cred.Unsent)
 	_, _, err = i.Create(t.Context(), "x")
-	b.class(err, cred.Unsent)
+	b.Class(err, cred.Unsent)
 	_, _, err = i.Probe(t.Context(), itself, i.Wrong())
-	b.class(err, cred.Unsent)
+	b.Class(err, cred.Unsent)
 }
 
 func TestWhatIsNotThereIsAbsent(t *testing.T) {
@@ -281,7 +282,7 @@ func TestWhatIsNotThereIsAbsent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = i.List(t.Context())
-	b.class(err, cred.Absent)
+	b.Class(err, cred.Absent)
 }
 
 // TestAnotherProcessTakesNobodysPasswordAway: by their order alone a process that takes a
@@ -290,7 +291,7 @@ func TestAnotherProcessTakesNobodysPasswordAway(t *testing.T) {
 	b := setUp(t)
 	h := cred.Handle{ID: b.user + "@%"}
 	bundle := func(password string) secret.Bundle {
-		return secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New(password)}
+		return secret.Bundle{logins.FieldUsername: secret.New(b.user), logins.FieldPassword: secret.New(password)}
 	}
 	for _, c := range []struct {
 		have        []string // in this order
@@ -314,14 +315,14 @@ func TestAnotherProcessTakesNobodysPasswordAway(t *testing.T) {
 		i := b.dual(b.open(), "")
 		for range 2 { // idempotent
 			_, err := i.EndNamed(t.Context(), h, bundle(c.goes), bundle(c.stays))
-			b.class(err, c.class)
+			b.Class(err, c.class)
 		}
 		for _, p := range []string{"first", "second", "theirs"} {
 			want := cred.Rejected
 			if slices.Contains(c.left, p) {
 				want = cred.Accepted
 			}
-			b.verdict(i, bundle(p), want)
+			b.Verdict(i, bundle(p), want)
 		}
 	}
 }
@@ -340,16 +341,16 @@ func TestGoingBackLeavesOnePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	var u provider.Unroller = i
-	_, err = u.Unroll(t.Context(), h, secret.Bundle{FieldUsername: secret.New(b.user), FieldPassword: secret.New("neither")})
-	b.class(err, cred.Refused)
-	b.verdict(i, made, cred.Accepted)
+	_, err = u.Unroll(t.Context(), h, secret.Bundle{logins.FieldUsername: secret.New(b.user), logins.FieldPassword: secret.New("neither")})
+	b.Class(err, cred.Refused)
+	b.Verdict(i, made, cred.Accepted)
 	for range 2 { // idempotent
 		if now, err := u.Unroll(t.Context(), h, first(b.user)); err != nil || now.Version != 1 {
 			t.Errorf("%+v, %v", now, err)
 		}
 	}
-	b.verdict(i, first(b.user), cred.Accepted)
-	b.verdict(i, made, cred.Rejected)
+	b.Verdict(i, first(b.user), cred.Accepted)
+	b.Verdict(i, made, cred.Rejected)
 	if f, err := i.ForeseeEnd(t.Context(), h); err != nil || len(f.Refused) != 0 {
 		t.Errorf("the next run would not start: %+v, %v", f, err)
 	}

@@ -3,10 +3,10 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
 	"regexp"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 )
 
@@ -21,7 +21,7 @@ func (s *Server) Query(ctx context.Context, question string) (class cred.Class, 
 	if !reads.MatchString(question) {
 		return cred.Failed, "a query of a check begins with SELECT, WITH or SHOW", nil
 	}
-	err = s.env.Look(ctx, s.name, "ask the query of a check", func(ctx context.Context) error {
+	err = s.Env.Look(ctx, s.Name, "ask the query of a check", func(ctx context.Context) error {
 		conn, err := s.admin(ctx)
 		if err != nil {
 			return err
@@ -38,20 +38,7 @@ func (s *Server) Query(ctx context.Context, question string) (class cred.Class, 
 			class, detail = cred.Failed, "the server does not take the query"
 			return nil
 		}
-		values := 0
-		for _, row := range rows {
-			for _, v := range row {
-				if values++; v != "1" {
-					class, detail = cred.Waiting, "the query did not give true"
-					return nil
-				}
-			}
-		}
-		if values == 0 {
-			class, detail = cred.Waiting, "the query gave no row"
-			return nil
-		}
-		class, detail = cred.Done, fmt.Sprintf("the query gave true in %d values", values)
+		class, detail = logins.Judge(rows, "1")
 		return nil
 	})
 	return class, detail, err

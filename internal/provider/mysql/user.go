@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 )
@@ -53,22 +54,14 @@ func (i *user) Calls() map[string]string {
 // Make needs nothing of the server.
 func (i *user) Make(name string) (secret.Bundle, error) {
 	if err := fits(name); err != nil {
-		return nil, i.refuse("create user", "%v", err)
+		return nil, i.Refuse("create user", "%v", err)
 	}
 	return i.bundle(name)
 }
 
 // Create is Make and CreateWith.
 func (i *user) Create(ctx context.Context, name string) (cred.Handle, secret.Bundle, error) {
-	b, err := i.Make(name)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	h, err := i.CreateWith(ctx, name, b)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	return h, b, nil
+	return logins.Create(ctx, i, name)
 }
 
 // CreateWith makes a user that is locked, gives it the role, and unlocks it last: one
@@ -76,7 +69,7 @@ func (i *user) Create(ctx context.Context, name string) (cred.Handle, secret.Bun
 func (i *user) CreateWith(ctx context.Context, name string, b secret.Bundle) (cred.Handle, error) {
 	const op = "create user"
 	if err := fits(name); err != nil {
-		return cred.Handle{}, i.refuse(op, "%v", err)
+		return cred.Handle{}, i.Refuse(op, "%v", err)
 	}
 	who := account(name, i.from)
 	err := i.change(ctx, op, func(d dialect) []string {
@@ -85,7 +78,7 @@ func (i *user) CreateWith(ctx context.Context, name string, b secret.Bundle) (cr
 			limit = fmt.Sprintf(" WITH MAX_USER_CONNECTIONS %d", n)
 		}
 		return []string{
-			"CREATE USER " + who + " " + d.identified(b[FieldPassword]) + limit + " ACCOUNT LOCK",
+			"CREATE USER " + who + " " + d.identified(b[logins.FieldPassword]) + limit + " ACCOUNT LOCK",
 			"GRANT " + ident(i.settings.Role) + " TO " + who,
 			d.defaults(i.settings.Role, who),
 			"ALTER USER " + who + " ACCOUNT UNLOCK",
@@ -105,7 +98,7 @@ func (i *user) Revoke(ctx context.Context, h cred.Handle) error {
 	if err != nil {
 		return err
 	}
-	if i.sessions == sessionsTerminate && !e.locked {
+	if i.sessions == logins.SessionsTerminate && !e.locked {
 		if _, err := i.Switch(ctx, h, false); err != nil {
 			return err
 		}

@@ -8,38 +8,32 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rekey/internal/cred"
-	"rekey/internal/outside"
-	"rekey/internal/vendorhttp"
+	"rekey/internal/logins"
 )
 
-type meaning struct {
-	class cred.Class
-	why   string
-}
-
 // states is what SQLSTATEs mean [postgresql.org/docs/current/errcodes-appendix.html].
-var states = map[string]meaning{
-	"28P01": {cred.Denied, "wrong password, or no such role"},
-	"28000": {cred.Denied, "the server refuses this role from here: pg_hba.conf, or it may not log in"},
-	"42501": {cred.Denied, "the role that Rekey works as may not do this: it lacks CREATEROLE, or the ADMIN OPTION on the role"},
-	"0LP01": {cred.Denied, "the role that Rekey works as may not grant this: it lacks the ADMIN OPTION"},
-	"42704": {cred.Absent, "there is no such role"},
-	"42710": {cred.Conflict, "there is a role of this name already"},
-	"22012": {cred.Conflict, "the role is not idle any more: somebody else has given it LOGIN"}, // by ourselves: pair.go
-	"55006": {cred.Conflict, "it is in use"},
-	"40001": {cred.Conflict, "somebody else changed it at the same time"},
-	"40P01": {cred.Conflict, "somebody else changed it at the same time"},
-	"XX000": {cred.Conflict, "the server gave up, as when two change a role at the same time"},
-	"2BP01": {cred.Refused, "objects or grants still depend on the role"},
-	"3D000": {cred.Refused, "there is no such database"},
-	"25006": {cred.Refused, "the server is a standby: it can be read only"},
-	"42939": {cred.Refused, "the name is PostgreSQL's own"},
-	"53300": {cred.Limited, "all connections are taken"},
-	"53200": {cred.Limited, "the server is out of memory"},
-	"53100": {cred.Limited, "the server's disk is full"},
-	"55P03": {cred.Limited, "somebody else holds a lock"},
-	"57014": {cred.Limited, "it took too long and was given up"},
-	"57P03": {cred.Limited, "the server is starting up or shutting down"},
+var states = map[string]logins.Meaning{
+	"28P01": {Class: cred.Denied, Why: "wrong password, or no such role"},
+	"28000": {Class: cred.Denied, Why: "the server refuses this role from here: pg_hba.conf, or it may not log in"},
+	"42501": {Class: cred.Denied, Why: "the role that Rekey works as may not do this: it lacks CREATEROLE, or the ADMIN OPTION on the role"},
+	"0LP01": {Class: cred.Denied, Why: "the role that Rekey works as may not grant this: it lacks the ADMIN OPTION"},
+	"42704": {Class: cred.Absent, Why: "there is no such role"},
+	"42710": {Class: cred.Conflict, Why: "there is a role of this name already"},
+	"22012": {Class: cred.Conflict, Why: "the role is not idle any more: somebody else has given it LOGIN"}, // by ourselves: pair.go
+	"55006": {Class: cred.Conflict, Why: "it is in use"},
+	"40001": {Class: cred.Conflict, Why: "somebody else changed it at the same time"},
+	"40P01": {Class: cred.Conflict, Why: "somebody else changed it at the same time"},
+	"XX000": {Class: cred.Conflict, Why: "the server gave up, as when two change a role at the same time"},
+	"2BP01": {Class: cred.Refused, Why: "objects or grants still depend on the role"},
+	"3D000": {Class: cred.Refused, Why: "there is no such database"},
+	"25006": {Class: cred.Refused, Why: "the server is a standby: it can be read only"},
+	"42939": {Class: cred.Refused, Why: "the name is PostgreSQL's own"},
+	"53300": {Class: cred.Limited, Why: "all connections are taken"},
+	"53200": {Class: cred.Limited, Why: "the server is out of memory"},
+	"53100": {Class: cred.Limited, Why: "the server's disk is full"},
+	"55P03": {Class: cred.Limited, Why: "somebody else holds a lock"},
+	"57014": {Class: cred.Limited, Why: "it took too long and was given up"},
+	"57P03": {Class: cred.Limited, Why: "the server is starting up or shutting down"},
 }
 
 // answer classifies what became of a statement that may have been sent. An error that
@@ -53,45 +47,33 @@ func (s *Server) answer(ctx context.Context, err error) error {
 		known, ok := states[p.Code]
 		switch {
 		case p.SeverityUnlocalized != "ERROR": // told since version 9.6
-			return &cred.Error{Class: cred.Unknown, Why: "the server ended the session before it said what became of it"}
+			return logins.Ended()
 		case ok:
-			return s.known(p.Code, known)
+			return s.Known(p.Code, known)
 		}
 		return &cred.Error{Class: cred.Refused, Why: "the server refused the statement, which it undid"}
 	}
 	if pgconn.SafeToRetry(err) {
-		return &cred.Error{Class: cred.Limited, Why: vendorhttp.Reason(ctx, err, s.address())}
+		return s.Cut(ctx, cred.Limited, err)
 	}
-	return &cred.Error{Class: cred.Unknown, Why: vendorhttp.Reason(ctx, err, s.address())}
-}
-
-// known is an answer of the table.
-func (s *Server) known(code string, m meaning) error {
-	e := &cred.Error{Class: m.class, Code: code, Why: m.why}
-	if m.class == cred.Denied || m.class == cred.Absent {
-		e.Where = s.env.Where("role "+s.user, s.address())
-	}
-	return e
+	return s.Cut(ctx, cred.Unknown, err)
 }
 
 // unreached classifies why there is no session: nothing was asked yet.
 func (s *Server) unreached(ctx context.Context, err error) error {
-	if errors.Is(err, outside.ErrClosed) {
-		return outside.ErrClosed
-	}
-	if _, ok := errors.AsType[*cred.Error](err); ok {
-		return err
+	if told := logins.Told(err); told != nil {
+		return told
 	}
 	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if known, ok := states[p.Code]; ok {
-			return s.known(p.Code, known)
+			return s.Known(p.Code, known)
 		}
 		return &cred.Error{Class: cred.Limited, Why: "the server accepts no sessions now"}
 	}
 	if why := demands(err); why != "" {
 		return &cred.Error{Class: cred.Refused, Why: why}
 	}
-	return &cred.Error{Class: cred.Limited, Why: vendorhttp.Reason(ctx, err, s.address())}
+	return s.Cut(ctx, cred.Limited, err)
 }
 
 // demands says what of the way to log in is not accepted, by pgconn's words for it;

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
 )
@@ -20,13 +21,13 @@ func TestConform(t *testing.T) {
 			b := setUp(t)
 			s := b.open()
 			i := map[string]provider.Issuer{KindLogin: b.login(s, ""), KindPair: b.pair(s, ""), KindPassword: b.inPlace(s)}[sheet.Kind]
-			b.ids(i)
+			b.IDs(i)
 			made, err := i.(provider.Maker).Make("name-" + b.id)
 			if want := slices.Sorted(slices.Values(append(slices.Clone(sheet.Fields), sheet.Optional...))); err != nil || !slices.Equal(made.Fields(), want) {
 				t.Fatalf("made %v (%v), the sheet says %v", made.Fields(), err, want)
 			}
 			again, _ := i.(provider.Maker).Make("name-" + b.id)
-			if again[FieldPassword].Equal(made[FieldPassword]) {
+			if again[logins.FieldPassword].Equal(made[logins.FieldPassword]) {
 				t.Error("two of them have the same password")
 			}
 			h, _, err := i.Create(t.Context(), "name-"+b.id)
@@ -49,9 +50,9 @@ func TestConform(t *testing.T) {
 			if off, err := i.(provider.Switcher).Switch(t.Context(), h, false); sheet.Disable != (err == nil && off.Disabled) {
 				t.Errorf("switched off: %+v, %v", off, err)
 			}
-			b.class(i.Revoke(t.Context(), h), cred.Done)
-			b.class(i.Revoke(t.Context(), h), cred.Absent)
-			if slices.Contains(b.ids(i), h.ID) {
+			b.Class(i.Revoke(t.Context(), h), cred.Done)
+			b.Class(i.Revoke(t.Context(), h), cred.Absent)
+			if slices.Contains(b.IDs(i), h.ID) {
 				t.Error("it is listed after its end")
 			}
 		})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -25,9 +23,9 @@ func (s *Server) config() (*pgconn.Config, error) {
 	if err != nil {
 		return nil, errors.New("the environment says something of PostgreSQL that cannot be read: unset PGSERVICE")
 	}
-	c.Host, c.Port, c.Fallbacks, c.ValidateConnect = s.host, uint16(s.conn.Port), nil, nil
+	c.Host, c.Port, c.Fallbacks, c.ValidateConnect = s.Host, uint16(s.Port), nil, nil
 	c.KerberosSrvName, c.KerberosSpn, c.ConnectTimeout = "", "", 0
-	c.DialFunc = s.env.Ways().Dial
+	c.DialFunc = s.Env.Ways().Dial
 	// The name is looked up by the way out, once: each address tried here would be one
 	// more attempt, with the password.
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
@@ -44,7 +42,7 @@ func (s *Server) connect(ctx context.Context, user, password, database string, p
 	}
 	c.User, c.Password, c.Database = user, password, database
 	c.RuntimeParams = map[string]string{"application_name": application, "client_encoding": "UTF8"}
-	open := c.TLSConfig == nil && !socket(s.host)
+	open := c.TLSConfig == nil && !s.Socket()
 	switch {
 	case proves && open:
 		c.RequireAuth = "scram-sha-256,md5"
@@ -63,7 +61,7 @@ func (s *Server) admin(ctx context.Context, database string) (*pgconn.PgConn, er
 	if err != nil {
 		return nil, &cred.Error{Class: cred.Unsent, Why: "password: " + err.Error()}
 	}
-	conn, err := s.connect(ctx, s.user, password, database, false)
+	conn, err := s.connect(ctx, s.User, password, database, false)
 	if err != nil {
 		return nil, s.unreached(ctx, err)
 	}
@@ -77,7 +75,7 @@ func (s *Server) admin(ctx context.Context, database string) (*pgconn.PgConn, er
 
 // rows asks one question. NULL comes back as "".
 func (s *Server) rows(ctx context.Context, op, sql string, args ...string) (out [][]string, err error) {
-	err = s.env.Look(ctx, s.name, op, func(ctx context.Context) error {
+	err = s.Env.Look(ctx, s.Name, op, func(ctx context.Context) error {
 		conn, err := s.admin(ctx, s.conn.Database)
 		if err != nil {
 			return err
@@ -91,23 +89,28 @@ func (s *Server) rows(ctx context.Context, op, sql string, args ...string) (out 
 		if got.Err != nil {
 			return s.answer(ctx, got.Err)
 		}
-		for _, r := range got.Rows {
-			row := make([]string, len(r))
-			for i, v := range r {
-				row[i] = string(v)
-			}
-			out = append(out, row)
-		}
+		out = texts(got)
 		return nil
 	})
 	return out, err
+}
+
+func texts(got *pgconn.Result) (out [][]string) {
+	for _, r := range got.Rows {
+		row := make([]string, len(r))
+		for i, v := range r {
+			row[i] = string(v)
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 // change sends statements in one request. The server takes them as one transaction
 // [postgresql.org/docs/current/protocol-flow.html, Multiple Statements in a Simple
 // Query], so an error that it answers proves that none was applied.
 func (s *Server) change(ctx context.Context, op, database, sql string) error {
-	return s.env.Change(ctx, s.name, op, func(ctx context.Context) error {
+	return s.Env.Change(ctx, s.Name, op, func(ctx context.Context) error {
 		conn, err := s.admin(ctx, database)
 		if err != nil {
 			return err
@@ -121,15 +124,12 @@ func (s *Server) change(ctx context.Context, op, database, sql string) error {
 }
 
 func (s *Server) tls() (*tls.Config, error) {
-	if socket(s.host) {
+	if s.Socket() {
 		return nil, nil
 	}
-	c, err := outside.TLS(s.env.Ways().Files(), s.conn.SSLMode, s.conn.SSLRootCert, s.host)
+	c, err := outside.TLS(s.Env.Ways().Files(), s.conn.SSLMode, s.conn.SSLRootCert, s.Host)
 	if err != nil {
 		return nil, &cred.Error{Class: cred.Unsent, Why: "sslrootcert", Err: err}
 	}
 	return c, nil
 }
-
-// address of the server, for people.
-func (s *Server) address() string { return net.JoinHostPort(s.host, fmt.Sprint(s.conn.Port)) }

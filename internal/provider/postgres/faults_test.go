@@ -16,62 +16,62 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/realserver"
 	"rekey/internal/secret"
 )
 
-// deed is something that changes the server, and what tells whether it did.
-type deed struct {
-	name string
-	do   func(b *bench, s *Server, tag string) error
-	did  func(b *bench, tag string) bool
-}
-
 // deeds. Each readies what it needs by the way that no fault is on, then does one thing
 // by the way that has one.
-var deeds = []deed{
-	{"create", func(b *bench, s *Server, tag string) error {
-		i := b.login(s, "")
-		made, err := i.Make("c-" + tag)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		_, err = i.CreateWith(b.t.Context(), "c-"+tag, made)
-		b.calmly()
-		// Whatever the answer: the secret tells.
-		works, asked := b.login(b.open(), "").Works(b.t.Context(), cred.Handle{}, made)
-		if asked != nil || works != b.has("c-"+tag) {
-			b.t.Errorf("the role is there: %v; its password works: %v (%v)", b.has("c-"+tag), works, asked)
-		}
-		return err
-	}, func(b *bench, tag string) bool { return b.has("c-" + tag) }},
-	{"drop", func(b *bench, s *Server, tag string) error {
-		h, _ := b.made(b.login(b.open(), ""), "d-"+tag)
-		return b.login(s, "").Revoke(b.t.Context(), h)
-	}, func(b *bench, tag string) bool { return !b.has("d-" + tag) }},
-	{"roll", func(b *bench, s *Server, tag string) error {
-		b.SQL(b.t, "postgres", "ALTER ROLE "+b.role+" PASSWORD 'first'; COMMENT ON ROLE "+b.role+" IS NULL")
-		i := b.inPlace(s)
-		made, _ := i.Make("")
-		_, err := i.RollWith(b.t.Context(), cred.Handle{ID: b.role}, zero, made)
-		b.calmly()
-		good := b.inPlace(b.open())
-		works, asked := good.Works(b.t.Context(), cred.Handle{}, made)
-		before, asked2 := good.Works(b.t.Context(), cred.Handle{}, secret.Bundle{FieldUsername: made[FieldUsername], FieldPassword: secret.New("first")})
-		if asked != nil || asked2 != nil || works == before {
-			b.t.Errorf("the new one works: %v, the one before: %v (%v, %v)", works, before, asked, asked2)
-		}
-		return err
-	}, func(b *bench, _ string) bool {
-		return strings.Contains(b.SQL(b.t, "postgres", "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = "+literal(b.role))[0][0], `"count":1`)
-	}},
-	{"lock", func(b *bench, s *Server, tag string) error {
-		b.SQL(b.t, "postgres", "ALTER ROLE "+b.one+" LOGIN; COMMENT ON ROLE "+b.one+" IS NULL")
-		b.settle(b.one)
-		return b.pair(s, "").Revoke(b.t.Context(), cred.Handle{ID: b.one, Public: b.one})
-	}, func(b *bench, _ string) bool {
-		return b.SQL(b.t, "postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = "+literal(b.one))[0][0] == "f"
-	}},
+func (b *bench) deeds() []realserver.Deed {
+	return []realserver.Deed{
+		{Name: "create", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			i := b.login(s, "")
+			made, err := i.Make("c-" + tag)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			_, err = i.CreateWith(b.t.Context(), "c-"+tag, made)
+			b.calmly()
+			// Whatever the answer: the secret tells.
+			works, asked := b.login(b.open(), "").Works(b.t.Context(), cred.Handle{}, made)
+			if asked != nil || works != b.has("c-"+tag) {
+				b.t.Errorf("the role is there: %v; its password works: %v (%v)", b.has("c-"+tag), works, asked)
+			}
+			return err
+		}, Did: func(tag string) bool { return b.has("c-" + tag) }},
+		{Name: "drop", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			h, _ := b.Made(b.login(b.open(), ""), "d-"+tag)
+			return b.login(s, "").Revoke(b.t.Context(), h)
+		}, Did: func(tag string) bool { return !b.has("d-" + tag) }},
+		{Name: "roll", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			b.SQL(b.t, "postgres", "ALTER ROLE "+b.role+" PASSWORD 'first'; COMMENT ON ROLE "+b.role+" IS NULL")
+			i := b.inPlace(s)
+			made, _ := i.Make("")
+			_, err := i.RollWith(b.t.Context(), cred.Handle{ID: b.role}, zero, made)
+			b.calmly()
+			good := b.inPlace(b.open())
+			works, asked := good.Works(b.t.Context(), cred.Handle{}, made)
+			before, asked2 := good.Works(b.t.Context(), cred.Handle{}, secret.Bundle{logins.FieldUsername: made[logins.FieldUsername], logins.FieldPassword: secret.New("first")})
+			if asked != nil || asked2 != nil || works == before {
+				b.t.Errorf("the new one works: %v, the one before: %v (%v, %v)", works, before, asked, asked2)
+			}
+			return err
+		}, Did: func(string) bool {
+			return strings.Contains(b.SQL(b.t, "postgres", "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = "+literal(b.role))[0][0], `"count":1`)
+		}},
+		{Name: "lock", Do: func(port int, tag string) error {
+			s := b.open("port", port)
+			b.SQL(b.t, "postgres", "ALTER ROLE "+b.one+" LOGIN; COMMENT ON ROLE "+b.one+" IS NULL")
+			b.settle(b.one)
+			return b.pair(s, "").Revoke(b.t.Context(), cred.Handle{ID: b.one, Public: b.one})
+		}, Did: func(string) bool {
+			return b.SQL(b.t, "postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = "+literal(b.one))[0][0] == "f"
+		}},
+	}
 }
 
 func (b *bench) has(role string) bool {
@@ -85,51 +85,11 @@ func (b *bench) calmly() {
 	}
 }
 
-// judged holds what was answered against what happened.
-func (d deed) judged(b *bench, tag string, err error) {
-	b.t.Helper()
-	did := d.did(b, tag)
-	switch {
-	case err == nil && !did:
-		b.t.Errorf("%s %s: told as done, and it was not", d.name, tag)
-	case err != nil && did && !cred.MayHaveHappened(err):
-		b.t.Errorf("%s %s: told as not applied, and it was: %v", d.name, tag, err)
-	}
-	if err != nil {
-		b.class(err, cred.ClassOf(err)) // it says whose it is
-	}
-}
-
 // TestCutAtEveryPiece cuts the connection at each thing that the client sends: before it
 // arrives, and after its effect; and spoils the answer.
 func TestCutAtEveryPiece(t *testing.T) {
 	b := setUp(t)
-	proxy := realserver.NewProxy(t, b.Port)
-	s := b.open("port", proxy.Port)
-	unknown := 0
-	for _, d := range deeds {
-		for f, step := range map[realserver.Fault]int{realserver.After: 1, realserver.Before: 3, realserver.Garbage: 4} {
-			for at := 1; ; at += step {
-				tag := fmt.Sprintf("%s-%d-%d", b.id, f, at)
-				proxy.Set(f, at, nil)
-				err := d.do(b, s, tag)
-				struck, _ := proxy.Struck()
-				d.judged(b, tag, err)
-				if cred.ClassOf(err) == cred.Unknown {
-					unknown++
-				}
-				if !struck {
-					if at < 4 || err != nil {
-						t.Errorf("%s: only %d pieces were spoilt, and then %v", d.name, at-1, err)
-					}
-					break
-				}
-			}
-		}
-	}
-	if unknown < len(deeds) {
-		t.Errorf("only %d outcomes were unknown: was anything cut after its effect?", unknown)
-	}
+	b.CutAtEveryPiece(b.Port, b.id, b.deeds(), map[realserver.Fault]int{realserver.After: 1, realserver.Before: 3, realserver.Garbage: 4})
 }
 
 // TestServerKilledAtEveryPiece kills the process that serves a session while it is at
@@ -137,9 +97,8 @@ func TestCutAtEveryPiece(t *testing.T) {
 func TestServerKilledAtEveryPiece(t *testing.T) {
 	b := setUp(t)
 	proxy := realserver.NewProxy(t, b.Port)
-	s := b.open("port", proxy.Port)
 	kills := 0
-	for _, d := range []deed{deeds[0], deeds[2]} {
+	for _, d := range []realserver.Deed{b.deeds()[0], b.deeds()[2]} {
 		for at := 3; ; at += 2 {
 			tag := fmt.Sprintf("%s-kill-%d", b.id, at)
 			var killed atomic.Bool
@@ -155,8 +114,8 @@ func TestServerKilledAtEveryPiece(t *testing.T) {
 				}
 				b.Await(t)
 			}
-			err := d.do(b, s, tag)
-			d.judged(b, tag, err)
+			err := d.Do(proxy.Port, tag)
+			b.Judge(d, tag, err)
 			if struck, _ := proxy.Struck(); !struck {
 				break
 			}
@@ -189,7 +148,7 @@ func TestLimits(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
 	i := b.login(s, `,"connection_limit":1,"database":"app"`)
-	h, made := b.made(i, "app-"+b.id)
+	h, made := b.Made(i, "app-"+b.id)
 	leave := b.session(made, "worker")
 	if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
 		t.Errorf("its sessions are all taken, so its password is right: %v, %v", ok, err)
@@ -209,11 +168,11 @@ func TestLimits(t *testing.T) {
 		all = append(all, c)
 	}
 	_, err = i.List(t.Context())
-	b.class(err, cred.Limited)
+	b.Class(err, cred.Limited)
 	_, _, err = i.Create(t.Context(), "more-"+b.id)
-	b.class(err, cred.Limited)
+	b.Class(err, cred.Limited)
 	_, err = i.Works(t.Context(), h, made)
-	b.class(err, cred.Limited)
+	b.Class(err, cred.Limited)
 	for _, c := range all {
 		_ = c.Close(t.Context())
 	}
@@ -230,7 +189,7 @@ func TestNobodyListens(t *testing.T) {
 		"there is no host":                  b.open("host", "no-such-host.invalid"),
 	} {
 		_, _, err := b.login(s, "").Create(t.Context(), "x")
-		if b.class(err, cred.Limited); err == nil || !strings.Contains(err.Error(), what) && !strings.Contains(err.Error(), "could not be looked up") {
+		if b.Class(err, cred.Limited); err == nil || !strings.Contains(err.Error(), what) && !strings.Contains(err.Error(), "could not be looked up") {
 			t.Errorf("%v, want %s", err, what)
 		}
 	}
@@ -241,45 +200,38 @@ func TestNobodyListens(t *testing.T) {
 func TestWhoAsksForNoPasswordProvesNothing(t *testing.T) {
 	b := setUp(t)
 	i := b.login(b.open(), `,"database":"trusting"`)
-	h, made := b.made(i, "app-"+b.id)
-	b.verdict(i, nil, cred.Open)
-	b.verdict(i, made, cred.Open)
+	h, made := b.Made(i, "app-"+b.id)
+	b.Verdict(i, nil, cred.Open)
+	b.Verdict(i, made, cred.Open)
 	_, err := i.Works(t.Context(), h, made)
-	b.class(err, cred.Refused)
+	b.Class(err, cred.Refused)
 	i = b.login(b.open(), `,"database":"cleartext"`)
 	_, _, err = i.Probe(t.Context(), itself, made)
-	if b.class(err, cred.Refused); !strings.Contains(err.Error(), "in clear") {
+	if b.Class(err, cred.Refused); !strings.Contains(err.Error(), "in clear") {
 		t.Error(err)
 	}
 	i = b.login(b.open("sslmode", "require"), `,"database":"cleartext"`)
-	b.verdict(i, made, cred.Accepted)
+	b.Verdict(i, made, cred.Accepted)
 	i = b.login(b.open(), `,"database":"no_such"`)
-	b.verdict(i, made, cred.Unclear)
-	b.verdict(i, i.Wrong(), cred.Rejected)
+	b.Verdict(i, made, cred.Unclear)
+	b.Verdict(i, i.Wrong(), cred.Rejected)
 }
 
 func TestTLSModes(t *testing.T) {
 	b := setUp(t)
-	for _, c := range []struct {
-		mode, host, root, want string
-	}{
-		{"require", "127.0.0.1", "", ""},
-		{"require", "127.0.0.1", b.Certificate, ""},
-		{"verify-ca", "127.0.0.1", b.Certificate, ""},
-		{"verify-ca", "127.0.0.1", "", "nobody known here has signed it"},
-		{"verify-full", "localhost", b.Certificate, ""},
-		{"verify-full", "127.0.0.1", b.Certificate, "is not trusted"},
-		{"", "localhost", b.Certificate, ""},
-		{"", "localhost", "", "nobody known here has signed it"},
-		{"verify-full", "localhost", "/nonexistent.crt", "cannot be read"},
-		{"", b.Socket, "", ""},
-	} {
-		_, err := b.login(b.open("sslmode", c.mode, "host", c.host, "sslrootcert", c.root), "").List(t.Context())
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%+v: %v", c, err)
-		}
-		if cred.MayHaveHappened(err) {
-			t.Errorf("%+v: %v counts as sent", c, err)
-		}
-	}
+	b.TLSModes([]realserver.TLSMode{
+		{Mode: "require", Host: "127.0.0.1", Root: "", Want: ""},
+		{Mode: "require", Host: "127.0.0.1", Root: b.Certificate, Want: ""},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: b.Certificate, Want: ""},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-full", Host: "localhost", Root: b.Certificate, Want: ""},
+		{Mode: "verify-full", Host: "127.0.0.1", Root: b.Certificate, Want: "is not trusted"},
+		{Mode: "", Host: "localhost", Root: b.Certificate, Want: ""},
+		{Mode: "", Host: "localhost", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-full", Host: "localhost", Root: "/nonexistent.crt", Want: "cannot be read"},
+		{Mode: "", Host: b.Socket, Root: "", Want: ""},
+	}, func(settings ...any) error {
+		_, err := b.login(b.open(settings...), "").List(t.Context())
+		return err
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 )
 
@@ -62,7 +63,7 @@ func (s *Server) rights(ctx context.Context, name string) (rights, error) {
 		return rights{}, err
 	}
 	if len(rows) == 0 {
-		return rights{}, s.absent(op, "role "+name)
+		return rights{}, s.Absent(op, "role "+name)
 	}
 	x := rows[0]
 	is := func(n int) bool { return x[n] == "t" }
@@ -98,13 +99,13 @@ func (i *roles) foresee(ctx context.Context, old cred.Handle) (f provider.Forese
 	if r, err = i.rights(ctx, old.Public); err != nil {
 		return f, r, err
 	}
-	if why := r.may(i.user, old.Public); why != "" {
+	if why := r.may(i.User, old.Public); why != "" {
 		f.Refused = append(f.Refused, why)
 	}
-	if i.sessions == sessionsTerminate && !r.super && !r.signals && !r.uses {
-		f.Refused = append(f.Refused, fmt.Sprintf("%s may not terminate sessions of %s: GRANT pg_signal_backend TO %s", i.user, old.Public, ident(i.user)))
+	if i.sessions == logins.SessionsTerminate && !r.super && !r.signals && !r.uses {
+		f.Refused = append(f.Refused, fmt.Sprintf("%s may not terminate sessions of %s: GRANT pg_signal_backend TO %s", i.User, old.Public, ident(i.User)))
 	}
-	if i.sessions == sessionsLeave {
+	if i.sessions == logins.SessionsLeave {
 		f.Told = append(f.Told, "sessions that are open when it is "+i.end+" live on until they end by themselves")
 	}
 	return f, r, nil
@@ -126,7 +127,7 @@ func (i *login) ForeseeEnd(ctx context.Context, old cred.Handle) (provider.Fores
 	case group.theySuper:
 		f.Refused = append(f.Refused, fmt.Sprintf("group %s is a superuser, and only a superuser may put a role into it", i.settings.Group))
 	case group.version >= scoped && !group.admin:
-		f.Refused = append(f.Refused, fmt.Sprintf("%s may not put roles into group %s: GRANT %s TO %s WITH ADMIN OPTION", i.user, i.settings.Group, ident(i.settings.Group), ident(i.user)))
+		f.Refused = append(f.Refused, fmt.Sprintf("%s may not put roles into group %s: GRANT %s TO %s WITH ADMIN OPTION", i.User, i.settings.Group, ident(i.settings.Group), ident(i.User)))
 	}
 	if r.config {
 		f.Told = append(f.Told, fmt.Sprintf("%s has settings of its own (ALTER ROLE … SET), and the new one will not have them", old.Public))
@@ -149,7 +150,7 @@ func (i *login) standing(f *provider.Foreseen, d dependency, old string, super, 
 	case i.settings.Owned != ownedReassign && d.owned > 0:
 		f.Refused = append(f.Refused, fmt.Sprintf("%s owns %d objects %s, so it cannot be dropped: REASSIGN OWNED BY %s TO %s there, or say issuer.owned: reassign", old, d.owned, d.where(), ident(old), ident(group)))
 	case d.owned > 0 && !super && !member:
-		f.Refused = append(f.Refused, fmt.Sprintf("%s may not give what %s owns to %s: it has to be a member of both", i.user, old, group))
+		f.Refused = append(f.Refused, fmt.Sprintf("%s may not give what %s owns to %s: it has to be a member of both", i.User, old, group))
 	case d.owned > 0:
 		f.Told = append(f.Told, fmt.Sprintf("%d objects %s that %s owns will be given to %s", d.owned, d.where(), old, group))
 	}
@@ -176,7 +177,7 @@ func (i *pair) ForeseeEnd(ctx context.Context, old cred.Handle) (provider.Forese
 		if err != nil {
 			return f, err
 		}
-		if why := r.may(i.user, name); why != "" {
+		if why := r.may(i.User, name); why != "" {
 			f.Refused = append(f.Refused, why)
 		}
 	}

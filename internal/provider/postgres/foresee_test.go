@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
+	"rekey/internal/realserver"
 	"rekey/internal/secret"
 )
 
@@ -31,24 +33,24 @@ func TestOwnedObjectsAreForeseenAndReassigned(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
 	refuse, reassign := b.login(s, ""), b.login(s, `,"owned":"reassign"`)
-	h, _ := b.made(refuse, "app-"+b.id)
+	h, _ := b.Made(refuse, "app-"+b.id)
 	b.foreseen(refuse, h, "", "")
 	for _, db := range []string{"app", "postgres"} {
 		b.SQL(t, db, "CREATE TABLE t_"+b.id+"(); ALTER TABLE t_"+b.id+" OWNER TO "+ident(h.ID)+"; CREATE TABLE g_"+b.id+"(); GRANT SELECT ON g_"+b.id+" TO "+ident(h.ID))
 	}
 	b.foreseen(refuse, h, "owns 1 objects in database app, so it cannot be dropped: REASSIGN OWNED BY \"app-"+b.id+"\"", "")
 	b.foreseen(refuse, h, "has 1 rights of its own in database postgres", "*")
-	b.class(refuse.Revoke(t.Context(), h), cred.Refused)
+	b.Class(refuse.Revoke(t.Context(), h), cred.Refused)
 	b.foreseen(reassign, h, "may not give what app-"+b.id+" owns", "")
 	b.foreseen(reassign, h, "has 1 rights of its own in database app", "")
-	b.class(reassign.Revoke(t.Context(), h), cred.Denied)
+	b.Class(reassign.Revoke(t.Context(), h), cred.Denied)
 	for _, db := range []string{"app", "postgres"} {
 		b.SQL(t, db, "REVOKE ALL ON g_"+b.id+" FROM "+ident(h.ID))
 	}
 	b.SQL(t, "postgres", "GRANT "+b.group+", "+ident(h.ID)+" TO "+b.admin+"; GRANT CREATE ON SCHEMA public TO "+b.group)
 	b.SQL(t, "app", "GRANT CREATE ON SCHEMA public TO "+b.group)
 	b.foreseen(reassign, h, "", "1 objects in database app that app-"+b.id+" owns will be given to "+b.group)
-	b.class(reassign.Revoke(t.Context(), h), cred.Done)
+	b.Class(reassign.Revoke(t.Context(), h), cred.Done)
 	for _, db := range []string{"app", "postgres"} {
 		if owner := b.SQL(t, db, "SELECT tableowner FROM pg_tables WHERE tablename = 't_"+b.id+"'")[0][0]; owner != b.group {
 			t.Errorf("in %s it belongs to %s", db, owner)
@@ -62,8 +64,8 @@ func TestAsGroupOwnsNothing(t *testing.T) {
 	b := setUp(t)
 	i := b.login(b.open(), `,"as_group":true,"database":"app"`)
 	b.SQL(t, "app", "GRANT CREATE ON SCHEMA public TO "+b.group)
-	h, made := b.made(i, "app-"+b.id)
-	conn, err := i.connect(t.Context(), h.ID, made[FieldPassword].Reveal(), "app", true)
+	h, made := b.Made(i, "app-"+b.id)
+	conn, err := i.connect(t.Context(), h.ID, made[logins.FieldPassword].Reveal(), "app", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func TestAsGroupOwnsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.foreseen(i, h, "", "")
-	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
 	b.SQL(t, "app", "DROP TABLE t_"+b.id)
 }
 
@@ -81,7 +83,7 @@ func TestRightsAreForeseen(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
 	login, pair, in := b.login(s, ""), b.pair(s, ""), b.inPlace(s)
-	h, _ := b.made(login, "app-"+b.id)
+	h, _ := b.Made(login, "app-"+b.id)
 	one, role := cred.Handle{ID: b.one, Public: b.one}, cred.Handle{ID: b.role, Public: b.role}
 	b.foreseen(pair, one, "", "")
 	b.foreseen(in, role, "", "")
@@ -97,18 +99,18 @@ func TestRightsAreForeseen(t *testing.T) {
 		b.foreseen(i, map[bool]cred.Handle{true: h, false: one}[i == provider.EndForesight(login)], "lacks CREATEROLE: ALTER ROLE \""+b.admin+"\" CREATEROLE", "*")
 	}
 	// Taken away in the middle of a run: nothing happens, and it is known.
-	b.class(login.Revoke(t.Context(), h), cred.Denied)
+	b.Class(login.Revoke(t.Context(), h), cred.Denied)
 	_, _, err := login.Create(t.Context(), "more-"+b.id)
-	b.class(err, cred.Denied)
+	b.Class(err, cred.Denied)
 	if cred.MayHaveHappened(err) {
 		t.Error("what was denied may have happened")
 	}
 	_, _, err = in.Roll(t.Context(), role, zero)
-	b.class(err, cred.Denied)
-	b.verdict(in, secret.Bundle{FieldUsername: secret.New(b.role), FieldPassword: secret.New("first")}, cred.Accepted)
+	b.Class(err, cred.Denied)
+	b.Verdict(in, secret.Bundle{logins.FieldUsername: secret.New(b.role), logins.FieldPassword: secret.New("first")}, cred.Accepted)
 	b.SQL(t, "postgres", "ALTER ROLE "+b.admin+" PASSWORD 'another'")
 	_, err = login.List(t.Context())
-	b.class(err, cred.Denied)
+	b.Class(err, cred.Denied)
 }
 
 // TestScopedRights is by what version 16 has changed, which need not be the one here.
@@ -138,10 +140,10 @@ func TestScopedRights(t *testing.T) {
 func TestWhatIsNotThereIsAbsent(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
-	_, err := issuerOf[*login](b, s, KindLogin, `{"group":"no_such"}`).List(t.Context())
-	b.class(err, cred.Absent)
-	_, err = issuerOf[*pair](b, s, KindPair, `{"roles":["`+b.one+`","no_such"]}`).List(t.Context())
-	b.class(err, cred.Absent)
-	_, err = issuerOf[*inPlace](b, s, KindPassword, `{"role":"no_such"}`).List(t.Context())
-	b.class(err, cred.Absent)
+	_, err := realserver.IssuerOf[*login](t, s, KindLogin, `{"group":"no_such"}`).List(t.Context())
+	b.Class(err, cred.Absent)
+	_, err = realserver.IssuerOf[*pair](t, s, KindPair, `{"roles":["`+b.one+`","no_such"]}`).List(t.Context())
+	b.Class(err, cred.Absent)
+	_, err = realserver.IssuerOf[*inPlace](t, s, KindPassword, `{"role":"no_such"}`).List(t.Context())
+	b.Class(err, cred.Absent)
 }

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
+	"rekey/internal/realserver"
 	"rekey/internal/secret"
 )
 
@@ -34,11 +36,11 @@ func TestHostileNames(t *testing.T) {
 	group := `g"; DROP ROLE canary_` + b.id + `; --'`
 	b.SQL(t, "postgres", "CREATE ROLE "+ident(group))
 	s := b.open()
-	i := issuerOf[*login](b, s, KindLogin, fmt.Sprintf(`{"group":%q,"as_group":true,"owned":"reassign","sessions":"leave"}`, group))
+	i := realserver.IssuerOf[*login](t, s, KindLogin, fmt.Sprintf(`{"group":%q,"as_group":true,"owned":"reassign","sessions":"leave"}`, group))
 	for n, name := range []string{
 		`a"b` + b.id, `'; DROP ROLE canary_` + b.id + `; --`, `$1 %s \' ` + b.id, "line\nbreak " + b.id, `ünïcödé ` + b.id, `{"json":"]"} [rekey {]` + b.id, strings.Repeat("x", nameMax-8) + b.id, `select ` + b.id,
 	} {
-		h, made := b.made(i, name)
+		h, made := b.Made(i, name)
 		if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
 			t.Errorf("%d: %q does not work: %v", n, name, err)
 		}
@@ -63,7 +65,7 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("%q is taken", name)
 		}
 		_, _, err := i.Create(t.Context(), name)
-		b.class(err, cred.Refused)
+		b.Class(err, cred.Refused)
 	}
 }
 
@@ -105,6 +107,6 @@ func TestPasswordsOfOthersArriveWhole(t *testing.T) {
 	i := b.inPlace(b.open())
 	for _, p := range []string{`'`, `"`, `\`, `a b`, `%s$1`, `p@ss:w/rd?#&`, `'; DROP ROLE x; --`} {
 		b.SQL(t, "postgres", "ALTER ROLE "+b.role+" PASSWORD "+literal(p))
-		b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.role), FieldPassword: secret.New(p)}, cred.Accepted)
+		b.Verdict(i, secret.Bundle{logins.FieldUsername: secret.New(b.role), logins.FieldPassword: secret.New(p)}, cred.Accepted)
 	}
 }

@@ -2,23 +2,14 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
-)
-
-// What becomes of sessions that are open when a generation is ended. PostgreSQL itself
-// lets them live on, even those of a role that was dropped.
-const (
-	sessionsRefuse    = "refuse"
-	sessionsTerminate = "terminate"
-	sessionsLeave     = "leave"
 )
 
 // roles is what the kinds have in common.
@@ -64,14 +55,14 @@ func (i *roles) get(ctx context.Context, op string, h cred.Handle) (role, cred.H
 			return r, now, nil
 		}
 	}
-	return role{}, cred.Handle{}, i.absent(op, "credential "+h.ID)
+	return role{}, cred.Handle{}, i.Absent(op, "credential "+h.ID)
 }
 
 // Owner goes by the name: a role has one password.
 func (i *roles) Owner(_ context.Context, b secret.Bundle, listed []cred.Handle) (string, error) {
-	u := b[FieldUsername]
-	if u.Equal(secret.New(i.user)) {
-		return "", i.refuse("find whose login is stored", "it is the very role that Rekey works as (vendors.%s.user), and a run cannot end what it needs to finish: give Rekey a role of its own", i.name)
+	u := b[logins.FieldUsername]
+	if u.Equal(secret.New(i.User)) {
+		return "", i.Refuse("find whose login is stored", "%s", i.Itself(i.User))
 	}
 	at := slices.IndexFunc(listed, func(h cred.Handle) bool { return u.Equal(secret.New(h.Public)) })
 	if at < 0 {
@@ -127,34 +118,13 @@ func seconds(text string) time.Time {
 	return time.Unix(n, 0).UTC()
 }
 
-func told(users []provider.User) string {
-	var out []string
-	for _, u := range users {
-		out = append(out, fmt.Sprintf("%d of %s", u.Count, strings.Join(slices.DeleteFunc([]string{orUnnamed(u.Name), u.From}, func(s string) bool { return s == "" }), " from ")))
-	}
-	return strings.Join(out, ", ")
-}
-
-func orUnnamed(name string) string {
-	if name == "" {
-		return "a program that does not name itself"
-	}
-	return name
-}
-
 // part makes the sessions of a role end, as rekey.yaml says, before it is ended.
 func (i *roles) part(ctx context.Context, op string, h cred.Handle) error {
-	switch i.sessions {
-	case sessionsLeave:
-		return nil
-	case sessionsTerminate:
-		return i.change(ctx, "terminate sessions of role", i.conn.Database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = `+literal(h.Public))
-	}
-	users, err := i.Users(ctx, h)
-	if err == nil && len(users) > 0 {
-		err = i.refuse(op, "sessions of %s are open: %s; end them, or say issuer.sessions: terminate", h.Public, told(users))
-	}
-	return err
+	return i.Sessions(op, i.sessions, h.Public,
+		func() ([]provider.User, error) { return i.Users(ctx, h) },
+		func() error {
+			return i.change(ctx, "terminate sessions of role", i.conn.Database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = `+literal(h.Public))
+		})
 }
 
 // passwordLength of letters and digits: 190 bits.
@@ -162,26 +132,15 @@ const passwordLength = 32
 
 // bundle makes the secret of a role.
 func (i *roles) bundle(username string) (secret.Bundle, error) {
-	p, err := secret.Generate(i.env.Random, passwordLength, secret.Alphanumeric)
-	if err != nil {
-		return nil, &cred.Error{Vendor: i.name, Op: "make a password", Class: cred.Unsent, Why: err.Error()}
+	b, err := i.Bundle(username, passwordLength)
+	if err == nil {
+		b[logins.FieldDatabase] = secret.New(i.database)
 	}
-	return secret.Bundle{
-		FieldUsername: secret.New(username), FieldPassword: p, FieldHost: secret.New(i.host),
-		FieldPort: secret.New(strconv.Itoa(i.conn.Port)), FieldDatabase: secret.New(i.database),
-	}, nil
+	return b, err
 }
 
 // clause gives a role the bundle's password.
 func (s *Server) clause(b secret.Bundle) (string, error) {
-	v, err := verifier(s.env.Random, b[FieldPassword])
+	v, err := verifier(s.Env.Random, b[logins.FieldPassword])
 	return " PASSWORD " + literal(v), err
-}
-
-func (s *Server) refuse(op, format string, args ...any) error {
-	return &cred.Error{Vendor: s.name, Op: op, Class: cred.Refused, Why: fmt.Sprintf(format, args...)}
-}
-
-func (s *Server) absent(op, what string) error {
-	return &cred.Error{Vendor: s.name, Op: op, Class: cred.Absent, Why: "there is no " + what, Where: s.env.Where("role "+s.user, s.address())}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
@@ -55,7 +56,7 @@ func (s *Server) login(settings json.RawMessage) (provider.Issuer, error) {
 			}
 		}
 		if err == nil {
-			err = s.absent(op, "group role "+i.settings.Group)
+			err = s.Absent(op, "group role "+i.settings.Group)
 		}
 		return nil, err
 	}
@@ -73,33 +74,25 @@ func (i *login) Calls() map[string]string {
 // Make needs nothing of the server.
 func (i *login) Make(name string) (secret.Bundle, error) {
 	if err := fits(name); err != nil {
-		return nil, i.refuse("create role", "%v", err)
+		return nil, i.Refuse("create role", "%v", err)
 	}
 	return i.bundle(name)
 }
 
 // Create is Make and CreateWith.
 func (i *login) Create(ctx context.Context, name string) (cred.Handle, secret.Bundle, error) {
-	b, err := i.Make(name)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	h, err := i.CreateWith(ctx, name, b)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	return h, b, nil
+	return logins.Create(ctx, i, name)
 }
 
 // CreateWith: role, membership, comment and settings are one transaction.
 func (i *login) CreateWith(ctx context.Context, name string, b secret.Bundle) (cred.Handle, error) {
 	const op = "create role"
 	if err := fits(name); err != nil {
-		return cred.Handle{}, i.refuse(op, "%v", err)
+		return cred.Handle{}, i.Refuse(op, "%v", err)
 	}
 	password, err := i.clause(b)
 	if err != nil {
-		return cred.Handle{}, &cred.Error{Vendor: i.name, Op: op, Class: cred.Unsent, Why: err.Error()}
+		return cred.Handle{}, i.Unsent(op, err)
 	}
 	now := i.now()
 	h := cred.Handle{ID: name, Public: name, Name: name, Created: now}
@@ -129,7 +122,7 @@ func (i *login) Revoke(ctx context.Context, h cred.Handle) error {
 	if err != nil {
 		return err
 	}
-	if i.sessions == sessionsTerminate && r.login {
+	if i.sessions == logins.SessionsTerminate && r.login {
 		if _, err := i.Switch(ctx, h, false); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 )
@@ -45,7 +46,7 @@ func (s *Server) pair(settings json.RawMessage) (provider.Issuer, error) {
 	i.scope = func(ctx context.Context, op string) ([]role, error) {
 		found, err := s.find(ctx, op, "pg_roles r WHERE r.rolname IN ($1, $2)", i.names...)
 		if err == nil && len(found) < 2 {
-			err = s.absent(op, fmt.Sprintf("role %s or no role %s, and a pair is two", i.names[0], i.names[1]))
+			err = s.Absent(op, fmt.Sprintf("role %s or no role %s, and a pair is two", i.names[0], i.names[1]))
 		}
 		if err != nil {
 			return nil, err
@@ -94,7 +95,7 @@ func (i *pair) Make(string) (secret.Bundle, error) {
 	idle := i.idle
 	i.mu.Unlock()
 	if idle == "" {
-		return nil, i.refuse("find the idle role", "neither %s nor %s is known to be idle", i.names[0], i.names[1])
+		return nil, i.Refuse("find the idle role", "neither %s nor %s is known to be idle", i.names[0], i.names[1])
 	}
 	return i.bundle(idle)
 }
@@ -104,15 +105,7 @@ func (i *pair) Create(ctx context.Context, name string) (cred.Handle, secret.Bun
 	if _, err := i.scope(ctx, "find the idle role"); err != nil {
 		return cred.Handle{}, nil, err
 	}
-	b, err := i.Make(name)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	h, err := i.CreateWith(ctx, name, b)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	return h, b, nil
+	return logins.Create(ctx, i, name)
 }
 
 // CreateWith changes nothing if the role has come into use meanwhile: then the first
@@ -124,15 +117,15 @@ func (i *pair) CreateWith(ctx context.Context, name string, b secret.Bundle) (cr
 		return cred.Handle{}, err
 	}
 	for _, r := range found {
-		if !b[FieldUsername].Equal(secret.New(r.name)) {
+		if !b[logins.FieldUsername].Equal(secret.New(r.name)) {
 			continue
 		}
 		if _, live := turn(r); live {
-			return cred.Handle{}, &cred.Error{Vendor: i.name, Op: op, Class: cred.Conflict, Why: "role " + r.name + " is not idle any more"}
+			return cred.Handle{}, i.Changed(op, "role "+r.name+" is not idle any more")
 		}
 		password, err := i.clause(b)
 		if err != nil {
-			return cred.Handle{}, &cred.Error{Vendor: i.name, Op: op, Class: cred.Unsent, Why: err.Error()}
+			return cred.Handle{}, i.Unsent(op, err)
 		}
 		st := stamp{Name: name, Made: i.now(), Count: r.stamp.Count + 1}
 		err = i.change(ctx, op, i.conn.Database,
@@ -145,7 +138,7 @@ func (i *pair) CreateWith(ctx context.Context, name string, b secret.Bundle) (cr
 		h, _ := turn(r)
 		return h, nil
 	}
-	return cred.Handle{}, i.refuse(op, "the bundle is of neither role")
+	return cred.Handle{}, i.Refuse(op, "the bundle is of neither role")
 }
 
 // Revoke locks a role: it may log in no more and has no password, and is idle.
@@ -157,7 +150,7 @@ func (i *roles) lock(ctx context.Context, h cred.Handle) error {
 	if err != nil {
 		return err
 	}
-	if i.sessions != sessionsTerminate {
+	if i.sessions != logins.SessionsTerminate {
 		if err := i.part(ctx, op, h); err != nil {
 			return err
 		}
@@ -165,7 +158,7 @@ func (i *roles) lock(ctx context.Context, h cred.Handle) error {
 	st := r.stamp
 	st.Name = ""
 	sql := "ALTER ROLE " + ident(r.name) + " NOLOGIN PASSWORD NULL" + stamped(r.name, r.comment, st)
-	if err := i.change(ctx, op, i.conn.Database, sql); err != nil || i.sessions != sessionsTerminate {
+	if err := i.change(ctx, op, i.conn.Database, sql); err != nil || i.sessions != logins.SessionsTerminate {
 		return err
 	}
 	return i.part(ctx, op, h)

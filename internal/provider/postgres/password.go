@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 )
@@ -25,6 +26,7 @@ type PasswordSettings struct {
 // that are open live on.
 type inPlace struct {
 	roles
+	logins.InPlace
 	role string
 }
 
@@ -37,6 +39,7 @@ func (s *Server) inPlace(settings json.RawMessage) (provider.Issuer, error) {
 		return nil, fmt.Errorf("role: %w", err)
 	}
 	i := &inPlace{roles: s.target(KindPassword, set.Database, set.Sessions), role: set.Role}
+	i.Refusal = i.Refuse("create", "there is one role, and its password is replaced in place")
 	i.live = func(r role) (cred.Handle, bool) {
 		h := r.handle()
 		h.Version = r.stamp.Count
@@ -45,7 +48,7 @@ func (s *Server) inPlace(settings json.RawMessage) (provider.Issuer, error) {
 	i.scope = func(ctx context.Context, op string) ([]role, error) {
 		found, err := s.find(ctx, op, "pg_roles r WHERE r.rolname = $1", i.role)
 		if err == nil && len(found) == 0 {
-			err = s.absent(op, "role "+i.role)
+			err = s.Absent(op, "role "+i.role)
 		}
 		return found, err
 	}
@@ -57,49 +60,30 @@ func (i *inPlace) Calls() map[string]string {
 	return map[string]string{"roll": `ALTER ROLE "{id}" PASSWORD …`, "disable": `ALTER ROLE "{id}" NOLOGIN`, "delete": `ALTER ROLE "{id}" NOLOGIN PASSWORD NULL`}
 }
 
-// Create is not what this kind does.
-func (i *inPlace) Create(context.Context, string) (cred.Handle, secret.Bundle, error) {
-	return cred.Handle{}, nil, i.refuse("create", "there is one role, and its password is replaced in place")
-}
-
-// CreateWith is not what this kind does.
-func (i *inPlace) CreateWith(ctx context.Context, name string, _ secret.Bundle) (cred.Handle, error) {
-	_, _, err := i.Create(ctx, name)
-	return cred.Handle{}, err
-}
-
 // Make needs nothing of the server.
 func (i *inPlace) Make(string) (secret.Bundle, error) { return i.bundle(i.role) }
 
 // Roll is Make and RollWith.
 func (i *inPlace) Roll(ctx context.Context, h cred.Handle, keep time.Time) (cred.Handle, secret.Bundle, error) {
-	b, err := i.Make(h.Name)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	h, err = i.RollWith(ctx, h, keep, b)
-	if err != nil {
-		return cred.Handle{}, nil, err
-	}
-	return h, b, nil
+	return logins.Roll(ctx, i, h, keep)
 }
 
 // RollWith: a role has one password, so there is no grace.
 func (i *inPlace) RollWith(ctx context.Context, h cred.Handle, keep time.Time, b secret.Bundle) (cred.Handle, error) {
 	const op = "roll password"
 	if !keep.IsZero() {
-		return cred.Handle{}, i.refuse(op, "a role has one password: the one before ends at once")
+		return cred.Handle{}, i.Refuse(op, "a role has one password: the one before ends at once")
 	}
 	r, now, err := i.get(ctx, op, h)
 	if err != nil {
 		return cred.Handle{}, err
 	}
 	if now.Version != h.Version {
-		return cred.Handle{}, &cred.Error{Vendor: i.name, Op: op, Class: cred.Conflict, Why: "the role has been given another password by Rekey since it was observed"}
+		return cred.Handle{}, i.Changed(op, "the role has been given another password by Rekey since it was observed")
 	}
 	password, err := i.clause(b)
 	if err != nil {
-		return cred.Handle{}, &cred.Error{Vendor: i.name, Op: op, Class: cred.Unsent, Why: err.Error()}
+		return cred.Handle{}, i.Unsent(op, err)
 	}
 	st := stamp{Name: r.name, Made: i.now(), Count: r.stamp.Count + 1}
 	if err := i.change(ctx, op, i.conn.Database, "ALTER ROLE "+ident(r.name)+password+stamped(r.name, r.comment, st)); err != nil {

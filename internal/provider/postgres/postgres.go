@@ -12,10 +12,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
@@ -29,15 +29,6 @@ const (
 	KindLogin    = "login"    // a new login role in a group each time
 	KindPair     = "pair"     // two roles that take turns
 	KindPassword = "password" // a new password for one role
-)
-
-// Fields of a bundle. Only the password is secret.
-const (
-	FieldUsername = "username"
-	FieldPassword = "password"
-	FieldHost     = "host"
-	FieldPort     = "port"
-	FieldDatabase = "database"
 )
 
 // Connection is how to reach the server, directly: not through a pooler.
@@ -65,40 +56,21 @@ var Descriptor = provider.Descriptor{
 	Connection: &Connection{},
 	Queries:    true,
 	Issuers: []provider.Sheet{
-		sheet(KindLogin, &LoginSettings{}, "dropped", func(s *provider.Sheet) { s.Create, s.Label, s.NameMax = true, true, nameMax }),
-		sheet(KindPair, &PairSettings{}, "locked", func(s *provider.Sheet) { s.Create, s.Label, s.MaxLive = true, true, 2 }),
-		sheet(KindPassword, &PasswordSettings{}, "locked", func(s *provider.Sheet) { s.Roll = rotation.RollAtOnce }),
+		logins.Sheet(KindLogin, &LoginSettings{}, "dropped", func(s *provider.Sheet) { s.Create, s.Label, s.NameMax = true, true, nameMax }),
+		logins.Sheet(KindPair, &PairSettings{}, "locked", func(s *provider.Sheet) { s.Create, s.Label, s.MaxLive = true, true, 2 }),
+		logins.Sheet(KindPassword, &PasswordSettings{}, "locked", func(s *provider.Sheet) { s.Roll = rotation.RollAtOnce }),
 	},
 	Doc:  doc,
 	Open: open,
 }
 
-func sheet(kind string, settings any, end string, special func(*provider.Sheet)) provider.Sheet {
-	s := provider.Sheet{
-		Kind: kind, Settings: settings, End: end,
-		Fields:   []string{FieldUsername, FieldPassword},
-		Optional: []string{FieldHost, FieldPort, FieldDatabase},
-		Public:   []string{FieldUsername, FieldHost, FieldPort, FieldDatabase},
-		Disable:  true,
-		LastSeen: true, // sessions that are open now
-		Verifies: true,
-	}
-	special(&s)
-	return s
-}
-
 // Server is one opened server.
 type Server struct {
-	env      provider.Env
-	name     string
+	logins.Admin
 	conn     Connection
-	host     string
-	user     string
 	password func(context.Context) (string, error)
 	base     *pgconn.Config
-
-	mu    sync.Mutex
-	ahead *time.Duration // of the server's clock before ours, once it was told
+	mu       sync.Mutex // of what the kinds remember
 }
 
 func open(env provider.Env, name string, settings json.RawMessage) (provider.Vendor, error) {
@@ -107,20 +79,14 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if err != nil {
 		return nil, fmt.Errorf("vendor %s: %w", name, err)
 	}
-	s := &Server{env: env, name: name}
-	if s.host, err = env.Text(c.Host); err != nil {
-		return nil, fmt.Errorf("vendor %s: host: %w", name, err)
-	}
-	if s.user, err = env.Text(c.User); err != nil {
-		return nil, fmt.Errorf("vendor %s: user: %w", name, err)
-	}
-	if c.Port == 0 {
-		c.Port = 5432
+	s := &Server{}
+	if err := s.Set(env, name, "role", c.Host, c.User, c.Port, 5432); err != nil {
+		return nil, err
 	}
 	if c.Database == "" {
 		c.Database = "postgres"
 	}
-	if c.SSLMode == "" && !socket(s.host) {
+	if c.SSLMode == "" && !s.Socket() {
 		c.SSLMode = "verify-full"
 	}
 	s.conn = c
@@ -136,9 +102,6 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	}
 	return s, nil
 }
-
-// socket reports whether a host is the folder of a socket.
-func socket(host string) bool { return strings.HasPrefix(host, "/") }
 
 // Close does nothing: nothing is held open.
 func (s *Server) Close(context.Context) {}
@@ -172,8 +135,8 @@ func (s *Server) target(kind, database, sessions string) roles {
 // what it needs to finish.
 func (s *Server) others(names ...string) error {
 	for _, n := range names {
-		if n == s.user {
-			return fmt.Errorf("role %s is the one that Rekey itself works as (vendors.%s.user), and a run cannot end what it needs to finish: give Rekey a role of its own", n, s.name)
+		if n == s.User {
+			return errors.New(s.Itself(n))
 		}
 		if err := fits(n); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/outside"
 	"rekey/internal/secret"
 )
@@ -15,11 +16,11 @@ import (
 func TestLoginRoleFromBeginningToEnd(t *testing.T) {
 	b := setUp(t)
 	i := b.login(b.open(), `,"database":"app","expires_in":"30d","connection_limit":7,"as_group":true`)
-	if ids := b.ids(i); len(ids) != 0 {
+	if ids := b.IDs(i); len(ids) != 0 {
 		t.Fatalf("a group without members lists %v", ids)
 	}
-	h, made := b.made(i, "app-2026-11-27-abc-1-"+b.id)
-	if !made.Complete([]string{FieldUsername, FieldPassword, FieldHost, FieldPort, FieldDatabase}) {
+	h, made := b.Made(i, "app-2026-11-27-abc-1-"+b.id)
+	if !made.Complete([]string{logins.FieldUsername, logins.FieldPassword, logins.FieldHost, logins.FieldPort, logins.FieldDatabase}) {
 		t.Errorf("the bundle lacks fields: %v", made.Fields())
 	}
 	listed, err := i.List(t.Context())
@@ -32,11 +33,11 @@ func TestLoginRoleFromBeginningToEnd(t *testing.T) {
 	if ok, err := i.Works(t.Context(), h, made); !ok || err != nil {
 		t.Errorf("it does not work: %v", err)
 	}
-	b.verdict(i, made, cred.Accepted)
-	b.verdict(i, nil, cred.Rejected)
-	b.verdict(i, i.Wrong(), cred.Rejected)
-	wrong := secret.Bundle{FieldUsername: made[FieldUsername], FieldPassword: secret.New("wrong")}
-	b.verdict(i, wrong, cred.Rejected)
+	b.Verdict(i, made, cred.Accepted)
+	b.Verdict(i, nil, cred.Rejected)
+	b.Verdict(i, i.Wrong(), cred.Rejected)
+	wrong := secret.Bundle{logins.FieldUsername: made[logins.FieldUsername], logins.FieldPassword: secret.New("wrong")}
+	b.Verdict(i, wrong, cred.Rejected)
 	if ok, err := i.Works(t.Context(), h, wrong); ok || err != nil {
 		t.Errorf("a wrong password works: %v, %v", ok, err)
 	}
@@ -60,7 +61,7 @@ func TestLoginRoleFromBeginningToEnd(t *testing.T) {
 		t.Errorf("a session is open, and it was last seen %s", now.LastSeen)
 	}
 	err = i.Revoke(t.Context(), h)
-	if b.class(err, cred.Refused); !strings.Contains(err.Error(), "1 of worker from 127.0.0.1") {
+	if b.Class(err, cred.Refused); !strings.Contains(err.Error(), "1 of worker from 127.0.0.1") {
 		t.Errorf("who is in the way is not named: %v", err)
 	}
 	leave()
@@ -70,24 +71,24 @@ func TestLoginRoleFromBeginningToEnd(t *testing.T) {
 			t.Errorf("switched off: %+v, %v", now, err)
 		}
 	}
-	b.verdict(i, made, cred.Rejected)
-	if ids := b.ids(i); len(ids) != 1 {
+	b.Verdict(i, made, cred.Rejected)
+	if ids := b.IDs(i); len(ids) != 1 {
 		t.Errorf("switched off, it is listed as %v", ids)
 	}
 	if now, err := i.Switch(t.Context(), h, true); err != nil || now.Disabled {
 		t.Errorf("switched on: %+v, %v", now, err)
 	}
-	b.verdict(i, made, cred.Accepted)
+	b.Verdict(i, made, cred.Accepted)
 	b.settle(h.ID)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
-	b.verdict(i, made, cred.Rejected)
-	b.class(i.Revoke(t.Context(), h), cred.Absent)
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
+	b.Verdict(i, made, cred.Rejected)
+	b.Class(i.Revoke(t.Context(), h), cred.Absent)
 	if _, err := i.Find(t.Context(), h); cred.ClassOf(err) != cred.Absent {
 		t.Errorf("found after the end: %v", err)
 	}
 
 	log := b.Log(t)
-	if !strings.Contains(log, "SCRAM-SHA-256$4096:") || strings.Contains(log, made[FieldPassword].Reveal()) {
+	if !strings.Contains(log, "SCRAM-SHA-256$4096:") || strings.Contains(log, made[logins.FieldPassword].Reveal()) {
 		t.Error("the server's log holds the password, or nothing of its creation")
 	}
 }
@@ -95,16 +96,16 @@ func TestLoginRoleFromBeginningToEnd(t *testing.T) {
 func TestPairTakesTurns(t *testing.T) {
 	b := setUp(t)
 	i := b.pair(b.open(), "")
-	first := secret.Bundle{FieldUsername: secret.New(b.one), FieldPassword: secret.New("first")}
-	if ids := b.ids(i); len(ids) != 1 || ids[0] != b.one {
+	first := secret.Bundle{logins.FieldUsername: secret.New(b.one), logins.FieldPassword: secret.New("first")}
+	if ids := b.IDs(i); len(ids) != 1 || ids[0] != b.one {
 		t.Fatalf("listed %v", ids)
 	}
-	h2, second := b.made(i, "app-x-1")
+	h2, second := b.Made(i, "app-x-1")
 	if h2.ID != b.two+"#1" || h2.Name != "app-x-1" || h2.Public != b.two {
 		t.Errorf("made %+v", h2)
 	}
-	b.verdict(i, first, cred.Accepted)
-	b.verdict(i, second, cred.Accepted)
+	b.Verdict(i, first, cred.Accepted)
+	b.Verdict(i, second, cred.Accepted)
 	if _, _, err := i.Create(t.Context(), "app-x-2"); cred.ClassOf(err) != cred.Refused {
 		t.Errorf("a third one: %v", err)
 	}
@@ -117,23 +118,23 @@ func TestPairTakesTurns(t *testing.T) {
 	if _, err := i.Switch(t.Context(), old, false); err != nil {
 		t.Fatal(err)
 	}
-	if ids := b.ids(i); len(ids) != 2 {
+	if ids := b.IDs(i); len(ids) != 2 {
 		t.Errorf("one that is only switched off counts as ended: %v", ids)
 	}
-	b.class(i.Revoke(t.Context(), old), cred.Done)
-	b.verdict(i, first, cred.Rejected)
-	if ids := b.ids(i); len(ids) != 1 || ids[0] != h2.ID {
+	b.Class(i.Revoke(t.Context(), old), cred.Done)
+	b.Verdict(i, first, cred.Rejected)
+	if ids := b.IDs(i); len(ids) != 1 || ids[0] != h2.ID {
 		t.Errorf("listed %v", ids)
 	}
-	h3, third := b.made(i, "app-y-1")
+	h3, third := b.Made(i, "app-y-1")
 	if h3.ID != b.one+"#1" {
 		t.Errorf("made %+v", h3)
 	}
-	b.class(i.Revoke(t.Context(), old), cred.Absent) // the generation before, not this one
-	b.verdict(i, third, cred.Accepted)
+	b.Class(i.Revoke(t.Context(), old), cred.Absent) // the generation before, not this one
+	b.Verdict(i, third, cred.Accepted)
 	b.settle(b.two)
-	b.class(i.Revoke(t.Context(), h2), cred.Done)
-	if h, _ := b.made(i, "app-z-1"); h.ID != b.two+"#2" {
+	b.Class(i.Revoke(t.Context(), h2), cred.Done)
+	if h, _ := b.Made(i, "app-z-1"); h.ID != b.two+"#2" {
 		t.Errorf("made %+v", h)
 	}
 	comment := b.SQL(t, "postgres", "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = "+literal(b.one))[0][0]
@@ -147,21 +148,21 @@ func TestPairTakesTurns(t *testing.T) {
 func TestPairIsNotTakenFromWhoUsesIt(t *testing.T) {
 	b := setUp(t)
 	i := b.pair(b.open(), "")
-	b.ids(i)
+	b.IDs(i)
 	made, err := i.Make("x-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.SQL(t, "postgres", "ALTER ROLE "+b.two+" LOGIN PASSWORD 'theirs'")
 	_, err = i.CreateWith(t.Context(), "x-1", made)
-	b.class(err, cred.Conflict)
+	b.Class(err, cred.Conflict)
 	scope := i.scope // the look says what was true before
 	r, _ := scope(t.Context(), "look")
 	r[1].login = false
 	i.scope = func(t2 ctx, _ string) ([]role, error) { return r, nil }
 	_, err = i.CreateWith(t.Context(), "x-1", made)
-	b.class(err, cred.Conflict)
-	b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.two), FieldPassword: secret.New("theirs")}, cred.Accepted)
+	b.Class(err, cred.Conflict)
+	b.Verdict(i, secret.Bundle{logins.FieldUsername: secret.New(b.two), logins.FieldPassword: secret.New("theirs")}, cred.Accepted)
 }
 
 func TestPasswordInPlace(t *testing.T) {
@@ -176,18 +177,18 @@ func TestPasswordInPlace(t *testing.T) {
 	if err != nil || h.Version != 1 || h.ID != old.ID {
 		t.Fatalf("rolled %+v, %v", h, err)
 	}
-	b.verdict(i, made, cred.Accepted)
-	b.verdict(i, secret.Bundle{FieldUsername: secret.New(b.role), FieldPassword: secret.New("first")}, cred.Rejected)
+	b.Verdict(i, made, cred.Accepted)
+	b.Verdict(i, secret.Bundle{logins.FieldUsername: secret.New(b.role), logins.FieldPassword: secret.New("first")}, cred.Rejected)
 	_, _, err = i.Roll(t.Context(), old, time.Time{})
-	b.class(err, cred.Conflict) // by what was observed before
+	b.Class(err, cred.Conflict) // by what was observed before
 	_, _, err = i.Roll(t.Context(), h, time.Now().Add(time.Hour))
-	b.class(err, cred.Refused)
+	b.Class(err, cred.Refused)
 	_, _, err = i.Create(t.Context(), "x")
-	b.class(err, cred.Refused)
+	b.Class(err, cred.Refused)
 	b.settle(b.role)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
-	b.verdict(i, made, cred.Rejected)
-	if ids := b.ids(i); len(ids) != 0 {
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
+	b.Verdict(i, made, cred.Rejected)
+	if ids := b.IDs(i); len(ids) != 0 {
 		t.Errorf("locked, it is listed as %v", ids)
 	}
 }
@@ -197,10 +198,10 @@ func TestSessionsAreTerminatedWhereAskedFor(t *testing.T) {
 	s := b.open()
 	b.SQL(t, "postgres", "GRANT pg_signal_backend TO "+b.admin)
 	i := b.login(s, `,"sessions":"terminate"`)
-	h, made := b.made(i, "app-"+b.id)
+	h, made := b.Made(i, "app-"+b.id)
 	b.session(made, "worker")
 	b.settleUsers(i, h, 1)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
 	b.settle(h.ID)
 	if n := b.SQL(t, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'worker'")[0][0]; n != "0" {
 		t.Errorf("%s sessions live on", n)
@@ -217,20 +218,20 @@ func TestOwnRoleIsNotRotated(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
-	_, err := b.login(s, "").Owner(t.Context(), secret.Bundle{FieldUsername: secret.New(b.admin)}, nil)
-	b.class(err, cred.Refused)
+	_, err := b.login(s, "").Owner(t.Context(), secret.Bundle{logins.FieldUsername: secret.New(b.admin)}, nil)
+	b.Class(err, cred.Refused)
 }
 
 func TestClosedWaysReachNothing(t *testing.T) {
 	b := setUp(t)
-	b.ways = outside.Closed{}
+	b.Ways = outside.Closed{}
 	i := b.login(b.open(), "")
 	_, err := i.List(t.Context())
-	b.class(err, cred.Unsent)
+	b.Class(err, cred.Unsent)
 	_, _, err = i.Create(t.Context(), "x")
-	b.class(err, cred.Unsent)
+	b.Class(err, cred.Unsent)
 	_, _, err = i.Probe(t.Context(), itself, i.Wrong())
-	b.class(err, cred.Unsent)
+	b.Class(err, cred.Unsent)
 }
 
 // TestNothingIsTakenFromTheEnvironment: variables of libpq that lead elsewhere.
@@ -248,11 +249,12 @@ func TestNothingIsTakenFromTheEnvironment(t *testing.T) {
 func TestEveryCallIsTold(t *testing.T) {
 	b := setUp(t)
 	i := b.login(b.open(), "")
-	b.ids(i)
-	h, _ := b.made(i, "app-"+b.id)
-	b.class(i.Revoke(t.Context(), h), cred.Done)
+	b.IDs(i)
+	h, _ := b.Made(i, "app-"+b.id)
+	b.Class(i.Revoke(t.Context(), h), cred.Done)
 	looks, changes := 0, 0
-	for _, c := range b.calls {
+	calls := b.Calls()
+	for _, c := range calls {
 		if c.Vendor != "pg" || c.Op == "" {
 			t.Errorf("told %+v", c)
 		}
@@ -263,6 +265,6 @@ func TestEveryCallIsTold(t *testing.T) {
 		}
 	}
 	if changes != 2 || looks != 3 {
-		t.Errorf("%d looks and %d changes: %+v", looks, changes, b.calls)
+		t.Errorf("%d looks and %d changes: %+v", looks, changes, calls)
 	}
 }

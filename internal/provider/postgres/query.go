@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"rekey/internal/cred"
+	"rekey/internal/logins"
 	"rekey/internal/provider"
 )
 
@@ -12,7 +12,7 @@ import (
 // only read: it comes out true where it gives at least one row and every value is t
 // [postgresql.org/docs/current/sql-set-transaction.html].
 func (s *Server) Query(ctx context.Context, question string) (class cred.Class, detail string, err error) {
-	err = s.env.Look(ctx, s.name, "ask the query of a check", func(ctx context.Context) error {
+	err = s.Env.Look(ctx, s.Name, "ask the query of a check", func(ctx context.Context) error {
 		conn, err := s.admin(ctx, s.conn.Database)
 		if err != nil {
 			return err
@@ -29,20 +29,7 @@ func (s *Server) Query(ctx context.Context, question string) (class cred.Class, 
 			class, detail = cred.Failed, "PostgreSQL does not take the query"
 			return nil
 		}
-		values := 0
-		for _, row := range got.Rows {
-			for _, v := range row {
-				if values++; string(v) != "t" {
-					class, detail = cred.Waiting, "the query did not give true"
-					return nil
-				}
-			}
-		}
-		if values == 0 {
-			class, detail = cred.Waiting, "the query gave no row"
-			return nil
-		}
-		class, detail = cred.Done, fmt.Sprintf("the query gave true in %d values", values)
+		class, detail = logins.Judge(texts(got), "t")
 		return nil
 	})
 	return class, detail, err

@@ -64,7 +64,7 @@ const columns = `r.rolname, r.rolcanlogin,
 
 // find asks for roles; from is what follows FROM.
 func (s *Server) find(ctx context.Context, op, from string, args ...string) ([]role, error) {
-	asked := s.env.Now()
+	asked := s.Env.Now()
 	rows, err := s.rows(ctx, op, "SELECT "+columns+" FROM "+from+" ORDER BY r.rolname", args...)
 	if err != nil {
 		return nil, err
@@ -82,28 +82,15 @@ func (s *Server) find(ctx context.Context, op, from string, args ...string) ([]r
 		out[i] = r
 	}
 	if len(out) > 0 {
-		ahead := out[0].now.Sub(asked)
-		s.mu.Lock()
-		s.ahead = &ahead
-		s.mu.Unlock()
+		s.Tell(out[0].now, asked)
 	}
 	return out, nil
-}
-
-// Ahead is how far the server's clock is ahead of ours.
-func (s *Server) Ahead() (time.Duration, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ahead == nil {
-		return 0, false
-	}
-	return *s.ahead, true
 }
 
 // now is the time by the server's clock, as far as it was told.
 func (s *Server) now() time.Time {
 	ahead, _ := s.Ahead()
-	return s.env.Now().Add(ahead).UTC().Truncate(time.Second)
+	return s.Env.Now().Add(ahead).UTC().Truncate(time.Second)
 }
 
 // handle of a role; that sessions are open now is its last use.
