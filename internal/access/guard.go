@@ -60,7 +60,11 @@ func (g *Guarded) sees(ctx context.Context, op Op) (func(credential string) bool
 	if len(mine) == 0 {
 		return nil, all
 	}
-	return func(name string) bool { return slices.Contains(mine, name) }, nil
+	of := make(map[string]bool, len(mine)) // it is asked for every line of a list
+	for _, name := range mine {
+		of[name] = true
+	}
+	return func(name string) bool { return of[name] }, nil
 }
 
 // mine are the credentials on which whoever asks may ask for an operation.
@@ -126,16 +130,18 @@ func (g *Guarded) of(ctx context.Context, run string) (id, credential string, er
 		}
 		return "", "", out
 	}
-	all, err := g.Runs(ctx)
+	sees, err := g.sees(ctx, sop.OpLog)
 	if err != nil {
 		return "", "", err
 	}
-	for _, r := range all {
-		if r.Run == run {
-			return run, r.Credential, nil
-		}
+	one, err := g.inner.OneRun(ctx, run)
+	if err == nil && !sees(one.Credential) {
+		err = &estate.Error{Code: estate.NoRun, Run: run}
 	}
-	return "", "", &estate.Error{Code: estate.NoRun, Run: run}
+	if err != nil {
+		return "", "", err
+	}
+	return run, one.Credential, nil
 }
 
 // meant is the credential that a wish is about: to retire a name it is the one that has

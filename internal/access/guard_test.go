@@ -78,7 +78,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	}
 	// Who may look reaches what looks, and no more.
 	got := strings.Join(reached(t, g, w.as(t, "viewer")), " ")
-	if got != "Approvals Document Follow Log OpenRuns PlanBack Runs Schedule Status TakeBack Whoami" {
+	if got != "Approvals Document Follow Log OneRun OpenRuns PlanBack Runs RunsOf Schedule Status TakeBack Whoami" {
 		t.Errorf("who may look reaches %s", got)
 	}
 	// Without a fresh sign-in, what cannot be undone is not reached.
@@ -106,6 +106,12 @@ type few struct{ Operations }
 func (few) Runs(context.Context) ([]estate.Summary, error) {
 	return []estate.Summary{{Run: "run1", Credential: "CF_A"}}, nil
 }
+func (few) OneRun(_ context.Context, run string) (estate.Summary, error) {
+	if run != "run1" && run != "" { // nothing in particular
+		return estate.Summary{}, &estate.Error{Code: estate.NoRun, Run: run}
+	}
+	return estate.Summary{Run: "run1", Credential: "CF_A"}, nil
+}
 func (few) OpenRuns(context.Context) ([]estate.OpenRun, error) {
 	return []estate.OpenRun{{Summary: estate.Summary{Run: "run1", Credential: "CF_A"}}}, nil
 }
@@ -121,6 +127,18 @@ type shelf struct {
 
 func (s *shelf) Runs(context.Context) ([]estate.Summary, error) {
 	return []estate.Summary{{Run: "run1", Credential: "CF_A"}, {Run: "run2", Credential: "DB_C"}, {Run: "run3", Credential: "GONE"}}, nil
+}
+func (s *shelf) RunsOf(_ context.Context, credential string) ([]estate.Summary, error) {
+	return []estate.Summary{{Run: "run2", Credential: credential}}, nil
+}
+func (s *shelf) OneRun(ctx context.Context, run string) (estate.Summary, error) {
+	all, _ := s.Runs(ctx)
+	for _, r := range all {
+		if r.Run == run {
+			return r, nil
+		}
+	}
+	return estate.Summary{}, &estate.Error{Code: estate.NoRun, Run: run}
 }
 func (s *shelf) OpenRuns(context.Context) ([]estate.OpenRun, error) {
 	return []estate.OpenRun{{Summary: estate.Summary{Run: "run2", Credential: "DB_C"}}}, nil
@@ -167,6 +185,10 @@ func TestListsLeaveOutWhatIsNotForWhoeverAsks(t *testing.T) {
 	runs, err := g.Runs(ctx)
 	if err != nil || len(runs) != 1 || runs[0].Run != "run1" {
 		t.Errorf("%v %v", runs, err)
+	}
+	mine, err := g.RunsOf(ctx, "CF_A")
+	if theirs, other := g.RunsOf(ctx, "DB_C"); err != nil || other != nil || len(mine) != 1 || len(theirs) != 0 {
+		t.Errorf("%v %v %v", mine, theirs, []error{err, other})
 	}
 	if open, err := g.OpenRuns(ctx); err != nil || len(open) != 0 {
 		t.Errorf("%v %v", open, err)

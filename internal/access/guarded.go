@@ -306,6 +306,24 @@ func (g *Guarded) Runs(ctx context.Context) ([]estate.Summary, error) {
 	return kept(all, func(s estate.Summary) bool { return sees(s.Credential) }), err
 }
 
+// RunsOf are the runs of a credential that whoever asks may read the log of.
+func (g *Guarded) RunsOf(ctx context.Context, credential string) ([]estate.Summary, error) {
+	sees, err := g.sees(ctx, sop.OpLog)
+	if err != nil || !sees(credential) {
+		return nil, err
+	}
+	return g.inner.RunsOf(ctx, credential)
+}
+
+// OneRun is of one run.
+func (g *Guarded) OneRun(ctx context.Context, run string) (estate.Summary, error) {
+	run, err := g.run(ctx, sop.OpLog, run, false)
+	if err != nil {
+		return estate.Summary{}, err
+	}
+	return g.inner.OneRun(ctx, run)
+}
+
 // OpenRuns are those that whoever asks may read the log of.
 func (g *Guarded) OpenRuns(ctx context.Context) ([]estate.OpenRun, error) {
 	sees, err := g.sees(ctx, sop.OpLog)

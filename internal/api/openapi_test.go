@@ -304,7 +304,7 @@ func (d *definitions) fields(t reflect.Type, schema *jsonschema.Schema) {
 func TestEveryOperationHasItsWay(t *testing.T) {
 	ids := map[string]string{"Open": "openRun", "Advance": "advanceRun", "GoBack": "goBack", "PlanBack": "planBack", "Check": "check", "Plan": "plan", "Compare": "compare",
 		"Discover": "discover", "FormerNames": "formerNames", "Status": "getStatus", "Doctor": "doctor", "Document": "document", "Evidence": "evidence", "Verify": "verify",
-		"Sign": "sign", "Key": "getKey", "NewKey": "newKey", "Whoami": "whoami", "Runs": "listRuns", "OpenRuns": "listOpenRuns", "Schedule": "getSchedule", "Pause": "pause", "Continue": "continue", "Approvals": "listApprovals", "Approve": "approve", "Refuse": "refuse", "TakeBack": "takeBack", "Log": "getLog"}
+		"Sign": "sign", "Key": "getKey", "NewKey": "newKey", "Whoami": "whoami", "Runs": "listRuns", "RunsOf": "listRuns", "OneRun": "getRun", "OpenRuns": "listOpenRuns", "Schedule": "getSchedule", "Pause": "pause", "Continue": "continue", "Approvals": "listApprovals", "Approve": "approve", "Refuse": "refuse", "TakeBack": "takeBack", "Log": "getLog"}
 	ops := reflect.TypeFor[estate.Operations]()
 	for i := range ops.NumMethod() {
 		name := ops.Method(i).Name

@@ -118,8 +118,23 @@ func (c *Client) Status(ctx context.Context, a estate.StatusAsked) (estate.Statu
 }
 
 // Runs returns all runs, oldest first.
-func (c *Client) Runs(ctx context.Context) (out []estate.Summary, err error) {
-	err = c.pages(ctx, asking{id: "listRuns", query: url.Values{}}, func(ctx context.Context, p asking) (string, error) {
+func (c *Client) Runs(ctx context.Context) ([]estate.Summary, error) {
+	return c.runs(ctx, url.Values{})
+}
+
+// RunsOf returns the runs of one credential, oldest first.
+func (c *Client) RunsOf(ctx context.Context, credential string) ([]estate.Summary, error) {
+	return c.runs(ctx, url.Values{"credential": {credential}})
+}
+
+// OneRun returns one run in one line.
+func (c *Client) OneRun(ctx context.Context, run string) (out estate.Summary, err error) {
+	err = c.look(ctx, asking{id: "getRun", run: run}, &out)
+	return out, err
+}
+
+func (c *Client) runs(ctx context.Context, q url.Values) (out []estate.Summary, err error) {
+	err = c.pages(ctx, asking{id: "listRuns", query: q}, func(ctx context.Context, p asking) (string, error) {
 		var page api.Runs
 		err := c.look(ctx, p, &page)
 		out = append(out, page.Runs...)

@@ -101,14 +101,12 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 	case refused:
 		b.Why = "You may look. To change it somebody needs the role " + role + "."
 	}
-	runs, err := c.o.Ops.Runs(ctx)
+	runs, err := c.o.Ops.RunsOf(ctx, name)
 	if err != nil {
 		return b, err
 	}
 	for _, s := range slices.Backward(runs) {
-		if s.Credential == name {
-			b.Runs = append(b.Runs, runRowOf(s))
-		}
+		b.Runs = append(b.Runs, runRowOf(s))
 	}
 	b.Of = len(b.Runs)
 	if err := c.history(ctx, &b, now); err != nil {

@@ -124,6 +124,16 @@ func (e *Engine) Runs(ctx context.Context) ([]history.Summary, error) {
 	return e.o.Estate().Runs(ctx)
 }
 
+// RunsOf is the estate's.
+func (e *Engine) RunsOf(ctx context.Context, credential string) ([]history.Summary, error) {
+	return e.o.Estate().RunsOf(ctx, credential)
+}
+
+// OneRun is the estate's.
+func (e *Engine) OneRun(ctx context.Context, run string) (history.Summary, error) {
+	return e.o.Estate().OneRun(ctx, run)
+}
+
 // OpenRuns is the estate's.
 func (e *Engine) OpenRuns(ctx context.Context) ([]estate.OpenRun, error) {
 	return e.o.Estate().OpenRuns(ctx)

@@ -153,22 +153,18 @@ func (w *work) mayGoOn(ctx context.Context, run Summary, state *rotation.State, 
 
 // pick finds the run that is meant: the one named, or the only open one.
 func (e *Estate) pick(ctx context.Context, id string) (Summary, error) {
-	runs, err := e.Runs(ctx)
+	if id != "" {
+		return e.OneRun(ctx, id)
+	}
+	going, err := e.OpenRuns(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
-	var open []Summary
-	for _, r := range runs {
-		if id != "" && r.Run == id {
-			return r, nil
-		}
-		if r.Open() {
-			open = append(open, r)
-		}
+	open := make([]Summary, len(going))
+	for i, r := range going {
+		open[i] = r.Summary
 	}
 	switch {
-	case id != "":
-		return Summary{}, &Error{Code: NoRun, Run: id}
 	case len(open) == 0:
 		return Summary{}, &Error{Code: NoneOpen}
 	case len(open) > 1:

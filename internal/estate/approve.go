@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 
 	"rekey/internal/approvals"
@@ -44,15 +43,11 @@ func (e *Estate) Approvals(ctx context.Context) ([]Approval, error) {
 // liveApprovals are the newest requests of each gate that have not expired, those
 // included that were refused, taken back or used.
 func (e *Estate) liveApprovals(ctx context.Context, book history.Book) (out []Approval, err error) {
-	newest, err := book.Latest(ctx, approvals.Asked)
+	asked, err := newest[approvals.Request](ctx, e, book, approvals.Asked)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
-	for name, n := range newest {
-		var last approvals.Request
-		if err := json.Unmarshal(n.Body, &last); err != nil {
-			return nil, failedf("the journal's note about the approval of %s cannot be read: %w", name, err)
-		}
+	for name, last := range asked {
 		if !e.now().Before(last.Until) {
 			continue
 		}

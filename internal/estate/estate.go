@@ -27,7 +27,7 @@ type Estate struct {
 	// own environment, and what a simulated world knows by the same name is another thing.
 	addresses refs.Asked
 	memory    provider.Memory // what the vendors of all runs remember for each other
-	evidence  verified        // of the notices
+	evidence  verified        // of the notices, where no Past is given
 }
 
 // Surroundings are what an estate has from outside.
@@ -54,6 +54,9 @@ type Surroundings struct {
 	// Journal is opened already, and shared by all operations; nil: each opens that of the
 	// configuration.
 	Journal *journal.Journal
+	// Past is what this process has read of that journal already; nil: each operation reads
+	// what it needs anew.
+	Past *Past
 }
 
 // New returns the estate of a configuration.

@@ -13,10 +13,10 @@ import (
 // tells whole.
 func (e *Estate) Noted(ctx context.Context) (compared map[string]report.Compared, discovered map[string]report.Discovered, err error) {
 	err = e.ifJournal(ctx, func(book history.Book) (err error) {
-		if compared, err = newest[report.Compared](ctx, book, history.Compared, "the journal's comparison of %s"); err != nil {
+		if compared, err = newest[report.Compared](ctx, e, book, history.Compared); err != nil {
 			return err
 		}
-		discovered, err = found(ctx, book)
+		discovered, err = newest[report.Discovered](ctx, e, book, history.Discovered)
 		return err
 	})
 	return compared, discovered, err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"rekey/internal/notify"
@@ -27,13 +26,6 @@ type Tried struct {
 	Why     string `json:"why,omitempty"` // not
 }
 
-// verified is what the last look at the evidence came to, in this process.
-type verified struct {
-	mu  sync.Mutex
-	at  time.Time
-	why string
-}
-
 // verifyEvery is how often the evidence is verified without anybody asking: it reads the
 // whole journal.
 const verifyEvery = 6 * time.Hour
@@ -51,7 +43,7 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 	}
 	now := e.now().UTC()
 	k := notify.Known{Now: now, Rows: report.Rows(e.config.Specs, known, now), Runs: known.Runs, Console: e.config.Notify.Console}
-	planned, err := e.Schedule(ctx)
+	planned, err := e.schedule(ctx, known, k.Rows, now)
 	if err != nil {
 		return Told{}, err
 	}
@@ -73,11 +65,15 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 
 // unverified is why the evidence does not verify, as it was seen last.
 func (e *Estate) unverified(ctx context.Context) (string, error) {
-	e.evidence.mu.Lock()
-	defer e.evidence.mu.Unlock()
+	last := &e.evidence
+	if e.here.Past != nil {
+		last = &e.here.Past.verified
+	}
+	last.mu.Lock()
+	defer last.mu.Unlock()
 	now := e.now()
-	if !e.evidence.at.IsZero() && now.Sub(e.evidence.at) < verifyEvery {
-		return e.evidence.why, nil
+	if !last.at.IsZero() && now.Sub(last.at) < verifyEvery {
+		return last.why, nil
 	}
 	v, err := e.Verify(ctx, Verifying{})
 	if CodeOf(err) == NoJournal && err != nil {
@@ -86,11 +82,11 @@ func (e *Estate) unverified(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e.evidence.at, e.evidence.why = now, ""
+	last.at, last.why = now, ""
 	if !v.Report.OK() {
-		e.evidence.why = v.Report.Findings[0].What
+		last.why = v.Report.Findings[0].What
 	}
-	return e.evidence.why, nil
+	return last.why, nil
 }
 
 // senders send over the real network.

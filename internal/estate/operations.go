@@ -165,6 +165,12 @@ type Operations interface {
 	// Runs returns all runs, oldest first; none where there is no journal yet.
 	Runs(ctx context.Context) ([]history.Summary, error)
 
+	// RunsOf returns the runs of one credential, oldest first; none of one that nobody knows.
+	RunsOf(ctx context.Context, credential string) ([]history.Summary, error)
+
+	// OneRun returns one run in one line. Refused: NoRun.
+	OneRun(ctx context.Context, run string) (history.Summary, error)
+
 	// OpenRuns returns those that are open, with whether they are past the point of no
 	// return.
 	OpenRuns(ctx context.Context) ([]OpenRun, error)

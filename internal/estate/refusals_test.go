@@ -335,6 +335,8 @@ func TestWhateverFailsHasACode(t *testing.T) {
 		"Key":      func() error { _, err := ops.Key(ctx); return err },
 		"NewKey":   func() error { _, err := ops.NewKey(ctx, estate.NewKey{}); return err },
 		"Runs":     func() error { _, err := ops.Runs(ctx); return err },
+		"RunsOf":   func() error { _, err := ops.RunsOf(ctx, console); return err },
+		"OneRun":   func() error { _, err := ops.OneRun(ctx, "222222"); return err },
 		"OpenRuns": func() error { _, err := ops.OpenRuns(ctx); return err },
 		"Log":      func() error { _, err := ops.Log(ctx, "222222"); return err },
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"rekey/internal/approvals"
 	"rekey/internal/history"
@@ -29,9 +30,15 @@ func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, err
 	}
-	k := schedule.Known{Now: e.now(), Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}}
+	now := e.now()
+	return e.schedule(ctx, known, report.Rows(e.config.Specs, known, now), now)
+}
+
+// schedule is Schedule by what is known, and the rows that this makes.
+func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.Row, now time.Time) (Schedule, error) {
+	k := schedule.Known{Now: now, Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}}
 	states, refusals := map[string]Approval{}, map[string]schedule.Refusal{}
-	err = e.ifJournal(ctx, func(book history.Book) error {
+	err := e.ifJournal(ctx, func(book history.Book) (err error) {
 		if k.Open, err = book.Going(ctx); err != nil {
 			return err
 		}
@@ -47,26 +54,27 @@ func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
 				k.Agreed[s.Request.Run] = true
 			}
 		}
-		if refusals, err = newest[schedule.Refusal](ctx, book, schedule.CannotBe, "why %s could not be begun"); err != nil {
+		if refusals, err = newest[schedule.Refusal](ctx, e, book, schedule.CannotBe); err != nil {
 			return err
 		}
 		if err := e.waiting(ctx, book, &k); err != nil {
 			return err
 		}
-		return paused(ctx, book, &k)
+		if err := paused(ctx, book, &k); err != nil {
+			return err
+		}
+		since := k.Now.Add(-schedule.Horizon(e.config.Schedule))
+		k.Runs, err = e.past().Begun(ctx, book, known.Runs, func(r Summary) bool {
+			// The budget stays used up until somebody says so, however long ago that was.
+			return r.Open() || r.Closed.After(since) || schedule.Badly(r) && r.Closed.After(k.Continued)
+		})
+		return err
 	})
 	if err != nil {
 		return Schedule{}, failed(err)
 	}
-	since := k.Now.Add(-schedule.Horizon(e.config.Schedule))
-	for _, r := range known.Runs {
-		// The budget stays used up until somebody says so, however long ago that was.
-		if r.Open() || r.Closed.After(since) || r.Actor == schedule.Actor && r.Closed.After(k.Continued) {
-			k.Runs = append(k.Runs, r)
-		}
-	}
-	rows := map[string]report.Row{}
-	for _, r := range report.Rows(e.config.Specs, known, k.Now) {
+	rows := make(map[string]report.Row, len(of))
+	for _, r := range of {
 		rows[r.Credential] = r
 	}
 	for _, s := range e.config.Specs {

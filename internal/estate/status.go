@@ -2,7 +2,6 @@ package estate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,58 +70,22 @@ func (e *Estate) working(ctx context.Context, runs []Summary) (map[string]bool, 
 	})
 }
 
-// newest reads the newest note of a kind about each credential; what says, with the
-// credential's name, what cannot be read.
-func newest[T any](ctx context.Context, book history.Book, kind, what string) (map[string]T, error) {
-	notes, err := book.Latest(ctx, kind)
-	if err != nil {
-		return nil, failed(err)
-	}
-	out := make(map[string]T, len(notes))
-	for name, n := range notes {
-		var v T
-		if err := json.Unmarshal(n.Body, &v); err != nil {
-			return nil, failedf(what+" cannot be read: %w", name, err)
-		}
-		out[name] = v
-	}
-	return out, nil
-}
-
-// found is what a look for others noted.
-func found(ctx context.Context, book history.Book) (map[string]report.Discovered, error) {
-	return newest[report.Discovered](ctx, book, history.Discovered, "what the journal notes about others that hold %s")
-}
-
 // known reads what the journal tells; there may be none yet.
 func (e *Estate) known(ctx context.Context) (known report.Known, err error) {
 	err = e.ifJournal(ctx, func(book history.Book) (err error) {
-		if known.Runs, err = book.Overview(ctx); err != nil {
+		seen, err := e.past().Read(ctx, book)
+		if err != nil {
 			return err
 		}
+		known.Runs = seen.Runs
+		known.Checked = notesOf[report.Checked](seen, history.Checked)
+		known.Compared = notesOf[report.Compared](seen, history.Compared)
+		known.Discovered = notesOf[report.Discovered](seen, history.Discovered)
 		sinks := []string{}
 		for _, s := range e.config.Evidence.Sinks {
 			sinks = append(sinks, s.Name)
 		}
-		if known.Evidence, err = evidence.Stand(ctx, book.J, sinks); err != nil {
-			return err
-		}
-		checks, err := book.Latest(ctx, history.Checked)
-		if err != nil {
-			return err
-		}
-		known.Checked = make(map[string]report.Checked, len(checks))
-		for name, n := range checks {
-			c := report.Checked{At: n.At}
-			if err := json.Unmarshal(n.Body, &c.Check); err != nil {
-				return failedf("the journal's check of %s cannot be read: %w", name, err)
-			}
-			known.Checked[name] = c
-		}
-		if known.Compared, err = newest[report.Compared](ctx, book, history.Compared, "the journal's comparison of %s"); err != nil {
-			return err
-		}
-		known.Discovered, err = found(ctx, book)
+		known.Evidence, err = evidence.Stand(ctx, book.J, sinks)
 		return err
 	})
 	return known, err

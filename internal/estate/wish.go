@@ -10,6 +10,7 @@ import (
 
 	"rekey/internal/discover"
 	"rekey/internal/history"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -119,7 +120,7 @@ func (e *Estate) rehearsal(ctx context.Context, spec sop.Spec) (sop.Spec, error)
 // being registered: an emergency does not wait for another look.
 func (e *Estate) unregistered(ctx context.Context, name string) (out []string, err error) {
 	err = e.ifJournal(ctx, func(book history.Book) error {
-		all, err := found(ctx, book)
+		all, err := newest[report.Discovered](ctx, e, book, history.Discovered)
 		if err != nil {
 			return err
 		}

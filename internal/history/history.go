@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
 	"time"
 
 	"rekey/internal/cred"
@@ -35,14 +34,21 @@ func (b Book) read() journal.View {
 // Events returns the events of a run, in order. What is done goes by them, so they
 // have to be as they were written.
 func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) {
+	_, events, err := b.Log(ctx, run)
+	return events, err
+}
+
+// Log returns the entries of a run, in order, and the events that they are.
+func (b Book) Log(ctx context.Context, run string) ([]journal.Entry, []rotation.Event, error) {
 	entries, err := b.read().Run(ctx, run)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := asWritten(entries); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return Whole(entries)
+	events, err := Whole(entries)
+	return entries, events, err
 }
 
 // Whole reads all entries of one run: it is opened once, with what it is about,
@@ -157,27 +163,58 @@ func (b Book) Runs(ctx context.Context) ([]Summary, error) {
 }
 
 // Overview is Runs without who began a run that is over, why, and for what: it
-// stays fast with very many.
+// stays fast with very many. Who asks again and again keeps a Past.
 func (b Book) Overview(ctx context.Context) ([]Summary, error) {
-	all, err := b.summaries(ctx, func(f func(journal.Entry) error) error {
+	seen, err := NewPast(nil).Read(ctx, b)
+	return seen.Runs, err
+}
+
+// heads are all runs without what their beginnings tell.
+func (b Book) heads(ctx context.Context) ([]Summary, error) {
+	return b.summaries(ctx, func(f func(journal.Entry) error) error {
 		return b.read().EachHeadOf(ctx, string(rotation.KindOpened), f)
 	})
+}
+
+// RunsOf returns the runs of one credential, oldest first.
+func (b Book) RunsOf(ctx context.Context, credential string) ([]Summary, error) {
+	entries, err := b.read().Of(ctx, credential, ofRuns()...)
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if !all[i].Open() {
-			continue
+	return inLines(entries)
+}
+
+// OneRun returns one run in one line; false where there is no such run.
+func (b Book) OneRun(ctx context.Context, run string) (Summary, bool, error) {
+	entries, err := b.read().RunOf(ctx, run, ofRuns()...)
+	if err != nil || len(entries) == 0 {
+		return Summary{}, false, err
+	}
+	one, err := inLines(entries)
+	if err != nil {
+		return Summary{}, false, err
+	}
+	return one[0], true, nil
+}
+
+// inLines puts the beginnings of runs and their ends together, which are in order.
+func inLines(entries []journal.Entry) ([]Summary, error) {
+	out := []Summary{}
+	place := map[string]int{}
+	for _, en := range entries {
+		i, known := place[en.Run]
+		if !known {
+			i = len(out)
+			place[en.Run] = i
+			out = append(out, Summary{Run: en.Run, Credential: en.Subject, Opened: en.At})
 		}
-		entries, err := b.read().Run(ctx, all[i].Run)
-		if err != nil {
-			return nil, err
-		}
-		if err := all[i].add(entries[0]); err != nil {
-			return nil, unread(entries[0], err)
+		if err := out[i].add(en); err != nil {
+			return nil, unread(en, err)
 		}
 	}
-	return all, nil
+	inOrder(out)
+	return out, nil
 }
 
 // summaries puts the beginnings of runs and their ends together.
@@ -205,12 +242,7 @@ func (b Book) summaries(ctx context.Context, begun func(func(journal.Entry) erro
 	if err := b.read().EachOf(ctx, take, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed)); err != nil {
 		return nil, err
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if !out[i].Opened.Equal(out[j].Opened) {
-			return out[i].Opened.Before(out[j].Opened)
-		}
-		return out[i].Run < out[j].Run
-	})
+	inOrder(out)
 	return out, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -90,6 +91,41 @@ func (v View) EachHeadOf(ctx context.Context, kind string, f func(Entry) error) 
 func (v View) EachOf(ctx context.Context, f func(Entry) error, kinds ...string) error {
 	in, args := numbered(1, kinds)
 	return v.visit(ctx, f, `SELECT `+columns+` FROM entries WHERE kind IN (`+in+`) ORDER BY seq`, args...)
+}
+
+// EachAfter calls f for every entry of some kinds after one with this number, of all runs,
+// in order; those of one kind without their bodies. f's error is returned as it is.
+func (v View) EachAfter(ctx context.Context, seq int64, f func(Entry) error, bodiless string, kinds ...string) error {
+	in, args := numbered(3, kinds)
+	return v.visit(ctx, f, `SELECT seq, at, run, subject, kind, CASE WHEN kind = $1 THEN '' ELSE body END, prev, hash FROM entries WHERE seq > $2 AND kind IN (`+in+`) ORDER BY seq`,
+		append([]any{bodiless, seq}, args...)...)
+}
+
+// EachOfRuns calls f for every entry of a kind of these runs. f's error is returned as it
+// is.
+func (v View) EachOfRuns(ctx context.Context, kind string, runs []string, f func(Entry) error) error {
+	for part := range slices.Chunk(runs, atOnce) {
+		in, args := numbered(2, part)
+		if err := v.visit(ctx, f, `SELECT `+columns+` FROM entries WHERE kind = $1 AND run IN (`+in+`)`, append([]any{kind}, args...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RunOf returns the entries of some kinds of one run, in order.
+func (v View) RunOf(ctx context.Context, run string, kinds ...string) ([]Entry, error) {
+	in, args := numbered(2, kinds)
+	return v.collect(ctx, `SELECT `+columns+` FROM entries WHERE run = $1 AND kind IN (`+in+`) ORDER BY seq`, append([]any{run}, args...)...)
+}
+
+// Has tells whether an entry that was read is there still, as it was.
+func (v View) Has(ctx context.Context, e Entry) (bool, error) {
+	there, err := has(ctx, v.q, e)
+	if err != nil {
+		err = fmt.Errorf("read journal: %w", v.told(err))
+	}
+	return there, err
 }
 
 func (v View) visit(ctx context.Context, f func(Entry) error, query string, args ...any) error {

@@ -113,6 +113,7 @@ var validatedBy = map[rotation.Ending]string{rotation.Rotated: "rotation", rotat
 // past is what the runs of one credential amount to.
 type past struct {
 	last, open, made *history.Summary
+	touched          time.Time // when the last run ended that may have changed anything
 	current          *cred.Handle
 	agreed           time.Time // when a run last proved that every place holds the same
 	revoked          time.Time // since when it is taken away; zero: it is not
@@ -125,6 +126,9 @@ func (p *past) add(r *history.Summary) {
 		return
 	}
 	p.last = r
+	if r.Ending != rotation.RefusedRun {
+		p.touched = r.Closed
+	}
 	switch r.Ending {
 	case rotation.Rotated:
 		p.made, p.revoked, p.agreed = r, time.Time{}, r.Closed
@@ -180,12 +184,15 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 		Last: p.last, Open: p.open, Validated: p.proven, Next: "rekey plan " + sp.Name,
 	}
 	handle := p.current
-	if c, ok := known.Compared[sp.Name]; ok && c.Current != nil && (p.last == nil || c.At.After(p.last.Closed)) {
+	// A run that was refused has touched nothing: what was seen before it holds still.
+	if c, ok := known.Compared[sp.Name]; ok && c.Current != nil && c.At.After(p.touched) {
 		handle = c.Current
 	}
-	if c, ok := known.Checked[sp.Name]; ok && (p.last == nil || c.At.After(p.last.Closed)) {
-		row.Checked = &CheckedAt{At: c.At, OK: c.OK, Against: c.Against}
-		if c.Current != nil {
+	if c, ok := known.Checked[sp.Name]; ok {
+		if p.last == nil || c.At.After(p.last.Closed) {
+			row.Checked = &CheckedAt{At: c.At, OK: c.OK, Against: c.Against}
+		}
+		if c.Current != nil && c.At.After(p.touched) {
 			handle = c.Current
 		}
 	}

@@ -50,8 +50,8 @@ func changes(p sop.Purpose) bool {
 	return p != sop.ToRevoke && p != sop.ToDelete && p != sop.ToRehearse
 }
 
-// badly tells whether a run ended, or is stuck, so that a person has to look.
-func badly(r history.Summary) bool {
+// Badly tells whether a run ended, or is stuck, so that a person has to look.
+func Badly(r history.Summary) bool {
 	return r.Stuck != "" || r.Ending == rotation.RolledBack || r.Ending == rotation.RefusedRun
 }
 
@@ -93,7 +93,7 @@ func (d *decider) read() {
 			continue
 		}
 		e := ended{run: r.Run, end: when(r), well: r.Ending == rotation.Rotated}
-		if badly(r) && r.Actor == Actor && e.end.After(d.Continued) {
+		if Badly(r) && r.Actor == Actor && e.end.After(d.Continued) {
 			bad = append(bad, e)
 		}
 		if r.Open() {

@@ -306,3 +306,32 @@ func TestItTellsWhatHolds(t *testing.T) {
 		t.Errorf("%q", b.told)
 	}
 }
+
+// TestTooManyThatEndedBadlyStopTheSchedule, until a person says that it may go on: those
+// count that it has begun itself, which the journal tells of runs that are over too. What was
+// known of the credentials before is known still: a run that was refused changes nothing.
+func TestTooManyThatEndedBadlyStopTheSchedule(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "    run: automatically\n", "schedule: {canary: none, error_budget: {failures: 1, within: 24h}, again_after: 1h}\n")
+	e, s := b.service("one")
+	b.down = true
+	for range 3 {
+		if err := s.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.ended(e)
+		b.later(2 * time.Hour)
+	}
+	runs := b.ended(e)
+	d, err := e.Schedule(t.Context())
+	if err != nil || len(runs) != 2 || d.Stopped.IsZero() || len(d.Failed) != 2 || len(d.Begin) != 0 {
+		t.Fatalf("%d runs, stopped at %v by %v, %v begins, %v: %+v", len(runs), d.Stopped, d.Failed, d.Begin, err, runs)
+	}
+	b.down = false
+	if err := e.Continue(t.Context(), "the vendors are back"); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := e.Schedule(t.Context()); err != nil || !d.Stopped.IsZero() || len(d.Begin) != 1 {
+		t.Errorf("stopped at %v, %v begins, %v: %+v", d.Stopped, d.Begin, err, d.Credentials)
+	}
+}

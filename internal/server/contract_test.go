@@ -177,6 +177,13 @@ func TestTheContract(t *testing.T) {
 				return kinds(l.Events), err
 			}},
 			{"", "Runs", "", func(ctx context.Context, ops estate.Operations) (any, error) { return ops.Runs(ctx) }},
+			{"", "RunsOf", "", func(ctx context.Context, ops estate.Operations) (any, error) { return ops.RunsOf(ctx, console) }},
+			{"", "OneRun", "", func(ctx context.Context, ops estate.Operations) (any, error) {
+				return ops.OneRun(ctx, last(ctx, ops))
+			}},
+			{"unknown", "OneRun", estate.NoRun, func(ctx context.Context, ops estate.Operations) (any, error) {
+				return ops.OneRun(ctx, "nobody")
+			}},
 			{"", "OpenRuns", "", func(ctx context.Context, ops estate.Operations) (any, error) { return ops.OpenRuns(ctx) }},
 			{"", "Compare", "", func(ctx context.Context, ops estate.Operations) (any, error) { return ops.Compare(ctx, nil) }},
 			{"", "Discover", "", func(ctx context.Context, ops estate.Operations) (any, error) { return ops.Discover(ctx, nil) }},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -186,16 +187,11 @@ func (s *Server) planBack(w http.ResponseWriter, r *http.Request) error {
 
 // getRun tells of one run.
 func (s *Server) getRun(w http.ResponseWriter, r *http.Request) error {
-	runs, err := s.o.Engine.Runs(r.Context())
+	one, err := s.o.Engine.OneRun(r.Context(), r.PathValue("run"))
 	if err != nil {
 		return err
 	}
-	for _, run := range runs {
-		if run.Run == r.PathValue("run") {
-			return s.give(w, r, run)
-		}
-	}
-	return &estate.Error{Code: estate.NoRun, Run: r.PathValue("run")}
+	return s.give(w, r, one)
 }
 
 // listOpenRuns tells of those that are open.
@@ -213,11 +209,11 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	runs, err := s.o.Engine.Runs(r.Context())
+	q := r.URL.Query()
+	runs, err := s.listed(r, q)
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
 	slices.Reverse(runs)
 	runs = slices.DeleteFunc(runs, func(x estate.Summary) bool {
 		return q.Has("credential") && x.Credential != q.Get("credential") || q.Has("open") && x.Open() != (q.Get("open") == "true")
@@ -231,6 +227,22 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 		out.Next = p.cursor(given[len(given)-1].Run)
 	}
 	return s.give(w, r, out)
+}
+
+// listed are the runs that a list is made of: no more are read than it wants.
+func (s *Server) listed(r *http.Request, q url.Values) ([]estate.Summary, error) {
+	if q.Has("credential") {
+		return s.o.Engine.RunsOf(r.Context(), q.Get("credential"))
+	}
+	if q.Get("open") == "true" {
+		open, err := s.o.Engine.OpenRuns(r.Context())
+		runs := make([]estate.Summary, len(open))
+		for i, o := range open {
+			runs[i] = o.Summary
+		}
+		return runs, err
+	}
+	return s.o.Engine.Runs(r.Context())
 }
 
 // getLog tells everything of a run.

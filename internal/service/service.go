@@ -79,6 +79,7 @@ type Service struct {
 	access  *access.Access
 	server  *server.Server
 	asked   refs.Asked
+	past    *estate.Past // of the journal; a new rekey.yaml changes nothing about it
 }
 
 // Open puts a service together and starts nothing. Whoever gets one closes it.
@@ -120,7 +121,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.journal, s.close = j, closed
+	s.journal, s.past, s.close = j, estate.NewPast(), closed
 	s.take(s.config.Now())
 	s.engine = engine.New(engine.Options{Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease})
 	if s.has(API) {
@@ -145,7 +146,7 @@ func (s *Service) has(role string) bool { return slices.Contains(s.o.Roles, role
 
 // here are the surroundings of an estate of this process.
 func (s *Service) here() estate.Surroundings {
-	return estate.Surroundings{Env: s.o.Env, User: s.o.User, Tool: s.o.Tool, Random: s.o.Random, Journal: s.journal,
+	return estate.Surroundings{Env: s.o.Env, User: s.o.User, Tool: s.o.Tool, Random: s.o.Random, Journal: s.journal, Past: s.past,
 		Who: func(ctx context.Context) (rotation.Who, error) {
 			if who, is := scheduler.From(ctx); is {
 				return who, nil
