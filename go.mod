@@ -83,3 +83,5 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+replace github.com/riverqueue/river/riverdriver/riverpgxv5 => ./internal/engine/nolisten
