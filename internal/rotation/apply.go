@@ -159,10 +159,12 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 }
 
 // redo makes a step be done again whose effect was seen not to be there. What it
-// undoes was done, then, whatever the journal knows of it.
+// undoes was done, then, whatever the journal knows of it; and a part of what it did before
+// may be there still, whatever becomes of doing it again: going back looks at it.
 func (s *State) redo(id string, at time.Time) {
+	p := s.step(id)
+	p.Maybe, p.Redone = p.Maybe || p.Status == Ended, true
 	s.again(id, at)
-	s.step(id).Redone = true
 	st, ok := s.planStep(id)
 	if ok && st.Undoes != "" {
 		s.step(st.Undoes).Maybe = true
@@ -172,6 +174,8 @@ func (s *State) redo(id string, at time.Time) {
 		s.reapplied(st.Target, at)
 	case Restore:
 		s.reapplied(s.Plan.StoreOf(st).Key, at)
+	case Store:
+		s.applied(s.Plan.StoreOf(st).Key, at)
 	}
 }
 
@@ -179,6 +183,14 @@ func (s *State) redo(id string, at time.Time) {
 func (s *State) reapplied(key string, at time.Time) {
 	if id := stepID(Reapply, key); s.planHas(id) {
 		s.again(id, at)
+	}
+}
+
+// applied does so on the way forward, where it had been applied.
+func (s *State) applied(key string, at time.Time) {
+	if id := stepID(Apply, key); s.planHas(id) && s.done(id) {
+		s.again(id, at)
+		s.step(id).Maybe = true
 	}
 }
 

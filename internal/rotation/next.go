@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/sop"
 )
 
 // Decision is what to do now; exactly one field is set.
@@ -148,6 +149,9 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 	}
 	r := s.round(now)
 	switch {
+	case r.failed != nil && r.failed.Verb == Validate && s.taken() && s.Generation < MaxAttempts:
+		return Decision{Turn: &Turned{Mode: Forward, Generation: s.Generation + 1,
+			Why: "what was taken for the new secret is none (" + r.failure() + "), and nothing runs on it: the new secret is lost"}}
 	case r.failed != nil && !s.Final && s.Plan.Strategy != Revoke && s.Step(r.failed.ID).Last.speaksForOld():
 		// Somebody holds the old one again, or lost the new one, or the new one does not
 		// work any more: everybody is given the old one, which nobody has lost yet.
@@ -203,6 +207,14 @@ func (s *State) secretLost(now time.Time, holds bool) (Decision, bool) {
 // for a list may be late.
 func (s *State) findable(made *Progress, holds bool) bool {
 	return holds && s.Made == nil && (made.Status == Retry || made.Status == Poll) && made.Tries < triesFound
+}
+
+// taken reports whether the new secret of a roll at once was taken from what a store held
+// when the run was taken up, and no consumer holds it: there is no way back, and if it is
+// not the new one, another one has to be made.
+func (s *State) taken() bool {
+	return s.Plan.Strategy == RollAtOnce && s.Made != nil && s.Made.Step == ResumeStep &&
+		!slices.ContainsFunc(s.Plan.Spec.Consumers, func(c sop.Place) bool { return s.tried(s.Plan.Writes(c.Key)) })
 }
 
 // foundLost reports whether a step that needs the new secret has found it nowhere.

@@ -246,8 +246,12 @@ func (s *State) missing(id string) bool { return id != "" && slices.Contains(s.M
 
 // seenOtherwise is when a place was last seen not to hold what it should; zero: never.
 func (s *State) seenOtherwise(key string) (at time.Time) {
-	for _, p := range s.Steps {
-		if p.Last != nil && p.Last.Class != cred.Done && slices.Contains(p.Last.Held, key) && p.At.After(at) {
+	for id, p := range s.Steps {
+		if p.Last == nil || !slices.Contains(p.Last.Held, key) || !p.At.After(at) {
+			continue
+		}
+		st, _ := s.planStep(id) // a last look is done, whatever it saw
+		if p.Last.Class != cred.Done || st.Verb == Running || st.Verb == Look {
 			at = p.At
 		}
 	}

@@ -83,42 +83,42 @@ func leftBeside(why string) rotation.Outcome {
 	return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the old secret works until it is ended; another one beside it was left: " + why}}
 }
 
-// newBefore returns the secret that was rolled to, after the store was given its old
-// values back: from memory, or from the store's history.
+// newBefore is newBundle for an end that names the secret which is to end.
 func (r *Runner) newBefore(ctx context.Context) (secret.Bundle, error) {
 	b, err := r.newBundle(ctx)
-	if err != errLost {
-		return b, err
+	if err == errLost {
+		err = &cred.Error{Vendor: r.state.Plan.Spec.Issuer.Vendor, Op: "end the new secret", Class: cred.Refused, Why: "which of them is the new one is not known: the process that made it has ended, and the store does not show it any more"}
 	}
+	return b, err
+}
+
+// storedBefore takes the secret of the generation under way from the history of the first
+// store, where it was written and something else is there now; nil if it is not there.
+func (r *Runner) storedBefore(ctx context.Context, held map[string]provider.Held) (secret.Bundle, error) {
 	spec := r.state.Plan.Spec
-	held, err := r.Roles.Store.Read(ctx, spec.Store.SlotNames())
-	if err != nil {
-		return nil, err
+	if p := r.state.Step(r.state.Plan.Writes(spec.Store.Key)); p.Status == rotation.Idle && !p.Maybe {
+		return nil, nil // it was never written
 	}
 	var wrong error
-	b = assemble(spec.Store, spec.Issuer.Fields, func(s sop.Slot) (secret.Value, bool) {
+	b := assemble(spec.Store, spec.Issuer.Fields, func(s sop.Slot) (secret.Value, bool) {
 		now, err := strconv.Atoi(held[s.Name].Version)
 		for n := now; err == nil && n > max(0, now-mostBack); n-- {
 			v, err := r.Roles.Store.ReadVersion(ctx, s.Name, strconv.Itoa(n))
-			switch {
-			case cred.ClassOf(err) == cred.Absent:
-				continue
-			case err != nil:
+			switch cred.ClassOf(err) {
+			case cred.Done:
+			case cred.Unknown, cred.Limited:
 				wrong = err
 				return secret.Value{}, false
-			case r.Keyer.Of(v) == r.state.Expected(spec.Store.Key, s.Name):
+			default:
+				continue // that version is gone, or is not for us
+			}
+			if r.Keyer.Of(v) == r.state.Expected(spec.Store.Key, s.Name) {
 				return v, true
 			}
 		}
 		return secret.Value{}, false
 	})
-	switch {
-	case b != nil:
-		return b, nil
-	case wrong != nil:
-		return nil, wrong
-	}
-	return nil, &cred.Error{Vendor: spec.Issuer.Vendor, Op: "end the new secret", Class: cred.Refused, Why: "which of them is the new one is not known: the process that made it has ended, and the store does not show it any more"}
+	return b, wrong
 }
 
 // mostBack is how many versions of the store are looked at for it.

@@ -47,6 +47,11 @@ func (r *Runner) newBundle(ctx context.Context) (secret.Bundle, error) {
 		b = r.heldNew(ctx)
 	}
 	if b == nil {
+		if b, err = r.storedBefore(ctx, held); err != nil && b == nil {
+			return nil, err
+		}
+	}
+	if b == nil {
 		return nil, errLost
 	}
 	r.mu.Lock()

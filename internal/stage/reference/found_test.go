@@ -117,6 +117,34 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.RolledBack), "ending the one that this run knows changed nothing",
 		},
+		"a store that follows was written, then written by somebody else, and going back forgot our part of it": {
+			"three stores, rolled with grace", func(at at) []stage.Fault {
+				call := at(1, "mirror", "write") - 1
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "write a slot of the second store")}
+			},
+			string(rotation.RolledBack), "slot REFERENCE_TOKEN of store:second holds ",
+		},
+		"a store that follows was written once more and not applied, and was said to hold the new one": {
+			"three stores, one then applied", func(at at) []stage.Fault {
+				call := at(1, "consumer", "write") - 1
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "put the old value back into the mirror")}
+			},
+			string(rotation.Rotated), "mirror:copy holds the old one in slot",
+		},
+		"rolled at once, what the store was given in between was no new secret, and no way led out": {
+			"roll at once", func(at at) []stage.Fault {
+				call := at(1, "issuer", "roll")
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "write a slot of the store")}
+			},
+			string(rotation.Rotated), "what was taken for the new secret is none",
+		},
+		"the new secret was in the store's history alone, and nobody looked there": {
+			"shown to nobody", func(at at) []stage.Fault {
+				call := at(1, "issuer", "revoke") + 1
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "put the old value back into the store")}
+			},
+			string(rotation.Rotated), "store:folder holds the old one in slot",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := the(t, c.variation)
