@@ -1,13 +1,12 @@
 package reference_test
 
 import (
-	"encoding/json"
 	"flag"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rekey/internal/stage"
 )
 
 var (
@@ -68,56 +67,16 @@ var guardsOut = []broken{
 // -args -guards each is taken out, in a copy that only the compiler sees, and the
 // samples of this package are played without it: one of them has to fail.
 func TestEveryGuardIsWhereItWas(t *testing.T) {
+	proof := stage.Proof{
+		Run: []string{"TestSomebodyElse", "TestEvery"}, Skip: t.Name(), // the likelier first
+		Says: func(line string) bool { return strings.Contains(line, "(seed ") },
+	}
 	for _, b := range guardsOut {
-		path := filepath.Join(root, "internal", filepath.FromSlash(b.file))
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(string(text), b.from); n != 1 {
-			t.Errorf("%s: %s has %d times %q", b.guard, b.file, n, b.from)
-			continue
-		}
+		g := stage.Guard{Name: b.guard, File: filepath.Join(root, "internal", filepath.FromSlash(b.file)), From: b.from, To: b.to}
 		if *guards && strings.Contains(b.guard, *guard) {
-			b.mustBeCaught(t, path, strings.Replace(string(text), b.from, b.to, 1))
+			g.MustBeCaught(t, proof)
+		} else {
+			g.Without(t)
 		}
 	}
-}
-
-func (b broken) mustBeCaught(t *testing.T, path, text string) {
-	t.Helper()
-	dir := t.TempDir()
-	path, err := filepath.Abs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	without, overlay, binary := filepath.Join(dir, "without.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "play.test")
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: without}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{without: []byte(text), overlay: list} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.Command("go", "test", "-c", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Errorf("%s: without it this does not compile:\n%s", b.guard, out)
-		return
-	}
-	for _, part := range []string{"TestSomebodyElse", "TestEvery"} { // the likelier first
-		out, err := exec.Command(binary, "-test.run", part, "-test.skip", "TestEveryGuardIsWhereItWas", "-test.failfast").CombinedOutput()
-		if err == nil {
-			continue
-		}
-		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, "(seed ") {
-				t.Logf("caught: %s: %s", b.guard, strings.TrimSpace(line))
-				return
-			}
-		}
-		t.Errorf("%s: this does not play without it:\n%s", b.guard, out)
-		return
-	}
-	t.Errorf("NOT CAUGHT: %s", b.guard)
 }
