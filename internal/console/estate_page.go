@@ -34,6 +34,7 @@ var needs = []struct {
 	{"stuck", need{"Stuck", "Its run cannot go on by itself", "bad", "alert"}},
 	{"revoked", need{"Revoked", "It was taken away, and has no successor yet", "bad", "off"}},
 	{"lost", need{"Lost", "The issuer says something against it", "bad", "alert"}},
+	{"asks", need{"Waits for you", "Its run goes on when somebody confirms it or agrees", "bad", "person"}},
 	{"open", need{"Run open", "A run of it is not over", "info", "half"}},
 	{"drift", need{"Drifted", "Issuer, store and consumers do not agree", "bad", "drift"}},
 	{"overdue", need{"Overdue", "It should have been rotated by now", "bad", "clock"}},
@@ -66,7 +67,7 @@ type Listed struct {
 func rowOf(r report.Row, now time.Time) Listed {
 	out := Listed{Row: r, Need: needOf(r.Attention), Share: share(r.Made, r.Due.At, now)}
 	switch at := credentialAt(r.Credential); r.Attention {
-	case "stuck", "open":
+	case "stuck", "asks", "open":
 		out.Doing, out.To = "Open the run", runAt(r.Open.Run)
 	case "revoked":
 		out.Doing, out.To = "Plan a new one", at+"/plan?purpose="+queryEscape("after revoke")
@@ -115,7 +116,7 @@ type estateBody struct {
 
 // urgent needs are those for which somebody is called.
 func urgent(attention string) bool {
-	return slices.Contains([]string{"stuck", "revoked", "lost", "drift", "overdue"}, attention)
+	return slices.Contains([]string{"stuck", "revoked", "lost", "asks", "drift", "overdue"}, attention)
 }
 
 // estatePage lists all credentials, those that need a person first.

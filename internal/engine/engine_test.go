@@ -69,6 +69,9 @@ func TestWhatAPersonConfirmsIsOnceAndHis(t *testing.T) {
 		if l, err := e.Leases(b.Context()); err != nil || len(l) != 1 || l[0].Holder != "" || !l[0].Wake.IsZero() {
 			b.Errorf("leases are %+v (%v)", l, err)
 		}
+		if s, err := e.Status(b.Context(), estate.StatusAsked{}); err != nil || s.Rows[0].Credential != console || s.Rows[0].Attention != "asks" || s.Rows[0].Working {
+			b.Errorf("the status is %+v (%v)", s.Rows, err)
+		}
 		b.as("bob")
 		f = &told{}
 		ended, err = e.Advance(b.Context(), estate.Advancing{Run: ended.State.Run, Confirm: console, Reason: "looks well"}, f)

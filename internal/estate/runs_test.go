@@ -200,6 +200,9 @@ func TestTwoAtOnce(t *testing.T) {
 	if _, err := b.operations().Open(t.Context(), estate.Opening{Wish: estate.Wish{Credential: console}}, &told{}); err != nil {
 		t.Fatal(err)
 	}
+	if seen, err := b.operations().Status(t.Context(), estate.StatusAsked{}); err != nil || seen.Rows[0].Credential != console || seen.Rows[0].Attention != "asks" {
+		t.Errorf("what waits for a person is %+v (%v)", seen.Rows, err)
+	}
 	if e := b.refused(open(console), estate.RunOpen); e.Final || e.Run == "" {
 		t.Errorf("a run is open: %+v", e)
 	}

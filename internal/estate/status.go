@@ -18,8 +18,8 @@ import (
 // Status tells of every credential what the journal knows, or the issuers list.
 func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 	known, err := e.known(ctx)
-	if err == nil && a.Working {
-		known.Working, err = e.working(ctx, known.Runs)
+	if err == nil {
+		err = e.standing(ctx, &known, a.Working)
 	}
 	if err != nil {
 		return Status{}, err
@@ -35,31 +35,43 @@ func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 	return out, nil
 }
 
-// working are the credentials whose open run a process is at, or a worker will be by
-// itself. The system frees the lock of a process on this machine when it dies, however
-// it dies; a lease lapses.
-func (e *Estate) working(ctx context.Context, runs []Summary) (map[string]bool, error) {
-	out := map[string]bool{}
-	if !slices.ContainsFunc(runs, Summary.Open) {
-		return out, nil
+// standing notes whose open run waits for somebody's word, and at whose a worker is or
+// will be by itself; where it is wanted, at whose a process of this machine is, too. The
+// system frees the lock of a process when it dies, however it dies; a lease lapses.
+func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) error {
+	known.Working, known.Asks = map[string]bool{}, map[string]bool{}
+	if !slices.ContainsFunc(known.Runs, Summary.Open) {
+		return nil
 	}
-	return out, e.withJournal(ctx, func(book history.Book) error {
-		leased, err := lease.AtWork(ctx, book.J)
+	return e.withJournal(ctx, func(book history.Book) error {
+		leased, err := lease.Standings(ctx, book.J)
 		if err != nil {
 			return err
 		}
-		for _, r := range runs {
+		for _, r := range known.Runs {
 			if !r.Open() {
 				continue
 			}
-			if leased[r.Run] {
-				out[r.Credential] = true
+			s := leased[r.Run]
+			known.Working[r.Credential] = s.AtWork
+			switch known.Asks[r.Credential] = s.Waits != "" && r.Stuck == ""; {
+			case s.AtWork, s.Waits != "":
+				continue
+			case r.Stuck == "": // no worker has said, so the journal is asked
+				st, err := book.State(ctx, r.Run)
+				if err != nil {
+					return err
+				}
+				d := rotation.Next(st, e.now(), true)
+				known.Asks[r.Credential] = st.Plan != nil && d.Ask != nil && !st.Answered(*d.Ask)
+			}
+			if !locks {
 				continue
 			}
 			unlock, err := book.J.Lock(r.Credential)
 			switch {
 			case errors.Is(err, journal.ErrLocked):
-				out[r.Credential] = true
+				known.Working[r.Credential], known.Asks[r.Credential] = true, false
 			case err != nil:
 				return err
 			default:

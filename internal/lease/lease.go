@@ -85,9 +85,15 @@ func of(j *journal.Journal) *Store {
 	return &Store{db: db, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}
 }
 
-// AtWork returns the runs that a worker is at, or will be by itself, writing nothing: there
+// Standing is how a run stands with the workers.
+type Standing struct {
+	AtWork bool   // a worker is at it, or will be by itself
+	Waits  string // for whom it waits, where a person has to say something; "": for nobody
+}
+
+// Standings returns how the open runs stand that workers carry out, writing nothing: there
 // may be no leases yet. Of a process that has locked its credential the lock tells.
-func AtWork(ctx context.Context, j *journal.Journal) (runs map[string]bool, err error) {
+func Standings(ctx context.Context, j *journal.Journal) (runs map[string]Standing, err error) {
 	s := of(j)
 	there := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'lease_runs'`
 	if s.skip != "" {
@@ -101,10 +107,14 @@ func AtWork(ctx context.Context, j *journal.Journal) (runs map[string]bool, err 
 	if err != nil {
 		return nil, err
 	}
-	runs = map[string]bool{}
+	runs = map[string]Standing{}
 	for _, r := range rows {
 		worker := r.Holder != "" && !strings.HasPrefix(r.Holder, Process)
-		runs[r.Run] = worker && !r.Lapsed || !r.Wake.IsZero() && !r.Late
+		s := Standing{AtWork: worker && !r.Lapsed || !r.Wake.IsZero() && !r.Late}
+		if r.Holder == "" && r.Wake.IsZero() {
+			s.Waits = r.Waits
+		}
+		runs[r.Run] = s
 	}
 	return runs, nil
 }

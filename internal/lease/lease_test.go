@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -434,13 +435,14 @@ func TestWhoIsAtARunIsToldToAnybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = none.Close() })
-	if runs, err := lease.AtWork(t.Context(), none); err != nil || len(runs) != 0 {
+	if runs, err := lease.Standings(t.Context(), none); err != nil || len(runs) != 0 {
 		t.Errorf("at work without leases: %v (%v)", runs, err)
 	}
 	everywhere(t, func(b *bench) {
-		at := func(when string, want bool) {
+		at := func(when string, atWork bool, waits ...string) {
 			b.Helper()
-			if runs, err := lease.AtWork(b.Context(), b.journals[1]); err != nil || runs["run"] != want {
+			want := lease.Standing{AtWork: atWork, Waits: strings.Join(waits, "")}
+			if runs, err := lease.Standings(b.Context(), b.journals[1]); err != nil || runs["run"] != want {
 				b.Errorf("%s: %v (%v)", when, runs, err)
 			}
 		}
@@ -453,9 +455,9 @@ func TestWhoIsAtARunIsToldToAnybody(t *testing.T) {
 		at("held", true)
 		b.lapse("run")
 		at("lapsed", false)
-		if _, err := h.LetGo(b.Context(), nil, lease.Letting{Wake: -1}); err != nil {
+		if _, err := h.LetGo(b.Context(), nil, lease.Letting{Wake: -1, Waits: "somebody to agree"}); err != nil {
 			b.Fatal(err)
 		}
-		at("waiting for a person", false)
+		at("waiting for a person", false, "somebody to agree")
 	})
 }

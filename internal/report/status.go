@@ -18,7 +18,7 @@ type Row struct {
 	Credential string           `json:"credential"`
 	Owner      string           `json:"owner,omitempty"`
 	Issuer     string           `json:"issuer"`    // vendor and kind
-	Attention  string           `json:"attention"` // what it needs: stuck, revoked, lost, open, overdue, drift, unready, unknown, undated, due, ""
+	Attention  string           `json:"attention"` // what it needs: stuck, revoked, lost, asks, open, overdue, drift, unready, unknown, undated, due, ""
 	Made       time.Time        `json:"made,omitzero"`
 	Rotated    time.Time        `json:"rotated,omitzero"` // last time by Rekey
 	Expires    time.Time        `json:"expires,omitzero"`
@@ -32,7 +32,7 @@ type Row struct {
 	Others     *Others          `json:"others,omitempty"`    // nil: never looked
 	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
 	Strangers  []string         `json:"strangers,omitempty"` // listed under its name, and unknown to the journal
-	Working    bool             `json:"working,omitempty"`   // a process is at its open run now; told only where that was asked
+	Working    bool             `json:"working,omitempty"`   // a process is at its open run now; of a worker always, of other processes only where that was asked
 	Next       string           `json:"next"`                // command
 	urgency    int
 }
@@ -89,6 +89,7 @@ type Known struct {
 
 	Discovered map[string]Discovered // the last one of each credential
 	Working    map[string]bool       // credentials that a process is working on now
+	Asks       map[string]bool       // credentials whose open run waits for somebody's word
 }
 
 // Checked is the last rekey check of a credential.
@@ -236,12 +237,12 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 		row.Due = rotation.Due{At: p.revoked, Why: "incident", Start: p.revoked}
 	}
 	row.Working = row.Open != nil && known.Working[sp.Name]
-	row.attend(now)
+	row.attend(now, known.Asks[sp.Name])
 	return row
 }
 
 // attend says what the credential needs, and how urgently.
-func (r *Row) attend(now time.Time) {
+func (r *Row) attend(now time.Time, asks bool) {
 	needs := func(urgency int, what, next string) { r.urgency, r.Attention, r.Next = urgency, what, next }
 	plan := r.Next
 	switch {
@@ -251,22 +252,26 @@ func (r *Row) attend(now time.Time) {
 		needs(0, "revoked", "rekey run "+r.Credential+" --after-revoke")
 	case r.Problem != "":
 		needs(0, "lost", "rekey drift "+r.Credential)
+	case r.Open != nil && asks:
+		needs(1, "asks", "rekey resume "+r.Open.Run)
+	case r.Open != nil && r.Working:
+		needs(6, "open", "rekey log "+r.Open.Run)
 	case r.Open != nil:
-		needs(1, "open", "rekey resume "+r.Open.Run)
+		needs(2, "open", "rekey resume "+r.Open.Run)
 	case r.Drift != nil && r.Drift.Findings > 0:
-		needs(2, "drift", "rekey drift "+r.Credential)
+		needs(3, "drift", "rekey drift "+r.Credential)
 	case !r.Due.At.IsZero() && !r.Due.At.After(now):
-		needs(3, "overdue", plan)
+		needs(4, "overdue", plan)
 	case r.Checked != nil && !r.Checked.OK:
-		needs(3, "unready", "rekey check "+r.Credential)
+		needs(4, "unready", "rekey check "+r.Credential)
 	case r.Due.Why == "unknown" && r.Checked == nil:
-		needs(4, "unknown", "rekey check "+r.Credential)
+		needs(5, "unknown", "rekey check "+r.Credential)
 	case r.Due.Why == "unknown":
-		needs(4, "undated", plan) // another check would tell no more: a rotation does
+		needs(5, "undated", plan) // another check would tell no more: a rotation does
 	case !r.Due.At.IsZero() && r.Due.At.Before(now.Add(soon)):
-		needs(5, "due", plan)
+		needs(6, "due", plan)
 	default:
-		r.urgency = 6
+		r.urgency = 7
 	}
 }
 
@@ -283,6 +288,8 @@ func (r Row) Against(due, drift bool, now time.Time) (why, next string) {
 		return "it is revoked, and has no successor", r.Next
 	case "lost":
 		return r.Problem, r.Next
+	case "asks":
+		return "run " + r.Open.Run + " waits for somebody's word", r.Next
 	case "open":
 		switch {
 		case !r.Working:

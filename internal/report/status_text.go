@@ -36,6 +36,8 @@ func Status(rows []Row, s Style, now time.Time) string {
 			lines = append(lines, "", fmt.Sprintf("%s %s: the check %s found %s that a run would be refused for", s.Bad("fix"), r.Credential, Ago(r.Checked.At, now), countOf(r.Checked.Against, "thing")))
 		case "undated":
 			lines = append(lines, "", s.Mind("undated")+" "+r.Credential+": the issuer does not tell when it was made; a rotation by Rekey dates it")
+		case "asks":
+			lines = append(lines, "", s.Bad("waits")+" "+r.Credential+": run "+r.Open.Run+" goes on when somebody confirms it or agrees")
 		case "lost":
 			lines = append(lines, "", s.Bad("lost")+" "+r.Credential+": "+r.Problem)
 		}
@@ -124,7 +126,7 @@ func grid(rows []Row, columns []column, s Style) []string {
 
 func columns(s Style, now time.Time) []column {
 	needs := map[string]string{
-		"stuck": s.Bad("you"), "revoked": s.Bad("a new one"), "lost": s.Bad("you"), "open": s.Mind("resuming"), "drift": s.Bad("repair"),
+		"stuck": s.Bad("you"), "revoked": s.Bad("a new one"), "lost": s.Bad("you"), "asks": s.Bad("you"), "open": s.Mind("resuming"), "drift": s.Bad("repair"),
 		"overdue": s.Bad("rotation"), "due": s.Mind("rotation soon"), "unready": s.Bad("a fix"), "unknown": s.Mind("a check"), "undated": s.Mind("a rotation"), "": s.Good("nothing"),
 	}
 	ago := func(t time.Time, never string) string {
@@ -135,7 +137,12 @@ func columns(s Style, now time.Time) []column {
 	}
 	return []column{
 		{"credential", 0, func(r Row) string { return s.Bold(r.Credential) }},
-		{"needs", 0, func(r Row) string { return needs[r.Attention] }},
+		{"needs", 0, func(r Row) string {
+			if r.Attention == "open" && r.Working {
+				return s.Good("nothing, at work")
+			}
+			return needs[r.Attention]
+		}},
 		{"owner", 2, func(r Row) string { return r.Owner }},
 		{"issuer", 4, func(r Row) string { return s.Dim(r.Issuer) }},
 		{"age", 0, func(r Row) string {
