@@ -74,6 +74,7 @@ type Console struct {
 	pages   map[string]*templates
 	assets  map[string]asset
 	streams chan struct{}
+	live    live
 	handler http.Handler
 }
 
@@ -91,7 +92,7 @@ func New(o Options) (*Console, error) {
 	if o.File == "" {
 		o.File = "rekey.yaml"
 	}
-	c := &Console{o: o, streams: make(chan struct{}, o.Streams)}
+	c := &Console{o: o, streams: make(chan struct{}, o.Streams), live: live{runs: map[string]*watched{}}}
 	var err error
 	if c.assets, err = readAssets(); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ type Operations interface {
 	Verify(ctx context.Context, v estate.Verifying) (estate.Verified, error)
 	Whoami(ctx context.Context) (estate.Whoami, error)
 	Runs(ctx context.Context) ([]estate.Summary, error)
+	OneRun(ctx context.Context, run string) (estate.Summary, error)
 	RunsOf(ctx context.Context, credential string) ([]estate.Summary, error)
 	Log(ctx context.Context, run string) (estate.Logged, error)
 	Approvals(ctx context.Context) ([]estate.Approval, error)

@@ -8,9 +8,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"rekey/internal/console"
+	"rekey/internal/estate"
 )
 
 // event is one of a stream.
@@ -136,6 +138,79 @@ func TestOnlySoManyWatch(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode == http.StatusOK {
 			return
+		}
+	}
+}
+
+// follows counts how often a run is followed, and asked for in one line.
+type follows struct {
+	*service
+	followed, asked atomic.Int64
+}
+
+func (f *follows) Follow(ctx context.Context, run string, after int64, face estate.Face) (estate.Ended, error) {
+	f.followed.Add(1)
+	return f.service.Follow(ctx, run, after, face)
+}
+
+func (f *follows) OneRun(ctx context.Context, run string) (estate.Summary, error) {
+	f.asked.Add(1)
+	return f.service.OneRun(ctx, run)
+}
+
+// TestManyWhoWatchARunCostAsMuchAsOne: it is followed and rendered once for all, each is
+// asked whether he may look, and who comes after all have gone begins anew.
+func TestManyWhoWatchARunCostAsMuchAsOne(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ops := &follows{service: b.service}
+	server := httptest.NewServer(b.console(console.Options{Ops: ops}))
+	t.Cleanup(server.Close)
+	run := b.post("/credentials/"+svc+"/run", url.Values{"purpose": {""}})
+	b.settle(run)
+	const many = 30
+	for round := range 2 {
+		ctx, leave := context.WithCancel(t.Context())
+		var streams []<-chan event
+		first := ""
+		for range many {
+			s := events(t, ctx, server.URL, run, "")
+			streams = append(streams, s)
+			e := <-s
+			if first == "" {
+				first = e.data
+			}
+			if e.data != first {
+				t.Errorf("one is shown something else:\n%s\n%s", e.data, first)
+			}
+		}
+		if n, asked := ops.followed.Load(), ops.asked.Load(); n != int64(round+1) || asked < int64(many*(round+1)) {
+			t.Errorf("round %d: followed %d times, %d were asked for", round, n, asked)
+		}
+		if round == 1 {
+			b.post(run+"/resume", url.Values{"confirm": {svc}})
+			for i, s := range streams {
+				last := ""
+				for e := range s {
+					if e.name == "" {
+						last = e.data
+					}
+				}
+				if !strings.Contains(last, "Rotated in") {
+					t.Errorf("the last that the %d-th saw is %s", i, last)
+				}
+			}
+		}
+		leave()
+		for _, s := range streams {
+			for range s {
+			}
+		}
+		if round == 0 {
+			server.CloseClientConnections()
+			server.Close() // waits until all have left
+			server = httptest.NewServer(server.Config.Handler)
+			t.Cleanup(server.Close)
 		}
 	}
 }

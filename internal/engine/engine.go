@@ -50,8 +50,8 @@ type Engine struct {
 	o Options
 
 	mu      sync.Mutex
-	opened  *opened          // nil: not yet
-	changed chan struct{}    // closed when something was written here
+	opened  *opened // nil: not yet
+	follows map[*follower]bool
 	failed  map[string]error // why a run could not be carried out here, the last time
 	// unwritten is why the worker here could not write, the last time that it tried.
 	unwritten error
@@ -74,7 +74,7 @@ func New(o Options) *Engine {
 	o.Lease = max(cmp.Or(o.Lease, 12*time.Second), Shortest)
 	o.Park = cmp.Or(o.Park, 10*time.Second)
 	o.AtOnce = cmp.Or(o.AtOnce, 16)
-	return &Engine{o: o, changed: make(chan struct{}), failed: map[string]error{}}
+	return &Engine{o: o, follows: map[*follower]bool{}, failed: map[string]error{}}
 }
 
 // Shortest is the shortest term of a lease, which a shorter one becomes; whoever is asked
@@ -108,19 +108,31 @@ func (e *Engine) Close() error {
 	return e.opened.closing()
 }
 
-// tellChange wakes everybody who follows a run in this process.
-func (e *Engine) tellChange() {
+// tellChange wakes everybody in this process who follows a run that was written to here.
+func (e *Engine) tellChange(run string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	close(e.changed)
-	e.changed = make(chan struct{})
+	for f := range e.follows {
+		if f.run != run {
+			continue
+		}
+		select {
+		case f.changed <- struct{}{}:
+		default: // it looks anyway
+		}
+	}
 }
 
-// change is closed with the next change that is made in this process.
-func (e *Engine) change() <-chan struct{} {
+// following has a follower woken until it is left.
+func (e *Engine) following(f *follower) (leave func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.changed
+	e.follows[f] = true
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.follows, f)
+	}
 }
 
 // failing notes why a run could not be carried out, in more words than a lease keeps.

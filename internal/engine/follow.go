@@ -41,6 +41,8 @@ type follower struct {
 	state *rotation.State
 	seen  int64 // number of the newest event that was told
 	waits rotation.Wait
+	// changed is sent to when this process has written to the run.
+	changed chan struct{}
 }
 
 func (e *Engine) follower(ctx context.Context, run string, after int64, f estate.Face) (*follower, error) {
@@ -48,7 +50,7 @@ func (e *Engine) follower(ctx context.Context, run string, after int64, f estate
 	if err != nil {
 		return nil, err
 	}
-	out := &follower{Engine: e, in: in, run: run, face: f, state: rotation.NewState()}
+	out := &follower{Engine: e, in: in, run: run, face: f, state: rotation.NewState(), changed: make(chan struct{}, 1)}
 	entries, err := in.journal.Run(ctx, run)
 	if err != nil {
 		return nil, err
@@ -74,10 +76,10 @@ func (e *Engine) follower(ctx context.Context, run string, after int64, f estate
 
 // follow tells of events until nobody advances the run any more.
 func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
+	defer f.following(f)()
 	for {
 		// In this order: who is at it is asked before the journal is read, or what he
 		// wrote last could be missed.
-		changed := f.change()
 		row, trouble, err := f.standing(ctx)
 		at := row.Holder != "" || !row.Wake.IsZero()
 		var entries []journal.Entry
@@ -103,7 +105,7 @@ func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
 		f.tellWait()
 		select {
 		case <-ctx.Done():
-		case <-changed:
+		case <-f.changed:
 		case <-time.After(f.o.Poll):
 		}
 	}

@@ -139,7 +139,7 @@ func (w *worker) carry(d lease.Due) {
 	}
 	held.Keep()
 	defer held.Stop()
-	defer w.e.tellChange()
+	defer w.e.tellChange(d.Run)
 	by := estate.Worker{Name: w.e.o.Name, Held: held, Limits: w.o.limits, Park: w.e.parks}
 	if held.Plan != "" {
 		by.Reviewed = new(rotation.Plan)
@@ -250,8 +250,8 @@ type face struct {
 	e *Engine
 }
 
-func (f face) Behind(why error)     { f.e.o.Log.Warn("the journal is behind", "why", why) }
-func (f face) Event(rotation.Event) { f.e.tellChange() }
+func (f face) Behind(why error)       { f.e.o.Log.Warn("the journal is behind", "why", why) }
+func (f face) Event(e rotation.Event) { f.e.tellChange(e.Run) }
 
 // firstLine is what a lease keeps of an error.
 func firstLine(err error) string {
