@@ -158,6 +158,26 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	}
 }
 
+// applyAnew makes what is applied by a step of its own be applied once more where a run is
+// stuck because not everything runs on it: somebody may have written beside it since, and
+// then nothing else would let that be taken up.
+func (s *State) applyAnew() {
+	if s.Plan == nil {
+		return
+	}
+	for _, st := range s.Active() {
+		if p := s.Step(st.ID); p.Status != Poll {
+			continue
+		}
+		switch st.Verb {
+		case Settle:
+			s.applied(st.Target, s.Step(st.ID).At)
+		case Resettle:
+			s.reapplied(st.Target, s.Step(st.ID).At)
+		}
+	}
+}
+
 // redo makes a step be done again whose effect was seen not to be there. What it
 // undoes was done, then, whatever the journal knows of it; and a part of what it did before
 // may be there still, whatever becomes of doing it again: going back looks at it.
@@ -269,6 +289,9 @@ func (s *State) turn(t *Turned) {
 // resume gives every step a fresh allowance. A step that was open when the
 // process died may have happened.
 func (s *State) resume() {
+	if s.Stuck != nil {
+		s.applyAnew()
+	}
 	s.Stuck = nil
 	s.Resumed = true
 	// The journal may have been set back, and what the run had made may be listed late:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rekey/internal/cred"
@@ -133,16 +134,21 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 	if o.Class != cred.Done {
 		return o
 	}
+	var otherwise []string
 	for _, slot := range place.SlotNames() {
-		got := r.print(place.Key, slot, p.Slots[slot])
-		switch {
-		case got == want(slot):
-		case p.Mark == "":
-			// Nothing to follow but what it holds: a write may show a little later.
-			return failed(cred.Waiting, "%s does not show it yet: slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
-		default:
-			return failed(cred.Failed, "%s is rolled out, but slot %s holds %s instead of %s", place.Key, slot, got.Short(), want(slot).Short())
+		if got := r.print(place.Key, slot, p.Slots[slot]); got != want(slot) {
+			otherwise = append(otherwise, fmt.Sprintf("slot %s holds %s instead of %s", slot, got.Short(), want(slot).Short()))
 		}
+	}
+	switch {
+	case len(otherwise) == 0:
+	case p.Mark == "":
+		// Nothing to follow but what it holds: a write may show a little later.
+		return failed(cred.Waiting, "%s does not show it yet: %s", place.Key, strings.Join(otherwise, ", "))
+	default:
+		o := failed(cred.Failed, "%s is rolled out, but %s", place.Key, strings.Join(otherwise, ", "))
+		o.Held = []string{place.Key}
+		return o
 	}
 	if p.Mark == "" && len(p.Evidence) == 0 {
 		p.Evidence = []string{place.Key + " holds it; what uses it cannot be seen"}

@@ -258,7 +258,7 @@ func (j *judge) theirs(id string) bool {
 // byOthers reports whether somebody else brought an outage about.
 func (j *judge) byOthers(o world.Outage) bool {
 	learned := o.From.Add(-j.edge) // when it was changed, if what protects learned late
-	for _, d := range j.deeds {
+	for i, d := range j.deeds {
 		if d.at.After(o.From) {
 			continue
 		}
@@ -268,6 +268,11 @@ func (j *judge) byOthers(o world.Outage) bool {
 		wrote := false
 		for p, v := range d.before.kept {
 			had = had || p.slot == o.Var && v == o.Held
+		}
+		for _, e := range j.deeds[:i] { // what runs there runs on what they wrote over
+			for p, v := range e.before.kept {
+				had = had || p.slot == o.Var && v == o.Held && e.after.kept[p] != v
+			}
 		}
 		for _, p := range d.wrote() {
 			wrote = wrote || p.slot == o.Var && d.after.kept[p] == o.Held

@@ -145,6 +145,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.Rotated), "store:folder holds the old one in slot",
 		},
+		"somebody wrote beside ours where a write is applied, and the way back waited for that for ever": {
+			"written, then applied", func(at at) []stage.Fault {
+				call := at(1, "consumer", "follow")
+				return []stage.Fault{{Call: call, Kind: stage.NotThere}, others(call+6, "write beside ours at the consumer")}
+			},
+			"stuck", `"step":"resettle consumer:app","generation":1,"class":"done"`, // once resumed
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := the(t, c.variation)
