@@ -64,9 +64,12 @@ func (r *Runner) madeOf(key string, makes map[string]map[string]cred.Fingerprint
 }
 
 // over notes that the old secret of a roll with grace has ended, whatever the journal
-// knows of that: there is nothing to go back to. By our clock and by the issuer's.
+// knows of that: there is nothing to go back to. By our clock and by the issuer's; where
+// its end was moved to before what the journal knows, by ours alone, for that was its end at
+// once, which we wrote by our clock.
 func (r *Runner) over(listed []cred.Handle, o *rotation.Outcome) {
-	plan, now := r.state.Plan, r.Clock.Now()
+	plan, our := r.state.Plan, r.Clock.Now()
+	now := our
 	if plan.Strategy != rotation.RollWithGrace || r.state.Final {
 		return
 	}
@@ -76,7 +79,11 @@ func (r *Runner) over(listed []cred.Handle, o *rotation.Outcome) {
 		}
 	}
 	for _, h := range listed {
-		if h.ID == plan.Old.ID && h.Version > plan.Old.Version && !h.Previous.IsZero() && !h.Previous.After(now) {
+		by := now
+		if h.Previous.Before(r.state.Keep) {
+			by = our
+		}
+		if h.ID == plan.Old.ID && h.Version > plan.Old.Version && !h.Previous.IsZero() && !h.Previous.After(by) {
 			o.Over = true
 			o.Evidence = append(o.Evidence, "the secret of "+h.Name+" before the present one has ended")
 		}

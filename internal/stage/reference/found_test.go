@@ -152,6 +152,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			"stuck", `"step":"resettle consumer:app","generation":1,"class":"done"`, // once resumed
 		},
+		"the journal forgot that the old secret was ended, the issuer's clock is behind, and a person asked to go back": {
+			"roll with grace", func(at at) []stage.Fault {
+				call := at(1, "issuer", "keep")
+				return []stage.Fault{{Call: call, Kind: stage.SetBack}, {Call: call + 5, Kind: stage.AskedBack}}
+			},
+			string(rotation.Rotated), "the secret of ours-2026-08-23 before the present one has ended",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := the(t, c.variation)
