@@ -39,7 +39,7 @@ func exitOf(code estate.Code) int {
 		return exitLocked
 	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
-		estate.PlanDone, estate.Repeated, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
+		estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
 		return exitUsage
 	}
 	return exitFailed
@@ -100,8 +100,13 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		return fmt.Errorf("a run of %s is open, and it changes %s too\n  next  rekey resume %s\n  or    %s", e.Credential, e.Place, e.Run, a.again("--alongside"))
 	case estate.PlanDone:
 		return fmt.Errorf("this plan was carried out already\n  next  rekey log %s", e.Run)
+	case estate.OtherRequest:
+		return errors.New("this key was used for another request; a new request wants a new key")
 	case estate.Repeated:
-		return fmt.Errorf("the same request has opened run %s already\n  next  rekey log %s", e.Run, e.Run)
+		if e.Run == "" {
+			return errors.New("the same request was done already")
+		}
+		return fmt.Errorf("the same request was done already: run %s\n  next  rekey log %s", e.Run, e.Run)
 	case estate.NotNewest:
 		return fmt.Errorf("run %s of %s was begun meanwhile, so nothing was begun\n  next  rekey log %s", e.Run, e.Credential, e.Run)
 	case estate.Busy:

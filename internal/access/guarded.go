@@ -26,6 +26,14 @@ func (g *Guarded) Begin(ctx context.Context, o estate.Opening) (string, error) {
 	return g.inner.Begin(ctx, o)
 }
 
+// Answered is for whoever has asked before: the key of a request is the caller's own.
+func (g *Guarded) Answered(ctx context.Context) error {
+	if _, ok := From(ctx); !ok {
+		return errNobody()
+	}
+	return g.inner.Answered(ctx)
+}
+
 // Advance wants a fresh sign-in where it confirms what cannot be undone.
 func (g *Guarded) Advance(ctx context.Context, a estate.Advancing, f estate.Face) (estate.Ended, error) {
 	var err error

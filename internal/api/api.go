@@ -23,10 +23,12 @@ const Base = "/api/" + Version
 
 // Headers, beside those of HTTP.
 const (
-	// RequestHeader names a request that opens or advances a run, so that one whose answer
-	// was lost can be asked again (draft-ietf-httpapi-idempotency-key-header): 1 to 200
-	// visible ASCII characters.
+	// RequestHeader names a request that changes something, so that one whose answer was lost
+	// can be asked again (draft-ietf-httpapi-idempotency-key-header): 1 to 200 visible ASCII
+	// characters, the caller's own. It is known for estate.RequestKept.
 	RequestHeader = "Idempotency-Key"
+	// ReplayedHeader is in an answer that was given before, to the same request.
+	ReplayedHeader = "Idempotent-Replayed"
 	// VersionHeader is in every answer: the version of the program that serves. An answer
 	// without it comes from something else.
 	VersionHeader = "Rekey-Version"
@@ -80,16 +82,16 @@ func page(more ...Param) []Param {
 func Ways() []Way {
 	get, post := http.MethodGet, http.MethodPost
 	ways := []Way{
-		{Group: "Runs", ID: "openRun", Method: post, Path: "/runs", Status: http.StatusCreated, Named: true, Role: true, Body: typed[estate.Opening](), Answer: typed[Begun](), Summary: "Open a run. It is carried out by a worker; follow it by its events."},
+		{Group: "Runs", ID: "openRun", Method: post, Path: "/runs", Status: http.StatusCreated, Named: true, Role: true, Body: typed[estate.Opening](), Answer: typed[estate.Begun](), Summary: "Open a run. It is carried out by a worker; follow it by its events."},
 		{Group: "Runs", ID: "listRuns", Method: get, Path: "/runs", Answer: typed[Runs](), Summary: "All runs, newest first.", Params: page(
 			Param{Name: "credential", Type: "string", Summary: "Only of this credential."}, Param{Name: "open", Type: "boolean", Summary: "Only those that are open, or only those that are over."})},
 		{Group: "Runs", ID: "listOpenRuns", Method: get, Path: "/open-runs", Answer: typed[OpenRuns](), Summary: "The runs that are open, with whether they are past the point of no return."},
 		{Group: "Runs", ID: "getRun", Method: get, Path: "/runs/{run}", Answer: typed[estate.Summary](), Summary: "One run in one line."},
 		{Group: "Runs", ID: "getLog", Method: get, Path: "/runs/{run}/log", Answer: typed[Log](), Params: page(), Summary: "Everything that the journal holds of a run."},
 		{Group: "Runs", ID: "followRun", Method: get, Path: "/runs/{run}/events", Answer: typed[Told](), Type: Events, Params: []Param{{Name: "after", Type: "integer", Summary: "Number of the last event that is known; Last-Event-ID says the same."}}, Summary: "The events of a run, as they happen, until it is over, stuck, or waits for a person."},
-		{Group: "Runs", ID: "advanceRun", Method: post, Path: "/runs/{run}/advance", Named: true, Role: true, Body: typed[Advancing](), Answer: typed[Taken](), Summary: "Take an open run up, or confirm what it waits for. The id - stands for the only open run."},
+		{Group: "Runs", ID: "advanceRun", Method: post, Path: "/runs/{run}/advance", Named: true, Role: true, Body: typed[Advancing](), Answer: typed[estate.Taken](), Summary: "Take an open run up, or confirm what it waits for. The id - stands for the only open run."},
 		{Group: "Runs", ID: "planBack", Method: get, Path: "/runs/{run}/back", Answer: typed[estate.BackPlan](), Summary: "What going back would do, from the journal alone."},
-		{Group: "Runs", ID: "goBack", Method: post, Path: "/runs/{run}/back", Named: true, Role: true, Body: typed[Backing](), Answer: typed[Taken](), Summary: "Turn an open run back: undo everything that it has done."},
+		{Group: "Runs", ID: "goBack", Method: post, Path: "/runs/{run}/back", Named: true, Role: true, Body: typed[Backing](), Answer: typed[estate.Taken](), Summary: "Turn an open run back: undo everything that it has done."},
 
 		{Group: "Looks", ID: "getStatus", Method: get, Path: "/status", Answer: typed[Status](), Params: page(
 			Param{Name: "live", Type: "boolean", Summary: "Ask each issuer for its list and each store for its folder; everything comes in one page then."}, Param{Name: "working", Type: "boolean", Summary: "Tell of open runs whether somebody is at them."}), Summary: "Every credential, in the order of who needs somebody first."},
@@ -106,19 +108,19 @@ func Ways() []Way {
 		{Group: "Configuration", ID: "whoami", Method: get, Path: "/whoami", Answer: typed[estate.Whoami](), Summary: "Who asks, and which credentials he may not change."},
 
 		{Group: "Schedule", ID: "getSchedule", Method: get, Path: "/schedule", Answer: typed[estate.Schedule](), Summary: "When each credential is due, and why what is due does not begin."},
-		{Group: "Schedule", ID: "pause", Method: post, Path: "/schedule/pause", Role: true, Body: typed[Reason](), Answer: typed[Noted](), Summary: "Begin nothing by itself; what goes on goes on."},
-		{Group: "Schedule", ID: "continue", Method: post, Path: "/schedule/continue", Role: true, Body: typed[Reason](), Answer: typed[Noted](), Summary: "Begin again what is due."},
+		{Group: "Schedule", ID: "pause", Method: post, Path: "/schedule/pause", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Begin nothing by itself; what goes on goes on."},
+		{Group: "Schedule", ID: "continue", Method: post, Path: "/schedule/continue", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Begin again what is due."},
 
 		{Group: "Approvals", ID: "listApprovals", Method: get, Path: "/approvals", Answer: typed[Approvals](), Summary: "What waits for somebody to agree, or is agreed to and not begun yet, oldest first."},
-		{Group: "Approvals", ID: "approve", Method: post, Path: "/approvals/approve", Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Agree to what somebody asks for."},
-		{Group: "Approvals", ID: "refuse", Method: post, Path: "/approvals/refuse", Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Refuse what somebody asks for."},
-		{Group: "Approvals", ID: "takeBack", Method: post, Path: "/approvals/take-back", Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Take back what one has agreed to, or has asked for."},
+		{Group: "Approvals", ID: "approve", Method: post, Path: "/approvals/approve", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Agree to what somebody asks for."},
+		{Group: "Approvals", ID: "refuse", Method: post, Path: "/approvals/refuse", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Refuse what somebody asks for."},
+		{Group: "Approvals", ID: "takeBack", Method: post, Path: "/approvals/take-back", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Take back what one has agreed to, or has asked for."},
 
 		{Group: "Evidence", ID: "evidence", Method: post, Path: "/evidence", Body: typed[Period](), Answer: typed[Proof](), Type: Lines, Summary: "What was done in a period, with proofs. What is cut off before end has none."},
 		{Group: "Evidence", ID: "verify", Method: post, Path: "/verify", Body: typed[estate.Verifying](), Answer: typed[estate.Verified](), Summary: "Check the journal against its chain, its checkpoints, and those given."},
 		{Group: "Evidence", ID: "sign", Method: post, Path: "/checkpoints", Answer: typed[estate.Signed](), Summary: "Sign the journal as it is, and send every checkpoint that was not sent yet."},
 		{Group: "Evidence", ID: "getKey", Method: post, Path: "/key", Answer: typed[Key](), Summary: "The public key of checkpoints. It is made if there never was any."},
-		{Group: "Evidence", ID: "newKey", Method: post, Path: "/key/new", Role: true, Body: typed[estate.NewKey](), Answer: typed[estate.HandedOver](), Summary: "Hand over to a new key."},
+		{Group: "Evidence", ID: "newKey", Method: post, Path: "/key/new", Named: true, Role: true, Body: typed[estate.NewKey](), Answer: typed[estate.HandedOver](), Summary: "Hand over to a new key."},
 	}
 	for i := range ways {
 		if ways[i].Type == "" {

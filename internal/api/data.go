@@ -8,12 +8,6 @@ import (
 	"rekey/internal/sop"
 )
 
-// Begun is a run that was opened.
-type Begun struct {
-	Run      string `json:"run"`
-	Repeated bool   `json:"repeated,omitempty"` // by an earlier request with the same key
-}
-
 // Advancing is estate.Advancing without the run, which stands in the path.
 type Advancing struct {
 	Confirm string   `json:"confirm,omitempty"` // the credential's name
@@ -26,13 +20,6 @@ type Advancing struct {
 type Backing struct {
 	Reason  string `json:"reason,omitempty"`
 	Without bool   `json:"without_role,omitempty"`
-}
-
-// Taken is a run that was taken up, or turned back.
-type Taken struct {
-	Run      string `json:"run"`
-	After    int64  `json:"after"`              // number of its newest event before that
-	Repeated bool   `json:"repeated,omitempty"` // by an earlier request with the same key
 }
 
 // Runs are some of all runs, newest first.
@@ -82,11 +69,6 @@ type Ended struct {
 // Reason is why something is asked for.
 type Reason struct {
 	Reason string `json:"reason,omitempty"`
-}
-
-// Noted says that something stands in the journal now.
-type Noted struct {
-	Noted bool `json:"noted"`
 }
 
 // Approvals are the requests that somebody can still answer.

@@ -51,14 +51,13 @@ const (
 	TooMany     estate.Code = "too-many"      // streams or requests of this caller; Retry-After
 	WrongHost   estate.Code = "wrong-host"    // it was asked for by a name that is not its own
 	CrossSite   estate.Code = "cross-site"    // a page of another site sent it
-	OtherUse    estate.Code = "other-request" // the key was used for another request
 	Draining    estate.Code = "draining"      // the server stops; Retry-After
 	TookTooLong estate.Code = "took-too-long" // what was begun may be finished: look before repeating it
 )
 
 // Codes are those of HTTP.
 func Codes() []estate.Code {
-	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, OtherUse, Draining, TookTooLong}
+	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, Draining, TookTooLong}
 }
 
 // StatusOf is the status of HTTP with which a code is told.
@@ -71,7 +70,7 @@ func StatusOf(code estate.Code) int {
 	case estate.NoRun, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NoJournal, estate.NothingAsked, NoWay:
 		return http.StatusNotFound
 	case estate.NotFormer, estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides,
-		estate.NotHeld, estate.Unnamed, estate.Misfit, OtherUse:
+		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest:
 		return http.StatusUnprocessableEntity
 	case estate.Refused, estate.NotSeen, estate.RunUnseen, estate.WindowClosed, estate.RunOpen, estate.PlaceBusy, estate.PlanDone, estate.Repeated, estate.Busy, estate.NoneOpen,
 		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:

@@ -16,18 +16,18 @@ func (c *Client) Approvals(ctx context.Context) ([]estate.Approval, error) {
 
 // Approve agrees to a request.
 func (c *Client) Approve(ctx context.Context, a estate.Answering) (out estate.Approval, err error) {
-	err = c.look(ctx, asking{id: "approve", body: a}, &out)
+	err = c.once(ctx, "approve", "", a, &out)
 	return out, err
 }
 
 // Refuse refuses a request.
 func (c *Client) Refuse(ctx context.Context, a estate.Answering) (out estate.Approval, err error) {
-	err = c.look(ctx, asking{id: "refuse", body: a}, &out)
+	err = c.once(ctx, "refuse", "", a, &out)
 	return out, err
 }
 
 // TakeBack takes back what the caller has agreed to, or has asked for.
 func (c *Client) TakeBack(ctx context.Context, a estate.Answering) (out estate.Approval, err error) {
-	err = c.look(ctx, asking{id: "takeBack", body: a}, &out)
+	err = c.once(ctx, "takeBack", "", a, &out)
 	return out, err
 }

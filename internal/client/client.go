@@ -88,7 +88,7 @@ func (c *Client) Server() string { return c.base.String() }
 
 // Open opens a run at the server, and follows it.
 func (c *Client) Open(ctx context.Context, o estate.Opening, f estate.Face) (estate.Ended, error) {
-	var begun api.Begun
+	var begun estate.Begun
 	if err := c.once(ctx, "openRun", "", o, &begun); err != nil {
 		return estate.Ended{}, err
 	}
@@ -101,7 +101,7 @@ func (c *Client) Advance(ctx context.Context, a estate.Advancing, f estate.Face)
 	if run == "" {
 		run = api.OnlyOpen
 	}
-	var taken api.Taken
+	var taken estate.Taken
 	if err := c.once(ctx, "advanceRun", run, api.Advancing{Confirm: a.Confirm, Reason: a.Reason, Despite: a.Despite, Without: a.Without}, &taken); err != nil {
 		return estate.Ended{}, err
 	}
@@ -110,7 +110,7 @@ func (c *Client) Advance(ctx context.Context, a estate.Advancing, f estate.Face)
 
 // GoBack has an open run turned back, and follows it.
 func (c *Client) GoBack(ctx context.Context, b estate.Backing, f estate.Face) (estate.Ended, error) {
-	var taken api.Taken
+	var taken estate.Taken
 	if err := c.once(ctx, "goBack", b.Run, api.Backing{Reason: b.Reason, Without: b.Without}, &taken); err != nil {
 		return estate.Ended{}, err
 	}
@@ -147,6 +147,12 @@ func words(id string) string {
 		return "the opening of the run"
 	case "goBack":
 		return "the turning back of the run"
+	case "advanceRun":
+		return "the taking up of the run"
+	case "approve", "refuse", "takeBack":
+		return "the answer to the request"
+	case "newKey":
+		return "the change of the key"
 	}
-	return "the taking up of the run"
+	return "what was asked"
 }

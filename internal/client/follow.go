@@ -42,7 +42,7 @@ func (c *Client) attend(ctx context.Context, run string, after int64, f estate.F
 			return ended, err
 		}
 		l.asked = nil
-		var taken api.Taken
+		var taken estate.Taken
 		if err := c.once(ctx, "advanceRun", run, api.Advancing{Confirm: ask.Name}, &taken); err != nil {
 			return ended, err
 		}

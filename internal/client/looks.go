@@ -76,9 +76,9 @@ func (c *Client) Key(ctx context.Context) (string, error) {
 	return out.Public, err
 }
 
-// NewKey hands over to a new key. It is asked once: a second time would make another one.
+// NewKey hands over to a new key.
 func (c *Client) NewKey(ctx context.Context, n estate.NewKey) (out estate.HandedOver, err error) {
-	err = c.look(ctx, asking{id: "newKey", body: n}, &out)
+	err = c.once(ctx, "newKey", "", n, &out)
 	return out, err
 }
 

@@ -15,10 +15,10 @@ func (c *Client) Schedule(ctx context.Context) (out estate.Schedule, err error) 
 
 // Pause has the service begin nothing by itself.
 func (c *Client) Pause(ctx context.Context, reason string) error {
-	return c.look(ctx, asking{id: "pause", body: api.Reason{Reason: reason}}, new(api.Noted))
+	return c.once(ctx, "pause", "", api.Reason{Reason: reason}, new(estate.Noted))
 }
 
 // Continue lets the service begin again what is due.
 func (c *Client) Continue(ctx context.Context, reason string) error {
-	return c.look(ctx, asking{id: "continue", body: api.Reason{Reason: reason}}, new(api.Noted))
+	return c.once(ctx, "continue", "", api.Reason{Reason: reason}, new(estate.Noted))
 }

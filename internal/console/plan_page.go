@@ -155,7 +155,7 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o := estate.Opening{Wish: wish, Reason: strings.TrimSpace(f.Get("reason")), Ticket: strings.TrimSpace(f.Get("ticket")), Confirm: strings.TrimSpace(f.Get("confirm")),
-		Outside: f.Has("outside_window"), Alongside: f.Has("alongside"), Without: f.Has("without_role"), Request: f.Get("request")}
+		Outside: f.Has("outside_window"), Alongside: f.Has("alongside"), Without: f.Has("without_role")}
 	if o.Purpose == sop.ToRevoke || o.Purpose == sop.ToDelete {
 		if o.Confirm == "" {
 			o.Confirm = "nothing" // an emergency is begun by typing the name
@@ -167,7 +167,11 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request) error {
 		}
 		o.Despite, o.Strategy = nil, "" // the plan has them
 	}
-	run, err := c.o.Ops.Begin(r.Context(), o)
+	ctx := r.Context()
+	if form := f.Get("request"); form != "" {
+		ctx = estate.Asking(ctx, &estate.Request{Key: "console " + c.caller(r) + " " + form, What: "begin " + wish.Credential})
+	}
+	run, err := c.o.Ops.Begin(ctx, o)
 	if e, coded := errors.AsType[*estate.Error](err); coded {
 		switch e.Code {
 		case estate.Repeated:
@@ -180,6 +184,15 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return done(w, r, runAt(run))
+}
+
+// caller names who asks; "": nobody is known.
+func (c *Console) caller(r *http.Request) string {
+	if c.o.Who == nil {
+		return ""
+	}
+	who, _ := c.o.Who(r)
+	return who.Name
 }
 
 // packPlan writes a plan into a field of a form: the server keeps nothing, and any of

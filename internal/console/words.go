@@ -67,7 +67,7 @@ func statusOf(code estate.Code) int {
 		return http.StatusForbidden
 	case estate.NotIdentified:
 		return http.StatusUnauthorized
-	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
+	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
 		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready:
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
@@ -141,6 +141,8 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 		return problem{Title: "Another run is changing " + e.Place, Why: fmt.Sprintf("The run of %s restarts the same consumer. Two restarts at once could not be told apart if one of them broke.", e.Credential), Live: []string{"Nothing was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.PlanDone:
 		return problem{Title: "This plan was carried out already", Why: "A plan is of one run.", Live: []string{"Nothing was begun."}, Links: []link{toRun(e.Run)}}
+	case estate.OtherRequest:
+		return problem{Title: "This form was sent before, with something else in it", Why: "What it asked for then was done.", Live: []string{"Nothing more was begun."}, Then: "Open the page anew, and send it from there."}
 	case estate.Repeated:
 		return problem{Title: "This was asked for already", Why: "The same request has opened a run.", Live: []string{"Nothing more was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.NotNewest:

@@ -433,11 +433,12 @@ func (silent) Fatalf(string, ...any) {}
 // rotate rotates a credential again and again, until it was enough: once at least.
 func (c *chaos) rotate(ctx context.Context, boss *engine.Engine, name string) {
 	for first := true; first || ctx.Err() == nil; first = false {
-		o := estate.Opening{Wish: estate.Wish{Credential: name}, Confirm: name, Request: fmt.Sprint(time.Now().UnixNano())}
+		o := estate.Opening{Wish: estate.Wish{Credential: name}, Confirm: name}
+		named := estate.Asking(context.Background(), &estate.Request{Key: fmt.Sprint(time.Now().UnixNano())})
 		run := ""
 		c.until(ctx, "begin "+name, func() error {
 			var err error
-			run, err = boss.Begin(context.Background(), o)
+			run, err = boss.Begin(named, o)
 			if e, ok := errors.AsType[*estate.Error](err); ok && e.Code == estate.Repeated {
 				run, err = e.Run, nil // the answer was lost
 			}

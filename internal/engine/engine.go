@@ -155,6 +155,9 @@ func (e *Engine) Begin(ctx context.Context, o estate.Opening) (run string, err e
 	return e.o.Estate().BeginServed(ctx, o, estate.Served{Beside: in.added})
 }
 
+// Answered refuses the request of ctx, if it was done already (estate.Asking).
+func (e *Engine) Answered(ctx context.Context) error { return e.o.Estate().Answered(ctx) }
+
 // TakeUp records that a person wants an open run advanced, and what goes with that, and
 // returns at once. Refused as Operations.Advance is.
 func (e *Engine) TakeUp(ctx context.Context, a estate.Advancing) (run string, err error) {

@@ -2,6 +2,7 @@ package estate
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 
@@ -18,7 +19,7 @@ func (e *Estate) Advance(ctx context.Context, a Advancing, f Face) (Ended, error
 
 // GoBack turns an open run back.
 func (e *Estate) GoBack(ctx context.Context, b Backing, f Face) (Ended, error) {
-	return e.goOn(ctx, Advancing{Run: b.Run, Without: b.Without, Request: b.Request}, &rotation.Asked{Reason: b.Reason}, f)
+	return e.goOn(ctx, Advancing{Run: b.Run, Without: b.Without}, &rotation.Asked{Reason: b.Reason}, f)
 }
 
 // goOn takes an open run up again, forward or, where that was asked, back.
@@ -58,6 +59,9 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 			w = nil
 		}
 	}()
+	if err := w.named(ctx); err != nil {
+		return w, c, err
+	}
 	if by.service == nil {
 		if err := w.lock(); err != nil {
 			return w, c, err
@@ -87,13 +91,19 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 		asked.Actor, asked.By = w.by.Name, &w.by
 		first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindAsked, Asked: asked})
 	}
-	resumed := &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: a.Request}
+	resumed := &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: askedBy(ctx)}
 	if by.service != nil && !w.retiringWanted(state) {
 		resumed.Word = by.service.word(a, state, e.now())
 	}
 	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: resumed})
-	if err := recorder.Append(context.WithoutCancel(ctx), first...); errors.Is(err, journal.ErrOvertaken) {
+	answer := Taken{Run: run.Run, After: recorder.Seen()}
+	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, _ history.Book, tx *sql.Tx) error {
+		return e.done(ctx, tx, answer)
+	}, first...)
+	if errors.Is(err, journal.ErrOvertaken) {
 		return w, c, w.stopped(ctx, err, state)
+	} else if refused, coded := errors.AsType[*Error](err); coded {
+		return w, c, refused
 	} else if err != nil {
 		return w, c, &Error{Code: Unwritable, Err: err}
 	}

@@ -42,10 +42,16 @@ func approvalNotes(ctx context.Context, book history.Book, credential string) ([
 
 // approval is how the newest request of a gate stands.
 func (e *Estate) approval(ctx context.Context, book history.Book, credential string, gate approvals.Gate, run string) (Approval, error) {
+	return e.approvalWith(ctx, book, credential, gate, run)
+}
+
+// approvalWith is how it stands with what is being written.
+func (e *Estate) approvalWith(ctx context.Context, book history.Book, credential string, gate approvals.Gate, run string, more ...approvals.Note) (Approval, error) {
 	notes, err := approvalNotes(ctx, book, credential)
 	if err != nil {
 		return Approval{}, err
 	}
+	notes = append(notes, more...)
 	var unread error
 	s := approvals.Of(notes, gate, run, func(id string) bool {
 		if gate != approvals.Start {

@@ -100,6 +100,9 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string, by Served
 		return s, err
 	}
 	defer w.close()
+	if err := w.named(ctx); err != nil {
+		return s, err
+	}
 	who, err := e.who(ctx)
 	if err != nil {
 		return s, err
@@ -124,23 +127,29 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string, by Served
 		return s, failed(err)
 	}
 	err = w.book.AddWith(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book, tx *sql.Tx) error {
-		s, err := e.approval(ctx, book, r.Credential, r.Gate, r.Run)
+		before, err := e.approval(ctx, book, r.Credential, r.Gate, r.Run)
 		if err != nil {
 			return err
 		}
-		if s.Request.ID != r.ID {
-			return &Error{Code: OtherAsked, Credential: r.Credential, Run: r.Run, Approval: &s}
+		if before.Request.ID != r.ID {
+			return &Error{Code: OtherAsked, Credential: r.Credential, Run: r.Run, Approval: &before}
 		}
 		var why approvals.Against
 		switch kind {
 		case approvals.Given:
-			why = approvals.MayGive(s, person, now)
+			why = approvals.MayGive(before, person, now)
 		case approvals.Refused:
-			why = approvals.MayRefuse(s, person)
+			why = approvals.MayRefuse(before, person)
 		default:
-			why = approvals.MayTakeBack(s, person)
+			why = approvals.MayTakeBack(before, person)
 		}
-		if err := e.against(why, s, person); err != nil || r.Run == "" {
+		if err := e.against(why, before, person); err != nil {
+			return err
+		}
+		if s, err = e.approvalWith(ctx, book, r.Credential, r.Gate, r.Run, approvals.Note{Kind: kind, Answer: &said}); err != nil {
+			return err
+		}
+		if err := e.done(ctx, tx, s); err != nil || r.Run == "" {
 			return err
 		}
 		return by.beside(ctx, tx, r.Run, r.Credential, nil)
@@ -151,7 +160,7 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string, by Served
 		}
 		return s, &Error{Code: Unwritable, Err: err}
 	}
-	return e.approval(ctx, w.book, r.Credential, r.Gate, r.Run)
+	return s, nil
 }
 
 // against words what stands against an answer.

@@ -76,6 +76,7 @@ func (e *Estate) Sign(ctx context.Context) (Signed, error) {
 	// Whoever owns the schema of a database makes the tables so that others work with less;
 	// a role that may not is told when it opens a run.
 	_ = w.openLeases(ctx)
+	_ = requests(ctx, w.book.J)
 	return w.notary().Attest(ctx), nil
 }
 
@@ -101,8 +102,20 @@ func (e *Estate) NewKey(ctx context.Context, n NewKey) (HandedOver, error) {
 		return HandedOver{}, err
 	}
 	defer w.close()
+	if err := w.named(ctx); err != nil {
+		return HandedOver{}, err
+	}
 	// Whoever may not change one of the credentials is refused.
 	if err := w.may(ctx, sop.OpNewKey, n.Without, e.config.Specs...); err != nil {
+		return HandedOver{}, err
+	}
+	// One at a time: of the same request twice at once the second finds what the first did.
+	release, err := w.book.J.Hold(ctx, "signing key")
+	if err != nil {
+		return HandedOver{}, failed(err)
+	}
+	defer release()
+	if err := e.Answered(ctx); err != nil {
 		return HandedOver{}, err
 	}
 	o, vouched, err := w.notary().NewKey(ctx, func(old, fresh string) error {
@@ -111,7 +124,12 @@ func (e *Estate) NewKey(ctx context.Context, n NewKey) (HandedOver, error) {
 		if err != nil {
 			return err
 		}
-		return w.keep(ctx, note)
+		answer := HandedOver{Signed: Signed{Key: fresh, NewKey: true, Sinks: []notary.Sent{}}, Vouched: old != ""}
+		err = w.keepAnswered(ctx, answer, note)
+		if CodeOf(err) == Repeated {
+			err = nil // it was written by a process that ended before the key was in use
+		}
+		return err
 	})
 	if err != nil {
 		if unwritable, ok := errors.AsType[*Error](err); ok {
@@ -119,7 +137,9 @@ func (e *Estate) NewKey(ctx context.Context, n NewKey) (HandedOver, error) {
 		}
 		return HandedOver{}, &Error{Code: NotThisKey, Err: err}
 	}
-	return HandedOver{Signed: o, Vouched: vouched}, nil
+	out := HandedOver{Signed: o, Vouched: vouched}
+	w.answered(ctx, out)
+	return out, nil
 }
 
 // keyID names a public key shortly.

@@ -76,9 +76,6 @@ type Opening struct {
 	// Reviewed is a plan that has to come out again, or nothing is done; its strategy and
 	// its Despite are the wish's then.
 	Reviewed *rotation.Plan `json:"reviewed,omitempty"`
-	// Request names this opening, where whoever asks for it may have to ask again: of all
-	// openings of a credential with the same one only the first opens a run.
-	Request string `json:"-"`
 }
 
 // NoRunYet is Opening.After of a credential that never had a run.
@@ -91,7 +88,6 @@ type Advancing struct {
 	Reason  string   `json:"reason,omitempty"`
 	Despite []string `json:"despite,omitempty"` // of those that the run has found
 	Without bool     `json:"without_role,omitempty"`
-	Request string   `json:"-"` // noted with it; whoever may ask again looks for it in the log
 }
 
 // Backing turns an open run back.
@@ -99,7 +95,6 @@ type Backing struct {
 	Run     string `json:"run"`
 	Reason  string `json:"reason,omitempty"`
 	Without bool   `json:"without_role,omitempty"`
-	Request string `json:"-"` // as of Advancing
 }
 
 // Ended is how a run came out of one operation.

@@ -54,12 +54,13 @@ const (
 	RoleNeeded    Code = "role-needed"    // Run: without the role an emergency may go on, not a rotation
 	NotIdentified Code = "not-identified" // Err
 
-	RunOpen   Code = "run-open"   // Credential, Run, Final
-	PlaceBusy Code = "place-busy" // Credential (the other one), Run, Place
-	PlanDone  Code = "plan-done"  // Run
-	Repeated  Code = "repeated"   // Run: the same request opened it
-	NotNewest Code = "not-newest" // Credential, Run: it was begun since whoever asks looked
-	Busy      Code = "busy"       // Credential: another process works on it
+	RunOpen      Code = "run-open"      // Credential, Run, Final
+	PlaceBusy    Code = "place-busy"    // Credential (the other one), Run, Place
+	PlanDone     Code = "plan-done"     // Run
+	Repeated     Code = "repeated"      // Run: it was done already by the same request
+	OtherRequest Code = "other-request" // Err: the key was used for another request
+	NotNewest    Code = "not-newest"    // Credential, Run: it was begun since whoever asks looked
+	Busy         Code = "busy"          // Credential: another process works on it
 
 	NoRun         Code = "no-run"         // Run
 	NoneOpen      Code = "none-open"      // no run is
@@ -89,7 +90,7 @@ func Codes() []Code {
 	return []Code{
 		Failed, OtherWorld, KeyDamaged, OtherKey, MovedAway, NoDatabase, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
-		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, NotNewest, Busy,
+		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, OtherRequest, NotNewest, Busy,
 		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld,
 		AwaitsApproval, ApprovalRefused, NothingAsked, OtherAsked, NotApprover, NotProven, OwnRequest, NotFresh, AgreedAlready, NotTheirs, Stopped, Overtaken,
 	}

@@ -1,8 +1,8 @@
 package estate
 
 import (
-	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 
@@ -57,6 +57,9 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 			w = nil
 		}
 	}()
+	if err := w.named(ctx); err != nil {
+		return w, c, err
+	}
 	if by.service == nil {
 		if err := w.lock(); err != nil {
 			return w, c, err
@@ -82,7 +85,7 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if err != nil {
 		return w, c, err
 	}
-	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: o.Reason, Ticket: o.Ticket, Tool: e.here.Tool, Overrides: o.overrides(), Simulated: e.simulated(), Request: o.Request}
+	opened := &rotation.Opened{Credential: spec.Name, Spec: spec, Actor: w.by.Name, By: &w.by, Reason: o.Reason, Ticket: o.Ticket, Tool: e.here.Tool, Overrides: o.overrides(), Simulated: e.simulated(), Request: askedBy(ctx)}
 	if o.Reviewed != nil {
 		opened.Expect, opened.Plan = o.Reviewed.Digest(), o.Reviewed.Run
 	}
@@ -96,7 +99,10 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	recorder.With = w.opening(by, run, o.Reviewed)
 	// Looked at and written in one transaction: of several that begin together, those
 	// that must not go on beside each other do not.
-	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book) error {
+	err = recorder.Begin(context.WithoutCancel(ctx), func(ctx context.Context, book history.Book, tx *sql.Tx) error {
+		if err := e.done(ctx, tx, Begun{Run: run}); err != nil {
+			return err
+		}
 		if gated {
 			if err := w.startHolds(ctx, book, opened.Expect); err != nil {
 				return err
@@ -161,11 +167,6 @@ func (w *work) newestIs(ctx context.Context, book history.Book, after string) er
 // mayBegin refuses a run beside others that are open: of the same credential, of the
 // same plan, or of the same consumers.
 func (w *work) mayBegin(ctx context.Context, book history.Book, o *rotation.Opened, alongside bool) error {
-	if o.Request != "" {
-		if run, err := book.Requested(ctx, w.spec.Name, o.Request); err != nil || run != "" {
-			return cmp.Or(err, error(&Error{Code: Repeated, Credential: w.spec.Name, Run: run}))
-		}
-	}
 	open, err := book.Going(ctx)
 	if err != nil {
 		return err

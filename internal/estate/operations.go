@@ -25,6 +25,8 @@ import (
 //   - MovedAway: the journal is kept elsewhere, or has not arrived yet.
 //   - NoDatabase: the journal's database cannot be used, or not by this version.
 //   - Interrupted: ctx was done before anything was changed.
+//   - Repeated, OtherRequest: of those that change something, where the request is one that
+//     was done already, or bears the key of another one (Asking).
 //
 // They may be called from several goroutines, and from several processes: of what must
 // not be done twice at once, one is refused.
@@ -39,7 +41,7 @@ type Operations interface {
 	// Refused, with nothing opened: NoCredential, NoFormerName, NotFormer, NoConsumer,
 	// NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason (an emergency, or
 	// without the role), WindowClosed, NoRole, NotIdentified, Unwired (a vendor cannot
-	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, Repeated, NotNewest, PlanDecides, Busy;
+	// be opened: a reference is not set), RunOpen, PlaceBusy, PlanDone, NotNewest, PlanDecides, Busy;
 	// RunUnseen and Refused (a rehearsal beside which a run would be refused); where somebody
 	// has to agree first, AwaitsApproval (he was asked), ApprovalRefused, NotSeen and
 	// Refused. Unwritable: the journal

@@ -252,20 +252,20 @@ func TestAnEmergencyTellsWhoIsWithoutAndIsRecorded(t *testing.T) {
 func TestOneRequestOpensOneRun(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	o := estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console, Request: "first"}
-	if _, err := b.operations().Open(t.Context(), o, &told{}); err != nil {
+	o := estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console}
+	ctx := estate.Asking(t.Context(), &estate.Request{Key: "first"})
+	if _, err := b.operations().Open(ctx, o, &told{}); err != nil {
 		t.Fatal(err)
 	}
 	runs, err := b.operations().Runs(t.Context())
 	if err != nil || len(runs) != 1 || runs[0].Request != "first" {
 		t.Fatalf("runs: %+v (%v)", runs, err)
 	}
-	_, err = b.operations().Open(t.Context(), o, &told{})
+	_, err = b.operations().Open(ctx, o, &told{})
 	if e := b.refused(err, estate.Repeated); e.Run != runs[0].Run {
 		t.Errorf("the same request has opened %q, and not %q", e.Run, runs[0].Run)
 	}
-	o.Request = "second"
-	if _, err := b.operations().Open(t.Context(), o, &told{}); err != nil {
+	if _, err := b.operations().Open(estate.Asking(t.Context(), &estate.Request{Key: "second"}), o, &told{}); err != nil {
 		t.Errorf("another request is refused: %v", err)
 	}
 }

@@ -153,6 +153,9 @@ func (e *Estate) tellSchedule(ctx context.Context, kind, reason string) error {
 		return err
 	}
 	defer w.close()
+	if err := w.named(ctx); err != nil {
+		return err
+	}
 	var refused error
 	for i, spec := range e.config.Specs {
 		// Whoever may rotate one of them may do so.
@@ -173,5 +176,5 @@ func (e *Estate) tellSchedule(ctx context.Context, kind, reason string) error {
 	if err != nil {
 		return failed(err)
 	}
-	return w.keep(ctx, note)
+	return w.keepAnswered(ctx, Noted{Noted: true}, note)
 }

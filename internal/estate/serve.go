@@ -64,7 +64,7 @@ func (e *Estate) SayServed(ctx context.Context, a Advancing, s Served) (run stri
 
 // TurnServed writes down that a person wants a run to go back. It is refused as GoBack is.
 func (e *Estate) TurnServed(ctx context.Context, b Backing, s Served) (run string, err error) {
-	return e.served(ctx, Advancing{Run: b.Run, Without: b.Without, Request: b.Request}, &rotation.Asked{Reason: b.Reason}, s)
+	return e.served(ctx, Advancing{Run: b.Run, Without: b.Without}, &rotation.Asked{Reason: b.Reason}, s)
 }
 
 // heardWithin is how often what a person says is tried to be written while a worker

@@ -2,6 +2,7 @@ package estate
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"maps"
 	"sync"
@@ -89,6 +90,17 @@ func (w *work) keep(ctx context.Context, notes ...history.Note) error {
 		return &Error{Code: Unwritable, Err: err}
 	}
 	return nil
+}
+
+// keepAnswered is keep of what somebody asked for, and what he is answered.
+func (w *work) keepAnswered(ctx context.Context, answer any, notes ...history.Note) error {
+	err := w.book.AddWith(context.WithoutCancel(ctx), func(ctx context.Context, _ history.Book, tx *sql.Tx) error {
+		return w.done(ctx, tx, answer)
+	}, notes...)
+	if coded := codedError(err); err == nil || coded != nil {
+		return coded
+	}
+	return &Error{Code: Unwritable, Err: err}
 }
 
 // surround opens what is not a vendor: network, references, journal, key.

@@ -308,11 +308,6 @@ func (b Book) CarriedOut(ctx context.Context, credential, plan string) (run stri
 	})
 }
 
-// Requested returns the run of a credential that this request has opened, if there is one.
-func (b Book) Requested(ctx context.Context, credential, request string) (run string, err error) {
-	return b.begunFor(ctx, credential, func(_ journal.Entry, o begun) bool { return o.Request == request })
-}
-
 // NewestRun returns the newest run of a credential, open or not; "" if there never was
 // one.
 func (b Book) NewestRun(ctx context.Context, credential string) (run string, err error) {
@@ -321,7 +316,7 @@ func (b Book) NewestRun(ctx context.Context, credential string) (run string, err
 }
 
 // begun is what a run was opened with, as far as it tells one opening from another.
-type begun struct{ Plan, Request string }
+type begun struct{ Plan string }
 
 func (b Book) begunFor(ctx context.Context, credential string, is func(journal.Entry, begun) bool) (run string, err error) {
 	entries, err := b.read().Of(ctx, credential, string(rotation.KindOpened))

@@ -126,13 +126,14 @@ func (r *Recorder) Append(ctx context.Context, events ...rotation.Event) error {
 	return r.append(ctx, nil, events)
 }
 
-// Begin writes the first events of a run, if may has nothing against it. What may
-// reads cannot change until they are written.
-func (r *Recorder) Begin(ctx context.Context, may func(context.Context, Book) error, events ...rotation.Event) error {
+// Begin writes what this process writes first to a run, if may has nothing against it.
+// What may reads cannot change until that is written, and what it writes to further tables
+// is there if and only if the events are (journal.AppendWith).
+func (r *Recorder) Begin(ctx context.Context, may func(context.Context, Book, *sql.Tx) error, events ...rotation.Event) error {
 	return r.append(ctx, may, events)
 }
 
-func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) error, events []rotation.Event) error {
+func (r *Recorder) append(ctx context.Context, may func(context.Context, Book, *sql.Tx) error, events []rotation.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -169,7 +170,7 @@ func (r *Recorder) append(ctx context.Context, may func(context.Context, Book) e
 			there = newest
 			return errWritten
 		case may != nil:
-			return may(ctx, Book{in: &v})
+			return may(ctx, Book{in: &v}, tx)
 		}
 		return nil
 	}, drafts...)

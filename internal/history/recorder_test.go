@@ -119,7 +119,7 @@ func beginsAlone(t *testing.T, open func() (*journal.Journal, error)) {
 			}
 			defer func() { _ = j.Close() }()
 			r := &history.Recorder{Book: history.Book{J: j}, Credential: "CF_X"}
-			began <- r.Begin(ctx, func(ctx context.Context, b history.Book) error {
+			began <- r.Begin(ctx, func(ctx context.Context, b history.Book, _ *sql.Tx) error {
 				going, err := b.Going(ctx)
 				if err == nil && len(going) > 0 {
 					err = busy

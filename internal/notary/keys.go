@@ -18,8 +18,10 @@ import (
 
 // Files beside the journal.
 const (
-	KeyFile    = "evidence.key" // private; not there where rekey.yaml names a key
-	PublicFile = "evidence.pub" // public keys, oldest first
+	// NextKeyFile is there while a new key is being handed over to.
+	NextKeyFile = KeyFile + ".new"
+	KeyFile     = "evidence.key" // private; not there where rekey.yaml names a key
+	PublicFile  = "evidence.pub" // public keys, oldest first
 )
 
 const publicHead = `# Public keys of this journal's checkpoints, the newest last. Keep a copy where
@@ -186,6 +188,15 @@ func appendTo(path, text string, flag int) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+// NextKey is the public key that is being handed over to; "": none is.
+func (n *Notary) NextKey() string {
+	s, err := n.read(NextKeyFile)
+	if err != nil {
+		return ""
+	}
+	return s.Public()
+}
+
 // NewKey hands over to a new key, beside the journal: both sign one checkpoint, so
 // that whoever trusts the old one may trust the new one, and then the old private
 // key is overwritten. Where the old one is lost only the new one signs: whoever
@@ -208,7 +219,7 @@ func (n *Notary) NewKey(ctx context.Context, record func(old, fresh string) erro
 	if handedOver {
 		origin = old.Name()
 	}
-	const next = KeyFile + ".new"
+	const next = NextKeyFile
 	if err := n.generate(next, origin); err != nil && !errors.Is(err, os.ErrExist) {
 		return o, false, err // one that is there is of a handing over that was cut off
 	}

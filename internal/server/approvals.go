@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 
 	"rekey/internal/api"
@@ -15,13 +16,25 @@ func (s *Server) listApprovals(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return look(s, w, r, s.o.Engine.Approve)
+	return once(s, w, r, done(s.o.Engine.Approve))
 }
 
 func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request) error {
-	return look(s, w, r, s.o.Engine.Refuse)
+	return once(s, w, r, done(s.o.Engine.Refuse))
 }
 
 func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) error {
-	return look(s, w, r, s.o.Engine.TakeBack)
+	return once(s, w, r, done(s.o.Engine.TakeBack))
+}
+
+func (s *Server) newKey(w http.ResponseWriter, r *http.Request) error {
+	return once(s, w, r, done(s.o.Engine.NewKey))
+}
+
+// done is an operation whose answer is the request's.
+func done[In, Out any](ask func(context.Context, In) (Out, error)) func(context.Context, In) error {
+	return func(ctx context.Context, in In) error {
+		_, err := ask(ctx, in)
+		return err
+	}
 }

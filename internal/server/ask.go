@@ -28,7 +28,7 @@ func (s *Server) asked(way api.Way, answer answer) http.HandlerFunc {
 		a.way = way.ID
 		if s.o.Who != nil {
 			if who, known := s.o.Who(r.Context()); known {
-				a.caller = who.Name
+				a.caller, a.who = who.Name, callerID(who)
 			}
 		}
 		if err := s.allowed(r, way); err != nil {

@@ -19,6 +19,7 @@ import (
 	"rekey/internal/client"
 	"rekey/internal/engine"
 	"rekey/internal/estate"
+	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/server"
 	"rekey/internal/sim"
@@ -40,7 +41,8 @@ type bench struct {
 	world  *sim.World
 	clock  *stage.Clock
 	config *sop.Config
-	log    bytes.Buffer // of the server
+	log    bytes.Buffer     // of the server
+	shared *journal.Journal // nil: one in the folder
 }
 
 // newBench lays one out, with rekey.yaml as change makes it of the example.
@@ -73,7 +75,7 @@ func (b *bench) estate() *estate.Estate {
 		Who: func(context.Context) (rotation.Who, error) {
 			return rotation.Who{Name: "alice@laptop", How: "OS user"}, nil
 		},
-		Tool: "test", Clock: b.clock, Network: network{b.world},
+		Tool: "test", Clock: b.clock, Network: network{b.world}, Journal: b.shared,
 	})
 }
 

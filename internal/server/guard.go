@@ -25,7 +25,8 @@ type about struct {
 	way    string // the operation's id; "": none
 	run    string // that it is about
 	caller string
-	failed error // why it was not answered as asked
+	who    string // the same, told apart from others of that name
+	failed error  // why it was not answered as asked
 }
 
 type aboutKey struct{}

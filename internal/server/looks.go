@@ -59,10 +59,6 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	return look(s, w, r, s.o.Engine.Verify)
 }
 
-func (s *Server) newKey(w http.ResponseWriter, r *http.Request) error {
-	return look(s, w, r, s.o.Engine.NewKey)
-}
-
 // getStatus tells of every credential. What is live is one page: a second one would ask
 // the vendors again.
 func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {

@@ -16,17 +16,13 @@ func (s *Server) getSchedule(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {
-	return look(s, w, r, noted(s.o.Engine.Pause))
+	return once(s, w, r, said(s.o.Engine.Pause))
 }
 
 func (s *Server) goOn(w http.ResponseWriter, r *http.Request) error {
-	return look(s, w, r, noted(s.o.Engine.Continue))
+	return once(s, w, r, said(s.o.Engine.Continue))
 }
 
-// noted answers that something was noted.
-func noted(say func(context.Context, string) error) func(context.Context, api.Reason) (api.Noted, error) {
-	return func(ctx context.Context, why api.Reason) (api.Noted, error) {
-		err := say(ctx, why.Reason)
-		return api.Noted{Noted: err == nil}, err
-	}
+func said(say func(context.Context, string) error) func(context.Context, api.Reason) error {
+	return func(ctx context.Context, why api.Reason) error { return say(ctx, why.Reason) }
 }

@@ -27,6 +27,7 @@ type Engine interface {
 	Begin(ctx context.Context, o estate.Opening) (run string, err error)
 	TakeUp(ctx context.Context, a estate.Advancing) (run string, err error)
 	TurnBack(ctx context.Context, b estate.Backing) (run string, err error)
+	Answered(ctx context.Context) error
 	Follow(ctx context.Context, run string, after int64, f estate.Face) (estate.Ended, error)
 }
 
