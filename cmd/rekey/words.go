@@ -101,10 +101,10 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 	case estate.PlanDone:
 		return fmt.Errorf("this plan was carried out already\n  next  rekey log %s", e.Run)
 	case estate.OtherRequest:
-		return errors.New("this key was used for another request; a new request wants a new key")
+		return errors.New("this key was used for another request\n  next  ask again with a new key")
 	case estate.Repeated:
 		if e.Run == "" {
-			return errors.New("the same request was done already")
+			return errors.New("the same request was done already\n  next  rekey status")
 		}
 		return fmt.Errorf("the same request was done already: run %s\n  next  rekey log %s", e.Run, e.Run)
 	case estate.NotNewest:

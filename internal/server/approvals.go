@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"rekey/internal/api"
+	"rekey/internal/estate"
 )
 
 func (s *Server) listApprovals(w http.ResponseWriter, r *http.Request) error {
@@ -16,25 +17,29 @@ func (s *Server) listApprovals(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, done(s.o.Engine.Approve))
+	return s.answer(w, r, s.o.Engine.Approve)
 }
 
 func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, done(s.o.Engine.Refuse))
+	return s.answer(w, r, s.o.Engine.Refuse)
 }
 
 func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, done(s.o.Engine.TakeBack))
+	return s.answer(w, r, s.o.Engine.TakeBack)
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, how func(context.Context, estate.Answering) (estate.Approval, error)) error {
+	var a estate.Answering
+	return s.once(w, r, &a, func(ctx context.Context) error {
+		_, err := how(ctx, a)
+		return err
+	})
 }
 
 func (s *Server) newKey(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, done(s.o.Engine.NewKey))
-}
-
-// done is an operation whose answer is the request's.
-func done[In, Out any](ask func(context.Context, In) (Out, error)) func(context.Context, In) error {
-	return func(ctx context.Context, in In) error {
-		_, err := ask(ctx, in)
+	var n estate.NewKey
+	return s.once(w, r, &n, func(ctx context.Context) error {
+		_, err := s.o.Engine.NewKey(ctx, n)
 		return err
-	}
+	})
 }

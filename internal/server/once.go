@@ -18,9 +18,9 @@ import (
 // once answers an operation that changes something: where the request bears a key, it is
 // done once, and answered the same each time. The operation notes so in the transaction
 // that writes what it does.
-func once[In any](s *Server, w http.ResponseWriter, r *http.Request, do func(context.Context, In) error) error {
-	var in In
-	text, err := s.body(w, r, &in)
+// into is where its body goes.
+func (s *Server) once(w http.ResponseWriter, r *http.Request, into any, do func(context.Context) error) error {
+	text, err := s.body(w, r, into)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func once[In any](s *Server, w http.ResponseWriter, r *http.Request, do func(con
 	ctx := estate.Asking(r.Context(), request)
 	// Looked at before anything else: by now the run may be over, or the request answered.
 	if err = s.o.Engine.Answered(ctx); err == nil {
-		if err = do(ctx, in); err != nil {
+		if err = do(ctx); err != nil {
 			// The same request may have been under way, and have changed what this one met.
 			err = cmp.Or(s.o.Engine.Answered(ctx), err)
 		}

@@ -12,7 +12,8 @@ import (
 
 // openRun opens a run, and returns its id.
 func (s *Server) openRun(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, func(ctx context.Context, o estate.Opening) error {
+	var o estate.Opening
+	return s.once(w, r, &o, func(ctx context.Context) error {
 		_, err := s.o.Engine.Begin(ctx, o)
 		return err
 	})
@@ -20,7 +21,8 @@ func (s *Server) openRun(w http.ResponseWriter, r *http.Request) error {
 
 // advanceRun takes an open run up.
 func (s *Server) advanceRun(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, func(ctx context.Context, a api.Advancing) error {
+	var a api.Advancing
+	return s.once(w, r, &a, func(ctx context.Context) error {
 		_, err := s.o.Engine.TakeUp(ctx, estate.Advancing{Run: meant(r), Confirm: a.Confirm, Reason: a.Reason, Despite: a.Despite, Without: a.Without})
 		return err
 	})
@@ -28,7 +30,8 @@ func (s *Server) advanceRun(w http.ResponseWriter, r *http.Request) error {
 
 // goBack turns an open run back.
 func (s *Server) goBack(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, func(ctx context.Context, b api.Backing) error {
+	var b api.Backing
+	return s.once(w, r, &b, func(ctx context.Context) error {
 		_, err := s.o.Engine.TurnBack(ctx, estate.Backing{Run: meant(r), Reason: b.Reason, Without: b.Without})
 		return err
 	})

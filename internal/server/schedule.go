@@ -16,13 +16,14 @@ func (s *Server) getSchedule(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, said(s.o.Engine.Pause))
+	return s.said(w, r, s.o.Engine.Pause)
 }
 
 func (s *Server) goOn(w http.ResponseWriter, r *http.Request) error {
-	return once(s, w, r, said(s.o.Engine.Continue))
+	return s.said(w, r, s.o.Engine.Continue)
 }
 
-func said(say func(context.Context, string) error) func(context.Context, api.Reason) error {
-	return func(ctx context.Context, why api.Reason) error { return say(ctx, why.Reason) }
+func (s *Server) said(w http.ResponseWriter, r *http.Request, say func(context.Context, string) error) error {
+	var why api.Reason
+	return s.once(w, r, &why, func(ctx context.Context) error { return say(ctx, why.Reason) })
 }
