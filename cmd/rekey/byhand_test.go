@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/quickjq"
 	"rekey/internal/sim"
 	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
@@ -34,7 +35,17 @@ var needed = strings.Fields("bash cat cmp cp curl cut date env grep id jq mkdir 
 // atHand prepares a world, its configuration and a machine on which every command
 // writes its arguments down before it runs: one that is not on the list cannot run.
 // config "" is the demo's; the first credential is meant, or the one named.
+// jq is the quick one, held against the machine's; with -whole it is the machine's.
 func atHand(t *testing.T, config, name string, arrange func(*sim.State)) *hand {
+	t.Helper()
+	return atHandWith(t, *whole, config, name, arrange)
+}
+
+// jqs is the quick jq of all that is done by hand.
+var jqs quickjq.Quick
+
+// atHandWith is atHand; machines: jq is the machine's at every call.
+func atHandWith(t *testing.T, machines bool, config, name string, arrange func(*sim.State)) *hand {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("NEEDS BASH: the page is for a POSIX machine; CI runs it there")
@@ -48,6 +59,9 @@ func atHand(t *testing.T, config, name string, arrange func(*sim.State)) *hand {
 				t.Fatalf("%s is missing: without it nothing shows that the page can be followed by hand", name)
 			}
 			t.Skipf("NEEDS %s: without it nothing shows that the page can be followed by hand", name)
+		}
+		if name == "jq" && !machines {
+			path = jqs.Path(t, path)
 		}
 		wrapper := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"%s $*\" >> %q\nexec %q \"$@\"\n", name, h.argv, path)
 		if err := os.WriteFile(filepath.Join(h.tools, name), []byte(wrapper), 0o755); err != nil {
@@ -235,7 +249,7 @@ func (h *hand) again() []string {
 // and nothing else, against the simulated vendors over loopback.
 func TestThePageCanBeFollowed(t *testing.T) {
 	t.Parallel()
-	h := atHand(t, "", "", nil)
+	h := atHandWith(t, true, "", "", nil)
 	h.all()
 	w := h.world()
 	if _, broken := stage.Agreement(w, h.spec); len(broken) > 0 {

@@ -21,13 +21,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(cleaner{m}, map[string]func(){"rekey": func() { os.Exit(Main()) }, "shop": shop})
 }
 
-// cleaner removes the binary that some tests build.
+// cleaner removes the programs that some tests build.
 type cleaner struct{ *testing.M }
 
 func (c cleaner) Run() int {
 	manyAtOnce()
 	cheaper()
 	code := c.M.Run()
+	jqs.Remove()
 	if builtBinary.Load() {
 		if path, err := binary(); err == nil {
 			_ = os.RemoveAll(filepath.Dir(path))

@@ -32,7 +32,7 @@ var floors = map[string]int{
 	"internal/provider/*": 3, "internal/provider/*/double": 3, "internal/refs": 3, "internal/identity": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3, "internal/discover": 3, "internal/claims": 3, "internal/approvals": 3,
 	"internal/report": 4, "internal/provider/all": 4, "internal/notary": 4, "internal/kept": 4,
 	"internal/screen": 5, "internal/document": 5, "internal/dossier": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
-	"internal/stage": 6, "internal/sim/stage": 7, "internal/stage/reference": 7, "internal/estate": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/schemagen/list": 6, "internal/house": 6, "internal/realserver": 6,
+	"internal/stage": 6, "internal/sim/stage": 7, "internal/stage/reference": 7, "internal/estate": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/schemagen/list": 6, "internal/house": 6, "internal/realserver": 6, "internal/quickjq": 6, "internal/quickjq/jq": 6,
 	"internal/drivertool": 7, "internal/providertest/simulated": 7,
 	"internal/schedule": 4, "internal/notify": 5, "internal/access": 7, "internal/engine": 7, "internal/api": 7, "internal/client": 8, "internal/console": 8, "internal/scheduler": 8, "internal/server": 9, "internal/service": 10, "cmd/rekey": 11,
 }

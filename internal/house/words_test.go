@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write testdata/said.txt anew; read the 
 
 // silent packages print nothing to a person who uses the program: vendors that are
 // imitated, and tests.
-var silent = []string{"internal/world", "internal/sim", "internal/sim/stage", "internal/stage", "internal/stage/reference", "internal/providertest/simulated", "internal/contract", "internal/house", "internal/realserver", "internal/schemagen", "internal/schemagen/gen", "internal/schemagen/list"}
+var silent = []string{"internal/world", "internal/sim", "internal/sim/stage", "internal/stage", "internal/stage/reference", "internal/providertest/simulated", "internal/contract", "internal/house", "internal/realserver", "internal/quickjq", "internal/quickjq/jq", "internal/schemagen", "internal/schemagen/gen", "internal/schemagen/list"}
 
 const saidFile = "testdata/said.txt"
 

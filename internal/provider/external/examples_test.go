@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"rekey/internal/outside"
 	"rekey/internal/provider/external"
 	"rekey/internal/providertest"
+	"rekey/internal/quickjq"
 )
 
 const examples = "../../../examples/drivers"
@@ -63,6 +66,22 @@ func harnessOf(t *testing.T, path, connection string) providertest.Harness {
 	return providertest.Harness{Vendor: external.Descriptor(d), Connection: string(out), Sample: true}
 }
 
+// before starts programs as outside.Real does, and they find theirs in a folder first.
+type before struct {
+	outside.Real
+	folder string
+}
+
+func (b before) Exec(ctx context.Context, c outside.Command) (outside.Ended, error) {
+	c.Env = slices.Clone(c.Env)
+	for i, v := range c.Env {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			c.Env[i] = "PATH=" + b.folder + ":" + path
+		}
+	}
+	return b.Real.Exec(ctx, c)
+}
+
 // file writes a file for one case and returns its path.
 func file(t providertest.T, content string) string {
 	path := filepath.Join(t.TempDir(), "state.json")
@@ -76,11 +95,18 @@ func file(t providertest.T, content string) string {
 // internal/drivertool writes, and is tried there.
 func TestTheDriverInShellConforms(t *testing.T) {
 	needs(t, "sh", "jq")
+	real, err := exec.LookPath("jq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jq quickjq.Quick
+	t.Cleanup(jq.Remove) // after it is told in what the two differ
+	ways := before{folder: filepath.Dir(jq.Path(t, real))}
 	h := harness(t, "versioned", `{}`)
 	h.Store, h.Slots, h.Refer = `{"path":"${FILE}"}`, []string{"A", "B"}, "${FILE}#A"
 	h.Double = func(t providertest.T) *providertest.Double {
 		path := file(t, `{"last":2,"slots":{"A":[{"version":1,"value":"a","stamp":{}}],"B":[{"version":2,"value":"b","stamp":{}}]}}`)
-		return &providertest.Double{Ways: outside.Real{}, Env: map[string]string{"FILE": path}, Printable: []string{"FILE"}}
+		return &providertest.Double{Ways: ways, Env: map[string]string{"FILE": path}, Printable: []string{"FILE"}}
 	}
 	providertest.Run(t, h)
 }

@@ -37,7 +37,7 @@
 @tool@_note() { # DIR PATH: the newest release, before a write: the answer to a write names none
   @tool@_api GET "$2/releases" '' 'Range: version ..; order=desc,max=1' || return 1
   jq -e '.[0].status != "pending"' @tool@.json > /dev/null || { echo "a release is still pending" >&2; return 1; }
-  jq -r '.[0].version // 0' @tool@.json > "$1/since"
+  jq -rj '.[0].version // 0' @tool@.json > "$1/since"
 }
 
 @tool@_settled() { # DIR PATH DYNOS: the release that the write made has succeeded, and every process runs on it

@@ -103,7 +103,7 @@ jq -r '.identityUniversalAuth | "access tokens that came from the old one live f
 @tool@_live
 : > stored-id
 if [ -s was/id ]; then cp was/id stored-id; fi
-jq --rawfile secret was/client_secret --rawfile id stored-id '[.[] | . as $x | select(.clientSecretPrefix // "" | . != "" and . as $p | $secret | startswith($p)) | select($id == "" or .id == $id)]' secrets.json > fitting.json
+jq --rawfile secret was/client_secret --rawfile id stored-id '[.[] | . as $x | select(.clientSecretPrefix // "" | . != "" and (. as $p | $secret | startswith($p))) | select($id == "" or .id == $id)]' secrets.json > fitting.json
 jq -e 'length > 0' fitting.json > /dev/null || stop "no live client secret is like the stored one: this is an incident, not a rotation"
 if [ -s stored-id ]; then cp stored-id old-id
 else
