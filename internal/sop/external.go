@@ -87,7 +87,7 @@ func (p *parser) external(k, v *yaml.Node) (kind string, described []byte) {
 		return wrong("there is a vendor of type %s already: a driver outside needs a name of its own", in.Name)
 	}
 	for _, def := range p.define(in) {
-		if _, err := p.compiler.Compile(schemaURL + "#/$defs/" + def); err != nil {
+		if _, err := p.compiler.Compile(p.url + "#/$defs/" + def); err != nil {
 			return wrong("%s: the schema of its settings (%s) is not one", path, def)
 		}
 	}

@@ -29,12 +29,21 @@ func Schema() []byte { return schemaJSON() }
 type schemas struct {
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
+	url      string
 	root     map[string]any
 	done     map[string]*jsonschema.Schema
 	prefixed map[string][]string // what having has found, by prefix
 }
 
-const schemaURL = "https://rekey.invalid/rekey.schema.json"
+// Where the compiler is told that the schema stands. What stands at json-schema.org it
+// takes for valid, and everything else it holds against the schema of schemas at every
+// start, for most of the time that reading a file takes. Ours is the same in every
+// process, and a test does that once; what a driver outside says of its settings is
+// whatever it likes, so with one of those the schema stands where everybody's do.
+const (
+	schemaURL = "https://rekey.invalid/rekey.schema.json"
+	provenURL = "https://json-schema.org/rekey.invalid/rekey.schema.json"
+)
 
 // The schemas of files without a driver outside, of which nothing is changed once they
 // are read: a process that reads many files compiles them once.
@@ -62,13 +71,19 @@ func newSchemas(simulated, open bool) (*schemas, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
-	loosen(v.(map[string]any), open)
+	root := v.(map[string]any)
+	loosen(root, open)
+	url := schemaURL
+	if !open {
+		url = provenURL
+		delete(root, "$id") // it would stand there after all
+	}
 	c := jsonschema.NewCompiler()
 	register(c, simulated)
-	if err := c.AddResource(schemaURL, v); err != nil {
+	if err := c.AddResource(url, v); err != nil {
 		return nil, fmt.Errorf("embedded schema: %w", err)
 	}
-	return &schemas{compiler: c, root: v.(map[string]any), done: map[string]*jsonschema.Schema{}, prefixed: map[string][]string{}}, nil
+	return &schemas{compiler: c, url: url, root: root, done: map[string]*jsonschema.Schema{}, prefixed: map[string][]string{}}, nil
 }
 
 // loosen takes out of the schema what is there for editors: which settings belong to
@@ -137,7 +152,7 @@ func (s *schemas) check(name string, d doc, value any, path string) {
 	s.mu.Lock()
 	sch := s.done[name]
 	if sch == nil {
-		sch = s.compiler.MustCompile(schemaURL + "#/$defs/" + name)
+		sch = s.compiler.MustCompile(s.url + "#/$defs/" + name)
 		s.done[name] = sch
 	}
 	s.mu.Unlock()
