@@ -22,8 +22,11 @@ func (c *Client) attend(ctx context.Context, run string, after int64, f estate.F
 	if err := l.past(ctx, after); err != nil {
 		return l.detached(ctx, err)
 	}
+	var before estate.Ended
 	for {
 		ended, err := l.untilItEnds(ctx)
+		ended = ended.After(before)
+		before = ended
 		if err != nil || ended.Waiting == "" {
 			return ended, err
 		}

@@ -114,7 +114,7 @@ type By struct {
 	Actor string        `json:"actor"`
 	By    *rotation.Who `json:"by,omitempty"` // how that is known
 	At    time.Time     `json:"at"`
-	How   string        `json:"how,omitempty"`  // of a confirmation: typed, --confirm
+	How   string        `json:"how,omitempty"`  // of a confirmation: typed, --confirm, API, console
 	Name  string        `json:"name,omitempty"` // that was typed
 	Why   string        `json:"why,omitempty"`  // of going on or back
 }

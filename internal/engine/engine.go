@@ -238,8 +238,11 @@ func (e *Engine) attend(ctx context.Context, run string, after int64, f estate.F
 		return estate.Ended{}, err
 	}
 	defer f.End()
+	var before estate.Ended
 	for {
 		ended, err := follower.follow(ctx)
+		ended = ended.After(before)
+		before = ended
 		if err != nil || ended.Waiting == "" {
 			return ended, err
 		}

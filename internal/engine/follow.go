@@ -94,13 +94,14 @@ func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
 			return estate.Ended{State: f.state, Detached: true}, nil
 		case err != nil:
 			return estate.Ended{State: f.state}, err
-		case f.state.Closed != nil || f.state.Stuck != nil && !at:
-			return estate.Ended{State: f.state}, nil
+		case f.state.Closed != nil && (row.Holder == "" || row.Lapsed), f.state.Stuck != nil && !at:
+			// Whoever closed it has let go of it, and has told what he saw, or has died.
+			return f.told(ctx, "")
 		case trouble != nil:
 			return estate.Ended{State: f.state}, trouble
 		case at:
 		default:
-			return estate.Ended{State: f.state, Waiting: cmp.Or(row.Waits, nobody)}, nil
+			return f.told(ctx, cmp.Or(row.Waits, nobody))
 		}
 		f.tellWait()
 		select {
@@ -109,6 +110,12 @@ func (f *follower) follow(ctx context.Context) (estate.Ended, error) {
 		case <-time.After(f.o.Poll):
 		}
 	}
+}
+
+// told is how the run came to rest: whoever was at it has let go of it, and kept what it has
+// seen beside the events.
+func (f *follower) told(ctx context.Context, waiting string) (estate.Ended, error) {
+	return estate.Rested(ctx, f.in.journal, estate.Ended{State: f.state, Waiting: waiting})
 }
 
 // nobody is why a run waits that no worker takes up by itself.

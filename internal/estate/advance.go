@@ -93,7 +93,7 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 	}
 	resumed := &rotation.Resumed{Actor: w.by.Name, By: &w.by, Tool: e.here.Tool, Reason: a.Reason, Despite: a.Despite, Request: askedBy(ctx)}
 	if by.service != nil && !w.retiringWanted(state) {
-		resumed.Word = by.service.word(a, state, e.now())
+		resumed.Word = by.service.word(ctx, a, state, e.now())
 	}
 	first = append(first, rotation.Event{At: e.now().UTC(), Run: run.Run, Kind: rotation.KindResumed, Resumed: resumed})
 	answer := Taken{Run: run.Run, After: recorder.Seen()}

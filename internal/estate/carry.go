@@ -71,14 +71,19 @@ func (w *work) carryOut(ctx context.Context, c carrying, f Face) (Ended, error) 
 		return Ended{}, w.stopped(ctx, err, c.state)
 	}
 	out := Ended{State: result.State, Waiting: result.Waiting, Detached: result.Detached, Parked: result.Parked, Clean: result.Clean}
-	if result.Parked != nil {
-		return out, nil // it goes on by itself
+	if result.Parked != nil { // it goes on by itself
+		out.Calls = w.called()
+		w.tell(ctx, &out)
+		return out, nil
 	}
 	out.Others = w.meanwhile(ctx, r, result.State)
 	if gate.wanted && out.Waiting != "" {
 		out.Waiting = gate.says()
 	}
 	out.Evidence, out.Calls = w.attest(ctx), w.called()
+	if !out.Detached {
+		w.tell(ctx, &out)
+	}
 	return out, nil
 }
 

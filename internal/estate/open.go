@@ -91,7 +91,7 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	}
 	// Where others have to agree before the old one is revoked, one word is none.
 	if by.service != nil && o.Confirm != "" && !approvals.Wanted(spec, approvals.Retiring) {
-		opened.Word = &rotation.Word{How: confirmedBefore}
+		opened.Word = &rotation.Word{How: confirming(ctx)}
 	}
 	first := rotation.Event{At: e.now().UTC(), Run: run, Kind: rotation.KindOpened, Opened: opened}
 	recorder := &history.Recorder{Book: w.book, Credential: spec.Name, Words: true}

@@ -31,13 +31,13 @@ func (s *Served) beside(ctx context.Context, tx *sql.Tx, run, credential string,
 
 // word is the confirmation that goes with what is said: it answers what the run asks now,
 // or, where it asks nothing yet, what it will.
-func (s *Served) word(a Advancing, state *rotation.State, now time.Time) *rotation.Word {
+func (s *Served) word(ctx context.Context, a Advancing, state *rotation.State, now time.Time) *rotation.Word {
 	if a.Confirm == "" {
 		return nil
 	}
 	w := &rotation.Word{How: s.How}
 	if w.How == "" {
-		w.How = confirmedBefore
+		w.How = confirming(ctx)
 	}
 	if d := rotation.Next(state, now, false); d.Ask != nil {
 		w.Answers = d.Ask.Digest()
@@ -125,8 +125,8 @@ func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ende
 	recorder.With = func(ctx context.Context, tx *sql.Tx) error { return by.Held.Check(ctx, tx) }
 	w.recorder = recorder
 	state := rotation.Fold(events)
-	if state.Closed != nil {
-		return Ended{State: state}, nil
+	if state.Closed != nil { // whoever closed it ended before it was signed, perhaps
+		return Ended{State: state, Evidence: w.attest(ctx)}, nil
 	}
 	w.lookBack(ctx, f.Behind)
 	if !by.Held.Clean {

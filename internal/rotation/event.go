@@ -168,7 +168,7 @@ type Confirmed struct {
 	Name  string `json:"name"`
 	Actor string `json:"actor"`
 	By    *Who   `json:"by,omitempty"`
-	How   string `json:"how"` // "typed" or "--confirm"
+	How   string `json:"how"` // "typed", "--confirm", "API", "console"
 }
 
 // Asked is a person's wish to go back.

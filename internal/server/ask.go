@@ -41,7 +41,7 @@ func (s *Server) asked(way api.Way, answer answer) http.HandlerFunc {
 			return
 		}
 		defer leave()
-		ctx := r.Context()
+		ctx := estate.Through(r.Context(), "API")
 		if way.Type != api.Events { // a run takes as long as it takes
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeoutCause(ctx, within, errTooLong)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -45,7 +46,20 @@ func how(ended estate.Ended, f *told, err error) (any, error) {
 			kinds = append(kinds, string(e.Kind))
 		}
 	}
-	return map[string]any{"closed": ended.State.Closed, "stuck": ended.State.Stuck, "waits": ended.Waiting != "", "final": ended.State.Final, "steps": steps(ended.State),
+	// Every member of Ended, so that one that is new is compared too. A worker looks once
+	// more when it takes a run up, and writes that down: how often each vendor was asked, and
+	// how long the journal is, are its own.
+	var members []string
+	for i := range reflect.TypeFor[estate.Ended]().NumField() {
+		members = append(members, reflect.TypeFor[estate.Ended]().Field(i).Name)
+	}
+	if !slices.Equal(members, []string{"State", "Waiting", "Detached", "Parked", "Clean", "Others", "Calls", "Evidence"}) {
+		return nil, fmt.Errorf("how a run ended has other members than are compared: %v", members)
+	}
+	seen := ended.Evidence
+	signed := map[string]any{"ok": seen.OK(), "made": seen.Made, "key": len(seen.Key), "fresh": seen.NewKey, "there": seen.Checkpoint != nil, "sinks": len(seen.Sinks), "problem": seen.Problem, "behind": seen.SetBack}
+	return map[string]any{"others": ended.Others, "asked of": slices.Sorted(maps.Keys(ended.Calls)), "signed": signed, "detached": ended.Detached, "parked": ended.Parked, "why": ended.Waiting,
+		"closed": ended.State.Closed, "stuck": ended.State.Stuck, "waits": ended.Waiting != "", "final": ended.State.Final, "steps": steps(ended.State),
 		"events": kinds, "before": len(f.past) > 0, "asked": f.asked, "first": f.order[0], "last": f.order[len(f.order)-1]}, nil
 }
 

@@ -159,7 +159,10 @@ func (s *Server) routes() http.Handler {
 	signed.HandleFunc(api.Base+"/", s.noWay)
 	signed.HandleFunc("/api/", s.noWay)
 	if s.o.Console != nil {
-		signed.Handle("/", s.o.Console)
+		console := s.o.Console
+		signed.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			console.ServeHTTP(w, r.WithContext(estate.Through(r.Context(), "console")))
+		})
 	} else {
 		signed.HandleFunc("/", s.noWay)
 	}
