@@ -22,6 +22,9 @@ type serveFlags struct {
 	roles       []string
 	lease       time.Duration
 	demo        bool
+	// Of the demo: how often the schedule decides, and what the console proposes to try.
+	tick  time.Duration
+	guide func() []service.Hint
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -93,7 +96,7 @@ func (a *app) serving(ctx context.Context, f serveFlags, file string, began func
 	log := a.logger()
 	s, err := service.Open(ctx, service.Options{
 		File: file, Load: a.read, Listen: f.listen, URL: f.url, Roles: f.roles, Lease: f.lease, Name: service.NameOf(os.Hostname), Tool: version,
-		Env: os.LookupEnv, User: osUser, Log: log,
+		Env: os.LookupEnv, User: osUser, Log: log, Tick: f.tick, Guide: f.guide,
 	})
 	if _, wrong := errors.AsType[sop.Problems](err); wrong {
 		return exit{exitUsage, err}

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"rekey/internal/client"
-	"rekey/internal/estate"
+	"rekey/internal/service"
 	"rekey/internal/sim"
 )
 
@@ -29,44 +29,102 @@ func (a *app) serveDemo(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return exit{exitFailed, fmt.Errorf("serve the simulated world: %w", err)}
 	}
-	world := sim.Open(sim.New(sim.Options{Seed: time.Now().UnixNano(), Now: a.now(), Knobs: demoKnobs(100 * time.Millisecond)}), a.now)
+	state := sim.New(sim.Options{Seed: time.Now().UnixNano(), Now: a.now(), Knobs: demoKnobs(100 * time.Millisecond)})
+	for _, name := range demoServices {
+		state.Service(name, strings.ReplaceAll(strings.ToLower(name), "_", "-"))
+	}
+	world := sim.Open(state, a.now)
 	vendors := &http.Server{Handler: world, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = vendors.Serve(l) }()
 	defer func() { _ = vendors.Close() }()
 	file := filepath.Join(dir, "rekey.yaml")
-	text := strings.Replace(demoConfig(), "simulate: world.json", "simulate: http://"+l.Addr().String(), 1)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(serveDemoConfig("http://"+l.Addr().String())), 0o600); err != nil {
 		return exit{exitFailed, err}
 	}
+	var guide atomic.Pointer[[]service.Hint]
+	f.tick, f.guide = time.Second, func() []service.Hint {
+		if hints := guide.Load(); hints != nil {
+			return *hints
+		}
+		return nil
+	}
 	inside := &app{streams: a.streams, called: a.called, dir: dir, file: defaultFile, json: a.json, noColor: a.noColor}
-	return inside.serving(ctx, f, file, func(address string) error { return a.play(ctx, address, world) })
+	return inside.serving(ctx, f, file, func(address string) error {
+		if !a.json {
+			a.print("\n%s\n", a.style(a.out).Dim("Cloudflare, Infisical and Heroku, simulated on this machine; a team's week is being played for you…"))
+		}
+		hints, err := fillDemo(ctx, address, world)
+		if err != nil {
+			return fmt.Errorf("fill it with runs: %w", err)
+		}
+		guide.Store(&hints)
+		a.tellGuide(address, hints)
+		return nil
+	})
 }
 
-// play fills the demo: one run that is over, one that is stuck, and one that waits for a
-// person; and whoever holds a credential without being registered is found.
-func (a *app) play(ctx context.Context, address string, world *sim.World) error {
-	ops, err := client.Dial(address, client.Here{Env: func(string) (string, bool) { return "", false }, Version: version})
-	if err != nil {
-		return err
+// tellGuide says at the terminal what can be tried, in order.
+func (a *app) tellGuide(address string, hints []service.Hint) {
+	if a.json {
+		return
 	}
-	open := func(credential, confirm, ticket string) {
-		if err == nil {
-			_, err = ops.Open(ctx, estate.Opening{Wish: estate.Wish{Credential: credential}, Confirm: confirm, Reason: "scheduled", Ticket: ticket, Alongside: true}, estate.Silent{})
+	s := a.style(a.out)
+	a.print("\n%s in your browser, or in another terminal after  export REKEY_SERVER=%s\n", s.Bold("Try, in order,"), address)
+	for i, h := range hints {
+		a.print("  %d. %s %s\n     %s\n", i+1, s.Bold(h.Title+"."), h.Says, s.Dim(address+h.To))
+		if h.Command != "" {
+			a.print("     %s\n", h.Command)
 		}
 	}
-	const first, second = "CF_ACCESS_SVC_CONSOLE", "CF_ACCESS_SVC_VAULT"
-	open(first, first, "DEMO-1")
-	if err == nil {
-		_, err = ops.Discover(ctx, nil)
-	}
-	// The issuer refuses to delete the old one, and does not once the run is stuck: rekey
-	// resume, or the button on its page, ends it well.
-	world.Inject(sim.Fault{Endpoint: "DELETE ", Status: http.StatusForbidden, Times: -1})
-	open(first, first, "DEMO-2")
-	world.Look(func(s *sim.State) { s.Faults = nil })
-	open(second, "", "DEMO-3") // not confirmed: it waits for a person
-	if err != nil {
-		return fmt.Errorf("fill it with runs: %w", err)
-	}
-	return nil
+	a.print("\n%s\n", s.Dim("Ctrl-C ends it, and leaves nothing behind."))
+}
+
+// demoServices are the credentials of the demo beside the procedure's two; the app of each
+// bears its name.
+var demoServices = []string{"SHOP_TOKEN", "BILLING_TOKEN", "REPORTS_TOKEN", "MAIL_TOKEN", "SEARCH_TOKEN", "ARCHIVE_TOKEN"}
+
+// serveDemoConfig is the example in the world at an address, with a team's other
+// credentials: each is rotated in another way.
+func serveDemoConfig(address string) string {
+	text := strings.Replace(demoConfig(), "simulate: world.json", "simulate: "+address, 1)
+	text = strings.Replace(text, "\ncredentials:\n", `
+  service-token:                          # every one in an app of its own
+    applies_to: <SCOPE>_TOKEN
+    owner: platform
+    cadence: 90d
+    before_expiry: 14d
+    timing: {poll: 200ms, quiet: 1s, watch: 1s}
+    issuer: {vendor: cloudflare, kind: access-service-token, name: <scope>-token-<date>, duration: 8760h}
+    store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{client_secret}", <name>__CLIENT_ID: "{client_id}"}}
+    consumer: {vendor: heroku, app: <scope>-token, grace: 1s, slots: {<name>: "{client_id}:{client_secret}"}}
+    validate: [{url: "https://<scope>-token.raxx.app/health"}]
+
+schedule:
+  at_most: 5
+  canary: none
+
+credentials:
+  SHOP_TOKEN:                             # begun by the schedule; people agree before the old one goes
+    run: automatically
+    approvals: {before: retiring}
+    timing: {poll: 200ms, quiet: 1s, watch: 20s}
+    consumers: [{app: shop-token}]
+  BILLING_TOKEN:                          # people agree before it begins
+    run: after approval
+    timing: {poll: 200ms, quiet: 5s, watch: 20s}
+    consumers: [{app: billing-token}]
+  REPORTS_TOKEN:                          # slow enough to be watched
+    run: automatically
+    timing: {poll: 1s, quiet: 45s, watch: 90s}
+    consumers: [{app: reports-token, grace: 75s}]
+  SEARCH_TOKEN:
+    consumers: [{app: search-token, grace: 20m}]
+  ARCHIVE_TOKEN:                          # due, and kept for its window
+    run: automatically
+    windows: [Sun 03:00-03:30 UTC]
+    consumers: [{app: archive-token}]
+  MAIL_TOKEN:
+    consumers: [{app: mail-token}]
+`, 1)
+	return text
 }

@@ -61,6 +61,9 @@ type Options struct {
 	// Doctor tells what this machine lacks, on request. nil: it is not offered.
 	Doctor func(ctx context.Context, credentials []string) ([]estate.Finding, error)
 
+	// Guide is what the first page proposes to try, in order; nil, or none: nothing.
+	Guide func() []Hint
+
 	// Streams is how many runs may be followed at the same time; 0: 256. Whoever comes
 	// after has a page that does not move.
 	Streams int

@@ -112,6 +112,7 @@ type estateBody struct {
 	Owned    bool
 
 	Approvals int // requests for which somebody is wanted
+	Guide     []Hint
 }
 
 // urgent needs are those for which somebody is called.
@@ -134,6 +135,9 @@ func (c *Console) estatePage(w http.ResponseWriter, r *http.Request) error {
 		if s.Missing > 0 {
 			b.Approvals++
 		}
+	}
+	if c.o.Guide != nil && !b.Filtered {
+		b.Guide = c.o.Guide()
 	}
 	return show(c, w, http.StatusOK, "estate", frame(c, r, "Estate", "/", b))
 }

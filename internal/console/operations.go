@@ -53,6 +53,13 @@ type Noted struct {
 	Discovered map[string]report.Discovered
 }
 
+// Hint is one thing that somebody who is new may try.
+type Hint struct {
+	Title, Says string
+	To          string // the page where it is done
+	Command     string // that does the same; "": none does
+}
+
 // Fact is one line of the health page.
 type Fact struct {
 	What, Says string

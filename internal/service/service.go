@@ -30,6 +30,9 @@ import (
 	"rekey/internal/vendorhttp"
 )
 
+// Hint is one thing that the console proposes to try.
+type Hint = console.Hint
+
 // Roles of a process.
 const (
 	API       = "api"       // serves the API and the console
@@ -60,6 +63,10 @@ type Options struct {
 	Drain time.Duration
 	// Every is how often rekey.yaml is looked at; 0: every two seconds.
 	Every time.Duration
+	// Tick is how often the schedule decides; 0: as the scheduler does.
+	Tick time.Duration
+	// Guide is what the console proposes to try; nil: nothing.
+	Guide func() []Hint
 
 	Env    func(name string) (string, bool)
 	User   func() string
@@ -178,7 +185,7 @@ func (s *Service) faces(ctx context.Context) error {
 		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.config.Mistakes,
 		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
 		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
-		Workers: s.engine.Workers, Leases: s.engine.Leases, Doctor: guarded.Doctor, Noted: s.noted,
+		Workers: s.engine.Workers, Leases: s.engine.Leases, Doctor: guarded.Doctor, Noted: s.noted, Guide: s.o.Guide,
 	})
 	if err != nil {
 		return err
@@ -226,7 +233,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		parts[API] = func() error { return s.server.Serve(ctx, l, s.o.Drain) }
 	}
 	if s.has(Scheduler) {
-		plan := scheduler.New(scheduler.Options{Operations: s.engine, Config: s.config.Now, Journal: s.journal, Now: s.o.Now, Log: s.o.Log})
+		plan := scheduler.New(scheduler.Options{Operations: s.engine, Config: s.config.Now, Journal: s.journal, Now: s.o.Now, Log: s.o.Log, Every: s.o.Tick})
 		parts[Scheduler] = func() error { plan.Run(ctx); return nil }
 	}
 	if s.has(Worker) {

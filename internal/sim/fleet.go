@@ -10,41 +10,63 @@ import (
 // and an app of its own, whose one process opens its site. So many share one policy,
 // which guards the site of each of them.
 func (s *State) Fleet(n, share int) {
-	born := s.At.AddDate(0, 0, -92)
 	var policy Rules
 	var named []map[string]any
 	for i := range n {
-		name, host := fmt.Sprintf("FLEET_%d", i), fmt.Sprintf("fleet-%d.raxx.app", i)
-		t := s.cloudflare().NewToken(fmt.Sprintf("fleet-%d-%s", i, born.Format(time.DateOnly)), "8760h", 8760*time.Hour)
-		t.CreatedAt, t.UpdatedAt, t.ExpiresAt = born, born, born.Add(8760*time.Hour)
 		if i%share == 0 {
-			policy, named = Rules{}, nil
-			policy.Set("id", s.UUID())
-			policy.Set("name", fmt.Sprintf("fleet %d", i/share))
-			policy.Set("decision", "non_identity")
-			policy.Set("require", []any{})
-			policy.Set("exclude", []any{})
-			policy.Set("created_at", born)
-			policy.Set("updated_at", born)
-			s.Cloudflare.Policies = append(s.Cloudflare.Policies, policy)
+			policy, named = s.admitting(fmt.Sprintf("fleet %d", i/share)), nil
 		}
-		named = append(named, map[string]any{"service_token": map[string]string{"token_id": t.ID}})
+		named = append(named, s.member(fmt.Sprintf("FLEET_%d", i), fmt.Sprintf("fleet-%d", i), policy))
 		policy.Set("include", named)
-		s.Cloudflare.Apps = append(s.Cloudflare.Apps, &App{ID: s.UUID(), Name: name, Domain: host, AUD: s.Random(32), Type: "self_hosted",
-			Reusable: []string{policy.Text("id")}, Policies: []Rules{}})
-		s.Edge.Sites[host], s.Edge.Uses[name] = &Site{}, host
-		const path = "/MooseQuest/cloudflare"
-		for slot, value := range map[string]string{name: t.Secret, name + "__CLIENT_ID": t.ClientID} {
-			s.infisical().Put("prod", path, slot, "retired-long-ago")
-			s.infisical().Put("prod", path, slot, value)
-		}
-		vars := map[string]string{name: t.ClientID + ":" + t.Secret}
-		r := &Release{ID: s.UUID(), Version: 3, Status: "succeeded", Description: "Deploy 5c0f", CreatedAt: born, Vars: vars}
-		p := &Process{ID: s.UUID(), Name: "web.1", Type: "web", Release: 3, Env: vars, Started: born, Up: born}
-		s.Heroku.Apps = append(s.Heroku.Apps, &HerokuApp{ID: s.UUID(), Name: fmt.Sprintf("fleet-%d", i), Releases: []*Release{r}, Processes: []*Process{p}})
 	}
 	s.Cloudflare.MaxLive = max(s.Cloudflare.MaxLive, 3*n)
 	s.cloudflare().Publish()
+}
+
+// Service adds a credential with a token, slots in the store and a policy of its own, which
+// guards app.raxx.app, and the app that uses it.
+func (s *State) Service(name, app string) {
+	policy := s.admitting(app)
+	policy.Set("include", []map[string]any{s.member(name, app, policy)})
+	s.cloudflare().Publish()
+}
+
+// born is when what a world begins with was made.
+func (s *State) born() time.Time { return s.At.AddDate(0, 0, -92) }
+
+// admitting adds a policy that lets nobody in yet.
+func (s *State) admitting(name string) Rules {
+	policy := Rules{}
+	policy.Set("id", s.UUID())
+	policy.Set("name", name)
+	policy.Set("decision", "non_identity")
+	policy.Set("require", []any{})
+	policy.Set("exclude", []any{})
+	policy.Set("created_at", s.born())
+	policy.Set("updated_at", s.born())
+	s.Cloudflare.Policies = append(s.Cloudflare.Policies, policy)
+	return policy
+}
+
+// member adds a credential and the app that uses it, and returns what a policy names its
+// token by.
+func (s *State) member(name, app string, policy Rules) map[string]any {
+	born, host := s.born(), app+".raxx.app"
+	t := s.cloudflare().NewToken(fmt.Sprintf("%s-%s", app, born.Format(time.DateOnly)), "8760h", 8760*time.Hour)
+	t.CreatedAt, t.UpdatedAt, t.ExpiresAt = born, born, born.Add(8760*time.Hour)
+	s.Cloudflare.Apps = append(s.Cloudflare.Apps, &App{ID: s.UUID(), Name: name, Domain: host, AUD: s.Random(32), Type: "self_hosted",
+		Reusable: []string{policy.Text("id")}, Policies: []Rules{}})
+	s.Edge.Sites[host], s.Edge.Uses[name] = &Site{}, host
+	const path = "/MooseQuest/cloudflare"
+	for slot, value := range map[string]string{name: t.Secret, name + "__CLIENT_ID": t.ClientID} {
+		s.infisical().Put("prod", path, slot, "retired-long-ago")
+		s.infisical().Put("prod", path, slot, value)
+	}
+	vars := map[string]string{name: t.ClientID + ":" + t.Secret}
+	r := &Release{ID: s.UUID(), Version: 3, Status: "succeeded", Description: "Deploy 5c0f", CreatedAt: born, Vars: vars}
+	p := &Process{ID: s.UUID(), Name: "web.1", Type: "web", Release: 3, Env: vars, Started: born, Up: born}
+	s.Heroku.Apps = append(s.Heroku.Apps, &HerokuApp{ID: s.UUID(), Name: app, Releases: []*Release{r}, Processes: []*Process{p}})
+	return map[string]any{"service_token": map[string]string{"token_id": t.ID}}
 }
 
 // FleetConfig is a rekey.yaml for so many credentials of Fleet, in the world at an address;
