@@ -33,6 +33,7 @@ func (a *app) serveDemo(ctx context.Context, f serveFlags) error {
 	for _, name := range demoServices {
 		state.Service(name, strings.ReplaceAll(strings.ToLower(name), "_", "-"))
 	}
+	state.Lend("ARCHIVE_TOKEN", "archive-token", "mail-token", "ARCHIVE_AUTH")
 	world := sim.Open(state, a.now)
 	vendors := &http.Server{Handler: world, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = vendors.Serve(l) }()

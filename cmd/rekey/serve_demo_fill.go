@@ -47,7 +47,7 @@ func fillDemo(ctx context.Context, address string, world *sim.World) ([]service.
 		{Title: "See one go back", Says: "SEARCH_TOKEN gets its old value again, and the new one stays until every process has let go of it.", To: run("SEARCH_TOKEN")},
 		{Title: "Read a plan before it begins", Says: "BILLING_TOKEN is due, and begins exactly as planned once somebody agrees.", To: "/approvals", Command: "rekey approvals"},
 		{Title: "See what is due, and what waits for its window", Says: "Of everything that does not begin the calendar says why.", To: "/calendar", Command: "rekey schedule"},
-		{Title: "See who else holds a credential", Says: "Some places were found that nobody has registered.", To: "/findings", Command: "rekey discover"},
+		{Title: "See who else holds a credential", Says: "The app mail-token holds ARCHIVE_TOKEN, and nobody has registered it.", To: "/findings", Command: "rekey discover"},
 		{Title: "Begin one yourself", Says: "Plan " + first + " once more, read what it would do, and start it.", To: "/credentials/" + first + "/plan", Command: "rekey plan " + first},
 		{Title: "Verify the record", Says: "Everything above is in a signed journal that anybody can check.", To: "/evidence", Command: "rekey verify"},
 	}, d.err

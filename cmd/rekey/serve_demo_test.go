@@ -66,7 +66,7 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 	if len(links) < 8 {
 		t.Errorf("it proposes %d things only", len(links))
 	}
-	for path, want := range map[string]string{"/approvals": "BILLING_TOKEN", "/findings": "CF_ACCESS_SVC_VAULT", "/calendar": "ARCHIVE_TOKEN", "/runs": "Stuck"} {
+	for path, want := range map[string]string{"/approvals": "BILLING_TOKEN", "/findings": "ARCHIVE_AUTH", "/calendar": "ARCHIVE_TOKEN", "/runs": "Stuck"} {
 		if !strings.Contains(page(path), want) {
 			t.Errorf("%s has no %s", path, want)
 		}

@@ -106,7 +106,9 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 		return b, err
 	}
 	for _, s := range slices.Backward(runs) {
-		b.Runs = append(b.Runs, runRowOf(s))
+		x := runRowOf(s)
+		x.as(r.Row)
+		b.Runs = append(b.Runs, x)
 	}
 	b.Of = len(b.Runs)
 	if err := c.history(ctx, &b, now); err != nil {

@@ -32,7 +32,9 @@ func (c *Console) healthPage(w http.ResponseWriter, r *http.Request) error {
 	b := healthBody{Standing: status.Evidence, Journal: status.Evidence.Entries > 0, CanAsk: c.o.Doctor != nil}
 	for _, row := range status.Rows {
 		if row.Open != nil {
-			b.Open = append(b.Open, runRowOf(*row.Open))
+			x := runRowOf(*row.Open)
+			x.as(row)
+			b.Open = append(b.Open, x)
 		}
 	}
 	if c.o.Workers != nil {

@@ -187,6 +187,8 @@ func whoWords(name string, by *rotation.Who) string {
 		return name
 	case by.Without != "":
 		return name + ", without the role " + by.Without
+	case strings.HasPrefix(by.How, "run: "), strings.HasPrefix(by.How, "schedule."): // what rekey.yaml says is nobody's word
+		return name + " (" + by.How + ")"
 	case by.Verified:
 		return name + " (proven by " + by.How + ")"
 	}

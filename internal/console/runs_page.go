@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"rekey/internal/estate"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 )
 
@@ -27,6 +29,35 @@ func runRowOf(s estate.Summary) runRow {
 	return out
 }
 
+// as says of an open run how it stands, as the row of its credential tells.
+func (x *runRow) as(row report.Row) {
+	if row.Open == nil || row.Open.Run != x.Run || x.Stuck != "" {
+		return
+	}
+	switch {
+	case row.Attention == "asks":
+		x.State = needOf(row.Attention)
+	case row.Working:
+		x.State = need{"Running", "It goes on by itself", "info", "half"}
+	}
+}
+
+// standings says of open runs how they stand. Who may not see that sees that they are open.
+func (c *Console) standings(ctx context.Context, rows []runRow) error {
+	if !slices.ContainsFunc(rows, func(x runRow) bool { return x.Open() && x.Stuck == "" }) {
+		return nil
+	}
+	status, err := c.o.Ops.Status(ctx, estate.StatusAsked{})
+	for _, row := range status.Rows {
+		for i := range rows {
+			if row.Open != nil && row.Open.Run == rows[i].Run {
+				rows[i].as(row)
+			}
+		}
+	}
+	return withoutRole(err)
+}
+
 type runsBody struct {
 	All            int
 	Rows           []runRow
@@ -43,7 +74,11 @@ func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return show(c, w, http.StatusOK, "runs", frame(c, r, "Runs", "/runs", runsOf(runs, r.URL.Query())))
+	b := runsOf(runs, r.URL.Query())
+	if err := c.standings(r.Context(), b.Rows); err != nil {
+		return err
+	}
+	return show(c, w, http.StatusOK, "runs", frame(c, r, "Runs", "/runs", b))
 }
 
 // endingKey is how a run's state is written in an address.

@@ -67,6 +67,7 @@ type Run struct {
 	ID, Credential string
 	Open           bool
 	Current        string // id of the generation that it left in use; "" if none
+	Old            string // id of the generation that it replaces, while it is open; "" if none
 }
 
 // Seen is everything that was looked at about one credential.

@@ -13,9 +13,16 @@ import (
 // generations: what lives at the issuers, and is unclaimed.
 func (d *discovery) generations() {
 	claimed, told := map[string]bool{}, map[string]bool{}
+	replaced := map[string]string{} // what an open run replaces is the run's to end, or to give back
+	for _, r := range d.runs {
+		if r.Open && r.Old != "" {
+			replaced[r.Credential] = r.Old
+		}
+	}
 	for _, s := range d.all {
 		claimed[s.Spec.Issuer.Vendor+"\x00"+s.Issuer.Owner] = true
 		claimed[s.Spec.Issuer.Vendor+"\x00"+s.Issuer.Self] = true
+		claimed[s.Spec.Issuer.Vendor+"\x00"+replaced[s.Spec.Name]] = true
 	}
 	for i := range d.all {
 		s := &d.all[i]

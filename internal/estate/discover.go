@@ -90,6 +90,15 @@ func (m *many) pastRuns(ctx context.Context) ([]discover.Run, error) {
 		if r.Current != nil {
 			d.Current = r.Current.ID
 		}
+		if r.Open() {
+			st, err := m.book.State(ctx, r.Run)
+			if err != nil {
+				return nil, failed(err)
+			}
+			if st.Plan != nil {
+				d.Old = st.Plan.Old.ID
+			}
+		}
 		out = append(out, d)
 	}
 	return out, nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"rekey/internal/discover"
 	"rekey/internal/estate"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
@@ -202,6 +203,17 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	if seen, err := b.operations().Status(t.Context(), estate.StatusAsked{}); err != nil || seen.Rows[0].Credential != console || seen.Rows[0].Attention != "asks" {
 		t.Errorf("what waits for a person is %+v (%v)", seen.Rows, err)
+	}
+	// Both of its generations are live, and neither is left over: the run's consumers may get
+	// the old one back.
+	found, err := b.operations().Discover(t.Context(), nil)
+	for _, f := range found.Findings {
+		if f.Kind == discover.Unclaimed && f.Credential != "" {
+			t.Errorf("while a run is open, its own is found: %s", f.What)
+		}
+	}
+	if err != nil {
+		t.Error(err)
 	}
 	if e := b.refused(open(console), estate.RunOpen); e.Final || e.Run == "" {
 		t.Errorf("a run is open: %+v", e)

@@ -31,6 +31,22 @@ func (s *State) Service(name, app string) {
 	s.cloudflare().Publish()
 }
 
+// Lend gives the app of one Service what that of another uses, under another name: a place
+// that nobody has registered.
+func (s *State) Lend(name, app, to, as string) {
+	var value string
+	for _, a := range s.Heroku.Apps {
+		if a.Name == app {
+			value = a.Current().Vars[name]
+		}
+	}
+	for _, a := range s.Heroku.Apps {
+		if a.Name == to {
+			a.Current().Vars[as] = value // its processes hold the same map
+		}
+	}
+}
+
 // born is when what a world begins with was made.
 func (s *State) born() time.Time { return s.At.AddDate(0, 0, -92) }
 
