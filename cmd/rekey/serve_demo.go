@@ -94,7 +94,10 @@ func serveDemoConfig(address string) string {
     owner: platform
     cadence: 90d
     before_expiry: 14d
-    timing: {poll: 200ms, quiet: 1s, watch: 1s}
+    timing:
+      poll: 200ms
+      quiet: 1s
+      watch: 1s
     issuer: {vendor: cloudflare, kind: access-service-token, name: <scope>-token-<date>, duration: 8760h}
     store: {vendor: infisical, path: /MooseQuest/cloudflare/, environment: prod, slots: {<name>: "{client_secret}", <name>__CLIENT_ID: "{client_id}"}}
     consumer: {vendor: heroku, app: <scope>-token, grace: 1s, slots: {<name>: "{client_id}:{client_secret}"}}
@@ -108,15 +111,24 @@ credentials:
   SHOP_TOKEN:                             # begun by the schedule; people agree before the old one goes
     run: automatically
     approvals: {before: retiring}
-    timing: {poll: 200ms, quiet: 1s, watch: 20s}
+    timing:
+      poll: 200ms
+      quiet: 1s
+      watch: 20s
     consumers: [{app: shop-token}]
   BILLING_TOKEN:                          # people agree before it begins
     run: after approval
-    timing: {poll: 200ms, quiet: 5s, watch: 20s}
+    timing:
+      poll: 200ms
+      quiet: 5s
+      watch: 20s
     consumers: [{app: billing-token}]
   REPORTS_TOKEN:                          # slow enough to be watched
     run: automatically
-    timing: {poll: 1s, quiet: 45s, watch: 90s}
+    timing:
+      poll: 1s
+      quiet: 45s
+      watch: 90s
     consumers: [{app: reports-token, grace: 75s}]
   SEARCH_TOKEN:
     consumers: [{app: search-token, grace: 20m}]

@@ -41,7 +41,7 @@ func fillDemo(ctx context.Context, address string, world *sim.World) ([]service.
 	run := func(credential string) string { return "/runs/" + d.runs[credential] }
 	return []service.Hint{
 		{Title: "Agree to something", Says: "The schedule has begun to rotate SHOP_TOKEN, and takes the old one away only when somebody agrees. See it go on.", To: run("SHOP_TOKEN"), Command: "rekey approve SHOP_TOKEN"},
-		{Title: "Mend what is stuck", Says: "Cloudflare refused to delete the old MAIL_TOKEN, and would not now. Resume the run.", To: run("MAIL_TOKEN"), Command: "rekey resume " + d.runs["MAIL_TOKEN"]},
+		{Title: "Put right what is stuck", Says: "Cloudflare refused to delete the old MAIL_TOKEN, and would not now. Resume the run.", To: run("MAIL_TOKEN"), Command: "rekey resume " + d.runs["MAIL_TOKEN"]},
 		{Title: "Confirm by typing a name", Says: "The run of " + second + " waits before the point of no return.", To: run(second), Command: "rekey resume " + d.runs[second]},
 		{Title: "Watch one run", Says: "REPORTS_TOKEN takes a few minutes, and moves by itself; send it back at any time before the end.", To: run("REPORTS_TOKEN")},
 		{Title: "See one go back", Says: "SEARCH_TOKEN gets its old value again, and the new one stays until every process has let go of it.", To: run("SEARCH_TOKEN")},

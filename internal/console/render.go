@@ -187,7 +187,7 @@ func whoWords(name string, by *rotation.Who) string {
 		return name
 	case by.Without != "":
 		return name + ", without the role " + by.Without
-	case strings.HasPrefix(by.How, "run: "), strings.HasPrefix(by.How, "schedule."): // what rekey.yaml says is nobody's word
+	case strings.HasPrefix(by.How, "run: "), strings.HasPrefix(by.How, "schedule."): // rekey.yaml says so, and no person
 		return name + " (" + by.How + ")"
 	case by.Verified:
 		return name + " (proven by " + by.How + ")"
