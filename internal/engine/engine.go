@@ -37,6 +37,9 @@ type Options struct {
 	Park time.Duration
 	// AtOnce is how many runs this process is at, at most; 0: 16.
 	AtOnce int
+	// Called is told of each request that a run has made here, after it was answered or was
+	// not; it must not wait. nil: nobody is.
+	Called func(run string, c estate.Call)
 }
 
 // sweep is how often leases that have lapsed are looked for.

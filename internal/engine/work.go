@@ -148,7 +148,7 @@ func (w *worker) carry(d lease.Due) {
 		}
 	}
 	for {
-		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{e: w.e})
+		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{e: w.e, run: d.Run})
 		if held.Lost().Err() != nil || estate.CodeOf(err) == estate.Overtaken && err != nil {
 			log.Warn("a run was lost to another process; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
 			return
@@ -247,11 +247,18 @@ func (o Options) backoff(tries int64) time.Duration {
 // face wakes those who follow a run when it is written to.
 type face struct {
 	estate.Silent
-	e *Engine
+	e   *Engine
+	run string
 }
 
 func (f face) Behind(why error)       { f.e.o.Log.Warn("the journal is behind", "why", why) }
 func (f face) Event(e rotation.Event) { f.e.tellChange(e.Run) }
+
+func (f face) Call(c estate.Call) {
+	if f.e.o.Called != nil {
+		f.e.o.Called(f.run, c)
+	}
+}
 
 // firstLine is what a lease keeps of an error.
 func firstLine(err error) string {

@@ -30,7 +30,7 @@ var floors = map[string]int{
 	"internal/sop": 1, "internal/journal": 1, "internal/vendorhttp": 1, "internal/byhand": 1, "internal/outside": 1,
 	"internal/rotation": 2, "internal/provider": 2, "internal/logins": 2, "internal/evidence": 2, "internal/world": 2, "internal/lease": 2,
 	"internal/provider/*": 3, "internal/provider/*/double": 3, "internal/refs": 3, "internal/identity": 3, "internal/history": 3, "internal/runner": 3, "internal/drift": 3, "internal/discover": 3, "internal/claims": 3, "internal/approvals": 3,
-	"internal/report": 4, "internal/provider/all": 4, "internal/notary": 4, "internal/kept": 4,
+	"internal/report": 4, "internal/provider/all": 4, "internal/notary": 4, "internal/kept": 4, "internal/traces": 4,
 	"internal/screen": 5, "internal/document": 5, "internal/dossier": 5, "internal/wire": 5, "internal/sim": 5, "internal/schemagen": 5, "internal/contract": 5,
 	"internal/stage": 6, "internal/sim/stage": 7, "internal/stage/reference": 7, "internal/estate": 6, "internal/providertest": 6, "internal/schemagen/gen": 6, "internal/schemagen/list": 6, "internal/house": 6, "internal/realserver": 6, "internal/quickjq": 6, "internal/quickjq/jq": 6,
 	"internal/drivertool": 7, "internal/providertest/simulated": 7,
@@ -132,8 +132,8 @@ func TestTheSecretFreeHalfCannotReachASecret(t *testing.T) {
 // hands a CI token to what verifies its signature, internal/kept the address of the
 // journal's database to what makes sessions with it, internal/access writes the token of
 // a command line to its user's own file, internal/client the server's token to the
-// server.
-var reveals = regexp.MustCompile(`^(internal/secret|internal/vendorhttp|internal/outside|internal/notify|internal/identity|internal/access|internal/client|internal/kept|internal/provider/[a-z]+|internal/stage/reference)/[a-z_]+\.go$`)
+// server, internal/traces a header to the collector.
+var reveals = regexp.MustCompile(`^(internal/secret|internal/vendorhttp|internal/outside|internal/notify|internal/identity|internal/access|internal/client|internal/kept|internal/traces|internal/provider/[a-z]+|internal/stage/reference)/[a-z_]+\.go$`)
 
 func TestSecretsAreRevealedOnlyOnTheWayOut(t *testing.T) {
 	found := 0

@@ -58,5 +58,5 @@ func (s *Service) gauges(ctx context.Context) (out []server.Gauge) {
 			server.Gauge{Name: "rekey_runs_in_trouble", Help: "Runs that could not be carried out, the last time.", Value: trouble},
 			server.Gauge{Name: "rekey_runs_queued", Help: "Runs that wait for a worker, or for a time.", Value: queued})
 	}
-	return out
+	return append(out, s.tracing.gauges(ctx, s.journal)...)
 }

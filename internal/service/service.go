@@ -87,11 +87,12 @@ type Service struct {
 	server  *server.Server
 	asked   refs.Asked
 	past    *estate.Past // of the journal; a new rekey.yaml changes nothing about it
+	tracing *tracing     // nil: traces are sent nowhere
 }
 
 // Open puts a service together and starts nothing. Whoever gets one closes it.
 //
-// Errors: sop.Problems where rekey.yaml is wrong, a lease that is too short, what access.MayListen says, and whatever
+// Errors: sop.Problems where rekey.yaml is wrong, a lease that is too short, what access.MayListen says, what is wrong with OpenTelemetry's variables, and whatever
 // the journal says.
 func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if o.Now == nil {
@@ -130,7 +131,10 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	}
 	s.journal, s.past, s.close = j, estate.NewPast(), closed
 	s.take(s.config.Now())
-	s.engine = engine.New(engine.Options{Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease})
+	if s.tracing, err = s.traced(); err != nil {
+		return nil, err
+	}
+	s.engine = engine.New(engine.Options{Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease, Called: s.tracing.called(o.Now)})
 	if s.has(API) {
 		err = s.faces(ctx)
 	}
@@ -239,6 +243,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	if s.has(Worker) {
 		parts[Worker] = func() error { return s.engine.Work(ctx) }
 	}
+	s.tracing.parts(ctx, s, parts)
 	ended := make(chan error, len(parts))
 	for name, part := range parts {
 		go func() {
@@ -265,6 +270,7 @@ func (s *Service) Close() error {
 	if s.engine != nil {
 		err = s.engine.Close()
 	}
+	s.tracing.close()
 	return errors.Join(err, s.close())
 }
 
