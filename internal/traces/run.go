@@ -124,8 +124,8 @@ func (r *reading) step(id string, generation int, began, ended rotation.Event, o
 	r.add(s)
 }
 
-// named is a step's or a place's name. Some are addresses of rekey.yaml, of which what
-// stands behind the question mark is nobody's business.
+// named is a step's or a place's name. Of those that are addresses of rekey.yaml, what stands
+// behind the question mark is left out.
 func named(key string) string {
 	if strings.Contains(key, "://") {
 		key, _, _ = strings.Cut(key, "?")
