@@ -77,7 +77,7 @@ func damaged(path string, err error) error {
 	case sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("%s cannot be opened: %w", path, err)
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s cannot be written: the disk is full", path)
+		return fmt.Errorf("%s cannot be written: the disk is full; make room on it", path)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		return fmt.Errorf("%s may not be written by whoever runs this", path)
 	case sqlite3.SQLITE_IOERR:
@@ -103,7 +103,7 @@ func answered(name string, e *pgconn.PgError) error {
 	case "25006": // read_only_sql_transaction
 		return fmt.Errorf("%s may not be written here: the session or the server only reads", name)
 	case "53100": // disk_full
-		return fmt.Errorf("%s cannot be written: the server's disk is full", name)
+		return fmt.Errorf("%s cannot be written: the server's disk is full; make room on it", name)
 	case "55P03": // lock_not_available
 		return fmt.Errorf("other processes have kept %s busy for too long: %w", name, e)
 	case "57P01", "57P02", "57P03": // admin_shutdown, crash_shutdown, cannot_connect_now
@@ -113,6 +113,10 @@ func answered(name string, e *pgconn.PgError) error {
 	}
 	return fmt.Errorf("%s: %w", name, e)
 }
+
+// Told says in words what the database has answered to a question about a table beside the
+// journal, and what to do about it where somebody can.
+func (j *Journal) Told(err error) error { return j.told(err) }
 
 // told is damaged for an opened journal.
 func (v View) told(err error) error { return damaged(v.path, err) }

@@ -65,6 +65,7 @@ CREATE TABLE lease_limits (
 // Store keeps the leases, beside the journal.
 type Store struct {
 	db   *sql.DB
+	told func(error) error // in words
 	now  string // the time, in the database's words
 	skip string // passes over rows that somebody else is at; "": there is one writer anyway
 }
@@ -80,9 +81,9 @@ func Open(ctx context.Context, j *journal.Journal) (*Store, error) {
 func of(j *journal.Journal) *Store {
 	db, dialect := j.DB()
 	if dialect == journal.Postgres {
-		return &Store{db: db, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`}
+		return &Store{db: db, told: j.Told, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`}
 	}
-	return &Store{db: db, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}
+	return &Store{db: db, told: j.Told, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}
 }
 
 // Standing is how a run stands with the workers.
@@ -215,14 +216,14 @@ func (s *Store) HandOn(ctx context.Context, tx Querier, late time.Duration) ([]D
 		WHERE run IN (SELECT run FROM lease_runs WHERE holder <> '' AND expires < `+s.now+` OR holder = '' AND wake <> 0 AND wake < `+s.now+` - $1 ORDER BY run`+s.skip+`)
 		RETURNING run, epoch`, late.Milliseconds())
 	if err != nil {
-		return nil, fmt.Errorf("hand runs on: %w", err)
+		return nil, fmt.Errorf("hand runs on: %w", s.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	var out []Due
 	for rows.Next() {
 		var d Due
 		if err := rows.Scan(&d.Run, &d.Epoch); err != nil {
-			return nil, fmt.Errorf("hand runs on: %w", err)
+			return nil, fmt.Errorf("hand runs on: %w", s.told(err))
 		}
 		out = append(out, d)
 	}
@@ -251,7 +252,7 @@ func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
 		CASE WHEN holder = '' AND wake <> 0 AND wake < `+s.now+` - 60000 THEN 1 ELSE 0 END
 		FROM lease_runs WHERE run = $1 OR $1 = '' ORDER BY run`, run)
 	if err != nil {
-		return nil, fmt.Errorf("read leases: %w", err)
+		return nil, fmt.Errorf("read leases: %w", s.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	var out []Row
@@ -259,7 +260,7 @@ func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
 		var r Row
 		var expires, wake, lapsed, late int64
 		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed, &late); err != nil {
-			return nil, fmt.Errorf("read leases: %w", err)
+			return nil, fmt.Errorf("read leases: %w", s.told(err))
 		}
 		r.Expires, r.Wake, r.Lapsed, r.Late = instant(expires), instant(wake), lapsed == 1, late == 1
 		out = append(out, r)
@@ -278,17 +279,17 @@ func instant(ms int64) time.Time {
 func (s *Store) ask(ctx context.Context, q Querier, query string, args []any, into ...any) (n int, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
-		return 0, fmt.Errorf("lease: %w", err)
+		return 0, fmt.Errorf("lease: %w", s.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		n++
 		if err := rows.Scan(into...); err != nil {
-			return n, fmt.Errorf("lease: %w", err)
+			return n, fmt.Errorf("lease: %w", s.told(err))
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return n, fmt.Errorf("lease: %w", err)
+		return n, fmt.Errorf("lease: %w", s.told(err))
 	}
 	return n, nil
 }
@@ -297,13 +298,13 @@ func (s *Store) ask(ctx context.Context, q Querier, query string, args []any, in
 func (s *Store) Living(ctx context.Context, tx Querier) (out []string, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT credential FROM lease_runs WHERE holder <> '' AND expires > `+s.now+` ORDER BY credential`)
 	if err != nil {
-		return nil, fmt.Errorf("lease: %w", err)
+		return nil, fmt.Errorf("lease: %w", s.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var c string
 		if err := rows.Scan(&c); err != nil {
-			return nil, fmt.Errorf("lease: %w", err)
+			return nil, fmt.Errorf("lease: %w", s.told(err))
 		}
 		out = append(out, c)
 	}
