@@ -107,6 +107,24 @@ func (o *opened) enqueue(ctx context.Context, tx *sql.Tx, d lease.Due) error {
 	return nil
 }
 
+// queued are the jobs that wait for a worker with a hand free.
+func (o *opened) queued(ctx context.Context) (map[advance]bool, error) {
+	out := map[advance]bool{}
+	p := river.NewJobListParams().Kinds(advance{}.Kind()).States("available").First(10000)
+	list, err := o.queue.JobList(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("read the queue: %w", o.journal.Told(err))
+	}
+	for _, job := range list.Jobs {
+		var a advance
+		if err := json.Unmarshal(job.EncodedArgs, &a); err != nil {
+			return nil, fmt.Errorf("read the queue: %w", err)
+		}
+		out[a] = true
+	}
+	return out, nil
+}
+
 // added makes a run due that is opened in this transaction.
 func (o *opened) added(ctx context.Context, tx *sql.Tx, run, credential string, reviewed *rotation.Plan) error {
 	plan := ""

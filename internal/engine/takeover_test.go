@@ -217,6 +217,67 @@ func TestAJobThatTheQueueGivesUpOnStopsNothing(t *testing.T) {
 	})
 }
 
+// TestWhatWaitsForAHandIsQueuedOnce, however long it waits: a job for each time that
+// somebody looks would keep those from their turn who come after. A job that is lost is put
+// in again.
+func TestWhatWaitsForAHandIsQueuedOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(b *bench) {
+		db := b.database()
+		goOn := make(chan struct{})
+		var busy atomic.Bool
+		b.tamper(func(_ string, _ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if busy.CompareAndSwap(false, true) {
+				<-goOn
+			}
+			return send()
+		})
+		one := b.engine("one", oneAtATime, func(o *engine.Options) { o.Lease = engine.Shortest })
+		begin := func(name string) string {
+			run, err := one.Begin(b.Context(), estate.Opening{Wish: estate.Wish{Credential: name}, Confirm: name, Alongside: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return run
+		}
+		first := begin(console)
+		b.wait("it is at the first", busy.Load)
+		second := begin(vault)
+		epoch := func() (n int64) {
+			if err := db.QueryRowContext(b.Context(), `SELECT epoch FROM lease_runs WHERE run = '`+second+`'`).Scan(&n); err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+		looks := func() (n int64) { // whoever sweeps says each time that he lives
+			if err := db.QueryRowContext(b.Context(), `SELECT seen FROM lease_workers`).Scan(&n); err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+		if _, err := db.ExecContext(b.Context(), `UPDATE lease_runs SET wake = 1 WHERE run = '`+second+`'`); err != nil { // for long
+			b.Fatal(err)
+		}
+		for range 3 {
+			before := looks()
+			b.wait("it is looked again", func() bool { return looks() > before })
+		}
+		if n := epoch(); n != 1 {
+			b.Errorf("it was put in %d times", n)
+		}
+		if _, err := db.ExecContext(b.Context(), `DELETE FROM river_job WHERE state = 'available'`); err != nil {
+			b.Fatal(err)
+		}
+		b.wait("it is put in again", func() bool { return epoch() == 2 })
+		close(goOn)
+		for _, run := range []string{first, second} {
+			if ended, err := one.Follow(b.Context(), run, 0, &told{}); err != nil || ended.State.Closed == nil {
+				b.Errorf("it ended as %+v (%v)", ended.State, err)
+			}
+		}
+	})
+}
+
 // TestWhatIsSaidWhileAWorkerIsAtARunIsHeard: it goes back with what it has in memory, and
 // nobody has to take it over for that.
 func TestWhatIsSaidWhileAWorkerIsAtARunIsHeard(t *testing.T) {

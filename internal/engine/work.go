@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,27 +98,45 @@ func (w *worker) swept() error {
 	if err := w.o.leases.Seen(ctx, w.e.o.Name); err != nil {
 		return err
 	}
-	if due, err := w.o.leases.Lapsed(ctx, late(w.e.o)); err != nil || !due {
+	left, due, err := w.o.leases.Left(ctx, late(w.e.o))
+	if err != nil {
 		return err
+	}
+	if len(due) > 0 {
+		queued, err := w.o.queued(ctx)
+		if err != nil {
+			return err
+		}
+		// What stands in the queue waits for a worker with a hand free: another job for it
+		// would only come after all the others.
+		left = append(left, slices.DeleteFunc(due, func(d lease.Due) bool { return queued[advance{d.Run, d.Epoch}] })...)
+	}
+	if len(left) == 0 {
+		return nil
 	}
 	tx, err := w.o.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	due, err := w.o.leases.HandOn(ctx, tx, late(w.e.o))
-	if err != nil {
-		return err
-	}
-	for _, d := range due {
-		if err := w.o.enqueue(ctx, tx, d); err != nil {
+	var handed []lease.Due
+	for _, d := range left {
+		d, err := w.o.leases.HandOn(ctx, tx, d, late(w.e.o))
+		if errors.Is(err, lease.ErrHeld) {
+			continue
+		}
+		if err == nil {
+			err = w.o.enqueue(ctx, tx, d)
+		}
+		if err != nil {
 			return err
 		}
+		handed = append(handed, d)
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	for _, d := range due {
+	for _, d := range handed {
 		w.e.o.Log.Info("a run is handed on", "run", d.Run, "epoch", d.Epoch)
 	}
 	return nil
@@ -150,7 +169,7 @@ func (w *worker) carry(d lease.Due) {
 	for {
 		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{e: w.e, run: d.Run})
 		if held.Lost().Err() != nil || estate.CodeOf(err) == estate.Overtaken && err != nil {
-			log.Warn("a run was lost to another process; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
+			log.Warn("the lease on a run was lost; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
 			return
 		}
 		if err != nil && w.ctx.Err() != nil && estate.CodeOf(err) == estate.Interrupted {

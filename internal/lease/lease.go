@@ -208,32 +208,44 @@ func (s *Store) claim(ctx context.Context, h *Held, where string, args ...any) e
 	return nil
 }
 
-// HandOn hands on every run whose holder's lease has lapsed, in this transaction, and says
-// again of those that are due for longer than late that they are: what was to wake a
-// worker may be lost.
-func (s *Store) HandOn(ctx context.Context, tx Querier, late time.Duration) ([]Due, error) {
-	rows, err := tx.QueryContext(ctx, `UPDATE lease_runs SET epoch = epoch + 1, clean = CASE WHEN holder = '' THEN clean ELSE 0 END, holder = '', wake = `+s.now+`
-		WHERE run IN (SELECT run FROM lease_runs WHERE holder <> '' AND expires < `+s.now+` OR holder = '' AND wake <> 0 AND wake < `+s.now+` - $1 ORDER BY run`+s.skip+`)
-		RETURNING run, epoch`, late.Milliseconds())
-	if err != nil {
-		return nil, fmt.Errorf("hand runs on: %w", s.told(err))
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Due
-	for rows.Next() {
-		var d Due
-		if err := rows.Scan(&d.Run, &d.Epoch); err != nil {
-			return nil, fmt.Errorf("hand runs on: %w", s.told(err))
-		}
-		out = append(out, d)
-	}
-	return out, rows.Err()
+// left is a run that nobody is at although somebody should be: its holder's lease has
+// lapsed, or it has been due for longer than $1.
+func (s *Store) left() string {
+	return `(holder <> '' AND expires < ` + s.now + ` OR holder = '' AND wake <> 0 AND wake < ` + s.now + ` - $1)`
 }
 
-// Lapsed tells whether HandOn would find something.
-func (s *Store) Lapsed(ctx context.Context, late time.Duration) (bool, error) {
-	n, err := s.ask(ctx, s.db, `SELECT run FROM lease_runs WHERE holder <> '' AND expires < `+s.now+` OR holder = '' AND wake <> 0 AND wake < `+s.now+` - $1 LIMIT 1`, []any{late.Milliseconds()}, new(string))
-	return n > 0, err
+// Left finds the runs whose holders' leases have lapsed, and those that have been due for
+// longer than late: what was to wake a worker may be lost, or no worker has a hand free.
+func (s *Store) Left(ctx context.Context, late time.Duration) (lapsed, due []Due, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT run, epoch, holder FROM lease_runs WHERE `+s.left()+` ORDER BY run`, late.Milliseconds())
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for runs that are left: %w", s.told(err))
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		d, holder := Due{}, ""
+		if err := rows.Scan(&d.Run, &d.Epoch, &holder); err != nil {
+			return nil, nil, fmt.Errorf("look for runs that are left: %w", s.told(err))
+		}
+		if holder != "" {
+			lapsed = append(lapsed, d)
+		} else {
+			due = append(due, d)
+		}
+	}
+	return lapsed, due, rows.Err()
+}
+
+// HandOn hands a run on that Left has found, in this transaction. ErrHeld: somebody has
+// taken it up or handed it on meanwhile, or is about to.
+func (s *Store) HandOn(ctx context.Context, tx Querier, d Due, late time.Duration) (Due, error) {
+	n, err := s.ask(ctx, tx, `UPDATE lease_runs SET epoch = epoch + 1, clean = CASE WHEN holder = '' THEN clean ELSE 0 END, holder = '', wake = `+s.now+`
+		WHERE run IN (SELECT run FROM lease_runs WHERE run = $2 AND epoch = $3 AND `+s.left()+s.skip+`)
+		RETURNING epoch`, []any{late.Milliseconds(), d.Run, d.Epoch}, &d.Epoch)
+	if err == nil && n == 0 {
+		err = ErrHeld
+	}
+	return d, err
 }
 
 // Row is how a run stands.

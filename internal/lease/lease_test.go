@@ -102,16 +102,23 @@ func (b *bench) lapse(run string) {
 // handOn hands on what has lapsed, by the second process.
 func (b *bench) handOn() (due []lease.Due) {
 	b.Helper()
-	db, _ := b.journals[1].DB()
-	tx, err := db.BeginTx(b.Context(), nil)
-	if err == nil {
-		due, err = b.stores[1].HandOn(b.Context(), tx, time.Hour)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
+	lapsed, late, err := b.stores[1].Left(b.Context(), time.Hour)
 	if err != nil {
 		b.Fatal(err)
+	}
+	db, _ := b.journals[1].DB()
+	for _, d := range append(lapsed, late...) {
+		tx, err := db.BeginTx(b.Context(), nil)
+		if err == nil {
+			d, err = b.stores[1].HandOn(b.Context(), tx, d, time.Hour)
+		}
+		if err == nil {
+			err = tx.Commit()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		due = append(due, d)
 	}
 	return due
 }
@@ -366,12 +373,16 @@ func TestWhoIsDueForLongIsSaidAgain(t *testing.T) {
 		if _, err := db.ExecContext(b.Context(), `UPDATE lease_runs SET wake = 1`); err != nil {
 			b.Fatal(err)
 		}
-		if lapsed, err := b.stores[0].Lapsed(b.Context(), time.Hour); err != nil || !lapsed {
-			b.Errorf("nothing is found (%v)", err)
+		lapsed, late, err := b.stores[0].Left(b.Context(), time.Hour)
+		if err != nil || len(lapsed) != 0 || len(late) != 1 || late[0] != d {
+			b.Errorf("found are %v and %v (%v)", lapsed, late, err)
 		}
 		due := b.handOn()
 		if len(due) != 1 || due[0].Epoch <= d.Epoch {
 			b.Fatalf("it is not said again: %v", due)
+		}
+		if _, err := b.stores[0].HandOn(b.Context(), db, d, time.Hour); !errors.Is(err, lease.ErrHeld) {
+			b.Errorf("it is handed on twice: %v", err)
 		}
 		if _, err := b.stores[0].Claim(b.Context(), d, "one", time.Minute); !errors.Is(err, lease.ErrHeld) {
 			b.Errorf("the job that was late gets it, too: %v", err)
