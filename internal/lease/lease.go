@@ -66,8 +66,8 @@ CREATE TABLE lease_limits (
 type Store struct {
 	db   *sql.DB
 	told func(error) error // in words
-	now  string // the time, in the database's words
-	skip string // passes over rows that somebody else is at; "": there is one writer anyway
+	now  string            // the time, in the database's words
+	skip string            // passes over rows that somebody else is at; "": there is one writer anyway
 }
 
 // Open opens the leases of a journal, making their tables if need be.
