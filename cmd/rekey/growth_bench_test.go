@@ -112,10 +112,14 @@ func (e *ending) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// manyEntries fills a journal with the entries of one real run, repeated under other
-// names, until it has so many. live are the ids of what the last run of each credential
-// has made.
-func manyEntries(tb testing.TB, dir string, live []string, size int) {
+// pattern is the entries of one real run, to be repeated under other names.
+type pattern struct {
+	entries   []journal.Entry
+	old, made string // ids of the generations
+}
+
+// oneRun carries one run out, in a world of its own.
+func oneRun(tb testing.TB) (p pattern) {
 	tb.Helper()
 	demo := tb.TempDir()
 	path, err := binary()
@@ -129,24 +133,15 @@ func manyEntries(tb testing.TB, dir string, live []string, size int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	defer func() { _ = from.Close() }()
 	last, err := from.Last(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	one, err := from.Run(tb.Context(), last.Run)
-	if err != nil || len(one) == 0 {
-		tb.Fatal(err, len(one))
+	if p.entries, err = from.Run(tb.Context(), last.Run); err != nil || len(p.entries) == 0 {
+		tb.Fatal(err, len(p.entries))
 	}
-	if err := from.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	to, err := journal.Open(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = to.Close() }()
-	var old, made string // ids of the generations
-	for _, e := range one {
+	for _, e := range p.entries {
 		var o struct {
 			Handle *struct{ ID string }
 			Old    *struct{ ID string }
@@ -155,30 +150,49 @@ func manyEntries(tb testing.TB, dir string, live []string, size int) {
 			tb.Fatal(err)
 		}
 		if o.Handle != nil {
-			made = o.Handle.ID
+			p.made = o.Handle.ID
 		}
 		if o.Old != nil {
-			old = o.Old.ID
+			p.old = o.Old.ID
 		}
 	}
+	return p
+}
+
+// again is the run once more, of another credential, that puts a generation in the place of
+// an old one: each entry a step after the one before.
+func (p pattern) again(run, credential, old, made string, from time.Time, step time.Duration) (drafts []journal.Draft) {
+	r := strings.NewReplacer(p.entries[0].Run, run, p.entries[0].Subject, credential, p.made, made, p.old, old)
+	for i, e := range p.entries {
+		drafts = append(drafts, journal.Draft{At: from.Add(time.Duration(i) * step), Run: run, Subject: credential, Kind: e.Kind, Body: []byte(r.Replace(string(e.Body)))})
+	}
+	return drafts
+}
+
+// manyEntries fills a journal with the entries of one real run, repeated under other
+// names, until it has so many. live are the ids of what the last run of each credential
+// has made.
+func manyEntries(tb testing.TB, dir string, live []string, size int) {
+	tb.Helper()
+	one := oneRun(tb)
+	to, err := journal.Open(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = to.Close() }()
 	var drafts []journal.Draft
-	written, credentials, runs := 0, len(live), (size+len(one)-1)/len(one)
+	credentials, runs := len(live), (size+len(one.entries)-1)/len(one.entries)
 	id := func(n int) string { // of what the n-th run has made
 		if n >= runs-credentials && n >= 0 {
 			return live[n%credentials]
 		}
-		return fmt.Sprintf("%s-%d", made, n)
+		return fmt.Sprintf("%s-%d", one.made, n)
 	}
 	step := 365 * 24 * time.Hour / time.Duration(size)
 	start := time.Now().AddDate(-1, 0, 0)
 	for n := range runs {
-		name, run := fmt.Sprintf("FLEET_%d", n%credentials), fmt.Sprintf("%06d", n)
-		r := strings.NewReplacer(last.Run, run, one[0].Subject, name, made, id(n), old, id(n-credentials))
-		for _, e := range one {
-			at := start.Add(time.Duration(written) * step)
-			drafts = append(drafts, journal.Draft{At: at, Run: run, Subject: name, Kind: e.Kind, Body: []byte(r.Replace(string(e.Body)))})
-			written++
-		}
+		at := start.Add(time.Duration(n*len(one.entries)) * step)
+		drafts = append(drafts, one.again(fmt.Sprintf("%06d", n), fmt.Sprintf("FLEET_%d", n%credentials), id(n-credentials), id(n), at, step)...)
 		if len(drafts) > 5_000 || n == runs-1 {
 			if err := to.Append(tb.Context(), drafts...); err != nil {
 				tb.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
@@ -181,13 +180,4 @@ func (e *Estate) pick(ctx context.Context, id string) (Summary, error) {
 		return Summary{}, &Error{Code: SeveralOpen, Open: open}
 	}
 	return open[0], nil
-}
-
-// Runs reads the journal; there may be none yet.
-func (e *Estate) Runs(ctx context.Context) (runs []Summary, err error) {
-	err = e.ifJournal(ctx, func(book history.Book) (err error) {
-		runs, err = book.Runs(ctx)
-		return err
-	})
-	return runs, err
 }

@@ -9,6 +9,7 @@ import (
 	"rekey/internal/approvals"
 	"rekey/internal/history"
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 	"rekey/internal/schedule"
 )
 
@@ -106,23 +107,52 @@ type verified struct {
 func (e *Estate) OpenRuns(ctx context.Context) ([]OpenRun, error) {
 	var out []OpenRun
 	err := e.ifJournal(ctx, func(book history.Book) error {
-		open, err := book.Going(ctx)
+		return e.open(ctx, book, func(r Summary, st *rotation.State) error {
+			out = append(out, OpenRun{Summary: r, Final: st.Final})
+			return nil
+		})
+	})
+	return out, err
+}
+
+// open tells f of every open run and its state, of which f keeps and changes nothing.
+func (e *Estate) open(ctx context.Context, book history.Book, f func(Summary, *rotation.State) error) error {
+	if e.here.Past != nil {
+		return e.here.Past.read.Open(ctx, book, f)
+	}
+	open, err := book.Going(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		st, err := book.State(ctx, r.Run)
 		if err != nil {
 			return err
 		}
-		for _, r := range open {
-			st, err := book.State(ctx, r.Run)
-			if err != nil {
-				return err
-			}
-			if st.Stuck != nil {
-				r.Stuck = st.Stuck.Why
-			}
-			out = append(out, OpenRun{Summary: r.Summary, Final: st.Final})
+		if st.Stuck != nil {
+			r.Stuck = st.Stuck.Why
 		}
-		return nil
+		if err := f(r.Summary, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Runs returns all runs, oldest first; there may be no journal yet.
+func (e *Estate) Runs(ctx context.Context) (runs []Summary, err error) {
+	err = e.ifJournal(ctx, func(book history.Book) error {
+		if e.here.Past == nil {
+			runs, err = book.Runs(ctx)
+			return err
+		}
+		seen, err := e.here.Past.read.Read(ctx, book)
+		if err == nil {
+			runs, err = e.here.Past.read.Begun(ctx, book, seen.Runs, func(Summary) bool { return true })
+		}
+		return err
 	})
-	return out, err
+	return runs, err
 }
 
 // RunsOf returns the runs of one credential, oldest first.

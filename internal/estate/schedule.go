@@ -39,7 +39,8 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 	k := schedule.Known{Now: now, Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}}
 	states, refusals := map[string]Approval{}, map[string]schedule.Refusal{}
 	err := e.ifJournal(ctx, func(book history.Book) (err error) {
-		if k.Open, err = book.Going(ctx); err != nil {
+		asks, err := e.going(ctx, book, &k)
+		if err != nil {
 			return err
 		}
 		live, err := e.liveApprovals(ctx, book)
@@ -57,8 +58,12 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 		if refusals, err = newest[schedule.Refusal](ctx, e, book, schedule.CannotBe); err != nil {
 			return err
 		}
-		if err := e.waiting(ctx, book, &k); err != nil {
-			return err
+		for _, o := range k.Open {
+			if asks[o.Run] {
+				k.Waiting[o.Run] = true
+			} else if o.Stuck == "" {
+				delete(k.Agreed, o.Run) // it does not ask any more
+			}
 		}
 		if err := paused(ctx, book, &k); err != nil {
 			return err
@@ -95,24 +100,15 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 	return Schedule{Decided: schedule.Decide(k), Settings: e.config.Schedule}, nil
 }
 
-// waiting finds the open runs that wait for a person.
-func (e *Estate) waiting(ctx context.Context, book history.Book, k *schedule.Known) error {
-	for _, o := range k.Open {
-		if o.Stuck != "" {
-			continue
-		}
-		st, err := book.State(ctx, o.Run)
-		if err != nil {
-			return err
-		}
+// going reads the open runs, and tells which of them wait for a person.
+func (e *Estate) going(ctx context.Context, book history.Book, k *schedule.Known) (asks map[string]bool, err error) {
+	asks = map[string]bool{}
+	return asks, e.open(ctx, book, func(r Summary, st *rotation.State) error {
+		k.Open = append(k.Open, history.Going{Summary: r, Spec: st.Opened.Spec})
 		// Nothing is in hand that no journal tells of: what asks a person has all been done.
-		if st.Plan != nil && rotation.Next(st, k.Now, true).Ask != nil {
-			k.Waiting[o.Run] = true
-		} else {
-			delete(k.Agreed, o.Run) // it does not ask any more
-		}
-	}
-	return nil
+		asks[r.Run] = r.Stuck == "" && st.Plan != nil && rotation.Next(st, k.Now, true).Ask != nil
+		return nil
+	})
 }
 
 // paused reads what people have said to the schedule.

@@ -59,12 +59,20 @@ func Whole(entries []journal.Entry) ([]rotation.Event, error) {
 	planned := false
 	for i, e := range events {
 		planned = planned || e.Planned != nil
-		ends := e.Stuck != nil || e.Closed != nil && e.Closed.Ending != rotation.RefusedRun
-		if (i == 0) != (e.Opened != nil) || ends && !planned {
-			return nil, fmt.Errorf("journal entry %d, %s, is not where a run has one; find out whether the journal was edited: rekey verify", entries[i].Seq, e.Kind)
+		if err := placed(e, i == 0, planned); err != nil {
+			return nil, err
 		}
 	}
 	return events, err
+}
+
+// placed refuses an event where a run has none of its kind.
+func placed(e rotation.Event, first, planned bool) error {
+	ends := e.Stuck != nil || e.Closed != nil && e.Closed.Ending != rotation.RefusedRun
+	if first != (e.Opened != nil) || ends && !planned {
+		return fmt.Errorf("journal entry %d, %s, is not where a run has one; find out whether the journal was edited: rekey verify", e.Seq, e.Kind)
+	}
+	return nil
 }
 
 // Decode reads entries as events; it fails at one that is of no run.

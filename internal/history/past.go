@@ -18,11 +18,26 @@ import (
 type Past struct {
 	notes map[string]func(Note) (any, error)
 
+	turn sync.Mutex // of those who wait for the next reading
+	next *reading   // that nobody has begun yet
+
 	mu    sync.Mutex
 	last  journal.Entry // up to which everything was read; the zero Entry: nothing was
 	seen  Seen
 	place map[string]int     // of a run among those that were seen
 	began map[string]Summary // who began a run, and for what, of those that somebody wanted to know it of
+	folds map[string]*folded // open runs that somebody wanted to know the state of
+
+	foldedTo int64 // up to which entry they are
+}
+
+// reading is one that several wait for: whoever comes while one is under way shares the
+// one after it.
+type reading struct {
+	once sync.Once
+	done chan struct{}
+	seen Seen
+	err  error
 }
 
 // Seen is what a Past has read. Others read the same: nothing of it may be changed.
@@ -44,11 +59,35 @@ func ofRuns() []string {
 	return []string{string(rotation.KindOpened), string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed)}
 }
 
-// Read returns what the journal tells now. After an error it is read again by the next one.
+// Read returns what the journal tells now, or later. After an error it is read again by the
+// next one.
 func (p *Past) Read(ctx context.Context, b Book) (Seen, error) {
+	p.turn.Lock()
+	if p.next == nil {
+		p.next = &reading{done: make(chan struct{})}
+	}
+	r := p.next
+	p.turn.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := b.read()
+	select {
+	case <-r.done: // somebody who came before or after this one has read since
+		if r.err == nil {
+			return r.seen, nil
+		}
+	default:
+	}
+	p.turn.Lock()
+	if p.next == r {
+		p.next = nil // whoever comes from now on wants what is written from now on
+	}
+	p.turn.Unlock()
+	seen, err := p.readNow(ctx, b.read(), b)
+	r.once.Do(func() { r.seen, r.err = seen, err; close(r.done) })
+	return seen, err
+}
+
+func (p *Past) readNow(ctx context.Context, v journal.View, b Book) (Seen, error) {
 	newest, err := v.Last(ctx)
 	if err != nil {
 		return Seen{}, err
@@ -81,7 +120,7 @@ func (p *Past) Read(ctx context.Context, b Book) (Seen, error) {
 
 // whole reads everything.
 func (p *Past) whole(ctx context.Context, b Book) error {
-	p.began = map[string]Summary{}
+	p.began, p.folds, p.foldedTo = map[string]Summary{}, map[string]*folded{}, 0
 	p.seen = Seen{Notes: map[string]map[string]any{}}
 	var err error
 	if p.seen.Runs, err = b.heads(ctx); err != nil {
@@ -208,18 +247,12 @@ func (p *Past) Begun(ctx context.Context, b Book, runs []Summary, want func(Summ
 	if err := p.begin(ctx, b.read(), runs, want); err != nil {
 		return nil, err
 	}
-	kept := make(map[string]Summary, len(p.began))
-	var out []Summary
+	out := []Summary{}
 	for _, r := range runs {
-		began, known := p.began[r.Run]
-		if known && (r.Open() || want(r)) {
-			kept[r.Run] = began
-		}
 		if want(r) {
-			out = append(out, r.begunAs(began))
+			out = append(out, r.begunAs(p.began[r.Run]))
 		}
 	}
-	p.began = kept // what nobody asks for any more is not kept for ever
 	return out, nil
 }
 

@@ -69,7 +69,11 @@ func TestWhatWasReadBeforeIsAsIfItWereReadNow(t *testing.T) {
 				e.Run = runOf[r]
 			}
 			runOf[r] = e.Run
-			if err := r.Append(ctx, e); err != nil {
+			all := []rotation.Event{e}
+			if e.Opened != nil {
+				all = append(all, rotation.Event{At: now, Run: e.Run, Kind: rotation.KindPlanned, Planned: &rotation.Plan{Run: e.Run}})
+			}
+			if err := r.Append(ctx, all...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -85,6 +89,7 @@ func TestWhatWasReadBeforeIsAsIfItWereReadNow(t *testing.T) {
 			t.Fatalf("after %d, %v: read before\n %+v\nread now\n %+v", n, err, got, want)
 		}
 		begun(t, past, book, got)
+		states(t, past, book)
 		before = append(before, given{got, fmt.Sprintf("%+v", got)})
 	}
 	for i, b := range before {
@@ -106,7 +111,7 @@ func begun(t *testing.T, past *history.Past, book history.Book, seen history.See
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []history.Summary
+	want := []history.Summary{}
 	for _, s := range all {
 		one, known, err := book.OneRun(t.Context(), s.Run)
 		if err != nil || !known || !reflect.DeepEqual(one, s) {
@@ -118,6 +123,27 @@ func begun(t *testing.T, past *history.Past, book history.Book, seen history.See
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("who began\n %+v\nis\n %+v", want, got)
+	}
+}
+
+// states holds the states of open runs against all that the journal tells of each.
+func states(t *testing.T, past *history.Past, book history.Book) {
+	t.Helper()
+	going, err := book.Going(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = past.Open(t.Context(), book, func(r history.Summary, st *rotation.State) error {
+		n++
+		whole, err := book.State(t.Context(), r.Run)
+		if err == nil && (!reflect.DeepEqual(st, whole) || (whole.Stuck != nil) != (r.Stuck != "")) {
+			t.Fatalf("the state of %+v is\n %+v\nand read anew\n %+v", r, st, whole)
+		}
+		return err
+	})
+	if err != nil || n != len(going) {
+		t.Fatalf("%d of %d are open, %v", n, len(going), err)
 	}
 }
 

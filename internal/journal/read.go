@@ -113,6 +113,18 @@ func (v View) EachOfRuns(ctx context.Context, kind string, runs []string, f func
 	return nil
 }
 
+// EachOfRunsAfter calls f for every entry of these runs after one with this number; those of
+// one run in order. f's error is returned as it is.
+func (v View) EachOfRunsAfter(ctx context.Context, seq int64, runs []string, f func(Entry) error) error {
+	for part := range slices.Chunk(runs, atOnce) {
+		in, args := numbered(2, part)
+		if err := v.visit(ctx, f, `SELECT `+columns+` FROM entries WHERE seq > $1 AND run IN (`+in+`) ORDER BY seq`, append([]any{seq}, args...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RunOf returns the entries of some kinds of one run, in order.
 func (v View) RunOf(ctx context.Context, run string, kinds ...string) ([]Entry, error) {
 	in, args := numbered(2, kinds)
