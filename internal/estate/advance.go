@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"rekey/internal/journal"
+	"rekey/internal/history"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
