@@ -6,8 +6,8 @@ import (
 	"errors"
 	"slices"
 
-	"rekey/internal/journal"
 	"rekey/internal/history"
+	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
