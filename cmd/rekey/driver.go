@@ -46,7 +46,7 @@ func (a *app) driverTest() *cobra.Command {
 			ok, err := drivertool.Test(c.Context(), a.path(args[0]), with, func(l drivertool.Line) {
 				n[l.Kind]++
 				switch shown := l.Kind == drivertool.Found || l.Kind == drivertool.Broken || verbose; {
-				case shown && a.json && (l.Kind == drivertool.Found || verbose):
+				case shown && a.json:
 					told = append(told, map[string]any{"kind": l.Kind, "part": l.Test, "text": l.Text})
 				case shown && !a.json:
 					a.print("%-8s %s  %s\n", l.Kind, l.Test, l.Text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"time"
@@ -117,6 +118,9 @@ func (a *app) sim(ctx context.Context, f simFlags) error {
 	world := sim.Open(sim.New(sim.Options{Seed: f.seed, Now: a.now(), Knobs: knobs}), a.now)
 	if f.world != "" {
 		w, unlock, err := sim.Load(a.path(f.world), a.now)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w\n  next  make one: rekey demo, which leaves rekey-demo/world.json\n  or    serve one that is not kept: rekey sim", err)
+		}
 		if err != nil {
 			return exit{exitFailed, err}
 		}

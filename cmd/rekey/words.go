@@ -52,6 +52,9 @@ func (a *app) worded(e *estate.Error) error {
 			return err
 		}
 	}
+	if len(e.Advice) > 0 {
+		return fmt.Errorf("%w%s", e.Err, adviceLines(e.Advice))
+	}
 	return e.Err
 }
 
@@ -72,7 +75,7 @@ func (a *app) wordsOfAsking(e *estate.Error) error {
 	case estate.NoConsumer:
 		return fmt.Errorf("--from wants another place that %s is given to: %s", e.Credential, strings.Join(e.Known, ", "))
 	case estate.NotRehearsed:
-		return fmt.Errorf("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        path: /rekey-rehearsal/\n      validate:                # a sandbox whose rules accept any valid credential\n        - url: https://sandbox.example.com/health", e.Credential)
+		return fmt.Errorf("rekey.yaml does not say where %s is rehearsed; add to its procedure:\n\n    rehearse:\n      store:\n        %s\n      validate:                # a sandbox whose rules accept any valid credential\n        - url: https://sandbox.example.com/health", e.Credential, elsewhere(e.Known))
 	case estate.BadStrategy:
 		return a.noStrategy(e.Name)
 	case estate.UnknownPlace:
@@ -85,6 +88,14 @@ func (a *app) wordsOfAsking(e *estate.Error) error {
 		return errors.New("a reviewed plan already says who is left without one")
 	}
 	return nil
+}
+
+// elsewhere is a place like that of a store (its setting and what that is), beside it.
+func elsewhere(place []string) string {
+	if len(place) != 2 {
+		return "path: /rekey-rehearsal/"
+	}
+	return place[0] + ": " + place[1]
 }
 
 // wordsOfRuns: what other runs, or other processes, stand against.

@@ -20,7 +20,8 @@ type many struct {
 	*work
 	specs  []sop.Spec
 	shared *wire.Estate
-	open   []string // runs, as they were when everything was compared
+	open   []string          // runs, as they were when everything was compared
+	going  map[string]string // the open run of a credential
 }
 
 // many opens these credentials, or all. Nothing of it touches a vendor.
@@ -45,9 +46,21 @@ func (e *Estate) many(names []string) (*many, error) {
 func (m *many) looker(spec sop.Spec) (*runner.Runner, error) {
 	crew, err := m.shared.Crew(spec)
 	if err != nil {
-		return nil, &Error{Code: Misfit, Credential: spec.Name, Err: err}
+		return nil, m.unwired(spec, err)
 	}
 	return &runner.Runner{Roles: crew.Roles, Can: crew.Can, Keyer: m.keyer, Clock: m.here.Clock, Together: wire.Together}, nil
+}
+
+// unwired is why a credential's vendors cannot be opened, with everything that is not set,
+// of all that were to be looked at: it is set in one go.
+func (m *many) unwired(spec sop.Spec, err error) error {
+	out := &Error{Code: Misfit, Credential: spec.Name, Err: err}
+	for _, f := range variables(m.config, m.specs, m.finder) {
+		if !f.OK {
+			out.Code, out.Problems = Unwired, append(out.Problems, f.What)
+		}
+	}
+	return out
 }
 
 // Compare looks at every credential and notes what was found.
@@ -66,9 +79,13 @@ func (e *Estate) Compare(ctx context.Context, names []string) (Compared, error) 
 }
 
 func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
-	var err error
-	if m.open, err = m.openRuns(ctx); err != nil {
+	going, err := m.book.Going(ctx)
+	if err != nil {
 		return nil, failed(err)
+	}
+	m.going = map[string]string{}
+	for _, r := range going {
+		m.open, m.going[r.Credential] = append(m.open, r.Run), r.Run
 	}
 	var all []report.Compared
 	var notes []history.Note
@@ -117,7 +134,7 @@ func (m *many) compareOne(ctx context.Context, spec sop.Spec) (report.Compared, 
 	for _, h := range rotation.Strangers(spec, seen.Issuer, past, m.open) {
 		c.Strangers = append(c.Strangers, rotation.Stranger(spec, h))
 	}
-	c.Findings = append(c.Findings, drift.Retired(spec, found, retired)...)
+	c.Findings = append(c.Findings, drift.During(drift.Retired(spec, found, retired), m.going[spec.Name])...)
 	return c, nil
 }
 

@@ -192,7 +192,7 @@ func (e *Estate) journalFinding(ctx context.Context) []Finding {
 	if st, err := os.Stat(dir); err == nil && runtime.GOOS != "windows" && st.Mode().Perm()&worldFew != 0 {
 		out = append(out, Finding{"journal", fmt.Sprintf("%s can be read by others (%v)", dir, st.Mode().Perm()), false, "chmod 700 " + report.Quote(dir)})
 	}
-	err = e.withJournal(ctx, func(history.Book) error { return nil })
+	err = e.withJournal(ctx, func(b history.Book) error { return e.place().Has(ctx, b.J) })
 	if _, statErr := os.Stat(filepath.Join(dir, "journal.db")); statErr == nil && err != nil {
 		out = append(out, unsound(err))
 	}

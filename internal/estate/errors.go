@@ -42,7 +42,7 @@ const (
 	NoFormerName  Code = "no-former-name" // Name: nobody has it
 	NotFormer     Code = "not-former"     // Name: it is the name of a credential
 	NoConsumer    Code = "no-consumer"    // Credential, Place, Known
-	NotRehearsed  Code = "not-rehearsed"  // Credential
+	NotRehearsed  Code = "not-rehearsed"  // Credential, Known (the setting that names such a store, and what it could be)
 	BadStrategy   Code = "bad-strategy"   // Name
 	UnknownPlace  Code = "unknown-place"  // Place, Known (vendors)
 	OtherName     Code = "other-name"     // Name (given), Credential

@@ -3,7 +3,9 @@ package estate_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"rekey/internal/discover"
 	"rekey/internal/estate"
+	"rekey/internal/kept"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
 	"rekey/internal/sop"
@@ -188,5 +191,33 @@ func TestTheDoctorTellsEverythingAtOnce(t *testing.T) {
 	_, err = b.operations().Check(t.Context(), estate.Wish{Credential: console})
 	if e := b.refused(err, estate.Unwired); len(e.Problems) == 0 || !strings.Contains(strings.Join(e.Problems, " "), "NOT_SET") {
 		t.Errorf("what is missing is %v", e.Problems)
+	}
+	_, err = b.operations().Compare(t.Context(), nil)
+	if e, told := b.refused(err, estate.Unwired), ""; e != nil {
+		if told = strings.Join(e.Problems, " "); !strings.Contains(told, "NOT_SET") || !strings.Contains(told, "NO_ACCOUNT") {
+			t.Errorf("a comparison tells of %v", e.Problems)
+		}
+	}
+}
+
+// TestTheDoctorMissesTheKeyOfAJournal that was moved into a folder: no run can go on there.
+func TestTheDoctorMissesTheKeyOfAJournal(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.rotate(console)
+	dir := filepath.Join(b.dir, ".rekey")
+	j, err := kept.Place{Folder: dir}.Write(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.Check(t.Context(), "fingerprint key", "of the key that lies elsewhere")
+	if err := errors.Join(err, j.Close(), os.Remove(filepath.Join(dir, kept.KeyFile))); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.operations().Doctor(t.Context(), nil)
+	if err != nil || !slices.ContainsFunc(all, func(f estate.Finding) bool {
+		return f.About == "journal" && !f.OK && strings.Contains(f.Then, "copy the file there")
+	}) {
+		t.Errorf("%+v (%v)", all, err)
 	}
 }

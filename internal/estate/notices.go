@@ -104,7 +104,7 @@ func (w *work) senders() *notify.Senders {
 func (e *Estate) TestNotices(ctx context.Context, channel string) ([]Tried, error) {
 	switch {
 	case e.config.Notify == nil:
-		return nil, &Error{Code: Misfit, Err: errors.New("rekey.yaml names no channel (notify.channels)")}
+		return nil, &Error{Code: Misfit, Err: errors.New("rekey.yaml names no channel (notify.channels)"), Advice: []string{"add one: notify: {channels: {team: {slack: env:SLACK_WEBHOOK}}}"}}
 	case e.simulated():
 		return nil, &Error{Code: Misfit, Err: errors.New("of a simulated world nobody is told: delete the line simulate to try a channel")}
 	}

@@ -2,6 +2,7 @@ package estate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -93,11 +94,29 @@ func (e *Estate) placesKnown(despite []string) error {
 	return nil
 }
 
+// practised is the setting that tells a store from others like it, and another value of it;
+// nil where none is known.
+func practised(store sop.Place) []string {
+	var settings map[string]any
+	_ = json.Unmarshal(store.Settings, &settings)
+	_, where, _ := strings.Cut(store.Key, ":")
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		switch value, _ := settings[key].(string); {
+		case value == "" || value != where:
+		case strings.HasSuffix(value, "/"): // a folder
+			return []string{key, "/rekey-rehearsal/"}
+		default:
+			return []string{key, value + "-rehearsal"}
+		}
+	}
+	return nil
+}
+
 // rehearsal is the spec by which a run is practised. It looks at production first: a
 // rehearsal that goes well beside a run that would be refused says the wrong thing.
 func (e *Estate) rehearsal(ctx context.Context, spec sop.Spec) (sop.Spec, error) {
 	if spec.Rehearse == nil {
-		return spec, &Error{Code: NotRehearsed, Credential: spec.Name}
+		return spec, &Error{Code: NotRehearsed, Credential: spec.Name, Known: practised(spec.Store)}
 	}
 	w, err := e.prepare(spec)
 	if err != nil {

@@ -35,6 +35,7 @@ type looked struct {
 	pooled         bool
 	thereAre       []string // tables
 	barred         bool     // the schema is there, and this role may not use it
+	blind          bool     // it may use it, and not read a table of the journal
 	dropsParameter bool
 }
 
@@ -60,8 +61,10 @@ func (s *server) look(ctx context.Context) (l looked, err error) {
 		COALESCE((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false),
 		NOT COALESCE(has_schema_privilege((SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1), 'USAGE'), true),
 		COALESCE(has_schema_privilege((SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1), 'CREATE'), has_database_privilege(current_database(), 'CREATE')),
-		COALESCE((SELECT string_agg(tablename, ' ') FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename IN (`+mine+`)), '')`, s.schema).
-		Scan(&l.Version, &l.number, &l.brand, &l.encoding, &l.Role, &l.Replica, &l.readOnly, &l.dropsParameter, &backend, &l.Encrypted, &l.barred, &l.Makes, &tables)
+		COALESCE((SELECT string_agg(tablename, ' ') FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename IN (`+mine+`)), ''),
+		EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname IN (`+mine+`) AND NOT has_table_privilege(c.oid, 'SELECT'))`, s.schema).
+		Scan(&l.Version, &l.number, &l.brand, &l.encoding, &l.Role, &l.Replica, &l.readOnly, &l.dropsParameter, &backend, &l.Encrypted, &l.barred, &l.Makes, &tables, &l.blind)
 	l.pooled = int64(pid) != backend
 	l.thereAre = strings.Fields(tables)
 	l.Version, _, _ = strings.Cut(l.Version, " ")
@@ -83,6 +86,9 @@ func (s *server) suits(l looked, writes bool) error {
 		return no(fmt.Sprintf("it is encoded as %s; a journal needs UTF8", l.encoding), "make another one: CREATE DATABASE rekey ENCODING 'UTF8' TEMPLATE template0")
 	case l.barred: // whose tables then look to it as if they were not there
 		return no(fmt.Sprintf("the role %s may not use the schema %s", l.Role, s.schema), "let the owner of the schema grant it: GRANT USAGE ON SCHEMA "+s.schema+" TO "+l.Role)
+	case l.blind:
+		return no(fmt.Sprintf("the role %s may not read the journal's tables in the schema %s", l.Role, s.schema),
+			"let the owner of the schema grant it: GRANT SELECT ON ALL TABLES IN SCHEMA "+s.schema+" TO "+l.Role+"; whoever writes needs more: docs/journal.md, Least privilege")
 	case writes && l.Replica:
 		return no("it is a replica, which can only be read", "name the primary, or all hosts, separated by commas, with target_session_attrs=read-write")
 	case writes && l.readOnly:

@@ -400,7 +400,7 @@ func TestWhoMayNotUseTheSchemaIsToldSo(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	p.SQL(t, "trusting", "GRANT USAGE ON SCHEMA "+schema+" TO "+barred)
-	if _, err := (spot{address: address(p.Port, barred, schema)}).open(); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := (spot{address: address(p.Port, barred, schema)}).open(); err == nil || !strings.Contains(err.Error(), "may not read the journal's tables in the schema "+schema) || !strings.Contains(err.Error(), "GRANT SELECT ON ALL TABLES IN SCHEMA "+schema+" TO "+barred) {
 		t.Errorf("%v", err)
 	}
 }

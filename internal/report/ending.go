@@ -180,7 +180,7 @@ func lastLook(st *rotation.State) (lines []string, whole bool) {
 	p := st.Plan
 	look := st.Steps[string(rotation.Look)]
 	if look == nil || look.Last == nil || look.Status != rotation.Ended {
-		return []string{fmt.Sprintf("nothing was written; %s (%s) was in use when the run looked, at %s", p.Old.Name, p.Old.ID, p.Seen.At.UTC().Format(time.TimeOnly))}, true
+		return []string{fmt.Sprintf("nothing was written; %s was in use when the run looked, at %s", p.Old.Named(), p.Seen.At.UTC().Format(time.TimeOnly))}, true
 	}
 	o := look.Last
 	lines = append(lines, o.Evidence...)

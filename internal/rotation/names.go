@@ -143,7 +143,7 @@ func (p *Plan) retireName(can Capabilities) {
 // liveRetiringName tells who still has the former name.
 func (s *State) liveRetiringName() []string {
 	p := s.Plan
-	out := []string{fmt.Sprintf("the one in use, %s (%s), is live, and everybody has it under %s", p.Old.Name, p.Old.ID, p.Spec.Name) + asSeen(p.Seen.At)}
+	out := []string{fmt.Sprintf("the one in use, %s, is live, and everybody has it under %s", p.Old.Named(), p.Spec.Name) + asSeen(p.Seen.At)}
 	tell := func(key, step, undo string, slots []string) {
 		names := strings.Join(slots, ", ")
 		switch {

@@ -152,7 +152,7 @@ func astraySlots(slots []SlotSeen) []string {
 
 // liveRepaired tells what a repair has done so far.
 func (s *State) liveRepaired() []string {
-	out := []string{fmt.Sprintf("the one in use, %s (%s), is live", s.Plan.Old.Name, s.Plan.Old.ID) + asSeen(s.Plan.Seen.At)}
+	out := []string{fmt.Sprintf("the one in use, %s, is live", s.Plan.Old.Named()) + asSeen(s.Plan.Seen.At)}
 	tell := func(key string, slots []SlotSeen, write string) {
 		switch {
 		case len(astraySlots(slots)) == 0:

@@ -37,7 +37,7 @@ func (p *Plan) replace(can Capabilities) {
 	}
 	del := b.add(Step{Verb: Delete, Needs: gone, Ask: true, Final: true,
 		Title: title, Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
-		Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})
+		Change: fmt.Sprintf("%s: %s %s ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Named())})
 	p.confirm(&b, del)
 	b.add(Step{Verb: Sweep, Needs: []string{del}, Strays: true, Title: "clean up: nothing else that this run made is left"})
 	p.Steps = b.steps

@@ -81,7 +81,7 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 	if can.Disable {
 		first = append(first, b.add(Step{Verb: Disable, Ask: true,
 			Title: "switch " + p.Old.Name + " off", Call: strings.ReplaceAll(can.Calls["disable"], "{id}", p.Old.ID),
-			Change: fmt.Sprintf("%s: %s %s (%s) is switched off", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)}))
+			Change: fmt.Sprintf("%s: %s %s is switched off", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Named())}))
 		on := back.add(Step{Verb: Enable, Undoes: first[0], Title: "switch it on again"})
 		if p.Old.ID == p.Seen.Issuer.Owner && !p.Old.Disabled {
 			for _, probe := range p.Spec.Validate {
@@ -105,7 +105,7 @@ func (p *Plan) revoke(can Capabilities, forGood bool) {
 		}
 		end = []string{b.add(Step{Verb: Delete, Needs: end, Ask: true, Final: true,
 			Title: title, Call: strings.ReplaceAll(can.Calls["delete"], "{id}", p.Old.ID),
-			Change: fmt.Sprintf("%s: %s %s (%s) ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Name, p.Old.ID)})}
+			Change: fmt.Sprintf("%s: %s %s ends for good", p.Spec.Issuer.Vendor, p.Spec.Issuer.Kind, p.Old.Named())})}
 	}
 	if p.Old.ID == p.Seen.Issuer.Owner {
 		for _, probe := range p.Spec.Validate {

@@ -22,7 +22,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 	}
 	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one works " + works,
 		Call:   strings.ReplaceAll(can.Calls["roll"], "{id}", p.Old.ID),
-		Change: fmt.Sprintf("%s: %s (%s) gets a new secret", p.Spec.Issuer.Vendor, p.Old.Name, p.Old.ID)})
+		Change: fmt.Sprintf("%s: %s gets a new secret", p.Spec.Issuer.Vendor, p.Old.Named())})
 	if !can.Lingers {
 		b.add(Step{Verb: Extend, Needs: []string{roll}, Recurs: true,
 			Title: "extend the old secret's time while proofs are open", Call: strings.ReplaceAll(can.Calls["keep"], "{id}", p.Old.ID)})
@@ -55,7 +55,7 @@ func (p *Plan) rollAtOnce(can Capabilities) {
 	var b builder
 	roll := b.add(Step{Verb: Roll, Title: "roll: a new secret, the old one is dead at once", Needs: p.survey(&b, "before it is rolled", nil), Ask: true, Final: true,
 		Call:   strings.ReplaceAll(can.Calls["roll"], "{id}", p.Old.ID),
-		Change: fmt.Sprintf("%s: %s (%s) gets a new secret; every consumer is down until it runs on the new one", p.Spec.Issuer.Vendor, p.Old.Name, p.Old.ID)})
+		Change: fmt.Sprintf("%s: %s gets a new secret; every consumer is down until it runs on the new one", p.Spec.Issuer.Vendor, p.Old.Named())})
 	settled := p.spread(&b, can, p.validate(&b, []string{roll}))
 	for _, probe := range p.Spec.Validate {
 		b.add(Step{Verb: Confirm, Target: probe.URL, Needs: settled, Within: p.Spec.Timing.Confirm,

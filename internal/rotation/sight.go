@@ -89,7 +89,7 @@ func (s *State) newIsGone() Decision {
 	switch {
 	case s.Plan.Maker() == string(Roll):
 		// What is rolled in place is ended altogether: there is nothing to roll, or to go back to.
-		return Decision{Stuck: &Stuck{Why: fmt.Sprintf("somebody else ended %s (%s) altogether: nothing is left to roll or to go back to", s.Plan.Old.Name, s.Plan.Old.ID), Live: s.Live(), Next: "rekey resume " + s.Run}}
+		return Decision{Stuck: &Stuck{Why: fmt.Sprintf("somebody else ended %s altogether: nothing is left to roll or to go back to", s.Plan.Old.Named()), Live: s.Live(), Next: "rekey resume " + s.Run}}
 	case !s.Final:
 		return s.turnBack(why)
 	case s.Generation >= MaxAttempts:

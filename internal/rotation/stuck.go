@@ -37,7 +37,7 @@ func (s *State) Live() []string {
 	case RollWithGrace, RollAtOnce:
 		return append(s.liveRolled(), s.liveHolders()...)
 	}
-	old := fmt.Sprintf("the old one, %s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	old := fmt.Sprintf("the old one, %s", s.Plan.Old.Named())
 	switch {
 	case s.missing(s.Plan.Old.ID) && !s.done(string(Delete)):
 		out = append(out, old+", is not there any more"+asSeen(s.Sight.Done))
@@ -56,7 +56,7 @@ func (s *State) Live() []string {
 
 // liveRevoked tells how much of a credential is left.
 func (s *State) liveRevoked() []string {
-	name := fmt.Sprintf("%s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	name := s.Plan.Old.Named()
 	when := s.oldSeen()
 	switch {
 	case s.done(string(Delete)):
@@ -71,7 +71,7 @@ func (s *State) liveRevoked() []string {
 
 // liveRolled tells of the secrets of a handle that was rolled in place.
 func (s *State) liveRolled() []string {
-	name := fmt.Sprintf("%s (%s)", s.Plan.Old.Name, s.Plan.Old.ID)
+	name := s.Plan.Old.Named()
 	switch {
 	case s.missing(s.Plan.Old.ID):
 		return []string{name + " is not there any more" + asSeen(s.Sight.Done)}
@@ -137,11 +137,11 @@ func (s *State) newIs() string {
 	case s.done(string(Discard)), s.done(stepID(Discard, "at the end")):
 		return fmt.Sprintf("the new one, %s, is deleted", name) + asSeen(s.latest(string(Discard), stepID(Discard, "at the end")))
 	case s.Made != nil && s.missing(s.Made.Handle.ID):
-		return fmt.Sprintf("the new one, %s (%s), is not there any more", name, s.Made.Handle.ID) + asSeen(s.Sight.Done)
+		return fmt.Sprintf("the new one, %s, is not there any more", s.Made.Handle.Named()) + asSeen(s.Sight.Done)
 	case s.Made != nil && s.tried(string(Discard)):
-		return fmt.Sprintf("the new one, %s (%s), may still be live", name, s.Made.Handle.ID)
+		return fmt.Sprintf("the new one, %s, may still be live", s.Made.Handle.Named())
 	case s.Made != nil:
-		return fmt.Sprintf("the new one, %s (%s), is live", name, s.Made.Handle.ID) + s.newSeen()
+		return fmt.Sprintf("the new one, %s, is live", s.Made.Handle.Named()) + s.newSeen()
 	case s.tried(string(Create)):
 		return fmt.Sprintf("a new one named %s may exist", name)
 	}

@@ -149,7 +149,7 @@ func (r *Runner) revalidate(ctx context.Context, a rotation.Action) rotation.Out
 		}
 	}
 	if verdict != cred.Accepted {
-		return failed(cred.Waiting, "the old one, %s (%s), is not accepted yet: %s (%s)", r.state.Plan.Old.Name, r.state.Plan.Old.ID, verdict, detail)
+		return failed(cred.Waiting, "the old one, %s, is not accepted yet: %s (%s)", r.state.Plan.Old.Named(), verdict, detail)
 	}
 	return rotation.Outcome{Class: cred.Done, Evidence: []string{"the old one: " + detail}}
 }

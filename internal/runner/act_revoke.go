@@ -56,7 +56,7 @@ func (r *Runner) onAgain(ctx context.Context) string {
 	if h, err := r.find(ctx, old); err != nil || h.Disabled {
 		return ""
 	}
-	return fmt.Sprintf(": %s (%s) was switched on again by somebody else", old.Name, old.ID)
+	return fmt.Sprintf(": %s was switched on again by somebody else", old.Named())
 }
 
 // gone asks the issuer, whose word counts where no protected address can be asked.

@@ -261,15 +261,15 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 		return err
 	}
 	if r.oldIsOff(listed) {
-		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is switched off", plan.Old.Name, plan.Old.ID))
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s is switched off", plan.Old.Named()))
 	} else if live {
-		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is live", plan.Old.Name, plan.Old.ID))
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s is live", plan.Old.Named()))
 		if more := r.beside(listed); more != "" {
 			o.Evidence = append(o.Evidence, more)
 		}
 	} else {
 		o.Missing = append(o.Missing, plan.Old.ID)
-		o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is not live any more", plan.Old.Name, plan.Old.ID))
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s is not live any more", plan.Old.Named()))
 	}
 	if made := r.state.Made; made != nil && plan.Strategy == rotation.Replace {
 		switch live, err := tell(*made.Handle); {
@@ -277,9 +277,9 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 			return err
 		case live && !r.Unguarded:
 			o.Redo = append(o.Redo, string(rotation.Discard))
-			o.Evidence = append(o.Evidence, fmt.Sprintf("the new one, %s (%s), is still live", made.Handle.Name, made.Handle.ID))
+			o.Evidence = append(o.Evidence, fmt.Sprintf("the new one, %s, is still live", made.Handle.Named()))
 		default:
-			o.Evidence = append(o.Evidence, fmt.Sprintf("the new one, %s (%s), is gone", made.Handle.Name, made.Handle.ID))
+			o.Evidence = append(o.Evidence, fmt.Sprintf("the new one, %s, is gone", made.Handle.Named()))
 		}
 	}
 	return nil

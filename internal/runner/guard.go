@@ -60,7 +60,7 @@ func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 	ours := r.state.Final || r.state.Generation > 1 // a roll of this run whose secret was lost
 	for _, h := range listed {
 		if h.ID == old.ID && !ours && (h.Version != old.Version || !h.Previous.Equal(old.Previous)) {
-			o := failed(cred.Foreign, "nothing was rolled: somebody else has changed the secrets of %s (%s) since it was observed", h.Name, h.ID)
+			o := failed(cred.Foreign, "nothing was rolled: somebody else has changed the secrets of %s since it was observed", h.Named())
 			return &o
 		}
 	}
@@ -70,7 +70,7 @@ func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 		o := fromError(err)
 		return &o
 	case gone:
-		o := failed(cred.Foreign, "nothing was rolled: %s (%s) is not there any more", old.Name, old.ID)
+		o := failed(cred.Foreign, "nothing was rolled: %s is not there any more", old.Named())
 		return &o
 	}
 	return nil
@@ -201,7 +201,7 @@ func (r *Runner) notWorking(ctx context.Context) (string, error) {
 		case err != nil:
 			return "", err
 		case verdict == cred.Rejected:
-			return fmt.Sprintf("%s does not accept the new one, %s (%s), any more: %s", p.Title(), made.Name, made.ID, detail), nil
+			return fmt.Sprintf("%s does not accept the new one, %s, any more: %s", p.Title(), made.Named(), detail), nil
 		case verdict != cred.Accepted:
 			return "", &cred.Error{Vendor: p.Title(), Op: "ask with the new one", Class: cred.Unknown, Why: detail}
 		}
@@ -220,16 +220,16 @@ func (r *Runner) otherwise(ctx context.Context) (string, error) {
 		switch {
 		case h.ID != made.ID:
 		case h.Disabled && !made.Disabled:
-			return fmt.Sprintf("%s (%s) is switched off", h.Name, h.ID), nil
+			return fmt.Sprintf("%s is switched off", h.Named()), nil
 		case h.Version != made.Version && made.Version != 0:
-			return fmt.Sprintf("somebody else has changed the secrets of %s (%s) since this run did", h.Name, h.ID), nil
+			return fmt.Sprintf("somebody else has changed the secrets of %s since this run did", h.Named()), nil
 		default:
 			return "", nil
 		}
 	}
 	gone, err := r.unlisted(ctx, made, listed)
 	if err == nil && gone {
-		return fmt.Sprintf("%s (%s) is not there any more", made.Name, made.ID), nil
+		return fmt.Sprintf("%s is not there any more", made.Named()), nil
 	}
 	return "", err
 }

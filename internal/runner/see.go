@@ -55,7 +55,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		}
 		if gone {
 			o.Missing = append(o.Missing, h.ID)
-			o.Evidence = append(o.Evidence, fmt.Sprintf("%s (%s) is not there any more", h.Name, h.ID))
+			o.Evidence = append(o.Evidence, fmt.Sprintf("%s is not there any more", h.Named()))
 		}
 	}
 	if r.state.Made != nil {
@@ -92,7 +92,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 	}
 	o.Held = append(o.Held, b.key)
 	o.Handle, o.Makes, o.Generation = &b.handle, makes, generation[b.handle.ID]
-	o.Evidence = append(o.Evidence, fmt.Sprintf("%s holds %s (%s): it is the one under way", b.key, b.handle.Name, b.handle.ID))
+	o.Evidence = append(o.Evidence, fmt.Sprintf("%s holds %s: it is the one under way", b.key, b.handle.Named()))
 	r.mu.Lock()
 	r.fresh[o.Generation] = b.bundle
 	r.mu.Unlock()

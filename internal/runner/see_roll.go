@@ -36,7 +36,7 @@ func (r *Runner) rolledUnknown(ctx context.Context, listed []cred.Handle, o rota
 		}
 		if b != nil && r.madeOf(key, makes) {
 			// Ours is known, and is where it was put: the one that came since is somebody else's.
-			o.Evidence = append(o.Evidence, fmt.Sprintf("somebody else has changed the secrets of %s (%s) since this run did", h.Name, h.ID))
+			o.Evidence = append(o.Evidence, fmt.Sprintf("somebody else has changed the secrets of %s since this run did", h.Named()))
 			continue
 		}
 		if b != nil {

@@ -2,6 +2,7 @@ package sop
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -21,6 +22,7 @@ type Problem struct {
 	Path string `json:"path"` // credentials.CF_ACCESS_SVC_CONSOLE.validate
 	Msg  string `json:"msg"`
 	Hint string `json:"hint,omitempty"` // what was probably meant
+	bare bool   // it tells the form alone: what tells the meaning at the same place says more
 }
 
 func (p Problem) String() string {
@@ -53,9 +55,28 @@ type mistake struct {
 
 func (p Problem) mistake() mistake { return mistake{p.Line, p.Col, p.Msg} }
 
+// spot is where a problem stands, whether it was found in a procedure or in a credential
+// that it applies to.
+type spot struct {
+	line, col int
+	key       string
+}
+
+func (p Problem) spot() spot {
+	return spot{p.Line, p.Col, p.Path[strings.LastIndex(p.Path, ".")+1:]}
+}
+
 // sorted brings the mistakes into the file's order and drops repetitions: what
-// a procedure says wrong is wrong in each of its credentials.
+// a procedure says wrong is wrong in each of its credentials, and what is known better
+// at the same place is not told twice.
 func (ps Problems) sorted() Problems {
+	meant := map[spot]bool{}
+	for _, p := range ps {
+		if !p.bare {
+			meant[p.spot()] = true
+		}
+	}
+	ps = slices.DeleteFunc(ps, func(p Problem) bool { return p.bare && meant[p.spot()] })
 	sort.SliceStable(ps, func(i, j int) bool {
 		a, b := ps[i], ps[j]
 		if a.Line != b.Line {

@@ -193,7 +193,7 @@ func (s *schemas) report(e *jsonschema.ValidationError, d doc, path string) {
 		d.at(value, here, oneOrMany(e), "")
 		return
 	case *kind.Type:
-		d.at(value, here, fmt.Sprintf("want %s, not %s", strings.Join(k.Want, " or "), k.Got), "")
+		d.form(value, here, fmt.Sprintf("want %s, not %s", strings.Join(k.Want, " or "), k.Got))
 		return
 	case *kind.Format:
 		d.at(value, here, k.Err.Error(), "")
@@ -215,7 +215,7 @@ func (s *schemas) report(e *jsonschema.ValidationError, d doc, path string) {
 		}
 		return
 	}
-	d.at(value, here, "this value is out of range", "")
+	d.form(value, here, "this value is out of range")
 }
 
 // definitionOf takes the definition's name out of a schema location.

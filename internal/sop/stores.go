@@ -18,6 +18,7 @@ func (c *credential) stores() {
 	switch {
 	case one != nil && list != nil:
 		c.both(one, list, "")
+		c.eachStore(one, list)
 	case one != nil:
 		c.spec.Store = c.first(one, "store")
 	case list == nil:
@@ -43,6 +44,19 @@ func (c *credential) both(one, list *yaml.Node, under string) {
 	}
 	c.wrong(at, under+here, fmt.Sprintf("%s and %s (line %d) are both given: one of them has to go", here, there, line),
 		"one store stands under store; of several in stores the first is the truth, and the others follow it")
+}
+
+// eachStore tells the mistakes in both, whichever of them is to stay.
+func (c *credential) eachStore(one, list *yaml.Node) {
+	_, _ = c.storePlace(one, "store")
+	if list.Kind != yaml.SequenceNode {
+		return // told by the schema
+	}
+	for i, item := range list.Content {
+		if item.Kind == yaml.MappingNode {
+			_, _ = c.storePlace(item, "stores."+strconv.Itoa(i))
+		}
+	}
 }
 
 // first reads the store that is the truth.

@@ -84,7 +84,9 @@ func TestWhatIsWrongWithStoresIsToldWithItsLine(t *testing.T) {
 	}{
 		{three, "    store: {vendor: infisical, path: /other/, environment: prod, slots: {<name>: \"{client_secret}\"}}\n", "store and stores (line 12) are both given", 26},
 		{three + "\n    store: {vendor: infisical, path: /a/, environment: prod}", "", "store and stores (line 12) are both given", 18},
-		{"stores: []", "", "", 11},
+		{"stores: []", "", "want a list of stores", 11},
+		{"stores: {a: 1}", "", "want a list of stores", 11},
+		{strings.Replace(three, "path: ci/cloudflare", "pth: ci/cloudflare", 1), "    store: {vendor: infisical, path: /other/, environment: prod, slots: {<name>: \"{client_secret}\"}}\n", "this key is not known here", 17},
 		{strings.Replace(three, "environment: dev", "environment: prod", 1), "", "infisical:/cloudflare/ stands here twice", 16},
 		{strings.Replace(three, "{vendor: vault, path: ci/cloudflare, ", "{vendor: heroku, app: raxx-console-prod, ", 1), "", "heroku cannot be a store", 17},
 		{strings.Replace(three, "{client_id}:{client_secret}", "{nothing}", 1), "", "the issuer gives no field {nothing}", 17},
@@ -98,6 +100,9 @@ func TestWhatIsWrongWithStoresIsToldWithItsLine(t *testing.T) {
 		p, s := stores(c.three, c.own)
 		found := c.want == "" && (c.line == 0) == (p == nil)
 		for _, x := range p {
+			if strings.Contains(x.Msg, "out of range") || strings.HasPrefix(x.Msg, "want array") {
+				t.Errorf("told twice: %v", p)
+			}
 			found = found || c.want != "" && strings.Contains(x.Msg, c.want) && x.Line == c.line || c.want == "" && x.Line == c.line
 		}
 		if !found {

@@ -23,6 +23,12 @@ func (d doc) at(n *yaml.Node, path, msg, hint string) {
 	*d.problems = append(*d.problems, p)
 }
 
+// form adds a mistake that tells the form alone.
+func (d doc) form(n *yaml.Node, path, msg string) {
+	d.at(n, path, msg, "")
+	(*d.problems)[len(*d.problems)-1].bare = true
+}
+
 // plain turns a node into maps, lists and scalars; a key that stands twice is a
 // mistake at its second place.
 func (d doc) plain(n *yaml.Node, path string) any {

@@ -66,6 +66,9 @@ func Save(path string, s *State, doubles []Double) error {
 // written before it is answered, so the world outlives whoever asked. One process at
 // a time has it.
 func Load(path string, now func() time.Time, state *State, doubles ...Double) (w *World, unlock func(), err error) {
+	if _, err := os.Stat(path); err != nil { // before anything is left beside it
+		return nil, nil, fmt.Errorf("open the simulated world: %w", err)
+	}
 	l := flock.New(path + ".lock")
 	ok, err := l.TryLock()
 	if err != nil {

@@ -42,7 +42,7 @@ var guardsOut = []broken{
 	{"what somebody else wrote is left alone on the way back", "runner/act_store.go", `now != "" && !r.isOurs(p.Key, was.Slot, now):`, `now != "" && now == "never":`},
 	{"a consumer is looked at right before it is written", "runner/act_consumer.go", "	} else if age > justNow {", "	} else if age < 0 {"},
 	{"what somebody else wrote at a consumer is not overwritten", "runner/act_consumer.go", "!same && !r.isOurs(key, was.Slot, fp) {", "false && !same && !r.isOurs(key, was.Slot, fp) {"},
-	{"what a consumer holds is compared once it runs", "runner/act_consumer.go", "		case got == want(slot):\n", "		case true:\n			_ = got\n"},
+	{"what a consumer holds is compared once it runs", "runner/act_consumer.go", "p.Slots[slot]); got != want(slot) {", "p.Slots[slot]); got == \"never\" {"},
 	{"applied by a process that goes on", "runner/act_apply.go", "	r.forgetRan(place.Key)\n", "	if a.Look {\n		return rotation.Outcome{Class: cred.Done, Already: true}\n	}\n"},
 	{"applied once more, given back once more", "rotation/apply.go", "	if id := stepID(Reapply, key); s.planHas(id) {", "	if id := stepID(Reapply, key); false {"},
 	{"the date of what is shown to nobody", "runner/hidden.go", "if s.Slot == slot && s.Present && s.Written.Equal(h.Written) {", "if s.Slot == slot && s.Present {"},
