@@ -37,8 +37,8 @@ func TestByHandUnderEverySingleFault(t *testing.T) {
 		}
 		for call := 1; call <= clean.Calls; call++ {
 			for i, k := range stage.Kinds {
-				if (call+i)%sample(3) != 0 {
-					y.sampled = "EVERY 3rd"
+				if (call+i+turn())%sample(6) != 0 {
+					y.sampled = "EVERY 6th"
 					continue
 				}
 				one := byHand

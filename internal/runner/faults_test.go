@@ -13,6 +13,7 @@ import (
 
 	"rekey/internal/rotation"
 	"rekey/internal/sim/stage"
+	basis "rekey/internal/stage"
 )
 
 // variations are the SOP's two credentials (one admitted by a policy, one
@@ -115,9 +116,10 @@ func workers(feed func(chan<- func())) {
 }
 
 // singles gives calls of every scenario every kind of fault; without any it has to end
-// as wanted. With -whole every call gets every kind. Without, it gets an eighth of them,
+// as wanted. With -whole every call gets every kind. Without, it gets a sixteenth of them,
 // by turns from call to call and from scenario to scenario, so that a call that several
-// scenarios have gets others in each; the race detector gets a fourth of that.
+// scenarios have gets others in each, and by turns from one nightly run to the next; the race
+// detector gets a fourth of that.
 func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage.Scenario) rotation.Ending) {
 	t.Helper()
 	kinds := slices.Concat(stage.Kinds, stage.Rude)
@@ -129,16 +131,16 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 				t.Errorf("%s without any fault: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
 				continue
 			}
-			every := 8
+			every := 16
 			switch {
 			case *whole:
 				every = 1
 			case raceEnabled || testing.Short():
-				every = 32
+				every = 64
 			}
 			for call := 1; call <= clean.Calls; call++ {
 				for i, k := range kinds {
-					if (call+i+n)%every != 0 {
+					if (call+i+n+turn())%every != 0 {
 						continue
 					}
 					one := sc
@@ -147,11 +149,14 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 				}
 			}
 			if every > 1 {
-				y.sampled = fmt.Sprintf("EVERY %dth", every)
+				y.sampled = fmt.Sprintf("EVERY %dth FROM %d ON", every, turn()%every)
 			}
 		}
 	})
 }
+
+// turn is which of a sample have their turn.
+func turn() int { return basis.Turn() }
 
 // sample is every so-many-th: all with -whole, and a fifth with the race detector, which
 // needs no more.

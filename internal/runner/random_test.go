@@ -15,7 +15,7 @@ import (
 
 var (
 	seedFlag  = flag.Int64("seed", 1, "first seed of the random schedules")
-	schedules = flag.Int("schedules", 300, "how many random schedules")
+	schedules = flag.Int("schedules", 150, "how many random schedules")
 	endless   = flag.Bool("endless", false, "random schedules until a promise is broken")
 )
 

@@ -1,6 +1,25 @@
 package stage
 
-import "slices"
+import (
+	"os"
+	"slices"
+	"strconv"
+)
+
+// Turn is which scenarios of a sample have their turn: REKEY_SAMPLE, a number that a
+// nightly run sets to another one each time, so that what one leaves out the next plays;
+// without it 0, so that a test by itself plays the same each time.
+func Turn() int {
+	text := os.Getenv("REKEY_SAMPLE")
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		panic("REKEY_SAMPLE is no number from 0 on: " + text)
+	}
+	return n
+}
 
 // Sample is which of all faults are played where all would take too long: of single ones,
 // of pairs and of acts of others every so manieth, beginning with From.

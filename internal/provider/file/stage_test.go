@@ -32,7 +32,7 @@ import (
 
 var (
 	whole = flag.Bool("whole", false, "every fault of every kind at every call")
-	from  = flag.Int("from", 0, "of a sample, which: so many are left out first")
+	from  = flag.Int("from", stage.Turn(), "of a sample, which: so many are left out first")
 )
 
 // machine is a folder of real files on the stage, and one process, which takes its

@@ -17,7 +17,7 @@ import (
 
 var (
 	whole = flag.Bool("whole", false, "every fault of every kind at every call")
-	from  = flag.Int("from", 0, "of a sample, which: so many are left out first")
+	from  = flag.Int("from", stage.Turn(), "of a sample, which: so many are left out first")
 )
 
 // played plays a rotation of which store and consumer are Secrets, with pods that use

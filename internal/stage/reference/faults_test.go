@@ -25,7 +25,7 @@ import (
 var (
 	whole = flag.Bool("whole", false, "every fault, and every pair of faults, of every kind at every call")
 	every = flag.Int("every", 0, "of all there is, only every n-th")
-	from  = flag.Int("from", 0, "with -every, which of them: so many are left out first")
+	from  = flag.Int("from", stage.Turn(), "which of a sample: so many are left out first; REKEY_SAMPLE sets it too")
 	only  = flag.String("only", "", "only variations whose name contains this")
 )
 
@@ -241,7 +241,7 @@ func sample(step int) (int, string) {
 	case *whole:
 		return 1, ""
 	}
-	return step, fmt.Sprintf("; EVERY %d. (-args -whole tries all)", step)
+	return step, fmt.Sprintf("; EVERY %d. FROM %d ON (-args -whole tries all)", step, *from%step)
 }
 
 // chosen are the variations that are asked for.
@@ -278,7 +278,7 @@ func TestWithoutFaults(t *testing.T) {
 
 // TestEverySingleFault: each kind at each call.
 func TestEverySingleFault(t *testing.T) {
-	step, sampled := sample(11)
+	step, sampled := sample(23)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
@@ -297,7 +297,7 @@ func TestEverySingleFault(t *testing.T) {
 // TestEveryPairOfFaults: each kind at each call, and each kind at each call after that,
 // as far as the run with the first fault goes.
 func TestEveryPairOfFaults(t *testing.T) {
-	step, sampled := sample(2999)
+	step, sampled := sample(5987)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {

@@ -58,7 +58,7 @@ func (c course) turning() (out []stage.Fault) {
 // or after any call of a run. Nobody's write is undone untold, nobody loses access
 // because of us, and the ending says what is so.
 func TestSomebodyElseAtEveryCall(t *testing.T) {
-	step, sampled := sample(61)
+	step, sampled := sample(127)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
@@ -78,10 +78,7 @@ func TestSomebodyElseAtEveryCall(t *testing.T) {
 
 // TestSomebodyElseWhileItWaits: most of a run is waiting, and that is when others act.
 func TestSomebodyElseWhileItWaits(t *testing.T) {
-	step, sampled := 1, ""
-	if *every > 0 {
-		step, sampled = sample(1)
-	}
+	step, sampled := sample(2)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
@@ -105,7 +102,7 @@ func TestSomebodyElseWhileItWaits(t *testing.T) {
 // TestSomebodyElseWhileNobodyIsThere: a process dies, and before the next one takes the
 // run up somebody else has been there.
 func TestSomebodyElseWhileNobodyIsThere(t *testing.T) {
-	step, sampled := sample(97)
+	step, sampled := sample(197)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
@@ -125,7 +122,7 @@ func TestSomebodyElseWhileNobodyIsThere(t *testing.T) {
 
 // TestSomebodyElseBesideAFault: and something else goes wrong at another call.
 func TestSomebodyElseBesideAFault(t *testing.T) {
-	step, sampled := sample(44987)
+	step, sampled := sample(89989)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
@@ -148,7 +145,7 @@ func TestSomebodyElseBesideAFault(t *testing.T) {
 // TestSomebodyElseOnTheWayBack: the run goes back, and somebody else acts while it waits
 // on its way, or at any call of it.
 func TestSomebodyElseOnTheWayBack(t *testing.T) {
-	step, sampled := sample(73)
+	step, sampled := sample(149)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
