@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -209,8 +210,13 @@ func (j *judge) unshown(p place) bool {
 func (j *judge) ofRun(d deed, value string) bool {
 	return slices.ContainsFunc(d.after.generations, func(g world.Generation) bool {
 		was, before := j.then.generation(g.ID)
-		return !j.theirs(g.ID) && opens(g, value) && (!before || !opens(was, value))
+		return !j.theirs(g.ID) && (opens(g, value) && (!before || !opens(was, value)) || !before && tells(g, value))
 	})
+}
+
+// tells reports whether a value is what a generation is known by.
+func tells(g world.Generation, value string) bool {
+	return value != "" && (value == g.ID || slices.Contains(slices.Collect(maps.Values(g.Public)), value))
 }
 
 // expected is the world before the run, and with all that others did since.

@@ -159,6 +159,33 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.Rotated), "the secret of ours-2026-08-23 before the present one has ended",
 		},
+		"what somebody else wrote right before our write was taken away by it, and is given back": {
+			"everything", func(at at) []stage.Fault {
+				return []stage.Fault{others(at(1, "store", "write"), "write a slot of the store")}
+			},
+			string(rotation.RolledBack), "slot REFERENCE_TOKEN is given back what somebody else wrote as version",
+		},
+		"the new one was taken out of the rules while nobody was there, and is named again": {
+			"everything", func(at at) []stage.Fault {
+				call := at(1, "store", "write")
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "take the new one out of every rule")}
+			},
+			string(rotation.Rotated), "the new one is no longer named in rule",
+		},
+		"the new one was switched off while nobody was there, and is tried again before anybody is given it": {
+			"everything", func(at at) []stage.Fault {
+				call := at(1, "store", "write")
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "switch the new one off")}
+			},
+			string(rotation.RolledBack), "validate: https://gate.example.com/ accepts it: not within",
+		},
+		"the old one was switched off on the way back, when everybody had it again": {
+			"everything", func(at at) []stage.Fault {
+				call := at(1, "consumer", "follow")
+				return []stage.Fault{{Call: call, Kind: stage.NotThere}, others(call+22, "switch the old one off")}
+			},
+			string(rotation.RolledBack), "is switched off",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := the(t, c.variation)
