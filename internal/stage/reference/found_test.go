@@ -175,7 +175,7 @@ func TestWhatWasFound(t *testing.T) {
 		"the new one was switched off while nobody was there, and is tried again before anybody is given it": {
 			"everything", func(at at) []stage.Fault {
 				call := at(1, "store", "write")
-				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "switch the new one off")}
+				return []stage.Fault{{Call: call, Kind: stage.CrashAfter}, others(call+1, "switch the new one off"), {Call: call + 1, Kind: stage.CrashAfter}}
 			},
 			string(rotation.RolledBack), "validate: https://gate.example.com/ accepts it: not within",
 		},
