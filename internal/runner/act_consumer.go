@@ -66,6 +66,12 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 			return *o
 		}
 	}
+	// Of a write that failed its own failure is told.
+	if last := r.state.Step(a.Step.ID).Last; last == nil || last.Class == cred.Limited || last.Class == cred.Waiting {
+		if o := r.provenLongAgo(); o != nil {
+			return *o
+		}
+	}
 	b, err := r.newBundle(ctx)
 	if err != nil {
 		return fromError(err)
@@ -84,6 +90,37 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		return fromError(err)
 	}
 	return r.dated(ctx, place, c, vs)
+}
+
+// proofLasts is for how long the proof that the new one works is taken for one of now, when
+// a consumer is given it.
+const proofLasts = lately
+
+// provenLongAgo makes the proof be made again where the run has waited since, for a rate
+// limit or for a store: somebody may have ended the new one meanwhile. Rolled at once,
+// there is no other that could be given.
+func (r *Runner) provenLongAgo() *rotation.Outcome {
+	plan := r.state.Plan
+	if plan.Strategy != rotation.Replace && plan.Strategy != rotation.RollWithGrace {
+		return nil
+	}
+	var again []string
+	for _, p := range plan.Spec.Validate {
+		id := string(rotation.Validate) + " " + p.URL
+		switch st := r.state.Step(id); {
+		case st.Status == rotation.Ended && r.Clock.Now().Sub(st.Done) > proofLasts:
+			again = append(again, id)
+		case st.Status == rotation.Retry, st.Status == rotation.Poll:
+			o := failed(cred.Waiting, "nobody is given the new one before %s is seen to accept it once more", p.Title())
+			return &o
+		}
+	}
+	if again == nil {
+		return nil
+	}
+	o := failed(cred.Waiting, "that the new one works was seen too long ago, and is looked at once more before anybody is given it")
+	o.Redo = again
+	return &o
 }
 
 // writtenByOthers tells that a slot holds what is neither of before the run nor of it.

@@ -132,11 +132,11 @@ func (j *judge) respected() {
 			later := slices.ContainsFunc(j.deeds[i+1:], func(o deed) bool { return slices.Contains(o.wrote(), p) })
 			is, there := d.after.kept[p]
 			was, had := j.then.kept[p]
-			if d.alone && is == was && there == had {
+			if (d.alone || j.lostTail) && is == was && there == had {
 				continue // as if a write of ours had not happened: nobody can tell
 			}
-			if c := j.st.Closed; c != nil && c.Ending == rotation.RolledBack && j.ofRun(d, is) {
-				continue // as if it were a write of ours, and those are taken back
+			if c := j.st.Closed; c != nil && j.ofRun(d, is) && (c.Ending == rotation.RolledBack || !j.lives(is)) {
+				continue // as if it were a write of ours, and those are taken back, and those of an earlier attempt written over
 			}
 			if j.replaced(d, p, is) {
 				continue
@@ -212,6 +212,11 @@ func (j *judge) ofRun(d deed, value string) bool {
 		was, before := j.then.generation(g.ID)
 		return !j.theirs(g.ID) && (opens(g, value) && (!before || !opens(was, value)) || !before && tells(g, value))
 	})
+}
+
+// lives reports whether a value is of a generation that is live now.
+func (j *judge) lives(value string) bool {
+	return slices.ContainsFunc(j.now.generations, func(g world.Generation) bool { return g.Live && (opens(g, value) || tells(g, value)) })
 }
 
 // tells reports whether a value is what a generation is known by.

@@ -186,6 +186,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.RolledBack), "is switched off",
 		},
+		"the run waited for a rate limit, the new one was ended meanwhile, and was given out by the proof from before": {
+			"nothing but beside", func(at at) []stage.Fault {
+				call := at(1, "store", "write")
+				return []stage.Fault{others(call-1, "end the new one"), {Call: call + 1, Kind: stage.Limited}}
+			},
+			string(rotation.RolledBack), "that the new one works was seen too long ago",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := the(t, c.variation)
