@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"rekey/internal/journal"
 	"rekey/internal/notify"
 	"rekey/internal/refs"
 	"rekey/internal/report"
@@ -33,7 +35,12 @@ const verifyEvery = 6 * time.Hour
 // TellNotices sends what is to be told now and was not told yet, by the channels of
 // rekey.yaml. It is called again and again, by one process at a time. What a channel did
 // not take is in what it returns, and is no error. Of a simulated world nobody is told.
+// Whether anybody is told or not, it verifies the evidence now and then: see LastVerified.
 func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
+	broken, err := e.unverified(ctx)
+	if err != nil {
+		return Told{}, err
+	}
 	if e.config.Notify == nil || e.simulated() {
 		return Told{}, nil
 	}
@@ -51,9 +58,7 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 	if k.Approvals, err = e.Approvals(ctx); err != nil {
 		return Told{}, err
 	}
-	if k.Unverified, err = e.unverified(ctx); err != nil {
-		return Told{}, err
-	}
+	k.Unverified = broken
 	w, err := e.surround(sop.Spec{})
 	if err != nil {
 		return Told{}, err
@@ -86,7 +91,34 @@ func (e *Estate) unverified(ctx context.Context) (string, error) {
 	if !v.Report.OK() {
 		last.why = v.Report.Findings[0].What
 	}
-	return last.why, nil
+	return last.why, e.noteVerified(ctx, now, last.why)
+}
+
+// verifiedMark is the mark under which every process finds what the last look came to.
+const verifiedMark = "evidence verified"
+
+// LastVerified is when the evidence was verified without anybody asking, and what was
+// found; the zero time: it never was.
+func LastVerified(ctx context.Context, j *journal.Journal) (at time.Time, why string, err error) {
+	body, err := j.MarkOf(ctx, verifiedMark)
+	if err != nil || body == "" {
+		return at, "", err
+	}
+	stamp, why, _ := strings.Cut(body, " ")
+	at, err = time.Parse(time.RFC3339, stamp)
+	return at, why, err
+}
+
+func (e *Estate) noteVerified(ctx context.Context, at time.Time, why string) error {
+	j, closing, err := e.Journal()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closing() }()
+	if err = j.Beside(ctx); err == nil {
+		err = j.Mark(ctx, verifiedMark, at.UTC().Format(time.RFC3339)+" "+why)
+	}
+	return err
 }
 
 // senders send over the real network.

@@ -48,6 +48,7 @@ type Scheduler struct {
 	mu     sync.Mutex
 	looked map[string]time.Time // when a look was tried last, whatever came of it
 	taken  map[string]time.Time // when a run was taken up last
+	noted  time.Time            // when it was noted last that the schedule was gone through
 }
 
 // New returns a scheduler that has not begun.
@@ -83,7 +84,11 @@ func (s *Scheduler) Run(ctx context.Context) {
 	for name, tick := range map[string]func(context.Context) error{"begin": s.Begin, "look": s.Look, "tell": s.Tell} {
 		all.Go(func() {
 			for {
-				if err := s.alone(ctx, name, tick); err != nil && ctx.Err() == nil {
+				err := s.alone(ctx, name, tick)
+				if err == nil && name == "begin" {
+					err = s.ticked(ctx)
+				}
+				if err != nil && ctx.Err() == nil {
 					s.o.Log.Error("the schedule", "part", name, "why", err)
 				}
 				select {
@@ -95,6 +100,44 @@ func (s *Scheduler) Run(ctx context.Context) {
 		})
 	}
 	all.Wait()
+}
+
+// tickedMark is the mark under which every process finds when the schedule was last gone
+// through.
+const tickedMark = "schedule ticked"
+
+// noteEvery is how often that is noted, so that the database is not written for nothing.
+const noteEvery = time.Minute
+
+// ticked notes that the schedule was gone through, here or by another process.
+func (s *Scheduler) ticked(ctx context.Context) error {
+	now := s.o.Now()
+	s.mu.Lock()
+	due := now.Sub(s.noted) >= noteEvery
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	err := s.o.Journal.Beside(ctx)
+	if err == nil {
+		err = s.o.Journal.Mark(ctx, tickedMark, now.UTC().Format(time.RFC3339))
+	}
+	if err == nil {
+		s.mu.Lock()
+		s.noted = now
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// LastTick is when some process last went through the schedule, up to a minute ago; the
+// zero time: none did.
+func LastTick(ctx context.Context, j *journal.Journal) (at time.Time, err error) {
+	body, err := j.MarkOf(ctx, tickedMark)
+	if err != nil || body == "" {
+		return at, err
+	}
+	return time.Parse(time.RFC3339, body)
 }
 
 // alone does nothing where another process does it right now. That is for the vendors'

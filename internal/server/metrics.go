@@ -49,6 +49,8 @@ func (f *figures) answered(way string, status int, took time.Duration) {
 	}
 }
 
+const day = 24 * time.Hour
+
 // keptFor is how long figures of the estate are told again: making them reads the journal.
 const keptFor = 15 * time.Second
 
@@ -103,8 +105,14 @@ func (s *Server) estateGauges(ctx context.Context) ([]Gauge, error) {
 		return nil, err
 	}
 	needs := map[string]int{"stuck": 0, "overdue": 0, "due": 0, "": 0}
+	expiring := map[string]float64{"1d": 0, "7d": 0, "14d": 0}
 	for _, row := range status.Rows {
 		needs[row.Attention]++
+		for within, d := range map[string]time.Duration{"1d": day, "7d": 7 * day, "14d": 14 * day} {
+			if !row.Expires.IsZero() && row.Expires.Sub(s.o.Now()) < d {
+				expiring[within]++
+			}
+		}
 	}
 	var out []Gauge
 	for what, n := range needs {
@@ -112,6 +120,9 @@ func (s *Server) estateGauges(ctx context.Context) ([]Gauge, error) {
 			what = "nothing"
 		}
 		out = append(out, Gauge{fmt.Sprintf("rekey_credentials{needs=%q}", what), "Credentials, by what they need.", float64(n)})
+	}
+	for within, n := range expiring {
+		out = append(out, Gauge{fmt.Sprintf("rekey_credentials_expiring{within=%q}", within), "Credentials that expire within this time, or have expired.", n})
 	}
 	states := map[string]int{"stuck": 0, "going": 0}
 	oldest := 0.0

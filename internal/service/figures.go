@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"rekey/internal/estate"
+	"rekey/internal/scheduler"
 	"rekey/internal/server"
 )
 
@@ -58,5 +60,24 @@ func (s *Service) gauges(ctx context.Context) (out []server.Gauge) {
 			server.Gauge{Name: "rekey_runs_in_trouble", Help: "Runs that could not be carried out, the last time.", Value: trouble},
 			server.Gauge{Name: "rekey_runs_queued", Help: "Runs that wait for a worker, or for a time.", Value: queued})
 	}
+	if at, err := scheduler.LastTick(ctx, s.journal); err == nil {
+		out = append(out, server.Gauge{Name: "rekey_schedule_ticked_timestamp_seconds", Help: "When the schedule was last gone through; 0: never.", Value: stamp(at)})
+	}
+	if at, why, err := estate.LastVerified(ctx, s.journal); err == nil {
+		broken := 0.0
+		if why != "" {
+			broken = 1
+		}
+		out = append(out, server.Gauge{Name: "rekey_evidence_verified_timestamp_seconds", Help: "When the evidence was last verified without anybody asking; 0: never.", Value: stamp(at)},
+			server.Gauge{Name: "rekey_evidence_broken", Help: "1: the evidence did not verify then.", Value: broken})
+	}
 	return append(out, s.tracing.gauges(ctx, s.journal)...)
+}
+
+// stamp is a time as Prometheus has it; 0: never.
+func stamp(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return float64(at.Unix())
 }
