@@ -134,6 +134,7 @@ type walker struct {
 	runs    []at[Run]
 	drifts  []at[Drift]
 	people  []at[Credential]
+	asked   []at[Approval]
 	end     Summary
 	ended   bool
 }
@@ -171,6 +172,8 @@ func (w *walker) line(n int, l []byte) error {
 		err = keep(&w.runs, n, l)
 	case "drift":
 		err = keep(&w.drifts, n, l)
+	case "approval":
+		err = keep(&w.asked, n, l)
 	case "credential":
 		err = keep(&w.people, n, l)
 	case "summary":

@@ -37,13 +37,16 @@ func (a Ask) wants(name string) bool { return a.Credential == "" || a.Credential
 func Collect(ctx context.Context, j *journal.Journal, ask Ask) (*Dossier, error) {
 	d := &Dossier{Header: Header{
 		Type: "header", Format: Format, Tool: ask.Tool, By: ask.By, Generated: ask.Now.UTC(), From: ask.From.UTC(), To: ask.To.UTC(),
-		Credential: ask.Credential, File: ask.File, Whole: ask.Credential == "", Simulated: ask.Simulated, Statement: Statement,
+		Credential: ask.Credential, File: ask.File, Whole: ask.Credential == "", Approvals: true, Simulated: ask.Simulated, Statement: Statement,
 	}}
 	var err error
 	if d.scope, err = survey(ctx, j, ask); err != nil {
 		return nil, err
 	}
 	d.Header.Entries, d.Header.First, d.Header.Last = d.scope.entries, d.scope.first, d.scope.last
+	if err := d.readApprovals(ctx, j); err != nil {
+		return nil, err
+	}
 	err = d.scope.each(ctx, j, func(e journal.Entry, boundary bool) error {
 		d.Summary.Entries++
 		if e.Kind == history.Compared && d.scope.inside(e) {
@@ -68,6 +71,7 @@ func Collect(ctx context.Context, j *journal.Journal, ask Ask) (*Dossier, error)
 type surveyed struct {
 	entries, first, last int64
 	runs                 map[string]bool
+	also                 map[int64]bool // entries about approvals
 	ask                  Ask
 }
 
@@ -139,7 +143,7 @@ func (s surveyed) each(ctx context.Context, j *journal.Journal, f func(e journal
 		}
 		for _, e := range part {
 			seq = e.Seq
-			if inside := s.inside(e); e.Seq <= s.entries && (inside || s.edge(e) || s.runs[e.Run]) {
+			if inside := s.inside(e); e.Seq <= s.entries && (inside || s.edge(e) || s.runs[e.Run] || s.also[e.Seq]) {
 				if err := f(e, !inside && s.edge(e)); err != nil {
 					return err
 				}
@@ -220,6 +224,7 @@ func (d *Dossier) readRuns(ctx context.Context, j *journal.Journal) error {
 		}
 		r := runOf(events, others)
 		r.First, r.Last, r.Entries = entries[0].Seq, entries[len(entries)-1].Seq, len(entries)
+		r.Approvals = d.agreed[x.run]
 		d.Runs = append(d.Runs, r)
 	}
 	return nil
@@ -297,6 +302,6 @@ func (d *Dossier) sum() {
 	for _, x := range d.Drifts {
 		s.Findings += serious(x)
 	}
-	s.Lines = 2 + len(d.Credentials) + len(d.Runs) + len(d.Drifts) + d.Summary.Entries
+	s.Lines = 2 + len(d.Credentials) + len(d.Runs) + len(d.Drifts) + len(d.Approvals) + d.Summary.Entries
 	d.Summary = s
 }

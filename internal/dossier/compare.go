@@ -45,6 +45,7 @@ func (w *walker) compare() {
 	}
 	w.untold(told)
 	w.comparisons()
+	w.agreements()
 	w.sums()
 }
 

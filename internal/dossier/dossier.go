@@ -6,6 +6,7 @@
 //	credential  one for each in scope, those without any run included
 //	run         one for each run that was open in the period
 //	drift       one for each comparison in the period
+//	approval    one for each request for people's agreement in the period that is no run's
 //	entry       the journal's entries, each with its inclusion proof
 //	summary     last: counts, and a signature over the whole file
 //
@@ -53,6 +54,7 @@ type Header struct {
 	Whole      bool      `json:"whole"`   // every entry first..last is in this file, and the one before and after
 	Checkpoint string    `json:"checkpoint" visible:"lines"`
 	Key        string    `json:"key"`                 // public key of the checkpoint, told by this file: verify with one from elsewhere
+	Approvals  bool      `json:"approvals"`           // it tells of all approvals
 	Simulated  bool      `json:"simulated,omitempty"` // the vendors were simulated ones: it is evidence of nothing real
 	Statement  string    `json:"statement"`
 }
@@ -141,6 +143,7 @@ type Run struct {
 	Old        *cred.Handle     `json:"old,omitempty"`
 	New        *cred.Handle     `json:"new,omitempty"`
 	Reviewed   string           `json:"reviewed_plan,omitempty"` // digest of the plan that was reviewed before
+	Approvals  []Approval       `json:"approvals,omitempty"`     // that it waited for, and who gave them
 	Confirmed  []By             `json:"confirmed,omitempty"`
 	Resumed    []By             `json:"resumed,omitempty"`
 	AskedBack  []By             `json:"asked_back,omitempty"`
@@ -196,8 +199,10 @@ type Dossier struct {
 	Credentials []Credential `json:"credentials"`
 	Runs        []Run        `json:"runs"`
 	Drifts      []Drift      `json:"drifts"`
+	Approvals   []Approval   `json:"approvals,omitempty"` // of no run
 	Summary     Summary      `json:"summary"`
 
-	scope  surveyed // which entries are in it
+	scope  surveyed              // which entries are in it
+	agreed map[string][]Approval // by run
 	proofs *evidence.Prover
 }

@@ -19,7 +19,7 @@ var pageText string
 // light and dark, fit to be printed. Everything in it is escaped.
 func Page(w io.Writer, d *Dossier) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"day": day, "clock": clock, "facts": facts, "count": count, "endings": endings, "scope": scope,
+		"day": day, "clock": clock, "facts": facts, "agreed": agreed, "count": count, "endings": endings, "scope": scope,
 		"short": func(f cred.Fingerprint) string { return f.Short() },
 		"span":  func(r Run) string { return report.Span(r.Closed.Sub(r.Opened)) },
 		"zero":  func(t time.Time) bool { return t.IsZero() },

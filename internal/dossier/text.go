@@ -47,6 +47,13 @@ func Text(d *Dossier, s report.Style) string {
 			say("  %s %s", s.Mind("–"), n)
 		}
 	}
+	for _, x := range d.Approvals {
+		say("")
+		say("%s  %s  %s", s.Bold(x.ID), x.Credential, s.Mind("asked for, and no run of it in this period"))
+		for _, l := range agreed(x) {
+			say("  %-9s %s", l[0], l[1])
+		}
+	}
 	say("")
 	say("%s", s.Dim(h.Statement))
 	return b.String()
@@ -84,6 +91,9 @@ func facts(r Run) [][2]string {
 	}
 	if r.Purpose != "rotate" {
 		out = append(out, [2]string{"to", r.Purpose})
+	}
+	for _, x := range r.Approvals {
+		out = append(out, agreed(x)...)
 	}
 	for _, c := range r.Confirmed {
 		out = append(out, [2]string{"confirmed", fmt.Sprintf("by %s at %s, %s %s", known(c.Actor, c.By), clock(c.At), c.How, c.Name)})

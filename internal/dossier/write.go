@@ -80,6 +80,9 @@ func (d *Dossier) Write(ctx context.Context, j *journal.Journal, w io.Writer, or
 	for i := 0; err == nil && i < len(d.Drifts); i++ {
 		err = l.line(d.Drifts[i])
 	}
+	for i := 0; err == nil && i < len(d.Approvals); i++ {
+		err = l.line(d.Approvals[i])
+	}
 	if err == nil {
 		err = d.entries(ctx, j, l)
 	}
