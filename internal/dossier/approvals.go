@@ -36,12 +36,12 @@ type Approval struct {
 // Answer is what one person said. How it is known who he is stands in by: the issuer, the
 // subject and the other claims of his token; signed_in is when he last proved it.
 type Answer struct {
-	Said string `json:"said"` // agreed, refused, withdrawn, expired
+	Said string `json:"said"` // agreed, refused, took back, expired
 	approvals.Answer
 	Entry int64 `json:"entry"`
 }
 
-var said = map[string]string{approvals.Given: "agreed", approvals.Refused: "refused", approvals.TakenBack: "withdrawn", approvals.Expired: "expired"}
+var said = map[string]string{approvals.Given: "agreed", approvals.Refused: "refused", approvals.TakenBack: "took back", approvals.Expired: "expired"}
 
 // agreements reads requests and answers from their entries, in the journal's order.
 type agreements struct {
