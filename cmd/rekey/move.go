@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/access"
 	"rekey/internal/estate"
+	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -30,7 +32,9 @@ it needs is printed.
 
 Secret keys are not moved: fingerprint.key and evidence.key stay in the folder under
 journal, and each machine that shares the journal needs them there, or by reference
-(fingerprint_key, evidence.key). Sessions and tokens of rekey serve stay behind.
+(fingerprint_key, evidence.key). Tokens of rekey serve are carried over, as hashes;
+sessions are not, so people sign in again. A server that runs on the old journal notices,
+says where it went, and ends.
 
 To restore a backup into a database, put it as journal.db into an empty folder, and
 name that with --from.`,
@@ -69,6 +73,7 @@ func (a *app) move(ctx context.Context, m estate.Moving) error {
 	if !ok {
 		return usage("a journal is moved on the machine that opens it, without --server")
 	}
+	m.Further = []journal.Further{access.Carried()}
 	told := int64(0)
 	m.Tell = func(n int64) {
 		if n-told >= 100_000 && !a.json {
@@ -88,6 +93,9 @@ func (a *app) move(ctx context.Context, m estate.Moving) error {
 		what = "holds the journal already, up to entry %d (%.12s); %s refuses to be written.\n"
 	}
 	a.print("%s "+what, got.To, got.Entries, got.Last, got.From)
+	if got.SignedOut {
+		a.print("  note  tokens are there too; people sign in again\n")
+	}
 	if got.Write != "" {
 		a.print("  next  write in %s: %s\n", a.configuration(), got.Write)
 	}

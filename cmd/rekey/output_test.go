@@ -12,6 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"rekey/internal/estate"
 	"rekey/internal/sim"
 )
 
@@ -82,6 +83,12 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 		}
 		fits(name, command, run(words...))
 	}
+	// A database is not there to be moved to; what is printed then is this, whole.
+	moved, err := json.Marshal(estate.MovedTo{From: ".rekey", To: "postgres://rekey@db.example.com/rekey", Entries: 7, Last: "ab", Write: "database: env:REKEY_DATABASE", SignedOut: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits("journal move", "journal move", moved)
 	// What a flag makes of a command has a description of its own.
 	before := dir
 	for _, command := range []string{

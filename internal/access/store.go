@@ -64,6 +64,12 @@ CREATE TABLE access_codes (
 `}}
 }
 
+// Carried are the tables that go with the journal when it is moved: the tokens. Sessions
+// do not; people sign in again.
+func Carried() journal.Further {
+	return journal.Further{Name: "access", Migrations: migrations(), Tables: []string{"access_tokens"}}
+}
+
 // store keeps tokens and sessions.
 type store struct {
 	db  *sql.DB

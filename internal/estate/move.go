@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"rekey/internal/history"
@@ -22,6 +23,8 @@ type Moving struct {
 	// From is a folder, if it is not where the configuration keeps the journal: a backup
 	// that is restored; "": it is.
 	From string
+	// Further are tables beside the journal that go with it, besides those of operations.
+	Further []journal.Further
 	// Tell is told how many entries are there so far; nil: nobody is.
 	Tell func(entries int64)
 }
@@ -35,6 +38,8 @@ type MovedTo struct {
 	Already bool   `json:"already"` // nothing was left to be done
 	// Write is the line that makes rekey.yaml follow; "": it does already.
 	Write string `json:"write,omitempty"`
+	// SignedOut: people have to sign in again, where the journal is now.
+	SignedOut bool `json:"signed_out"`
 }
 
 // Move carries the journal to another place, where it verifies before the old one refuses
@@ -90,7 +95,7 @@ func (e *Estate) Move(ctx context.Context, m Moving) (MovedTo, error) {
 	}
 	defer free()
 	c, err := j.Move(ctx, dest, journal.Carrying{
-		ID: id, Name: m.To, At: e.now().UTC(), Tell: m.Tell, Busy: busy,
+		ID: id, Name: m.To, At: e.now().UTC(), Tell: m.Tell, Busy: busy, Further: append(slices.Clone(m.Further), requestTables(), toldTables()),
 		Beside: func(ctx context.Context, into *journal.Journal) error { return from.CarryTo(ctx, to, into) },
 	})
 	if errors.Is(err, journal.ErrLocked) {
@@ -100,7 +105,7 @@ func (e *Estate) Move(ctx context.Context, m Moving) (MovedTo, error) {
 		return out, failed(err)
 	}
 	out.To, out.Entries, out.Last, out.Already = c.To, c.Entries, c.Last, c.Already
-	out.Write = e.follows(to)
+	out.Write, out.SignedOut = e.follows(to), e.config.Identity != nil && e.config.Identity.SignIn != nil
 	return out, e.noteMove(ctx, to, history.Move{From: out.From, To: out.To, By: who})
 }
 

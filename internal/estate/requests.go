@@ -65,9 +65,13 @@ func askedBy(ctx context.Context) string {
 	return ""
 }
 
-// requests are the tables that tell which were done.
+// requests makes the tables that tell which were done.
 func requests(ctx context.Context, j *journal.Journal) error {
-	return j.Tables(ctx, "requests", journal.Migration{SQLite: `
+	return j.Tables(ctx, requestTables().Name, requestTables().Migrations...)
+}
+
+func requestTables() journal.Further {
+	return journal.Further{Name: "requests", Tables: []string{"requests_done"}, Migrations: []journal.Migration{{SQLite: `
 CREATE TABLE requests_done (
 	key    TEXT PRIMARY KEY,
 	what   TEXT NOT NULL,
@@ -75,7 +79,7 @@ CREATE TABLE requests_done (
 	until  BIGINT NOT NULL
 );
 CREATE INDEX requests_done_until ON requests_done (until);
-`})
+`}}}
 }
 
 // named makes ready for a request that is to be noted.

@@ -25,16 +25,20 @@ type told struct {
 // toldFor is how long that is kept after a run has come to rest.
 const toldFor = 90 * 24 * time.Hour
 
-// tellings are the tables of it.
+// tellings makes the tables of it.
 func tellings(ctx context.Context, j *journal.Journal) error {
-	return j.Tables(ctx, "told", journal.Migration{SQLite: `
+	return j.Tables(ctx, toldTables().Name, toldTables().Migrations...)
+}
+
+func toldTables() journal.Further {
+	return journal.Further{Name: "told", Tables: []string{"told_runs"}, Migrations: []journal.Migration{{SQLite: `
 CREATE TABLE told_runs (
 	run   TEXT PRIMARY KEY,
 	told  TEXT NOT NULL,
 	until BIGINT NOT NULL
 );
 CREATE INDEX told_runs_until ON told_runs (until);
-`})
+`}}}
 }
 
 // tell keeps how a run came to rest in this process, before the process lets go of it. It

@@ -26,6 +26,9 @@ type Carrying struct {
 	// Beside carries what belongs to the journal and is not in it, before the old one
 	// refuses writes. It is called again if the move is repeated.
 	Beside func(ctx context.Context, to *Journal) error
+	// Further are tables beside the entries that go with them, as they are when the old
+	// journal refuses writes; it refuses what would be changed in them from then on.
+	Further []Further
 	// Tell is told how many entries are there so far; nil: nobody is.
 	Tell func(entries int64)
 }
@@ -176,6 +179,9 @@ func (j *Journal) carry(ctx context.Context, dest *Journal, l leaving, c Carryin
 		return err
 	}
 	if err := j.besideTo(ctx, tx, dest); err != nil {
+		return d.told(err)
+	}
+	if err := j.furtherTo(ctx, tx, dest, c.Further, l, c.At); err != nil {
 		return d.told(err)
 	}
 	if err := d.same(ctx); err != nil {

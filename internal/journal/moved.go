@@ -135,7 +135,7 @@ var guards = []string{"entries", "tree", "checkpoints", "sent"}
 
 // bar lets a file refuse every write from now on.
 func bar(ctx context.Context, tx *sql.Tx, to string, at time.Time) error {
-	text := strings.ReplaceAll(barred+to+" at "+at.UTC().Format(time.RFC3339)+", and nothing is written here any more", "'", "''")
+	text := barredText(to, at)
 	for _, table := range guards {
 		_, err := tx.ExecContext(ctx, fmt.Sprintf(`CREATE TRIGGER IF NOT EXISTS moved_%[1]s BEFORE INSERT ON %[1]s BEGIN SELECT RAISE(ABORT, '%[2]s'); END`, table, text))
 		if err != nil {

@@ -233,6 +233,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := map[string]func() error{"configuration": func() error { s.config.Watch(ctx, s.o.Every); return nil }}
+	parts["journal"] = func() error { return s.stays(ctx) }
 	if s.has(API) {
 		parts[API] = func() error { return s.server.Serve(ctx, l, s.o.Drain) }
 	}
@@ -262,6 +263,24 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		all = append(all, <-ended)
 	}
 	return errors.Join(all...)
+}
+
+// stays watches that the journal is where it is, and returns where it went if it was
+// moved: this process would serve what nobody writes any more.
+func (s *Service) stays(ctx context.Context) error {
+	every := time.NewTicker(s.o.Every)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		// That the database does not answer is told elsewhere.
+		if moved, is := errors.AsType[*journal.Moved](s.journal.Whereabouts(ctx)); is {
+			return fmt.Errorf("%w\n  next  write in rekey.yaml where it is, and start rekey serve again", moved)
+		}
+	}
 }
 
 // Close closes what Open has opened. Serve has to have returned.

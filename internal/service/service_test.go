@@ -48,6 +48,7 @@ type place struct {
 	log      *lines
 	world    *sim.World
 	stop     func() error
+	ended    chan error // what Serve returned
 }
 
 func serve(t *testing.T) *place {
@@ -80,6 +81,7 @@ func serveWith(t *testing.T, env map[string]string) *place {
 	p.at = "http://" + l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
+	p.ended = ended
 	go func() { ended <- s.Serve(ctx, l) }()
 	p.stop = sync.OnceValue(func() error {
 		cancel()
