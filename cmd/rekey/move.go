@@ -10,7 +10,6 @@ import (
 
 	"rekey/internal/access"
 	"rekey/internal/estate"
-	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -73,7 +72,7 @@ func (a *app) move(ctx context.Context, m estate.Moving) error {
 	if !ok {
 		return usage("a journal is moved on the machine that opens it, without --server")
 	}
-	m.Further = []journal.Further{access.Carried()}
+	m.Further = access.Carried()
 	told := int64(0)
 	m.Tell = func(n int64) {
 		if n-told >= 100_000 && !a.json {

@@ -38,7 +38,7 @@ func TestTokensGoWithTheJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = j.Close() }()
-		if _, err := j.Move(t.Context(), to, journal.Carrying{ID: id, Name: "there", At: time.Now(), Further: []journal.Further{Carried()}}); err != nil {
+		if _, err := j.Move(t.Context(), to, journal.Carrying{ID: id, Name: "there", At: time.Now(), Further: Carried()}); err != nil {
 			t.Fatal(err)
 		}
 	}

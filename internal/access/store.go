@@ -66,8 +66,8 @@ CREATE TABLE access_codes (
 
 // Carried are the tables that go with the journal when it is moved: the tokens. Sessions
 // do not; people sign in again.
-func Carried() journal.Further {
-	return journal.Further{Name: "access", Migrations: migrations(), Tables: []string{"access_tokens"}}
+func Carried() []journal.Further {
+	return []journal.Further{{Name: "access", Migrations: migrations(), Tables: []string{"access_tokens"}}}
 }
 
 // store keeps tokens and sessions.
