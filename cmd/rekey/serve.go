@@ -85,9 +85,13 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err := f.wrongly(); err != nil {
 		return exit{exitUsage, err}
 	}
-	if _, err := a.load(); err != nil {
+	config, err := a.load()
+	if err != nil {
 		return err
 	}
+	// The service reads it again, and each time that it changes: thousands of credentials
+	// are not kept twice.
+	a.config = &sop.Config{File: config.File, Vendors: config.Vendors}
 	return a.serving(ctx, f, a.configuration(), nil)
 }
 

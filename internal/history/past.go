@@ -203,7 +203,10 @@ func (p *Past) since(ctx context.Context, v journal.View) error {
 func (p *Past) begin(ctx context.Context, v journal.View, runs []Summary, want func(Summary) bool) error {
 	var missing []string
 	for _, r := range runs {
-		if _, known := p.began[r.Run]; !known && want(r) {
+		if !want(r) {
+			continue
+		}
+		if _, known := p.began[r.Run]; !known {
 			missing = append(missing, r.Run)
 		}
 	}
@@ -224,8 +227,11 @@ func (p *Past) opened(ctx context.Context, v journal.View) error {
 	}
 	cloned := false
 	for i, r := range p.seen.Runs {
+		if !r.Open() {
+			continue
+		}
 		b, known := p.began[r.Run]
-		if !known || !r.Open() || r == r.begunAs(b) {
+		if !known || r == r.begunAs(b) {
 			continue
 		}
 		if !cloned {

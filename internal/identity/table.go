@@ -22,26 +22,35 @@ func Table(id *sop.Identity, who rotation.Who, specs []sop.Spec, here bool) []so
 		}
 		return why == ""
 	}
+	// Thousands have one role, and names of one kind: one of each is asked about.
+	var one []*sop.Spec
+	of, known := make([]int, len(specs)), map[string]int{}
+	for i := range specs {
+		key := kind(id, who, specs[i])
+		n, seen := known[key]
+		if !seen {
+			n = len(one)
+			known[key], one = n, append(one, &specs[i])
+		}
+		of[i] = n
+	}
 	var out []sop.Ability
+	may := make([]bool, len(one))
 	for _, right := range sop.Rights() {
 		for _, op := range right.Ops {
 			a := sop.Ability{Right: right.Name, Op: op, All: true}
-			if of(right) {
-				known := map[string]bool{} // thousands have one role, and names of one kind
-				for i := range specs {
-					key := kind(id, who, specs[i])
-					may, seen := known[key]
-					if !seen {
-						may = can(op, right, &specs[i])
-						known[key] = may
-					}
-					if may {
-						a.On = append(a.On, specs[i].Name)
-					}
+			if ofCredentials(right) {
+				for n, spec := range one {
+					may[n] = can(op, right, spec)
+					a.All = a.All && may[n]
 				}
-				a.All = len(a.On) == len(specs)
 				if !right.Changes && right.Name != "approve" && right.Name != "emergency" {
 					a.All = a.All && can(op, right, nil)
+				}
+				for i := range specs {
+					if !a.All && may[of[i]] {
+						a.On = append(a.On, specs[i].Name)
+					}
 				}
 			} else {
 				a.All = can(op, right, nil)
@@ -55,8 +64,8 @@ func Table(id *sop.Identity, who rotation.Who, specs []sop.Spec, here bool) []so
 	return out
 }
 
-// of reports whether operations are about credentials.
-func of(right sop.Right) bool { return right.Name != "keys" && right.Name != "admin" }
+// ofCredentials reports whether operations are about credentials.
+func ofCredentials(right sop.Right) bool { return right.Name != "keys" && right.Name != "admin" }
 
 // kind is everything of a credential that Can goes by.
 func kind(id *sop.Identity, who rotation.Who, spec sop.Spec) string {
