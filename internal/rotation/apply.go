@@ -113,7 +113,9 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	switch {
 	case len(o.Redo) > 0:
 		p.Status, p.Next = Retry, at.Add(s.pause(p.Tries))
-		p.Tries++
+		if o.Class != cred.Waiting { // it failed at nothing yet: what is done again has a bound of its own
+			p.Tries++
+		}
 		for _, id := range o.Redo {
 			s.redo(id, at)
 		}
