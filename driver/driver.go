@@ -72,6 +72,7 @@ type Question struct {
 	On         *bool
 	Slots      []string
 	Bundle     map[string]Secret
+	Stays      map[string]Secret // with end_named: the secret that works on
 	Values     []Value
 	Follow     map[string]string
 }

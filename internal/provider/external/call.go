@@ -70,6 +70,7 @@ type request struct {
 	Slots  []string
 	Listed []cred.Handle
 	Bundle secret.Bundle
+	Stays  secret.Bundle
 	Values []value
 	Follow map[string]string
 
@@ -122,12 +123,15 @@ func (p *driver) message(ctx context.Context, r request) (map[string]any, error)
 	put("slots", r.Slots, r.Slots != nil)
 	put("listed", r.Listed, r.Listed != nil)
 	put("follow", r.Follow, r.Follow != nil)
-	if r.Bundle != nil {
+	for key, bundle := range map[string]secret.Bundle{"bundle": r.Bundle, "stays": r.Stays} {
+		if bundle == nil {
+			continue
+		}
 		b := map[string]any{}
-		for f, v := range r.Bundle {
+		for f, v := range bundle {
 			b[f] = Secret{v}.plain()
 		}
-		m["bundle"] = b
+		m[key] = b
 	}
 	if r.Values != nil {
 		list := []any{}

@@ -112,6 +112,41 @@ func TestARollIsTakenBackByADriverThatSaysThatItCan(t *testing.T) {
 	}
 }
 
+// TestADriverIsToldWhichOfTwoSecretsEnds, and which stays, where it says that it wants to be:
+// whatever else it can do. One that does not say so has no such role, and is asked to keep.
+func TestADriverIsToldWhichOfTwoSecretsEnds(t *testing.T) {
+	rolls := strings.Replace(described, `"create":true`, `"roll":"with grace","lingers":true`, 1)
+	named := strings.Replace(rolls, `"lingers":true`, `"lingers":true,"ends_named":true`, 1)
+	for _, more := range []string{"", `,"disable":true`, `,"users":true`, `,"makes":{"key":{"length":40,"alphabet":"hex"}}`, `,"disable":true,"users":true,"makes":{"key":{"length":40,"alphabet":"hex"}}`} {
+		var heard outside.Command
+		v := vendor(t, strings.Replace(named, `"ends_named":true`, `"ends_named":true`+more, 1), closed{outside.Closed{}, said{answer: outside.Ended{Stdout: secret.New(`{"result":{"handle":{"id":"h"}}}`)}, heard: &heard}}, "/acme")
+		i, err := v.(provider.Issues).Issuer("key", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = i.(provider.EndsNamed).EndNamed(t.Context(), cred.Handle{ID: "h"}, secret.Bundle{"key": secret.New("goes")}, secret.Bundle{"key": secret.New("remains")})
+		in := heard.Stdin.Reveal()
+		for _, want := range []string{`"op":"end_named"`, `"bundle":{"key":{"secret":"goes"}}`, `"stays":{"key":{"secret":"remains"}}`} {
+			if err != nil || !strings.Contains(in, want) {
+				t.Errorf("%s: %v: %s", more, err, in)
+			}
+		}
+		_, switches := i.(provider.Switcher)
+		_, makes := i.(provider.Maker)
+		_, tells := i.(provider.Users)
+		if switches != strings.Contains(more, "disable") || makes != strings.Contains(more, "makes") || tells != strings.Contains(more, "users") {
+			t.Errorf("%s: it can %v %v %v", more, switches, makes, tells)
+		}
+	}
+	plain, err := vendor(t, rolls, closed{}, "/acme").(provider.Issues).Issuer("key", nil)
+	if _, is := plain.(provider.EndsNamed); is || err != nil {
+		t.Errorf("it is told, and did not say so (%v)", err)
+	}
+	if _, err := Describe([]byte(strings.Replace(described, `"create":true`, `"create":true,"ends_named":true`, 1))); err == nil {
+		t.Error("it says that it ends what ends by itself")
+	}
+}
+
 // TestWhatAnAnswerMeans: only a whole answer is one; an error is told in the driver's
 // words unless a secret stands in them.
 func TestWhatAnAnswerMeans(t *testing.T) {

@@ -42,7 +42,8 @@ type Issuer struct {
 	Roll      string          `json:"roll,omitempty"` // "", "with grace", "at once"
 	GraceMax  string          `json:"grace_max,omitempty"`
 	Lingers   bool            `json:"lingers,omitempty"`
-	Unrolls   bool            `json:"unrolls,omitempty"` // where it lingers: the one put beside by the last roll can be ended alone
+	Unrolls   bool            `json:"unrolls,omitempty"`    // where it lingers: the one put beside by the last roll can be ended alone
+	EndsNamed bool            `json:"ends_named,omitempty"` // where it lingers: it is told which of two is to end, and which stays
 	Disable   bool            `json:"disable,omitempty"`
 	LastSeen  bool            `json:"last_seen,omitempty"`
 	Label     bool            `json:"label,omitempty"`
@@ -136,6 +137,7 @@ func (i Issuer) check(needs func(bool, string, ...any)) {
 	_, err := time.ParseDuration(i.GraceMax)
 	needs(i.GraceMax == "" || err == nil, "%s: grace_max: want a length of time, as 24h", i.Kind)
 	needs(!i.Unrolls || i.Lingers, "%s: unrolls: what ends by itself needs no taking back", i.Kind)
+	needs(!i.EndsNamed || i.Lingers, "%s: ends_named: what ends by itself needs nobody to end it", i.Kind)
 	for f, m := range i.Makes {
 		a, known := alphabets[m.Alphabet]
 		needs(slices.Contains(i.Fields, f), "%s: makes %s, which is no field", i.Kind, f)

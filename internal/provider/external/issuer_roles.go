@@ -5,6 +5,9 @@ import "rekey/internal/provider"
 // issuerOf returns an issuer with what its sheet says that it can do, and nothing else:
 // what an issuer can do is asked by its Go type.
 func issuerOf(x *issuer) provider.Issuer {
+	if x.i.EndsNamed {
+		return namedOf(x)
+	}
 	t, m, o, s, u := turns{x}, makes{x}, turnsOurs{turns{x}, makes{x}}, switches{x}, tells{x}
 	n := 0
 	for bit, has := range []bool{x.i.Roll != "", len(x.i.Makes) > 0, x.i.Disable, x.i.Users} {

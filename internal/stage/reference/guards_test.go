@@ -68,8 +68,10 @@ var guardsOut = []broken{
 // samples of this package are played without it: one of them has to fail.
 func TestEveryGuardIsWhereItWas(t *testing.T) {
 	proof := stage.Proof{
-		Run:  []string{"TestWhatWasFound", "TestSomebodyElse", "TestEvery"}, Skip: t.Name(), // the quicker and the likelier first
-		Says: func(line string) bool { return strings.Contains(line, "(seed ") || strings.Contains(line, "found_test.go:") },
+		Run: []string{"TestWhatWasFound", "TestSomebodyElse", "TestEvery"}, Skip: t.Name(), // the quicker and the likelier first
+		Says: func(line string) bool {
+			return strings.Contains(line, "(seed ") || strings.Contains(line, "found_test.go:")
+		},
 	}
 	for _, b := range guardsOut {
 		g := stage.Guard{Name: b.guard, File: filepath.Join(root, "internal", filepath.FromSlash(b.file)), From: b.from, To: b.to}
