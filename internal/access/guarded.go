@@ -52,6 +52,13 @@ func (g *Guarded) TakeUp(ctx context.Context, a estate.Advancing) (string, error
 	return g.inner.TakeUp(ctx, a)
 }
 
+// MayHandOver is for whoever may resume this run, with a fresh sign-in: what he hands over
+// becomes the credential, or ends it.
+func (g *Guarded) MayHandOver(ctx context.Context, run string) error {
+	_, err := g.onward(ctx, sop.OpResume, run, false, true)
+	return err
+}
+
 // GoBack is for whoever may roll this credential back.
 func (g *Guarded) GoBack(ctx context.Context, b estate.Backing, f estate.Face) (estate.Ended, error) {
 	var err error

@@ -61,6 +61,15 @@ type Options struct {
 	// Doctor tells what this machine lacks, on request. nil: it is not offered.
 	Doctor func(ctx context.Context, credentials []string) ([]estate.Finding, error)
 
+	// Here is this process's name, as it stands in leases. ByHand tells of a vendor of
+	// rekey.yaml whether a person makes what it issues; nil: none. Asked is what a run waits
+	// for in this process that only a person can do, and HandOver answers it once; both are
+	// there where ByHand is.
+	Here     string
+	ByHand   func(vendor string) bool
+	Asked    func(run string) *estate.AskedByHand
+	HandOver func(ctx context.Context, run, id string, answer estate.Answer) error
+
 	// Guide is what the first page proposes to try, in order; nil, or none: nothing.
 	Guide func() []Hint
 
@@ -161,6 +170,10 @@ func (c *Console) routes() http.Handler {
 	page("GET /runs/{run}/back", c.backPage)
 	page("POST /runs/{run}/back", c.turnBack)
 	page("POST /runs/{run}/resume", c.takeUp)
+	if c.o.ByHand != nil {
+		page("GET /runs/{run}/by-hand", c.byHandPart)
+		page("POST /runs/{run}/by-hand", c.handOver)
+	}
 	page("GET /calendar", c.calendarPage)
 	page("POST /schedule/{what}", c.schedule)
 	page("GET /approvals", c.approvalsPage)

@@ -41,6 +41,7 @@ type runBody struct {
 	Worker   string        // that is at it; "": none, or nobody tells
 	Trouble  string        // why no worker could carry it out, the last time
 	Approval *approvalView // somebody has to agree before it goes on
+	ByHand   *byHand       // what only a person can do is asked here; nil: nothing of it is by hand
 	Said     bool          // what it waits for was confirmed, and a worker is to come
 
 	Steps  []stepView
@@ -64,6 +65,7 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	b.ByHand = c.byHandOf(b)
 	return show(c, w, http.StatusOK, "run", frame(c, r, "Run "+b.Run+" of "+b.Credential, "/runs", b))
 }
 

@@ -35,6 +35,8 @@ type Options struct {
 	// wait is waited for. 0: ten seconds, or never where Now is given: the database, which
 	// wakes for it, goes by real time.
 	Park time.Duration
+	// Desk is where people are asked to do by hand what no request can; nil: nobody is.
+	Desk *estate.Desk
 	// AtOnce is how many runs this process is at, at most; 0: 16.
 	AtOnce int
 	// Called is told of each request that a run has made here, after it was answered or was

@@ -94,6 +94,8 @@ type Worker struct {
 	Reviewed *rotation.Plan
 	// Limits are what all workers know of the vendors' rate limits; nil: each on its own.
 	Limits vendorhttp.Limits
+	// Person does by hand what no request can; nil: nobody can be asked.
+	Person func(ctx context.Context, t Task) (Answer, error)
 	// Park tells whether to let go of the run for the time of a wait; nil: never.
 	Park func(rotation.Wait) bool
 }
@@ -115,7 +117,7 @@ func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ende
 		return Ended{}, err
 	}
 	defer w.close()
-	w.unattended, w.held = true, by.Held
+	w.unattended, w.held, w.asks = by.Person == nil, by.Held, by.Person
 	w.by = rotation.Who{Name: by.Name, How: "worker"}
 	events, recorder, err := w.book.Take(ctx, spec.Name, run)
 	if err != nil {

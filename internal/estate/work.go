@@ -35,6 +35,7 @@ type work struct {
 	limits     vendorhttp.Limits // what all workers know of the vendors' rate limits; nil: no worker
 	held       *lease.Held       // the lease on the run that is carried out; nil: none
 	by         rotation.Who      // who does this; set before anything is changed
+	asks       provider.Person   // instead of whoever the surroundings name; nil: those
 	unattended bool              // nobody is asked to do anything by hand
 	closes     []func()
 
@@ -172,14 +173,18 @@ func (w *work) called() map[string]int {
 // person asks whoever is there to do by hand what no request can.
 func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, error) {
 	err := ErrNobody
-	if w.here.Person != nil && !w.unattended {
+	ask := w.here.Person
+	if w.asks != nil {
+		ask = w.asks
+	}
+	if ask != nil && !w.unattended {
 		var answer provider.Answer
-		if answer, err = w.here.Person(ctx, t); err == nil {
+		if answer, err = ask(ctx, t); err == nil {
 			return answer, nil
 		}
 	}
 	if errors.Is(err, ErrNobody) {
-		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal"}
+		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal, or begin it on a server, where the page of the run asks"}
 	}
 	return provider.Answer{}, err
 }

@@ -18,6 +18,7 @@ const (
 	Discovered    = "discovered"       // who holds it without being a registered consumer
 	KeyChanged    = "new-key"          // another key signs checkpoints from here on
 	JournalMoved  = "moved"            // the journal is kept elsewhere from here on
+	HandedOver    = "handed-over"      // somebody has answered what a run had asked him to do by hand
 	PrintsChanged = "new-fingerprints" // another key makes fingerprints from here on
 )
 

@@ -83,6 +83,7 @@ type Service struct {
 	close   func() error
 	estate  atomic.Pointer[estate.Estate]
 	engine  *engine.Engine
+	desk    *estate.Desk // nil: this process carries nothing out, or shows nobody anything
 	access  *access.Access
 	server  *server.Server
 	asked   refs.Asked
@@ -134,7 +135,10 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if s.tracing, err = s.traced(); err != nil {
 		return nil, err
 	}
-	s.engine = engine.New(engine.Options{Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease, Called: s.tracing.called(o.Now)})
+	if s.has(API) && s.has(Worker) {
+		s.desk = estate.NewDesk(o.Now)
+	}
+	s.engine = engine.New(engine.Options{Desk: s.desk, Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease, Called: s.tracing.called(o.Now)})
 	if s.has(API) {
 		err = s.faces(ctx)
 	}
@@ -186,6 +190,12 @@ func (s *Service) faces(ctx context.Context) error {
 	}
 	guarded := s.access.Guard(s.engine)
 	pages, err := console.New(console.Options{
+		Here: s.o.Name, ByHand: s.byHand, Asked: s.askedByHand, HandOver: func(ctx context.Context, run, id string, answer estate.Answer) error {
+			if err := guarded.MayHandOver(ctx, run); err != nil {
+				return err
+			}
+			return s.estate.Load().HandOver(ctx, s.desk, run, id, answer)
+		},
 		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.config.Mistakes,
 		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
 		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
@@ -199,6 +209,19 @@ func (s *Service) faces(ctx context.Context) error {
 		Who: access.From, Hosts: s.hosts(), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
 	})
 	return err
+}
+
+// byHand reports whether a person makes what a vendor of rekey.yaml issues.
+func (s *Service) byHand(vendor string) bool {
+	return s.config.Now().Vendors[vendor].Type == "assisted"
+}
+
+// askedByHand is what a run waits for in this process.
+func (s *Service) askedByHand(run string) *estate.AskedByHand {
+	if s.desk == nil {
+		return nil
+	}
+	return s.desk.Asked(run)
 }
 
 // noted is what the last looks found, for whoever may look at all.

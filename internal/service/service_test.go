@@ -51,7 +51,8 @@ type place struct {
 	ended    chan error // what Serve returned
 }
 
-func serve(t *testing.T) *place {
+// serve serves it; change may make another rekey.yaml of it, and something of the world.
+func serve(t *testing.T, change ...func(p *place, text string) string) *place {
 	t.Helper()
 	return serveWith(t, nil)
 }
@@ -66,6 +67,9 @@ func serveWith(t *testing.T, env map[string]string) *place {
 	text := strings.Replace(sop.Example(), "rekey: 1\n", "rekey: 1\nsimulate: "+vendors.URL+"\n", 1)
 	text = strings.Replace(text, "    before_expiry: 14d\n", "    before_expiry: 14d\n    timing: {poll: 50ms, quiet: 50ms, watch: 50ms}\n", 1)
 	text = strings.Replace(text, "      vendor: heroku\n      slots:", "      vendor: heroku\n      grace: 50ms\n      slots:", 1)
+	for _, f := range change {
+		text = f(p, text)
+	}
 	p.write(text)
 	s, err := service.Open(t.Context(), service.Options{
 		File: p.file, Listen: "127.0.0.1:0", Name: "one", Tool: "test", Drain: 5 * time.Second, Every: 10 * time.Millisecond,
