@@ -18,6 +18,7 @@ import (
 func TestReal(t *testing.T) {
 	c := realCluster(t)
 	t.Run("the simulated cluster answers as it does", c.answers)
+	t.Run("what the chart renders is taken", c.takesTheChart)
 	t.Run("a Secret is a store", c.storesReally)
 	t.Run("workloads are rolled out", c.rollsOut)
 	t.Run("new pods that do not come up", c.crashes)
