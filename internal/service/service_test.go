@@ -54,11 +54,11 @@ type place struct {
 // serve serves it; change may make another rekey.yaml of it, and something of the world.
 func serve(t *testing.T, change ...func(p *place, text string) string) *place {
 	t.Helper()
-	return serveWith(t, nil)
+	return serveWith(t, nil, change...)
 }
 
 // serveWith serves with an environment.
-func serveWith(t *testing.T, env map[string]string) *place {
+func serveWith(t *testing.T, env map[string]string, change ...func(p *place, text string) string) *place {
 	t.Helper()
 	p := &place{T: t, log: &lines{}, file: filepath.Join(t.TempDir(), "rekey.yaml")}
 	p.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: sim.Knobs{Shutdown: sim.Duration(10 * time.Millisecond), PrebootDelay: sim.Duration(10 * time.Millisecond)}}), time.Now)
