@@ -120,7 +120,12 @@ func sessions(address string, writes bool) (*Journal, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	if !writes {
-		s.config.RuntimeParams["default_transaction_read_only"] = "on"
+		// Not as a parameter of the session: of several hosts, target_session_attrs=read-write
+		// takes the one whose sessions may write.
+		s.config.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
+			_, err := c.Exec(ctx, "SET default_transaction_read_only = on").ReadAll()
+			return err
+		}
 	}
 	s.db = sql.OpenDB(dialer{s.config})
 	s.db.SetMaxOpenConns(mostSessions)

@@ -81,7 +81,7 @@ func startPostgres() (*Postgres, error) {
 	if err := s.once(initdb, "--no-sync", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"); err != nil {
 		return nil, err
 	}
-	hba := "local all all trust\nhost trusting all 127.0.0.1/32 trust\nhost cleartext all 127.0.0.1/32 password\nhost all all 127.0.0.1/32 scram-sha-256\n"
+	hba := "local all all trust\nlocal replication all trust\nhost trusting all 127.0.0.1/32 trust\nhost cleartext all 127.0.0.1/32 password\nhost all all 127.0.0.1/32 scram-sha-256\n"
 	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		return nil, err
 	}
@@ -91,14 +91,7 @@ func startPostgres() (*Postgres, error) {
 	if err := s.certify(p.Certificate, filepath.Join(s.dir, "server.key")); err != nil {
 		return nil, err
 	}
-	args := []string{"-D", data, "-k", s.dir, "-p", strconv.Itoa(p.Port), "-h", "127.0.0.1"}
-	for _, setting := range []string{
-		"fsync=off", "log_statement=all", "restart_after_crash=on", "shared_buffers=16MB", fmt.Sprintf("max_connections=%d", MaxConnections), "superuser_reserved_connections=3",
-		"ssl=on", "ssl_cert_file=" + p.Certificate, "ssl_key_file=" + filepath.Join(s.dir, "server.key"),
-	} {
-		args = append(args, "-c", setting)
-	}
-	if err := s.start(postgres, args...); err != nil {
+	if err := s.start(postgres, p.arguments(data)...); err != nil {
 		return nil, err
 	}
 	if err := s.await(func() error { _, err := p.sql("postgres", "SELECT 1"); return err }); err != nil {
@@ -112,6 +105,18 @@ func startPostgres() (*Postgres, error) {
 		}
 	}
 	return p, nil
+}
+
+// arguments are those of a server with this folder of data.
+func (p *Postgres) arguments(data string) []string {
+	args := []string{"-D", data, "-k", p.Socket, "-p", strconv.Itoa(p.Port), "-h", "127.0.0.1"}
+	for _, setting := range []string{
+		"fsync=off", "log_statement=all", "restart_after_crash=on", "shared_buffers=16MB", fmt.Sprintf("max_connections=%d", MaxConnections), "superuser_reserved_connections=3",
+		"ssl=on", "ssl_cert_file=" + p.Certificate, "ssl_key_file=" + filepath.Join(filepath.Dir(p.Certificate), "server.key"),
+	} {
+		args = append(args, "-c", setting)
+	}
+	return args
 }
 
 // certify makes a certificate of localhost that has signed itself.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,6 +18,7 @@ import (
 // vendor knows it, they deny for another reason, and a new one would be denied too.
 func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Observation) {
 	r.tryGates(ctx, spec, seen)
+	r.remembered(ctx, spec, seen)
 	r.limits(spec, seen)
 	ask := func(role any, h cred.Handle) {
 		adviser, ok := role.(provider.Adviser)
@@ -39,6 +41,44 @@ func (r *Runner) Advise(ctx context.Context, spec sop.Spec, seen *rotation.Obser
 			r.users(ctx, h, seen)
 		}
 	}
+}
+
+// remembered tells where the journal knows nothing of what is in use, although it knows of
+// others before it: what it takes for the one in use may live on, with nobody to end it.
+func (r *Runner) remembered(ctx context.Context, spec sop.Spec, seen *rotation.Observation) {
+	if r.Past == nil || seen.Issuer.Owner == "" || seen.Issuer.Gone {
+		return
+	}
+	past, err := r.Past(ctx)
+	if err != nil {
+		seen.Advice = append(seen.Advice, "what the journal knows of the credential in use could not be read: "+err.Error())
+		return
+	}
+	named := func(id string) string {
+		for _, h := range seen.Issuer.Live {
+			if h.ID == id {
+				return cmp.Or(h.Name, h.ID)
+			}
+		}
+		return ""
+	}
+	older := ""
+	for _, g := range past {
+		if g.Handle.ID == seen.Issuer.Owner {
+			return
+		}
+		if g.Ended.IsZero() && named(g.Handle.ID) != "" {
+			older = named(g.Handle.ID)
+		}
+	}
+	if len(past) == 0 {
+		return
+	}
+	text := fmt.Sprintf("the journal knows nothing of %s, which is in use: either it was set back (a failover, a restored backup), or somebody else made the rotation", named(seen.Issuer.Owner))
+	if older != "" {
+		text += fmt.Sprintf(". %s, which was in use before, lives on: end it at %s once nobody holds it; no run does that any more", older, spec.Issuer.Vendor)
+	}
+	seen.Advice = append(seen.Advice, text)
 }
 
 // tryGates asks each protected place with the credential in use, once.
