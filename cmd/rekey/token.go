@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"rekey/internal/access"
+	"rekey/internal/api"
+	"rekey/internal/client"
 	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
@@ -25,19 +28,62 @@ By itself a token may nothing. docs/access.md says more.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand())
+	c.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand(), a.tokenRotateCommand())
 	return c
 }
 
-// tokens does something with the tokens of the journal, as whoever runs this.
-func (a *app) tokens(c *cobra.Command, do func(t *access.Tokens, who rotation.Who) error) error {
+// keeper makes and ends tokens: those of the journal, as whoever runs this, or a server's.
+type keeper interface {
+	Create(ctx context.Context, by rotation.Who, w access.Wanted) (access.Token, string, error)
+	List(ctx context.Context, by rotation.Who) ([]access.Token, error)
+	Revoke(ctx context.Context, by rotation.Who, idOrName string) ([]access.Token, error)
+}
+
+// atServer are a server's tokens. Who asks is what the server says.
+type atServer struct{ c *client.Client }
+
+func (s atServer) Create(ctx context.Context, _ rotation.Who, w access.Wanted) (access.Token, string, error) {
+	made, err := s.c.CreateToken(ctx, api.TokenWanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Expires: w.Lives.String()})
+	return tokenOf(made.Token), made.Secret, err
+}
+
+func (s atServer) List(ctx context.Context, _ rotation.Who) ([]access.Token, error) {
+	all, err := s.c.Tokens(ctx)
+	return tokensOf(all), err
+}
+
+func (s atServer) Revoke(ctx context.Context, _ rotation.Who, idOrName string) ([]access.Token, error) {
+	ended, err := s.c.RevokeTokens(ctx, idOrName)
+	return tokensOf(ended), err
+}
+
+func tokensOf(all []api.Token) []access.Token {
+	out := make([]access.Token, 0, len(all))
+	for _, t := range all {
+		out = append(out, tokenOf(t))
+	}
+	return out
+}
+
+func tokenOf(t api.Token) access.Token {
+	return access.Token{ID: t.ID, Name: t.Name, Person: t.Person, Only: t.Only, Credentials: t.Credentials, Made: t.Made, By: t.By, Expires: t.Expires, Used: t.Used, Revoked: t.Revoked, RevokedBy: t.RevokedBy, Successor: t.Successor}
+}
+
+// tokens does something with the tokens of the journal or of a server.
+func (a *app) tokens(c *cobra.Command, do func(t keeper, who rotation.Who) error) error {
 	ops, err := a.operations()
 	if err != nil {
 		return err
 	}
+	if at, there := ops.(*client.Client); there {
+		if err := do(atServer{at}, rotation.Who{}); err != nil {
+			return a.told(err)
+		}
+		return nil
+	}
 	e, here := ops.(*estate.Estate)
 	if !here {
-		return usage("tokens are made where the journal is, or by the server's address /access/tokens")
+		return usage("tokens are made where the journal is, or at a server")
 	}
 	me, err := e.Whoami(c.Context())
 	if err != nil {
@@ -68,17 +114,12 @@ It may what its name may by rekey.yaml, and no more than --may and --credentials
 			if err != nil {
 				return usage("--expires: %v", err)
 			}
-			return a.tokens(c, func(t *access.Tokens, who rotation.Who) error {
+			return a.tokens(c, func(t keeper, who rotation.Who) error {
 				made, text, err := t.Create(c.Context(), who, access.Wanted{Name: args[0], Only: only, Credentials: credentials, Lives: lives})
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(access.Minted{Token: made, Secret: text})
-				}
-				_, _ = a.out.Write([]byte(text + "\n"))
-				_, _ = a.err.Write([]byte("token " + made.ID + " of " + made.Name + ", until " + made.Expires.UTC().Format(time.RFC3339) + "; it is not shown again\n"))
-				return nil
+				return a.minted(made, text)
 			})
 		},
 	}
@@ -88,11 +129,50 @@ It may what its name may by rekey.yaml, and no more than --may and --credentials
 	return c
 }
 
+// minted prints a token, this once: its text alone on standard output.
+func (a *app) minted(made access.Token, text string) error {
+	if a.json {
+		return a.printJSON(access.Minted{Token: made, Secret: text})
+	}
+	_, _ = a.out.Write([]byte(text + "\n"))
+	_, _ = a.err.Write([]byte("token " + made.ID + " of " + visible.Text(made.Name) + ", until " + made.Expires.UTC().Format(time.RFC3339) + "; it is not shown again\n"))
+	return nil
+}
+
+func (a *app) tokenRotateCommand() *cobra.Command {
+	var overlap string
+	c := &cobra.Command{
+		Use: "rotate", Short: "Make the successor of the token that this asks the server with, and print it, this once",
+		Long: `Make the successor of the token that this asks the server with, and print it, this once:
+the same name, the same limits, as long a life. The old one stays good for the overlap.
+
+If the answer was lost, ask again. Once the successor was used, the old one makes no other.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ops, err := a.operations()
+			if err != nil {
+				return err
+			}
+			at, there := ops.(*client.Client)
+			if !there {
+				return usage("a token rotates itself, at the server that it is for\n  next  REKEY_TOKEN=… rekey --server https://HOST token rotate")
+			}
+			made, err := at.RotateToken(c.Context(), overlap)
+			if err != nil {
+				return a.told(err)
+			}
+			return a.minted(tokenOf(made.Token), made.Secret)
+		},
+	}
+	c.Flags().StringVar(&overlap, "overlap", "1h", "how long the old one stays good, at most 7d")
+	return c
+}
+
 func (a *app) tokenListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "Every token there is or was, what it is for, and when it was used last", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.tokens(c, func(t *access.Tokens, who rotation.Who) error {
+			return a.tokens(c, func(t keeper, who rotation.Who) error {
 				list, err := t.List(c.Context(), who)
 				if err != nil {
 					return err
@@ -149,7 +229,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke TOKEN", Short: "End a token at once, by its id or its name", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.tokens(c, func(t *access.Tokens, who rotation.Who) error {
+			return a.tokens(c, func(t keeper, who rotation.Who) error {
 				ended, err := t.Revoke(c.Context(), who, args[0])
 				if err != nil {
 					return err

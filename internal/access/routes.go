@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"rekey/internal/estate"
-	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -187,7 +186,7 @@ func (a *Access) endSession(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Access) listTokens(w http.ResponseWriter, r *http.Request) {
-	list, err := a.Tokens().List(r.Context(), from(r.Context()).who)
+	list, err := a.ListTokens(r.Context())
 	if err != nil {
 		a.told(w, r, err)
 		return
@@ -222,56 +221,33 @@ func (a *Access) createToken(w http.ResponseWriter, r *http.Request) {
 		a.told(w, r, &Wrong{"want JSON of name, only, credentials and expires (as 90d)"})
 		return
 	}
-	if err := a.Fresh(r.Context()); err != nil {
-		a.told(w, r, err)
-		return
-	}
-	by := from(r.Context()).who
-	made, text, err := a.Tokens().Create(r.Context(), by, Wanted{Name: want.Name, Only: want.Only, Credentials: want.Credentials, Lives: lives})
-	a.minted(w, r, by, made, text, err)
+	made, text, err := a.CreateToken(r.Context(), Wanted{Name: want.Name, Only: want.Only, Credentials: want.Credentials, Lives: lives})
+	a.minted(w, r, made, text, err)
 }
 
-func (a *Access) minted(w http.ResponseWriter, r *http.Request, by rotation.Who, made Token, text string, err error) {
+func (a *Access) minted(w http.ResponseWriter, r *http.Request, made Token, text string, err error) {
 	if err != nil {
 		a.told(w, r, err)
 		return
 	}
-	a.Log.InfoContext(r.Context(), "a token was made", "token", made.ID, "name", made.Name, "by", by.Name, "expires", made.Expires)
 	answer(w, Minted{Token: made, Secret: text})
 }
 
 func (a *Access) rotateToken(w http.ResponseWriter, r *http.Request) {
-	c := from(r.Context())
 	overlap, err := time.Hour, error(nil)
 	if s := r.URL.Query().Get("overlap"); s != "" {
 		overlap, err = sop.ParseDuration(s)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		a.told(w, r, &Wrong{"overlap wants a length of time, as 1h"})
-	case c.token == nil:
-		a.told(w, r, &Wrong{"a token rotates itself: ask with the one that is to be rotated"})
-	default:
-		made, text, err := a.Tokens().Rotate(r.Context(), *c.token, overlap)
-		a.minted(w, r, c.who, made, text, err)
+		return
 	}
+	made, text, err := a.RotateToken(r.Context(), overlap)
+	a.minted(w, r, made, text, err)
 }
 
 func (a *Access) revokeToken(w http.ResponseWriter, r *http.Request) {
-	c := from(r.Context())
-	if c.token != nil && c.token.ID == r.PathValue("id") {
-		if err := a.Tokens().revoke(r.Context(), c.token.ID, c.who.Name); err != nil {
-			a.told(w, r, err)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	ended, err := a.Tokens().Revoke(r.Context(), c.who, r.PathValue("id"))
-	for _, t := range ended {
-		a.Log.InfoContext(r.Context(), "a token was revoked", "token", t.ID, "name", t.Name, "by", c.who.Name)
-	}
-	if err != nil {
+	if _, err := a.RevokeTokens(r.Context(), r.PathValue("id")); err != nil {
 		a.told(w, r, err)
 		return
 	}

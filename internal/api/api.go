@@ -122,6 +122,7 @@ func Ways() []Way {
 		{Group: "Evidence", ID: "getKey", Method: post, Path: "/key", Answer: typed[Key](), Summary: "The public key of checkpoints. It is made if there never was any."},
 		{Group: "Evidence", ID: "newKey", Method: post, Path: "/key/new", Named: true, Role: true, Body: typed[estate.NewKey](), Answer: typed[estate.HandedOver](), Summary: "Hand over to a new key."},
 	}
+	ways = append(ways, tokenWays()...)
 	for i := range ways {
 		if ways[i].Type == "" {
 			ways[i].Type = JSON

@@ -67,7 +67,7 @@ func document(t *testing.T) []byte {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "Rekey", "version": api.Version,
-			"description": "What can be done with credentials, as rekey serve offers it. Nothing secret goes over it in either direction. " +
+			"description": "What can be done with credentials, as rekey serve offers it. Nothing secret goes over it in either direction, but for the text of a new token of the server's own. " +
 				"Lengths of time are in nanoseconds. A list that is null has nothing in it. Fields may be added to answers.",
 		},
 		"servers":    []object{{"url": "http://127.0.0.1:8420", "description": "rekey serve on this machine"}},
@@ -101,15 +101,12 @@ func (d *definitions) operation(w api.Way) object {
 	}
 	if w.Named {
 		params = append(params, object{"name": api.RequestHeader, "in": "header", "schema": object{"type": "string", "maxLength": 200},
-			"description": "Names the request: the same one again, because the answer was lost, changes nothing and is answered alike."})
+			"description": "Names the request: the same one again, because the answer was lost, changes nothing more and is answered alike, with Idempotent-Replayed: true. Known for 72 hours."})
 	}
 	ok := object{"description": w.Summary, "content": media(w.Type, w.Answer)}
 	answers := object{
 		statusText(w.Status): ok,
 		"default":            object{"description": "It was refused, or has failed.", "content": media(api.Problem, reflect.TypeFor[api.Refusal]())},
-	}
-	if w.Status == http.StatusCreated {
-		answers["200"] = object{"description": "An earlier request with the same key did it.", "content": media(w.Type, w.Answer)}
 	}
 	out := object{"operationId": w.ID, "summary": w.Summary, "tags": []string{w.Group}, "responses": answers}
 	if len(params) > 0 {

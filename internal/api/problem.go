@@ -43,21 +43,22 @@ const TypePrefix = "urn:rekey:problem:"
 // Codes of what HTTP refuses before any operation is asked; those of operations are in
 // internal/estate.
 const (
-	BadRequest  estate.Code = "bad-request"   // Mistakes
-	NoWay       estate.Code = "no-operation"  // the path is none of this version
-	NoMethod    estate.Code = "no-method"     // the path has other methods
-	BadType     estate.Code = "no-json"       // the body is no JSON, or does not say so
-	TooLarge    estate.Code = "too-large"     // the body
-	TooMany     estate.Code = "too-many"      // streams or requests of this caller; Retry-After
-	WrongHost   estate.Code = "wrong-host"    // it was asked for by a name that is not its own
-	CrossSite   estate.Code = "cross-site"    // a page of another site sent it
-	Draining    estate.Code = "draining"      // the server stops; Retry-After
-	TookTooLong estate.Code = "took-too-long" // what was begun may be finished: look before repeating it
+	BadRequest   estate.Code = "bad-request"   // Mistakes
+	NoWay        estate.Code = "no-operation"  // the path is none of this version
+	NoMethod     estate.Code = "no-method"     // the path has other methods
+	BadType      estate.Code = "no-json"       // the body is no JSON, or does not say so
+	TooLarge     estate.Code = "too-large"     // the body
+	TooMany      estate.Code = "too-many"      // streams or requests of this caller; Retry-After
+	WrongHost    estate.Code = "wrong-host"    // it was asked for by a name that is not its own
+	CrossSite    estate.Code = "cross-site"    // a page of another site sent it
+	TokenRefused estate.Code = "token-refused" // Err: this token cannot be made, rotated or revoked
+	Draining     estate.Code = "draining"      // the server stops; Retry-After
+	TookTooLong  estate.Code = "took-too-long" // what was begun may be finished: look before repeating it
 )
 
 // Codes are those of HTTP.
 func Codes() []estate.Code {
-	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, Draining, TookTooLong}
+	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, TokenRefused, Draining, TookTooLong}
 }
 
 // StatusOf is the status of HTTP with which a code is told.
@@ -70,7 +71,7 @@ func StatusOf(code estate.Code) int {
 	case estate.NoRun, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NoJournal, estate.NothingAsked, NoWay:
 		return http.StatusNotFound
 	case estate.NotFormer, estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides,
-		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest:
+		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest, TokenRefused:
 		return http.StatusUnprocessableEntity
 	case estate.Refused, estate.NotSeen, estate.RunUnseen, estate.WindowClosed, estate.RunOpen, estate.PlaceBusy, estate.PlanDone, estate.Repeated, estate.Busy, estate.NoneOpen,
 		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:

@@ -145,7 +145,7 @@ func TestWhatChangesSomethingIsDoneOnceForEachKey(t *testing.T) {
 		if _, there := all[way.ID]; there != way.Named {
 			t.Errorf("%s takes a key: %v, and is tried here: %v", way.ID, way.Named, there)
 		}
-		if way.Role && !way.Named {
+		if way.Role && !way.Named && way.Group != "Tokens" { // those say themselves why
 			t.Errorf("%s changes something and takes no key", way.ID)
 		}
 	}

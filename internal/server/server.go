@@ -50,6 +50,8 @@ type Options struct {
 	// May refuses an operation by the id of its way in the API, before it is asked; the
 	// operations refuse what wants a role themselves. nil: everybody may ask for everything.
 	May func(ctx context.Context, id string) error
+	// Tokens makes and ends the server's own; nil: it has none.
+	Tokens Tokens
 	// Hosts are the names by which the server may be asked for, beside those of loopback:
 	// a page of a site whose name leads here would otherwise read everything.
 	Hosts []string
@@ -151,6 +153,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) routes() http.Handler {
 	signed := http.NewServeMux()
 	for id, answer := range s.answers() {
+		if way := api.WayOf(id); way.Group == "Tokens" && s.o.Tokens == nil {
+			continue
+		}
 		way := api.WayOf(id)
 		signed.HandleFunc(way.Method+" "+api.Base+way.Path, s.asked(way, answer))
 	}
@@ -193,6 +198,7 @@ func (s *Server) answers() map[string]answer {
 		"getSchedule": s.getSchedule, "pause": s.pause, "continue": s.goOn,
 		"listApprovals": s.listApprovals, "approve": s.approve, "refuse": s.refuseRequest, "takeBack": s.takeBack,
 		"evidence": s.evidence, "verify": s.verify, "sign": s.sign, "getKey": s.getKey, "newKey": s.newKey,
+		"listTokens": s.listTokens, "createToken": s.createToken, "revokeToken": s.revokeToken, "rotateToken": s.rotateToken,
 	}
 }
 

@@ -1,0 +1,69 @@
+package access
+
+import (
+	"context"
+	"time"
+)
+
+// What callers ask for of tokens. Each refuses whoever may not (NoRole, NotIdentified), and
+// making one wants a fresh sign-in (NotFresh); *Wrong: it cannot be done as it was asked.
+
+// CreateToken is Tokens.Create for whoever asks.
+func (a *Access) CreateToken(ctx context.Context, w Wanted) (made Token, text string, err error) {
+	c := from(ctx)
+	if c == nil {
+		return Token{}, "", errNobody()
+	}
+	if err := a.Fresh(ctx); err != nil {
+		return Token{}, "", err
+	}
+	made, text, err = a.Tokens().Create(ctx, c.who, w)
+	a.noteMade(ctx, made, c, err)
+	return made, text, err
+}
+
+// ListTokens is Tokens.List for whoever asks.
+func (a *Access) ListTokens(ctx context.Context) ([]Token, error) {
+	c := from(ctx)
+	if c == nil {
+		return nil, errNobody()
+	}
+	return a.Tokens().List(ctx, c.who)
+}
+
+// RevokeTokens is Tokens.Revoke for whoever asks; a token ends itself without any right.
+func (a *Access) RevokeTokens(ctx context.Context, idOrName string) (ended []Token, err error) {
+	c := from(ctx)
+	switch {
+	case c == nil:
+		return nil, errNobody()
+	case c.token != nil && c.token.ID == idOrName:
+		ended, err = []Token{*c.token}, a.Tokens().revoke(ctx, idOrName, c.who.Name)
+	default:
+		ended, err = a.Tokens().Revoke(ctx, c.who, idOrName)
+	}
+	for _, t := range ended {
+		a.Log.InfoContext(ctx, "a token was revoked", "token", t.ID, "name", t.Name, "by", c.who.Name)
+	}
+	return ended, err
+}
+
+// RotateToken is Tokens.Rotate of the token that asks.
+func (a *Access) RotateToken(ctx context.Context, overlap time.Duration) (made Token, text string, err error) {
+	c := from(ctx)
+	switch {
+	case c == nil:
+		return Token{}, "", errNobody()
+	case c.token == nil:
+		return Token{}, "", &Wrong{"a token rotates itself: ask with the one that is to be rotated"}
+	}
+	made, text, err = a.Tokens().Rotate(ctx, *c.token, overlap)
+	a.noteMade(ctx, made, c, err)
+	return made, text, err
+}
+
+func (a *Access) noteMade(ctx context.Context, made Token, c *caller, err error) {
+	if err == nil {
+		a.Log.InfoContext(ctx, "a token was made", "token", made.ID, "name", made.Name, "by", c.who.Name, "expires", made.Expires)
+	}
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"net/http"
+	"time"
+)
+
+// Token is a token of Rekey's own, by which a machine asks a server, without its text.
+type Token struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Person      bool      `json:"person,omitempty"`      // it was made for somebody's command line, and acts as him
+	Only        []string  `json:"only,omitempty"`        // rights and operations that it is limited to; none: whatever its name may
+	Credentials []string  `json:"credentials,omitempty"` // that it is limited to, * at the end stands for anything; none: all
+	Made        time.Time `json:"made"`
+	By          string    `json:"made_by"`
+	Expires     time.Time `json:"expires"`
+	Used        time.Time `json:"last_used,omitzero"` // to about a minute
+	Revoked     time.Time `json:"revoked,omitzero"`
+	RevokedBy   string    `json:"revoked_by,omitempty"`
+	Successor   string    `json:"successor,omitempty"` // id of the one that it was rotated to
+}
+
+// TokenWanted is what somebody wants of a new token.
+type TokenWanted struct {
+	Name        string   `json:"name"` // to which rekey.yaml gives a role
+	Only        []string `json:"only,omitempty"`
+	Credentials []string `json:"credentials,omitempty"`
+	Expires     string   `json:"expires,omitempty"` // as 30d; 90d where it is left out, at most 366d
+}
+
+// Minted is a new token with its text, which is shown this once.
+type Minted struct {
+	Token
+	Secret string `json:"secret"`
+}
+
+// TokenList are tokens, newest first.
+type TokenList struct {
+	Tokens []Token `json:"tokens"`
+}
+
+// WhichToken is the one that is meant.
+type WhichToken struct {
+	Token string `json:"token"` // its id, or its name: then all live ones of that name
+}
+
+// Overlapping is how long the old token stays good.
+type Overlapping struct {
+	Overlap string `json:"overlap,omitempty"` // as 1h, which it is where it is left out; at most 7d
+}
+
+// tokenWays are the operations on them. None takes a key: a text that is shown once is
+// kept nowhere, so it cannot be answered again. Of a name there is one live token that was
+// made; whoever did not get it revokes it by that name. Revoking may be repeated, and so
+// may rotating, until the successor was used.
+func tokenWays() []Way {
+	const group = "Tokens"
+	return []Way{
+		{Group: group, ID: "listTokens", Method: http.MethodGet, Path: "/tokens", Answer: typed[TokenList](), Summary: "Every token there is or was."},
+		{Group: group, ID: "createToken", Method: http.MethodPost, Path: "/tokens", Status: http.StatusCreated, Role: true, Body: typed[TokenWanted](), Answer: typed[Minted](), Summary: "Make a token. Its text is shown this once."},
+		{Group: group, ID: "revokeToken", Method: http.MethodPost, Path: "/tokens/revoke", Role: true, Body: typed[WhichToken](), Answer: typed[TokenList](), Summary: "End tokens at once, by id or by name."},
+		{Group: group, ID: "rotateToken", Method: http.MethodPost, Path: "/tokens/rotate", Role: true, Body: typed[Overlapping](), Answer: typed[Minted](), Summary: "Make the successor of the token that asks, with the same name, limits and length of life."},
+	}
+}

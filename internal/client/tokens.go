@@ -1,0 +1,45 @@
+package client
+
+import (
+	"context"
+	"errors"
+
+	"rekey/internal/api"
+	"rekey/internal/estate"
+)
+
+// CreateToken makes a token at the server. It is asked once: a text that is shown once
+// cannot be answered again.
+func (c *Client) CreateToken(ctx context.Context, w api.TokenWanted) (out api.Minted, err error) {
+	err = unheard(c.look(ctx, asking{id: "createToken", body: w}, &out))
+	return out, err
+}
+
+// Tokens returns all tokens of the server.
+func (c *Client) Tokens(ctx context.Context) ([]api.Token, error) {
+	var out api.TokenList
+	err := c.look(ctx, asking{id: "listTokens"}, &out)
+	return out.Tokens, err
+}
+
+// RevokeTokens ends tokens, by id or by name.
+func (c *Client) RevokeTokens(ctx context.Context, idOrName string) ([]api.Token, error) {
+	var out api.TokenList
+	err := unheard(c.look(ctx, asking{id: "revokeToken", body: api.WhichToken{Token: idOrName}}, &out))
+	return out.Tokens, err
+}
+
+// RotateToken makes the successor of the token that the client asks with.
+func (c *Client) RotateToken(ctx context.Context, overlap string) (out api.Minted, err error) {
+	err = unheard(c.look(ctx, asking{id: "rotateToken", body: api.Overlapping{Overlap: overlap}}, &out))
+	return out, err
+}
+
+// unheard advises what to do where the answer did not come: what was made is not shown
+// again.
+func unheard(err error) error {
+	if e, is := errors.AsType[*estate.Error](err); is && len(e.Advice) > 0 {
+		e.Advice = []string{"rekey token list"}
+	}
+	return err
+}

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"rekey/internal/api"
+)
+
+// Tokens are what makes and ends tokens. It refuses whoever may not.
+type Tokens interface {
+	Create(ctx context.Context, w api.TokenWanted) (api.Minted, error)
+	List(ctx context.Context) ([]api.Token, error)
+	Revoke(ctx context.Context, idOrName string) ([]api.Token, error)
+	Rotate(ctx context.Context, overlap string) (api.Minted, error)
+}
+
+func (s *Server) listTokens(w http.ResponseWriter, r *http.Request) error {
+	all, err := s.o.Tokens.List(r.Context())
+	if err != nil {
+		return err
+	}
+	return s.give(w, r, api.TokenList{Tokens: all})
+}
+
+func (s *Server) createToken(w http.ResponseWriter, r *http.Request) error {
+	var want api.TokenWanted
+	if _, err := s.body(w, r, &want); err != nil {
+		return err
+	}
+	made, err := s.o.Tokens.Create(r.Context(), want)
+	if err != nil {
+		return err
+	}
+	return s.give(w, r, made)
+}
+
+func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
+	var which api.WhichToken
+	if _, err := s.body(w, r, &which); err != nil {
+		return err
+	}
+	ended, err := s.o.Tokens.Revoke(r.Context(), which.Token)
+	if err != nil {
+		return err
+	}
+	return s.give(w, r, api.TokenList{Tokens: ended})
+}
+
+func (s *Server) rotateToken(w http.ResponseWriter, r *http.Request) error {
+	var o api.Overlapping
+	if _, err := s.body(w, r, &o); err != nil {
+		return err
+	}
+	made, err := s.o.Tokens.Rotate(r.Context(), o.Overlap)
+	if err != nil {
+		return err
+	}
+	return s.give(w, r, made)
+}
