@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/access"
-	"rekey/internal/api"
 	"rekey/internal/client"
 	"rekey/internal/estate"
 	"rekey/internal/report"
@@ -43,7 +42,7 @@ type keeper interface {
 type atServer struct{ c *client.Client }
 
 func (s atServer) Create(ctx context.Context, _ rotation.Who, w access.Wanted) (access.Token, string, error) {
-	made, err := s.c.CreateToken(ctx, api.TokenWanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Expires: w.Lives.String()})
+	made, err := s.c.CreateToken(ctx, client.TokenWanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Expires: w.Lives.String()})
 	return tokenOf(made.Token), made.Secret, err
 }
 
@@ -57,7 +56,7 @@ func (s atServer) Revoke(ctx context.Context, _ rotation.Who, idOrName string) (
 	return tokensOf(ended), err
 }
 
-func tokensOf(all []api.Token) []access.Token {
+func tokensOf(all []client.Token) []access.Token {
 	out := make([]access.Token, 0, len(all))
 	for _, t := range all {
 		out = append(out, tokenOf(t))
@@ -65,7 +64,7 @@ func tokensOf(all []api.Token) []access.Token {
 	return out
 }
 
-func tokenOf(t api.Token) access.Token {
+func tokenOf(t client.Token) access.Token {
 	return access.Token{ID: t.ID, Name: t.Name, Person: t.Person, Only: t.Only, Credentials: t.Credentials, Made: t.Made, By: t.By, Expires: t.Expires, Used: t.Used, Revoked: t.Revoked, RevokedBy: t.RevokedBy, Successor: t.Successor}
 }
 

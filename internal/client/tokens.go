@@ -8,6 +8,12 @@ import (
 	"rekey/internal/estate"
 )
 
+// What goes in and comes out, for who knows the client only.
+type (
+	Token       = api.Token
+	TokenWanted = api.TokenWanted
+)
+
 // CreateToken makes a token at the server. It is asked once: a text that is shown once
 // cannot be answered again.
 func (c *Client) CreateToken(ctx context.Context, w api.TokenWanted) (out api.Minted, err error) {

@@ -115,7 +115,7 @@ func (e *Estate) NewKey(ctx context.Context, n NewKey) (HandedOver, error) {
 		return HandedOver{}, failed(err)
 	}
 	defer release()
-	if err := e.Answered(ctx); err != nil {
+	if err := e.answeredOr(ctx, e.unused); err != nil {
 		return HandedOver{}, err
 	}
 	o, vouched, err := w.notary().NewKey(ctx, func(old, fresh string) error {

@@ -155,7 +155,9 @@ func (r *Request) known(ctx context.Context, q interface {
 
 // Answered refuses the request of ctx as the operation would, if it was done already: by
 // the journal alone, whatever has changed since. nil: it has to be asked for.
-func (e *Estate) Answered(ctx context.Context) error {
+func (e *Estate) Answered(ctx context.Context) error { return e.answeredOr(ctx, unfinished) }
+
+func (e *Estate) answeredOr(ctx context.Context, goesOn func(HandedOver) bool) error {
 	r := requestOf(ctx)
 	if r == nil || r.Key == "" {
 		return nil
@@ -170,19 +172,22 @@ func (e *Estate) Answered(ctx context.Context) error {
 	}
 	db, _ := j.DB()
 	err = r.known(ctx, db, e.now())
-	if CodeOf(err) == Repeated && e.unfinished(r) {
-		r.Answer = nil
-		return nil
+	if err != nil && CodeOf(err) == Repeated {
+		var h HandedOver
+		if json.Unmarshal(r.Answer, &h) == nil && h.NewKey && goesOn(h) {
+			r.Answer = nil
+			return nil
+		}
 	}
 	return failed(err)
 }
 
-// unfinished tells whether the process that handed over to a new key ended before the key
-// was in use: asked again, it is put to use.
-func (e *Estate) unfinished(r *Request) bool {
-	var h HandedOver
-	if json.Unmarshal(r.Answer, &h) != nil || !h.NewKey {
-		return false
-	}
-	return (&notary.Notary{Dir: e.journalDir()}).NextKey() == h.Key
+// unfinished tells of a key that is being handed over to, or was, by a process that has
+// ended: asked again, whoever waits for that one finds out.
+func unfinished(h HandedOver) bool { return h.Checkpoint == nil }
+
+// unused tells of a key that was to be handed over to by a process that has ended before
+// it was in use: it is put to use.
+func (e *Estate) unused(h HandedOver) bool {
+	return h.Checkpoint == nil && (&notary.Notary{Dir: e.journalDir()}).NextKey() == h.Key
 }

@@ -31,7 +31,7 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, into any, do func(
 	ctx := estate.Asking(r.Context(), request)
 	// Looked at before anything else: by now the run may be over, or the request answered.
 	if err = s.o.Engine.Answered(ctx); err == nil {
-		if err = do(ctx); err != nil {
+		if err = do(ctx); err != nil && estate.CodeOf(err) != estate.Repeated {
 			// The same request may have been under way, and have changed what this one met.
 			err = cmp.Or(s.o.Engine.Answered(ctx), err)
 		}
