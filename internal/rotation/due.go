@@ -12,7 +12,8 @@ import (
 type Due struct {
 	At  time.Time `json:"at,omitzero"` // zero: never, or not known
 	Why string    `json:"why"`         // cadence, expiry, incident, unknown, never
-	// Start is the first moment from At on at which a run may start.
+	// Start is the first moment from At on at which a run may start. Where no window leaves
+	// the time that one takes it is At, for a person: a schedule keeps to windows, and warns.
 	Start time.Time `json:"start,omitzero"`
 }
 
@@ -31,9 +32,9 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 	}
 	switch {
 	case !d.At.IsZero():
-		d.Start = sop.NextOpen(spec.Windows, d.At)
-		if late := d.Start.IsZero() || d.Start.Add(Room(spec)).After(expires); late && !expires.IsZero() {
-			d.Start = d.At // no window leaves the time that a run takes before it dies: better outside of one
+		var fits bool
+		if d.Start, fits = Opens(spec, d.At, expires); !fits {
+			d.Start = d.At // better outside of a window than too late
 		}
 	case spec.Cadence == 0 && spec.BeforeExpiry == 0:
 		d.Why = "never"
@@ -41,6 +42,14 @@ func DueAt(spec sop.Spec, made, expires time.Time) Due {
 		d.Why = "unknown"
 	}
 	return d
+}
+
+// Opens is when the first window opens from a moment on, the zero time for none within three
+// weeks; fits: a run that starts then is over before the credential expires. It always
+// fits where it does not expire.
+func Opens(spec sop.Spec, from, expires time.Time) (opens time.Time, fits bool) {
+	opens = sop.NextOpen(spec.Windows, from)
+	return opens, expires.IsZero() || !opens.IsZero() && !opens.Add(Room(spec)).After(expires)
 }
 
 // Room is how long before the expiry a run has to start so that it is over by then: as

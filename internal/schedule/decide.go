@@ -213,8 +213,7 @@ func (d *decider) warning(c *Credential, due rotation.Due) string {
 	if after.Before(d.Now) {
 		after = d.Now
 	}
-	opens := sop.NextOpen(c.Spec.Windows, after)
-	if opens.IsZero() || opens.Add(rotation.Room(c.Spec)).After(c.Expires) {
+	if _, fits := rotation.Opens(c.Spec, after, c.Expires); !fits {
 		return "no window opens between when it is due and when it expires that leaves the time that a run takes: say a longer before_expiry, or another window, or begin it outside of one"
 	}
 	return ""

@@ -85,6 +85,22 @@ func TestWhatHoldsOfEveryDecision(t *testing.T) {
 // holds is what has to be so.
 func holds(t *testing.T, k Known, d Decided) {
 	t.Helper()
+	for _, s := range d.Credentials {
+		i := slices.IndexFunc(k.Credentials, func(c Credential) bool { return c.Spec.Name == s.Credential })
+		c := k.Credentials[i]
+		if s.Due.At.IsZero() || s.Due.At.Before(k.Now) || !c.Revoked.IsZero() {
+			continue
+		}
+		// What status shows as its start and what is warned of come to the same.
+		want := sop.NextOpen(c.Spec.Windows, s.Due.At)
+		if s.Warning != "" {
+			want = s.Due.At
+		}
+		late := len(c.Spec.Windows) > 0 && !c.Expires.IsZero() && want.Add(rotation.Room(c.Spec)).After(c.Expires)
+		if !s.Due.Start.Equal(want) || late && s.Warning == "" {
+			t.Fatalf("%s: due %s, start %s, want %s, expires %s: %q", s.Credential, s.Due.At, s.Due.Start, want, c.Expires, s.Warning)
+		}
+	}
 	spec := map[string]Credential{}
 	for _, c := range k.Credentials {
 		spec[c.Spec.Name] = c
