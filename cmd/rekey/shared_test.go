@@ -129,7 +129,7 @@ func TestAJournalInADatabase(t *testing.T) {
 	t.Run("beside each other", func(t *testing.T) {
 		for name, f := range map[string]func(*testing.T, *realserver.Postgres){
 			"two machines": twoMachines, "moved there and back": movedThereAndBack, "killed, and taken up elsewhere": takenUpElsewhere,
-			"answers are lost": answersAreLost, "what is wrong is told": wrongIsTold,
+			"answers are lost": answersAreLost, "what is wrong is told": wrongIsTold, "with no more rights than are named": namedRights,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -200,6 +200,39 @@ func twoMachines(t *testing.T, db *realserver.Postgres) {
 	if found, _ := filepath.Glob(filepath.Join(a.dir, ".rekey", "journal.db*")); len(found) > 0 {
 		t.Errorf("there is a journal in the folder too: %v", found)
 	}
+}
+
+// namedRights: the owner makes the tables as docs/journal.md says, grants what it names, and
+// whoever has no more than that rotates, verifies and signs.
+func namedRights(t *testing.T, db *realserver.Postgres) {
+	a := newShared(t, db)
+	a.inDatabase()
+	a.do(exitDone, "drift")
+	a.do(exitDone, "checkpoint")
+	page, err := os.ReadFile("../../docs/journal.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rights, _ := strings.Cut(string(page), "### Least privilege")
+	blocks := strings.Split(rights, "```")
+	if len(blocks) != 5 {
+		t.Fatalf("docs/journal.md names rights in %d blocks, want 2", len(blocks)/2)
+	}
+	_, schema, _ := strings.Cut(a.address(db.Port), "search_path=")
+	writer := schema + "_writer"
+	for _, sql := range []string{blocks[1], blocks[3]} {
+		db.SQL(t, "trusting", strings.NewReplacer("sql\n", "", "rekey_writer", writer, "rekey_reader", schema+"_reader", "SCHEMA rekey", "SCHEMA "+schema, "rekey.", schema+".").Replace(sql))
+	}
+	a.address = func(port int) string {
+		return fmt.Sprintf("postgres://%s@127.0.0.1:%d/trusting?search_path=%s", writer, port, schema)
+	}
+	a.at(a.dir, db.Port)
+	a.do(exitDone, "run", console, wanted, "--confirm", console)
+	a.do(exitDone, "drift")
+	a.do(exitDone, "status")
+	a.do(exitDone, "checkpoint")
+	a.do(exitDone, "verify")
+	a.unharmed()
 }
 
 // movedThereAndBack is the page of docs/journal.md, command by command.
