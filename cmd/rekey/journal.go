@@ -60,6 +60,6 @@ func (a *app) backup(ctx context.Context, name string) error {
 	case a.json:
 		return a.printJSON(b)
 	}
-	a.print("%s holds the journal up to entry %d (%.12s), and verifies. The keys beside the journal are not in it.\n", b.File, b.Entries, b.Last)
+	a.print("%s holds the journal %s, and verifies. The keys beside the journal are not in it.\n", b.File, upTo(b.Entries, b.Last))
 	return nil
 }

@@ -87,11 +87,11 @@ func (a *app) move(ctx context.Context, m estate.Moving) error {
 	case a.json:
 		return a.printJSON(got)
 	}
-	what := "holds the journal up to entry %d (%.12s), and verifies; %s refuses to be written from now on.\n"
+	what := "holds the journal %s, and verifies; %s refuses to be written from now on.\n"
 	if got.Already {
-		what = "holds the journal already, up to entry %d (%.12s); %s refuses to be written.\n"
+		what = "holds the journal already, %s; %s refuses to be written.\n"
 	}
-	a.print("%s "+what, got.To, got.Entries, got.Last, got.From)
+	a.print("%s "+what, got.To, upTo(got.Entries, got.Last), got.From)
 	if got.SignedOut {
 		a.print("  note  tokens are there too; people sign in again\n")
 	}
@@ -99,6 +99,14 @@ func (a *app) move(ctx context.Context, m estate.Moving) error {
 		a.print("  next  write in %s: %s\n", a.configuration(), got.Write)
 	}
 	return nil
+}
+
+// upTo says how far a journal goes.
+func upTo(entries int64, last string) string {
+	if entries == 0 {
+		return "without an entry"
+	}
+	return fmt.Sprintf("up to entry %d (%.12s)", entries, last)
 }
 
 // absolute is a path that a person has given, wherever it is read later.
