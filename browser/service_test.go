@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,9 @@ type site struct {
 	*engine.Engine
 	url   string
 	world *sim.World
+
+	down atomic.Bool // no answer comes
+	cut  func()      // every connection is
 
 	mu     sync.Mutex
 	who    rotation.Who                       // who asks
@@ -122,7 +126,13 @@ func newSite(t *testing.T, change ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(c)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		c.ServeHTTP(w, r)
+	}))
+	s.cut = server.CloseClientConnections
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(server.Close)
 	s.url = server.URL

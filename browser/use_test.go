@@ -92,6 +92,36 @@ func TestARunMovesByItself(t *testing.T) {
 	}
 }
 
+// TestAPageThatLosesItsServerSaysSo, and goes on by itself when the server is back, with
+// what has happened meanwhile.
+func TestAPageThatLosesItsServerSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx := newBrowser(t)
+	s := newSite(t)
+	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, chromedp.Navigate(s.url+"/runs/"+run))
+	say[bool](t, ctx, `window.loaded = true`)
+	wait(t, ctx, "the question", `document.querySelector("#ask") !== null`)
+	if !say[bool](t, ctx, `document.querySelector("[data-stopped]").hidden`) {
+		t.Error("it says that it has stopped while it has not")
+	}
+	s.down.Store(true)
+	s.cut()
+	wait(t, ctx, "that it has stopped", `!document.querySelector("[data-stopped]").hidden && document.querySelector("[data-stopped]").offsetHeight > 0`)
+	if _, err := s.TakeUp(t.Context(), estate.Advancing{Run: run, Confirm: svc}); err != nil { // somebody else
+		t.Fatal(err)
+	}
+	s.settle(t, run)
+	s.down.Store(false)
+	wait(t, ctx, "the end", `document.querySelector("#ended") !== null && document.querySelector("[data-stopped]").hidden`)
+	if !say[bool](t, ctx, `window.loaded === true`) {
+		t.Error("the page was loaded again")
+	}
+}
+
 // TestKeysAndSearch: the list narrows while somebody types, and keys lead everywhere.
 func TestKeysAndSearch(t *testing.T) {
 	t.Parallel()

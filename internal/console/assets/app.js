@@ -79,6 +79,10 @@
   });
 
   document.addEventListener("htmx:after:swap", () => { learn(); fresh(); row = -1; });
+  // Whoever watches a page that has lost its server must not take what he sees for now.
+  const stopped = (is) => document.querySelectorAll("[data-stopped]").forEach((p) => { p.hidden = !is; });
+  document.addEventListener("htmx:sse:error", () => stopped(true));
+  document.addEventListener("htmx:sse:after:connection", () => stopped(false));
   document.addEventListener("htmx:sse:after:message", () => { learn(); fresh(); });
   const start = () => {
     learn();
