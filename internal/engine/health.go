@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -49,6 +50,28 @@ func (e *Engine) Unwritten() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.unwritten
+}
+
+// clocksDiffer is from how much on the difference to the database's clock is told.
+const clocksDiffer = 5 * time.Second
+
+// Clock tells why this machine's clock is not to be trusted; nil: it goes with the database's.
+// Leases and timers go by the database's, but what is waited for in a run is counted from
+// times in the journal, which are of the machine that wrote them.
+func (e *Engine) Clock(ctx context.Context) error {
+	o, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	ahead, err := o.leases.Ahead(ctx, e.o.Now)
+	if err != nil || ahead.Abs() < clocksDiffer {
+		return err
+	}
+	word := "ahead of"
+	if ahead < 0 {
+		word = "behind"
+	}
+	return fmt.Errorf("the clock of this machine is %s %s the database's: waits in a run come out wrong by as much; set it by NTP", ahead.Abs().Round(time.Second), word)
 }
 
 // Workers tells of every worker that shares the journal and was heard of within a day.

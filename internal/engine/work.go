@@ -54,6 +54,9 @@ func (e *Engine) Work(ctx context.Context) error {
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
+	if err := e.Clock(ctx); err != nil {
+		e.o.Log.Warn("the clock", "why", err)
+	}
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { w.sweep() })
 	<-ctx.Done()

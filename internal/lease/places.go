@@ -47,6 +47,16 @@ func (s *Store) Seen(ctx context.Context, name string) error {
 	return err
 }
 
+// Ahead is how far a clock is ahead of the database's, by which leases and timers go.
+func (s *Store) Ahead(ctx context.Context, now func() time.Time) (time.Duration, error) {
+	before, theirs := now(), int64(0)
+	if _, err := s.ask(ctx, s.db, `SELECT `+s.now, nil, &theirs); err != nil {
+		return 0, err
+	}
+	after := now()
+	return before.Add(after.Sub(before) / 2).Sub(instant(theirs)), nil // as if the way there took as long as the way back
+}
+
 // Gone notes that a worker has ended.
 func (s *Store) Gone(ctx context.Context, name string) error {
 	_, err := s.ask(ctx, s.db, `DELETE FROM lease_workers WHERE name = $1`, []any{name})

@@ -16,7 +16,7 @@ const workersWithin = time.Minute
 // probes are what /readyz looks at beside the journal and rekey.yaml. That no worker lives
 // is told, and does not keep requests away: what they ask for waits in the database.
 func (s *Service) probes() []server.Probe {
-	return []server.Probe{{Name: "journal can be written", Look: func(context.Context) error { return s.engine.Unwritten() }}, {Name: "workers", Minor: true, Look: func(ctx context.Context) error {
+	return []server.Probe{{Name: "journal can be written", Look: func(context.Context) error { return s.engine.Unwritten() }}, {Name: "clock", Minor: true, Look: s.engine.Clock}, {Name: "workers", Minor: true, Look: func(ctx context.Context) error {
 		workers, err := s.engine.Workers(ctx)
 		if err != nil {
 			return err
