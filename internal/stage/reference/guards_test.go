@@ -20,7 +20,16 @@ const root = "../../.."
 // broken is a guard taken out: in one file, one text becomes another.
 type broken struct{ guard, file, from, to string }
 
-// guardsOut are the guards, each with what takes it out.
+// guardsOut are the guards, each with what takes it out. These the samples do not miss, for
+// another one stands behind each, or nothing here does what it is against:
+//   - "an unclear answer counts only twice", "an answer that is too early is none": before
+//     what cannot be undone the same question is asked again;
+//   - "the first store is given back last": what it held is found in its history and in the
+//     stores that follow, too;
+//   - "who holds what a lost answer made": a process that goes on takes it up before;
+//   - "the last look of the way back …": the ending tells it, which is no promise broken;
+//   - "the new one is named still after the old one was taken out": the last proof names it again;
+//   - "silence is longer than the plan wants": nobody but the consumer uses the old one here.
 var guardsOut = []broken{
 	{"the look before the old one is taken away", "runner/guard.go", "		return r.guardOld(ctx, a)\n", "		return nil\n"},
 	{"that look finds who holds the old one", "runner/guard.go", `		if w := r.mismatch(p, held[i]); w != "" {`, `		if w := r.mismatch(p, held[i]); w == "never" {`},
