@@ -33,6 +33,8 @@ type site struct {
 	url   string
 	world *sim.World
 
+	asked atomic.Pointer[estate.AskedByHand] // what runs ask a person to do; nil: nothing
+
 	down atomic.Bool // no answer comes
 	cut  func()      // every connection is
 
@@ -117,6 +119,7 @@ func newSite(t *testing.T, change ...string) *site {
 		}
 	})
 	c, err := console.New(console.Options{
+		ByHand: func(string) bool { return s.asked.Load() != nil }, Asked: func(string) *estate.AskedByHand { return s.asked.Load() }, Here: "host-1:4711",
 		Ops: s.Engine, Tool: "test", Simulated: true, Doctor: e.Doctor, Workers: s.Workers, Leases: s.Leases,
 		Noted: func(ctx context.Context) (console.Noted, error) {
 			compared, discovered, err := e.Noted(ctx)
