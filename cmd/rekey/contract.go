@@ -80,6 +80,7 @@ func contracts() map[string]contract {
 		"rekey token create":      {[]string{"rekey token create nightly --may look,rotate --credentials 'CF_*'"}, looks},
 		"rekey token list":        {[]string{"rekey token list"}, looks},
 		"rekey token revoke":      {[]string{"rekey token revoke nightly"}, looks},
+		"rekey token rotate":      {[]string{"rekey token rotate --server https://rekey.example.com"}, looks},
 		"rekey login":             {[]string{"rekey login https://rekey.example.com"}, looks},
 		"rekey logout":            {[]string{"rekey logout https://rekey.example.com"}, looks},
 		"rekey whoami":            {[]string{"rekey whoami", "rekey whoami --can"}, looks},
