@@ -59,8 +59,13 @@ func (b *busy) streams() int {
 // callerOf names who is counted: the person or machine where it is known, the address
 // where it is not.
 func (s *Server) callerOf(r *http.Request) string {
-	if caller := of(r).caller; caller != "" {
-		return "who " + caller
+	// What sends a body is counted apart: bodies that never come leave looking free.
+	sends := ""
+	if r.Method != http.MethodGet {
+		sends = "sends "
 	}
-	return "from " + remote(r)
+	if caller := of(r).caller; caller != "" {
+		return sends + "who " + caller
+	}
+	return sends + "from " + remote(r)
 }

@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"rekey/internal/api"
 	"rekey/internal/estate"
 	"rekey/internal/report"
+	"rekey/internal/sop"
 )
 
 // look answers an operation that takes a body and returns what it has seen.
@@ -89,7 +91,11 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
 
 // getCredentials tells what rekey.yaml says.
 func (s *Server) getCredentials(w http.ResponseWriter, r *http.Request) error {
-	return s.give(w, r, s.o.Configured())
+	told := s.o.Configured()
+	if s.o.Sees != nil {
+		told.Credentials = slices.DeleteFunc(slices.Clone(told.Credentials), func(c sop.Spec) bool { return !s.o.Sees(r.Context(), c.Name) })
+	}
+	return s.give(w, r, told)
 }
 
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {

@@ -50,6 +50,8 @@ type Options struct {
 	// May refuses an operation by the id of its way in the API, before it is asked; the
 	// operations refuse what wants a role themselves. nil: everybody may ask for everything.
 	May func(ctx context.Context, id string) error
+	// Sees tells whether whoever asks may see a credential at all; nil: everybody sees all.
+	Sees func(ctx context.Context, credential string) bool
 	// Tokens makes and ends the server's own; nil: it has none.
 	Tokens Tokens
 	// Hosts are the names by which the server may be asked for, beside those of loopback:

@@ -206,7 +206,7 @@ func (s *Service) faces(ctx context.Context) error {
 	}
 	s.server, err = server.New(server.Options{
 		Engine: guarded, Configured: s.config.Told, Version: s.o.Tool, Console: pages, SignIn: s.access.Middleware, Public: map[string]http.Handler{access.Prefix: s.access.Routes()},
-		Who: access.From, Tokens: tokens{s.access}, Hosts: s.hosts(), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
+		Who: access.From, Tokens: tokens{s.access}, Sees: func(ctx context.Context, name string) bool { return s.access.Can(ctx, sop.OpStatus, name) == nil }, Hosts: s.hosts(), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
 	})
 	return err
 }

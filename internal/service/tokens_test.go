@@ -22,52 +22,8 @@ import (
 // may, and each text is shown once.
 func TestTokensThroughTheAPI(t *testing.T) {
 	t.Parallel()
-	p := serve(t)
-	text, err := os.ReadFile(p.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.write(strings.Replace(string(text), "# What all credentials", `identity:
-  roles:
-    admin: [{token: root}]
-    superadmin: [{token: root}]
-    bot: [{token: nightly}]
-  grants:
-    - {role: admin, may: [look, admin]}
-    - {role: bot, may: [look]}
-
-# What all credentials`, 1))
-	p.until("/api/v1/whoami", "nobody has signed in")
-	config, err := sop.Load(p.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	here := estate.New(config, estate.Surroundings{Env: os.LookupEnv, User: func() string { return "alice@laptop" }, Tool: "test"})
-	local, closing, err := access.OpenTokens(t.Context(), here, config, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = closing() })
-	_, first, err := local.Create(t.Context(), rotation.Who{Name: "alice@laptop", Roles: []string{"admin", "superadmin", "bot"}}, access.Wanted{Name: "root"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	as := func(token string) *client.Client {
-		base, err := url.Parse(p.at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := client.New(base, client.Options{Transport: &http.Transport{DisableKeepAlives: true}, Version: "test", Authorize: func(_ context.Context, r *http.Request) error {
-			if token != "" {
-				r.Header.Set("Authorization", "Bearer "+token)
-			}
-			return nil
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
+	p, first := serveIdentified(t)
+	as := p.client
 	code := func(what string, err error, want estate.Code) {
 		t.Helper()
 		if e, is := errors.AsType[*estate.Error](err); !is || e.Code != want {
@@ -119,4 +75,60 @@ func TestTokensThroughTheAPI(t *testing.T) {
 			t.Error("a token stands in the log")
 		}
 	}
+}
+
+// serveIdentified serves only whoever has a token, and returns one that may everything
+// that tokens may.
+func serveIdentified(t *testing.T) (p *place, root string) {
+	t.Helper()
+	p = serve(t)
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(strings.Replace(string(text), "# What all credentials", `identity:
+  roles:
+    admin: [{token: root}]
+    superadmin: [{token: root}]
+    bot: [{token: nightly}]
+  grants:
+    - {role: admin, may: [look, admin]}
+    - {role: bot, may: [look]}
+
+# What all credentials`, 1))
+	p.until("/api/v1/whoami", "nobody has signed in")
+	config, err := sop.Load(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := estate.New(config, estate.Surroundings{Env: os.LookupEnv, User: func() string { return "alice@laptop" }, Tool: "test"})
+	local, closing, err := access.OpenTokens(t.Context(), here, config, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = closing() })
+	_, first, err := local.Create(t.Context(), rotation.Who{Name: "alice@laptop", Roles: []string{"admin", "superadmin", "bot"}}, access.Wanted{Name: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, first
+}
+
+// client asks with a token.
+func (p *place) client(token string) *client.Client {
+	p.Helper()
+	base, err := url.Parse(p.at)
+	if err != nil {
+		p.Fatal(err)
+	}
+	c, err := client.New(base, client.Options{Transport: &http.Transport{DisableKeepAlives: true}, Version: "test", Authorize: func(_ context.Context, r *http.Request) error {
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		return nil
+	}})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return c
 }
