@@ -98,18 +98,6 @@ func TestThePagesOfApprovals(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge(t, ctx, script, s.url+"/approvals", "approvals-agreed")
-	defer func() {
-		for _, task := range []estate.Task{{Want: estate.WantMake, Name: "console-2026-11-28", Fields: []string{"client_id", "client_secret"}}, {Want: estate.WantWhich, Among: []string{"one", "two"}}, {Want: estate.WantLook}} {
-			task.Link, task.Steps = "https://portal.example.com/keys", []string{"New key, named console-2026-11-28, with the right to read."}
-			s.asked.Store(&estate.AskedByHand{ID: "1", Task: task})
-			run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: vault, Purpose: "rehearse"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			judge(t, ctx, script, s.url+"/runs/"+run, "run-by-hand-"+string(task.Want))
-			s.settle(t, run)
-		}
-	}()
 	s.as("alice@laptop")
 	run, err := s.Begin(t.Context(), o)
 	if err != nil {
@@ -120,6 +108,12 @@ func TestThePagesOfApprovals(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge(t, ctx, script, s.url+"/runs/"+run, "run-approval")
+	for _, task := range []estate.Task{{Want: estate.WantMake, Name: "console-2026-11-28", Fields: []string{"client_id", "client_secret"}}, {Want: estate.WantWhich, Among: []string{"one", "two"}}} {
+		task.Link, task.Steps = "https://portal.example.com/keys", []string{"New key, named console-2026-11-28, with the right to read."}
+		s.asked.Store(&estate.AskedByHand{ID: "1", Task: task})
+		judge(t, ctx, script, s.url+"/runs/"+run, "run-by-hand-"+string(task.Want))
+	}
+	s.asked.Store(nil)
 	if _, err := s.TurnBack(t.Context(), estate.Backing{Run: run, Reason: "not today"}); err != nil {
 		t.Fatal(err)
 	}
