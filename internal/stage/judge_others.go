@@ -132,7 +132,7 @@ func (j *judge) respected() {
 			later := slices.ContainsFunc(j.deeds[i+1:], func(o deed) bool { return slices.Contains(o.wrote(), p) })
 			is, there := d.after.kept[p]
 			was, had := j.then.kept[p]
-			if now := j.now.kept[p]; now != is && !later && slices.ContainsFunc(j.told, func(text string) bool {
+			if now := j.now.kept[p]; now != is && !later && (!j.lostTail || j.notes) && slices.ContainsFunc(j.told, func(text string) bool {
 				return strings.Contains(text, p.where+": slot "+p.slot+" is given back what somebody else wrote")
 			}) {
 				j.bad("it says that slot %s of %s was given back what somebody else wrote (%s), and it was not", p.slot, p.where, d.act)
