@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -57,6 +59,11 @@ func goesOn(t *testing.T, base, dir, name string) {
 // so, and still everything that has begun is finished and written down.
 func TestATerminalThatGoesAwayEndsARunLikeCtrlC(t *testing.T) {
 	t.Parallel()
+	// Where these tests run under nohup the program would inherit that: what is caught here
+	// is not ignored there.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	// Slow enough that it is seen to have begun, on whatever machine, before it has ended.
 	base := serve(t, "--latency", "150ms")
 	turn(t, base, `{"world":{"shutdown":"60ms"}}`)
