@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
