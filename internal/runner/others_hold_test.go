@@ -284,8 +284,8 @@ func TestGuardUnderEverySingleFault(t *testing.T) {
 			}
 			for call := 1; call <= clean.Calls; call++ {
 				for i, k := range slices.Concat(stage.Kinds, stage.Rude) {
-					if (call+i+turn())%sample(12) != 0 {
-						y.sampled = "EVERY 12th"
+					if (call+i+turn())%sample(6) != 0 {
+						y.sampled = "EVERY 6th"
 						continue
 					}
 					one := sc

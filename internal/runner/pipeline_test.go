@@ -119,7 +119,7 @@ func TestEverySingleFaultAtAStage(t *testing.T) {
 	n := 0
 	for call := 1; call <= clean.Calls; call++ {
 		for i, k := range slices.Concat(stage.Kinds, stage.Rude) {
-			if (call+i+turn())%sample(12) != 0 {
+			if (call+i+turn())%sample(6) != 0 {
 				continue
 			}
 			s := withPipeline(t)
@@ -134,5 +134,5 @@ func TestEverySingleFaultAtAStage(t *testing.T) {
 			judged(t, s, st)
 		}
 	}
-	t.Logf("%d scenarios: EVERY %dth (-args -whole tries all)", n, sample(12))
+	t.Logf("%d scenarios: EVERY %dth (-args -whole tries all)", n, sample(6))
 }
