@@ -41,12 +41,7 @@ func (c *Console) byHandOf(b runBody) *byHand {
 // byHandPart is that part of the run's page, which asks for it now and then: what is asked
 // stands in the memory of this process, so that the journal tells nobody of it.
 func (c *Console) byHandPart(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("run")
-	logged, err := c.o.Ops.Log(r.Context(), id)
-	if err != nil {
-		return noJournalNoRun(err, id)
-	}
-	b, err := c.runBody(r, logged)
+	b, err := c.runNow(r)
 	if err != nil {
 		return err
 	}

@@ -56,17 +56,22 @@ type runBody struct {
 }
 
 func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("run")
-	logged, err := c.o.Ops.Log(r.Context(), id)
-	if err != nil {
-		return noJournalNoRun(err, id)
-	}
-	b, err := c.runBody(r, logged)
+	b, err := c.runNow(r)
 	if err != nil {
 		return err
 	}
 	b.ByHand = c.byHandOf(b)
 	return show(c, w, http.StatusOK, "run", frame(c, r, "Run "+b.Run+" of "+b.Credential, "/runs", b))
+}
+
+// runNow is the run that is asked for, as the journal tells it now.
+func (c *Console) runNow(r *http.Request) (runBody, error) {
+	id := r.PathValue("run")
+	logged, err := c.o.Ops.Log(r.Context(), id)
+	if err != nil {
+		return runBody{}, noJournalNoRun(err, id)
+	}
+	return c.runBody(r, logged)
 }
 
 // runBody is a run with who is at it.

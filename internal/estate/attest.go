@@ -76,7 +76,7 @@ func (e *Estate) Sign(ctx context.Context) (Signed, error) {
 	// Whoever owns the schema of a database makes the tables so that others work with less;
 	// a role that may not is told when it opens a run.
 	_ = w.openLeases(ctx)
-	_, _ = requests(ctx, w.book.J), tellings(ctx, w.book.J)
+	_, _ = requestTables().Make(ctx, w.book.J), toldTables().Make(ctx, w.book.J)
 	return w.notary().Attest(ctx), nil
 }
 

@@ -65,11 +65,7 @@ func askedBy(ctx context.Context) string {
 	return ""
 }
 
-// requests makes the tables that tell which were done.
-func requests(ctx context.Context, j *journal.Journal) error {
-	return j.Tables(ctx, requestTables().Name, requestTables().Migrations...)
-}
-
+// requestTables are those that tell which requests were done.
 func requestTables() journal.Further {
 	return journal.Further{Name: "requests", Tables: []string{"requests_done"}, Migrations: []journal.Migration{{SQLite: `
 CREATE TABLE requests_done (
@@ -87,7 +83,7 @@ func (w *work) named(ctx context.Context) error {
 	if askedBy(ctx) == "" {
 		return nil
 	}
-	return failed(requests(ctx, w.book.J))
+	return failed(requestTables().Make(ctx, w.book.J))
 }
 
 // done notes that what was asked for is done, and what is answered, in the transaction
@@ -167,7 +163,7 @@ func (e *Estate) answeredOr(ctx context.Context, goesOn func(HandedOver) bool) e
 		return err
 	}
 	defer func() { _ = closing() }()
-	if err := requests(ctx, j); err != nil {
+	if err := requestTables().Make(ctx, j); err != nil {
 		return failed(err)
 	}
 	db, _ := j.DB()

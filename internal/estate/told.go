@@ -25,11 +25,7 @@ type told struct {
 // toldFor is how long that is kept after a run has come to rest.
 const toldFor = 90 * 24 * time.Hour
 
-// tellings makes the tables of it.
-func tellings(ctx context.Context, j *journal.Journal) error {
-	return j.Tables(ctx, toldTables().Name, toldTables().Migrations...)
-}
-
+// toldTables are those that tell how runs came to rest.
 func toldTables() journal.Further {
 	return journal.Further{Name: "told", Tables: []string{"told_runs"}, Migrations: []journal.Migration{{SQLite: `
 CREATE TABLE told_runs (
@@ -46,7 +42,7 @@ CREATE INDEX told_runs_until ON told_runs (until);
 func (w *work) tell(ctx context.Context, out *Ended) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
-	if tellings(ctx, w.book.J) != nil {
+	if toldTables().Make(ctx, w.book.J) != nil {
 		return
 	}
 	db, _ := w.book.J.DB()
@@ -77,7 +73,7 @@ func toldOf(ctx context.Context, db *sql.DB, run string) (t told, err error) {
 // Rested completes how a run came to rest, as its events tell it, by what the process has
 // seen that carried it out. Where that has kept nothing, nothing is claimed.
 func Rested(ctx context.Context, j *journal.Journal, out Ended) (Ended, error) {
-	if err := tellings(ctx, j); err != nil {
+	if err := toldTables().Make(ctx, j); err != nil {
 		return out, failed(err)
 	}
 	db, _ := j.DB()

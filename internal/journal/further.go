@@ -16,6 +16,11 @@ type Further struct {
 	Tables     []string
 }
 
+// Make makes them, or brings them up to date: see Journal.Tables.
+func (f Further) Make(ctx context.Context, j *Journal) error {
+	return j.Tables(ctx, f.Name, f.Migrations...)
+}
+
 // furtherTo carries them as they are in this moment; what the other place has of an
 // earlier stay is out of date. Nothing is changed here any more afterwards: what would be
 // would be lost.
@@ -31,7 +36,7 @@ func (j *Journal) furtherTo(ctx context.Context, tx *sql.Tx, dest *Journal, all 
 		if version > len(f.Migrations) {
 			return &Newer{Path: j.path, Name: f.Name, Version: version, Known: len(f.Migrations)}
 		}
-		if err := dest.Tables(ctx, f.Name, f.Migrations...); err != nil {
+		if err := f.Make(ctx, dest); err != nil {
 			return &elsewhere{err}
 		}
 		for _, table := range f.Tables {

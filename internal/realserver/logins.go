@@ -199,10 +199,21 @@ func (i *Issuing) CutAtEveryPiece(port int, id string, deeds []Deed, steps map[F
 // TLSMode is a way to ask for TLS, and what a list says to it; "": it is given.
 type TLSMode struct{ Mode, Host, Root, Want string }
 
-// TLSModes lists by each of them. Whatever fails was not sent.
-func (i *Issuing) TLSModes(modes []TLSMode, list func(settings ...any) error) {
+// TLSModes lists by each way to ask for TLS that every driver has, and by these. The server
+// has a certificate of localhost that has signed itself. Whatever fails was not sent.
+func (i *Issuing) TLSModes(certificate, socket string, list func(settings ...any) error, more ...TLSMode) {
 	i.T.Helper()
-	for _, c := range modes {
+	for _, c := range append([]TLSMode{
+		{Mode: "require", Host: "127.0.0.1", Root: "", Want: ""},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: certificate, Want: ""},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-full", Host: "localhost", Root: certificate, Want: ""},
+		{Mode: "verify-full", Host: "127.0.0.1", Root: certificate, Want: "is not trusted"},
+		{Mode: "", Host: "localhost", Root: certificate, Want: ""},
+		{Mode: "", Host: "localhost", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-full", Host: "localhost", Root: "/nonexistent.crt", Want: "cannot be read"},
+		{Mode: "", Host: socket, Root: "", Want: ""},
+	}, more...) {
 		err := list("sslmode", c.Mode, "host", c.Host, "sslrootcert", c.Root)
 		if c.Want == "" && err != nil || c.Want != "" && (err == nil || !strings.Contains(err.Error(), c.Want)) {
 			i.T.Errorf("%+v: %v", c, err)

@@ -60,24 +60,15 @@ func PostgresOnce() (get func(testing.TB) *Postgres, stop func()) {
 }
 
 func startPostgres() (*Postgres, error) {
-	const installed = "/usr/lib/postgresql/*/bin"
 	initdb, err := program("initdb", installed)
 	if err != nil {
 		return nil, err
 	}
-	postgres, err := program("postgres", installed)
+	p, err := newPostgres("")
 	if err != nil {
 		return nil, err
 	}
-	s, err := folder("postgres")
-	if err != nil {
-		return nil, err
-	}
-	p := &Postgres{service: s, Socket: s.dir, Certificate: filepath.Join(s.dir, "server.crt")}
-	if p.Port, err = freePort(); err != nil {
-		return nil, err
-	}
-	data := filepath.Join(s.dir, "data")
+	s, data := p.service, p.data()
 	if err := s.once(initdb, "--no-sync", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"); err != nil {
 		return nil, err
 	}
@@ -91,11 +82,7 @@ func startPostgres() (*Postgres, error) {
 	if err := s.certify(p.Certificate, filepath.Join(s.dir, "server.key")); err != nil {
 		return nil, err
 	}
-	if err := s.start(postgres, p.arguments(data)...); err != nil {
-		return nil, err
-	}
-	if err := s.await(func() error { _, err := p.sql("postgres", "SELECT 1"); return err }); err != nil {
-		s.stop()
+	if err := p.begin(); err != nil {
 		return nil, err
 	}
 	for _, db := range []string{"trusting", "cleartext", "app"} {
@@ -105,6 +92,42 @@ func startPostgres() (*Postgres, error) {
 		}
 	}
 	return p, nil
+}
+
+// installed is where Debian's programs of a server are.
+const installed = "/usr/lib/postgresql/*/bin"
+
+// newPostgres is a server that has a folder and a port, and neither data nor a process. It
+// has a certificate of its own, or that of another one.
+func newPostgres(certificate string) (*Postgres, error) {
+	s, err := folder("postgres")
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{service: s, Socket: s.dir, Certificate: certificate}
+	if certificate == "" {
+		p.Certificate = filepath.Join(s.dir, "server.crt")
+	}
+	p.Port, err = freePort()
+	return p, err
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+
+// begin starts the process on its data, and waits until it answers.
+func (p *Postgres) begin() error {
+	postgres, err := program("postgres", installed)
+	if err != nil {
+		return err
+	}
+	if err := p.start(postgres, p.arguments(p.data())...); err != nil {
+		return err
+	}
+	if err := p.await(func() error { _, err := p.sql("postgres", "SELECT 1"); return err }); err != nil {
+		p.stop()
+		return err
+	}
+	return nil
 }
 
 // arguments are those of a server with this folder of data.

@@ -25,35 +25,18 @@ func (p *Postgres) Standby(t testing.TB) *Postgres {
 }
 
 func (p *Postgres) standby() (*Postgres, error) {
-	const installed = "/usr/lib/postgresql/*/bin"
 	copies, err := program("pg_basebackup", installed)
 	if err != nil {
 		return nil, err
 	}
-	postgres, err := program("postgres", installed)
+	s, err := newPostgres(p.Certificate)
 	if err != nil {
 		return nil, err
 	}
-	s, err := folder("postgres")
-	if err != nil {
+	if err := s.once(copies, "-h", p.Socket, "-p", strconv.Itoa(p.Port), "-U", "postgres", "-D", s.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync"); err != nil {
 		return nil, err
 	}
-	out := &Postgres{service: s, Socket: s.dir, Certificate: p.Certificate}
-	if out.Port, err = freePort(); err != nil {
-		return nil, err
-	}
-	data := filepath.Join(s.dir, "data")
-	if err := s.once(copies, "-h", p.Socket, "-p", strconv.Itoa(p.Port), "-U", "postgres", "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"); err != nil {
-		return nil, err
-	}
-	if err := s.start(postgres, out.arguments(data)...); err != nil {
-		return nil, err
-	}
-	if err := s.await(func() error { _, err := out.sql("postgres", "SELECT 1"); return err }); err != nil {
-		s.stop()
-		return nil, err
-	}
-	return out, nil
+	return s, s.begin()
 }
 
 // Follows waits until the standby has everything that its primary has.
@@ -82,7 +65,7 @@ func (p *Postgres) Promote(t testing.TB) {
 // Kill ends a server as a machine does that loses its power.
 func (p *Postgres) Kill(t testing.TB) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
+	b, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,27 +16,11 @@ import (
 	"rekey/internal/sim"
 )
 
-const byHand = `
-  PORTAL_KEY:
-    cadence: 90d
-    issuer:
-      vendor: portal
-      kind: portal-key
-      name: console-<date>
-      create: ["New key, named {name}, with the right to read."]
-      revoke: ["Find {name}, Delete."]
-      headers: {Authorization: "Bearer {value}"}
-    validate: [{url: "https://portal.example.com/v1/me"}]
-    store: {vendor: infisical, path: /MooseQuest/portal/, environment: prod, slots: {<name>: "{value}"}}
-    consumers: [{vendor: heroku, app: raxx-console-prod, grace: 80ms, slots: {<name>: "{value}"}}]
-    timing: {poll: 50ms, quiet: 100ms, watch: 100ms, confirm: 2s}
-`
-
 // withPortal adds a credential that a person makes.
 func withPortal(p *place, text string) string {
 	p.world.Look(func(w *sim.State) { w.GivePortalKey("console-2026-08-23", "PORTAL_KEY") })
 	text = strings.Replace(text, "\nvendors:\n", "\nvendors:\n  portal: {vendor: assisted, link: \"https://portal.example.com/keys\"}\n", 1)
-	return strings.Replace(text, "\ncredentials:\n", "\ncredentials:"+byHand, 1)
+	return strings.Replace(text, "\ncredentials:\n", "\ncredentials:\n"+sim.PortalCredential, 1)
 }
 
 // TestAServiceThatWaitsForAPersonStops when it is told to: nobody is waited for.
