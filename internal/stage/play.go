@@ -1,7 +1,9 @@
 package stage
 
 import (
+	"errors"
 	"strings"
+	"time"
 
 	"rekey/internal/rotation"
 	"rekey/internal/runner"
@@ -63,4 +65,32 @@ func Words(faults []Fault) string {
 		out = append(out, f.String())
 	}
 	return strings.Join(out, ", ")
+}
+
+// Play opens a run and goes on, process after process, until it neither crashes
+// nor leaves the run open by itself.
+func (s *Stage) Play(name string) (runner.Result, error) {
+	if err := s.Open(name, "test01"); err != nil {
+		return runner.Result{}, err
+	}
+	return s.Resume()
+}
+
+// Resume goes on with the run, process after process.
+func (s *Stage) Resume() (runner.Result, error) {
+	for range 50 {
+		result, crashed, err := s.Process()
+		if errors.Is(err, errOvertaken) && s.twinned != nil {
+			return *s.twinned, nil
+		}
+		if err != nil || !crashed {
+			return result, err
+		}
+		if s.asked {
+			s.Clock.Pass(300 * time.Millisecond) // somebody stopped it, and says so at once
+			continue
+		}
+		s.Clock.Pass(3 * time.Second) // somebody notices
+	}
+	return runner.Result{}, errors.New("the run did not end within 50 processes")
 }

@@ -7,11 +7,7 @@ package stage
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
 
 	"rekey/internal/provider"
@@ -19,7 +15,6 @@ import (
 	"rekey/internal/runner"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
-	"rekey/internal/vendorhttp"
 	"rekey/internal/wire"
 	"rekey/internal/world"
 )
@@ -90,160 +85,13 @@ type Stage struct {
 	target   string
 }
 
-// Crash is what a simulated kill panics with.
-type Crash struct{}
-
-// EndsProcess: nothing outlives it, whatever outlives a mistake in a driver.
-func (Crash) EndsProcess() {}
-
-var _ provider.EndOfProcess = Crash{}
-
-// Clock is virtual: sleeping moves it. It may be used from several goroutines.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// NewClock begins at a moment.
-func NewClock(now time.Time) *Clock { return &Clock{now: now} }
-
-// Now returns the virtual time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Sleep moves the clock.
-func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.Pass(max(d, 0))
-	return ctx.Err()
-}
-
-// Pass moves the clock.
-func (c *Clock) Pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // Start is when every stage begins.
 var Start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
-
-// most is how many calls a run may make: some ten times what the longest one makes that
-// ends. One that makes more goes round in circles.
-const most = 3000
-
-// called counts a call.
-func (s *Stage) called() {
-	if s.Calls++; s.begun && s.Calls > s.before+most {
-		panic(endless{})
-	}
-	s.Clock.Pass(callTime)
-}
-
-// endless is what a run that does not end is stopped with.
-type endless struct{}
-
-// EndsProcess: nothing goes on after it.
-func (endless) EndsProcess() {}
-
-// callTime is how long every simulated call takes.
-const callTime = 20 * time.Millisecond
 
 // New returns a stage in a world whose time is that of the clock.
 func New(w *world.World, clock *Clock, config *sop.Config) *Stage {
 	w.Sleep = clock.Pass
 	return &Stage{World: w, Clock: clock, Config: config, Keyer: secret.NewKeyer(secret.New("stage")), Log: &Log{}}
-}
-
-// RoundTrip is the network of the stage.
-func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
-	s.called()
-	if s.Sees != nil {
-		s.Sees(req)
-	}
-	send := func() (*http.Response, error) { return s.World.RoundTrip(req) }
-	if s.Before != nil {
-		return s.Before(s.Calls, req, send)
-	}
-	return meet(s, request{s, req}, send)
-}
-
-// Direct is how a driver without a network asks its double: op names the kind of
-// call, changes says whether it is meant to change something, and effect does it. The
-// error is the double's, or what a fault makes of it.
-func (s *Stage) Direct(vendor, op string, changes bool, effect func() error) error {
-	s.called()
-	if s.Hears != nil {
-		s.Hears(vendor, op)
-	}
-	_, err := meet(s, direct{s, vendor, op, changes}, func() (struct{}, error) {
-		var err error
-		s.World.Do(func() { err = effect() })
-		return struct{}{}, err
-	})
-	return err
-}
-
-// Driver is the environment that drivers get.
-func (s *Stage) Driver() provider.Env {
-	known := s.World.Env()
-	for k, v := range s.Env {
-		known[k] = v
-	}
-	lookup := func(ref string) (string, bool) {
-		name, ok := strings.CutPrefix(ref, "env:")
-		v, set := known[name]
-		return v, ok && set && v != ""
-	}
-	ours := func(context.Context) error { return s.overtaken() }
-	return provider.Env{
-		Memory: s.Memory, Transport: vendorhttp.Fence{Next: s.around(), Ours: ours}, Ours: ours, Now: s.Clock.Now, Together: InOrder, Person: s.Person,
-		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
-			for i, r := range refs {
-				if v, ok := lookup(string(r)); ok {
-					src := provider.Source{Ref: r, Fallback: i > 0}
-					for _, o := range refs[i+1:] {
-						if _, set := lookup(string(o)); set {
-							src.Others = append(src.Others, o)
-						}
-					}
-					return secret.New(v), src, nil
-				}
-			}
-			return secret.Value{}, provider.Source{}, fmt.Errorf("none of %v is set", refs)
-		},
-		Text: func(t sop.Text) (string, error) {
-			for _, x := range t {
-				if !strings.HasPrefix(x, "env:") {
-					return x, nil
-				}
-				if v, ok := lookup(x); ok {
-					return v, nil
-				}
-			}
-			return "", fmt.Errorf("none of %v is set", t)
-		},
-	}
-}
-
-func (s *Stage) around() http.RoundTripper {
-	if s.Around != nil {
-		return s.Around(s)
-	}
-	return s
-}
-
-// InOrder runs calls one after the other and joins their errors.
-func InOrder(calls ...func() error) error {
-	var errs []error
-	for _, c := range calls {
-		if err := c(); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // Purpose sets what the next run is for.
@@ -277,73 +125,6 @@ func (s *Stage) Open(name, run string) error {
 	})
 }
 
-// Process plays one process from its start to its end, which may be a crash.
-// Each process but the first resumes. It knows nothing but the journal.
-func (s *Stage) Process() (result runner.Result, crashed bool, err error) {
-	if s.setBack {
-		s.setBack, s.LostTail = false, true
-		if s.losing == 0 {
-			s.losing = 1 + s.Calls%9
-		}
-		s.Log.cut(s.losing)
-		s.losing = 0
-	}
-	events, err := s.Log.Events()
-	if err != nil {
-		return result, false, err
-	}
-	me := &process{log: s.Log, seen: len(s.Log.Lines)}
-	s.procs = append(s.procs, me)
-	defer func() { s.procs = s.procs[:len(s.procs)-1] }()
-	state := rotation.Fold(events)
-	if s.Damage != nil {
-		s.Log.Damage = s.Damage
-	}
-	if s.begun || len(events) > 1 { // also where the journal remembers nothing but that it was opened
-		e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindResumed, Resumed: &rotation.Resumed{Actor: "stage", Tool: "test", Despite: s.Resuming}}
-		if err := me.Append(context.Background(), e); err != nil {
-			return result, false, err
-		}
-		state.Apply(e)
-	}
-	if s.asked {
-		s.asked = false
-		if state.Closed == nil && !state.Final {
-			e := rotation.Event{At: s.Clock.Now(), Run: state.Run, Kind: rotation.KindAsked, Asked: &rotation.Asked{Actor: "stage", Reason: "it seems better"}}
-			if err := me.Append(context.Background(), e); err != nil {
-				return result, false, err
-			}
-			state.Apply(e)
-		}
-	}
-	s.begun = true
-	crew, err := s.Crew(state.Opened.Spec)
-	if err != nil {
-		return result, false, err
-	}
-	r := &runner.Runner{
-		Journal: me, Roles: crew.Roles, Can: crew.Can, Keyer: s.Keyer, Clock: s.Clock, Together: InOrder, Actor: "stage",
-		Calls: func() int { return s.Calls }, Confirm: s.Confirm, Unguarded: s.Damage != nil,
-		Past: func(context.Context) ([]rotation.Generation, error) { return s.Past(state.Opened.Credential) },
-	}
-	if r.Confirm == nil {
-		r.Confirm = func(context.Context, rotation.Ask) (string, error) { return "typed", nil }
-	}
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case Crash:
-			crashed, s.died = true, s.Calls
-		case endless:
-			err = fmt.Errorf("the run made %d calls and did not end", most)
-		default:
-			panic(p)
-		}
-	}()
-	result, err = r.Run(context.Background(), state)
-	return result, false, err
-}
-
 // Crew opens the drivers of a spec.
 func (s *Stage) Crew(spec sop.Spec) (*wire.Crew, error) {
 	if s.Drivers != nil {
@@ -368,32 +149,4 @@ func (s *Stage) Past(credential string) ([]rotation.Generation, error) {
 		}
 	}
 	return rotation.Generations(own), err
-}
-
-// Play opens a run and goes on, process after process, until it neither crashes
-// nor leaves the run open by itself.
-func (s *Stage) Play(name string) (runner.Result, error) {
-	if err := s.Open(name, "test01"); err != nil {
-		return runner.Result{}, err
-	}
-	return s.Resume()
-}
-
-// Resume goes on with the run, process after process.
-func (s *Stage) Resume() (runner.Result, error) {
-	for range 50 {
-		result, crashed, err := s.Process()
-		if errors.Is(err, errOvertaken) && s.twinned != nil {
-			return *s.twinned, nil
-		}
-		if err != nil || !crashed {
-			return result, err
-		}
-		if s.asked {
-			s.Clock.Pass(300 * time.Millisecond) // somebody stopped it, and says so at once
-			continue
-		}
-		s.Clock.Pass(3 * time.Second) // somebody notices
-	}
-	return runner.Result{}, errors.New("the run did not end within 50 processes")
 }

@@ -53,7 +53,7 @@ var guardsOut = []broken{
 	{"what somebody else wrote at a consumer is not overwritten", "runner/act_consumer.go", "!same && !r.isOurs(key, was.Slot, fp) {", "false && !same && !r.isOurs(key, was.Slot, fp) {"},
 	{"what a consumer holds is compared once it runs", "runner/act_consumer.go", "p.Slots[slot]); got != want(slot) {", "p.Slots[slot]); got == \"never\" {"},
 	{"applied by a process that goes on", "runner/act_apply.go", "	r.forgetRan(place.Key)\n", "	if a.Look {\n		return rotation.Outcome{Class: cred.Done, Already: true}\n	}\n"},
-	{"applied once more, given back once more", "rotation/apply.go", "	if id := stepID(Reapply, key); s.planHas(id) {", "	if id := stepID(Reapply, key); false {"},
+	{"applied once more, given back once more", "rotation/redo.go", "	if id := stepID(Reapply, key); s.planHas(id) {", "	if id := stepID(Reapply, key); false {"},
 	{"the date of what is shown to nobody", "runner/hidden.go", "if s.Slot == slot && s.Present && s.Written.Equal(h.Written) {", "if s.Slot == slot && s.Present {"},
 	{"a write of unknown date is made again", "runner/hidden.go", `		if h.Hidden && h.Stamp["fingerprint"] == "" {`, `		if h.Hidden && h.Stamp["fingerprint"] == "never" {`},
 	{"who holds what a lost answer made, before it is revoked", "runner/act_discard.go", "		if found != nil && found.handle.ID == h.ID {", `		if found != nil && found.handle.ID == "never" {`},
@@ -61,7 +61,7 @@ var guardsOut = []broken{
 	{"a process that was overtaken sends nothing", "provider/outside.go", "		if err := e.Ours(ctx); err != nil {\n			return err\n		}\n", "		_ = e.Ours(ctx)\n"},
 	{"a process that takes a run up looks first", "rotation/sight.go", "	return s.Plan != nil && s.Closed == nil && (", "	return false && s.Plan != nil && s.Closed == nil && ("},
 	{"writes that the journal has forgotten", "runner/see.go", "	for _, p := range r.state.Unwritten() {\n", "	for range r.state.Unwritten() {\n		p := r.state.Plan.Spec.Store\n"},
-	{"the new one is validated again by who goes on", "rotation/apply.go", "		if st.Verb == Validate && s.done(st.ID) && !s.Given() {", "		if st.Verb == Validate && s.done(st.ID) && false {"},
+	{"the new one is validated again by who goes on", "rotation/resume.go", "		if st.Verb == Validate && s.done(st.ID) && !s.Given() {", "		if st.Verb == Validate && s.done(st.ID) && false {"},
 	{"the watch looks whether everybody still holds it", "runner/act_watch.go", `		if w := r.mismatch(p, held[i]); w != "" && !r.Unguarded {`, `		if w := r.mismatch(p, held[i]); w == "never" && !r.Unguarded {`},
 	{"the last look of the way back finds the new one alive", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Discard))\n", ""},
 	{"the last look of the way back finds the old one off", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Enable))\n", ""},
@@ -69,7 +69,7 @@ var guardsOut = []broken{
 	{"the new one is named still after the old one was taken out", "runner/act_issuer.go", "		if !e.Place.NamesAny(*r.state.Made.Handle) {", "		if false {"},
 	{"silence is longer than the plan wants", "runner/act_quiet.go", "	if ago < plan.Spec.Timing.Quiet {", "	if ago < plan.Spec.Timing.Quiet-time.Hour {"},
 	{"old processes are waited for", "rotation/replace.go", "		g = max(g, c.Grace)\n", "		_ = c\n"},
-	{"a creation is never made twice under one label", "rotation/next.go", "	return s.startOver(why), true\n", "	return Decision{}, false\n"},
+	{"a creation is never made twice under one label", "rotation/lost.go", "	return s.startOver(why), true\n", "	return Decision{}, false\n"},
 }
 
 // TestEveryGuardIsWhereItWas: the list of guards is about the code as it is. With
