@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -15,20 +16,33 @@ import (
 // PlanChanged is the code of a reviewed plan that no longer holds.
 const PlanChanged = "plan-changed"
 
-// essence is the plan without what changes by itself: the time, the run's id,
-// when things were last used. Two plans with the same essence do the same.
+// essence is what of a plan is agreed to: what it does, and what it touches of this
+// credential. It leaves out what changes by itself (the time, the run's id, when things
+// were last used) and what others change beside it: who else a rule names, which release
+// an app is at and how many processes run, a number that a store counts writes by. Two
+// plans with the same essence do the same.
 func (p *Plan) essence() map[string]any {
 	q := *p
 	q.Seen.At, q.Seen.Issuer.Ahead, q.Run = time.Time{}, 0, ""
 	q.NewName = strings.ReplaceAll(q.Spec.Issuer.Name, p.Run, "")
 	q.Old.LastSeen = time.Time{}
-	q.Seen.Issuer.Live = make([]cred.Handle, len(p.Seen.Issuer.Live))
-	for i, h := range p.Seen.Issuer.Live {
-		h.LastSeen = time.Time{}
-		q.Seen.Issuer.Live[i] = h
+	q.Seen.Issuer.Live = related(p.Seen.Issuer.Live, p.Spec, p.Old)
+	for i := range q.Seen.Issuer.Live {
+		q.Seen.Issuer.Live[i].LastSeen = time.Time{}
 	}
 	q.Seen.Gates, q.Seen.Checks = nil, nil // their refusals stop a run by themselves
-	q.Notes, q.Seen.Sources, q.Seen.Advice, q.Seen.Strangers, q.Seen.Users = nil, nil, nil, nil, nil
+	q.Notes, q.Costs, q.Seen.Sources, q.Seen.Advice, q.Seen.Strangers, q.Seen.Users = nil, nil, nil, nil, nil, nil
+	q.Seen.Admission = AdmissionSeen{Places: p.ofOurs(p.Seen.Admission.Places), Everyone: p.ofOurs(p.Seen.Admission.Everyone), Lost: p.ofOurs(p.Seen.Admission.Lost)}
+	q.Seen.Store.Slots = uncounted(p.Seen.Store.Slots)
+	q.Seen.Further = slices.Clone(p.Seen.Further)
+	for i := range q.Seen.Further {
+		q.Seen.Further[i].Slots = uncounted(q.Seen.Further[i].Slots)
+	}
+	q.Seen.Consumers = slices.Clone(p.Seen.Consumers)
+	for i := range q.Seen.Consumers {
+		c := &q.Seen.Consumers[i]
+		c.Slots, c.Mark, c.Units, c.Notes = uncounted(c.Slots), "", 0, nil
+	}
 	q.Steps = make([]Step, len(p.Steps))
 	for i, s := range p.Steps {
 		if s.Verb == Create {
@@ -36,8 +50,40 @@ func (p *Plan) essence() map[string]any {
 		}
 		q.Steps[i] = s
 	}
-	b, _ := json.Marshal(q)
-	var out map[string]any
+	return fields(q)
+}
+
+// ofOurs are rules without what others change in them: whom else they name, and the mark
+// that changes with each edit. A shared rule is edited by every rotation that it concerns.
+func (p *Plan) ofOurs(places []cred.Place) []cred.Place {
+	out := slices.Clone(places)
+	for i := range out {
+		pl := &out[i]
+		var names []string
+		problems := map[string]string{}
+		for _, n := range []string{p.Old.ID, p.Old.Public} {
+			if n != "" && slices.Contains(pl.Names, n) {
+				names = append(names, n)
+			}
+			if why, there := pl.Problems[n]; there {
+				problems[n] = why
+			}
+		}
+		pl.Names, pl.Problems, pl.Revision = names, problems, ""
+	}
+	return out
+}
+
+func uncounted(slots []SlotSeen) []SlotSeen {
+	out := slices.Clone(slots)
+	for i := range out {
+		out[i].Version = ""
+	}
+	return out
+}
+
+func fields(v any) (out map[string]any) {
+	b, _ := json.Marshal(v)
 	_ = json.Unmarshal(b, &out)
 	return out
 }
@@ -50,10 +96,32 @@ func (p *Plan) Digest() string {
 }
 
 // Differences says in which places two plans do not do the same.
-func Differences(a, b *Plan) []string {
+func Differences(a, b *Plan) []string { return differing(a.essence(), b.essence(), "") }
+
+// NoteSince notes in a plan, which is carried out, what else is otherwise than when it was
+// made to be agreed to: others have changed it, and what is done is the same.
+func (p *Plan) NoteSince(reviewed *Plan) {
+	if reviewed == nil {
+		return
+	}
+	for _, d := range beside(reviewed, p) {
+		p.Notes = append(p.Notes, "changed by others since this plan was made, and no part of it: "+d)
+	}
+}
+
+func beside(before, now *Plan) []string {
+	seen := func(p *Plan) map[string]any {
+		return fields(Observation{Admission: p.Seen.Admission, Store: p.Seen.Store, Further: p.Seen.Further, Consumers: p.Seen.Consumers})
+	}
+	all := differing(seen(before), seen(now), "seen.")
+	matter := Differences(before, now)
+	return slices.DeleteFunc(all, func(d string) bool { return slices.Contains(matter, d) })
+}
+
+func differing(a, b map[string]any, under string) []string {
 	fa, fb := map[string]string{}, map[string]string{}
-	flatten("", a.essence(), fa)
-	flatten("", b.essence(), fb)
+	flatten("", a, fa)
+	flatten("", b, fb)
 	paths := map[string]bool{}
 	for p := range fa {
 		paths[p] = true
@@ -64,7 +132,7 @@ func Differences(a, b *Plan) []string {
 	var out []string
 	for p := range paths {
 		if fa[p] != fb[p] {
-			out = append(out, fmt.Sprintf("%s was %s and is %s", p, orNone(fa[p]), orNone(fb[p])))
+			out = append(out, fmt.Sprintf("%s%s was %s and is %s", under, p, orNone(fa[p]), orNone(fb[p])))
 		}
 	}
 	sort.Strings(out)

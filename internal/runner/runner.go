@@ -275,6 +275,7 @@ func (r *Runner) plan(ctx context.Context) error {
 	if want := r.state.Opened.Expect; want != "" && plan.Digest() != want {
 		return r.refuse(ctx, "something has changed since the plan was made", append(differences(r.Reviewed, &plan), left...))
 	}
+	plan.NoteSince(r.Reviewed)
 	done := rotation.Outcome{Step: rotation.ObserveStep, Class: cred.Done, Calls: r.calls() - before}
 	return r.append(ctx,
 		rotation.Event{Kind: rotation.KindOutcome, Outcome: &done},
