@@ -8,15 +8,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -28,11 +23,9 @@ import (
 
 	"rekey/internal/engine"
 	"rekey/internal/estate"
-	"rekey/internal/history"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/sim"
-	"rekey/internal/sop"
 )
 
 var (
@@ -41,137 +34,7 @@ var (
 	chaosSeed   = flag.Uint64("chaos-seed", 1, "what happens when")
 )
 
-// The worker's environment: the test binary is its own worker.
-const (
-	workerName    = "REKEY_TEST_WORKER"
-	workerFolder  = "REKEY_TEST_FOLDER"
-	workerAddress = "REKEY_TEST_DATABASE"
-	workerLease   = "REKEY_TEST_LEASE" // "": chaosLease
-	workerHands   = "REKEY_TEST_HANDS" // how many runs at once; "": 8
-)
-
 const chaosLease = 2 * time.Second
-
-// beWorker is a worker's whole life: it works until it is told to hand over.
-func beWorker(name string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	go func() { // it does not outlive the test
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(2)
-	}()
-	var j *journal.Journal
-	for {
-		var err error
-		if j, err = journal.OpenPostgres(ctx, os.Getenv(workerAddress)); err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	defer func() { _ = j.Close() }()
-	for ctx.Err() == nil {
-		e, err := chaosEngine(os.Getenv(workerFolder), name, j, marked{name, http.DefaultTransport})
-		if err == nil {
-			err = e.Work(ctx)
-		}
-		if err == nil {
-			return nil
-		}
-		fmt.Fprintln(os.Stderr, name, "begins anew:", err)
-		time.Sleep(100 * time.Millisecond)
-	}
-	return nil
-}
-
-// marked tells the vendors which process asks, for the judge.
-type marked struct {
-	name string
-	next http.RoundTripper
-}
-
-func (m marked) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
-	req.Header.Set("X-Test-Process", m.name)
-	return m.next.RoundTrip(req)
-}
-
-func chaosEngine(dir, name string, j *journal.Journal, network http.RoundTripper) (*engine.Engine, error) {
-	config, err := sop.Load(filepath.Join(dir, "rekey.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	term := chaosLease
-	if text := os.Getenv(workerLease); text != "" {
-		if term, err = time.ParseDuration(text); err != nil {
-			return nil, err
-		}
-	}
-	hands := 8
-	if text := os.Getenv(workerHands); text != "" {
-		if hands, err = strconv.Atoi(text); err != nil {
-			return nil, err
-		}
-	}
-	es := estate.New(config, estate.Surroundings{Tool: "test", Network: network, Journal: j, User: func() string { return name }})
-	return engine.New(engine.Options{
-		Estate: func() *estate.Estate { return es }, Name: name, Lease: term, Poll: 100 * time.Millisecond, Park: 200 * time.Millisecond, AtOnce: hands,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("process", name),
-	}), nil
-}
-
-// process is a worker's process, begun again whenever it has ended.
-type process struct {
-	name string
-	c    *chaos
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	n    int
-}
-
-func (p *process) start(more ...string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.n++
-	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), workerName+"="+fmt.Sprintf("%s-%d", p.name, p.n), workerFolder+"="+p.c.dir, workerAddress+"="+p.c.workers+"&test.process="+fmt.Sprintf("%s-%d", p.name, p.n))
-	p.cmd.Env = append(p.cmd.Env, more...)
-	p.cmd.Stderr = p.c.said
-	p.cmd.Stdout = p.c.said
-	if _, err := p.cmd.StdinPipe(); err != nil {
-		p.c.Error(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		p.c.Error(err)
-	}
-}
-
-// end ends the process by a signal, and begins another one after a while.
-func (p *process) end(sig syscall.Signal, pause time.Duration) {
-	p.mu.Lock()
-	cmd := p.cmd
-	p.mu.Unlock()
-	_ = cmd.Process.Signal(sig)
-	_ = cmd.Wait()
-	time.Sleep(pause)
-	p.start()
-}
-
-// freeze stops the process for longer than its leases last, and lets it go on.
-func (p *process) freeze(d time.Duration) {
-	p.mu.Lock()
-	cmd, name := p.cmd, fmt.Sprintf("%s-%d", p.name, p.n)
-	p.mu.Unlock()
-	from := time.Now()
-	_ = cmd.Process.Signal(syscall.SIGSTOP)
-	time.Sleep(d)
-	_ = cmd.Process.Signal(syscall.SIGCONT)
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	p.c.frozen = append(p.c.frozen, frozen{name, from, time.Now()})
-}
 
 // chaos is a simulated world over the network, a journal on PostgreSQL behind a proxy,
 // and workers to which things happen.
@@ -467,41 +330,6 @@ func (c *chaos) rotate(ctx context.Context, boss *engine.Engine, name string) {
 	}
 }
 
-// How long it is waited once nothing happens any more: a machine that is slow comes to an
-// end, and one on which nothing goes on does not.
-const (
-	noEntry  = 2 * time.Minute  // without a new entry in the journal
-	noEnding = 15 * time.Minute // without one run more that has ended
-)
-
-// pulse is since when nothing goes on.
-type pulse struct {
-	mu             sync.Mutex
-	seq            int64
-	endings        int
-	entered, ended time.Time
-}
-
-// still tells why nothing more is to be waited for; "": things go on.
-func (p *pulse) still(seq int64, endings int) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if p.entered.IsZero() || seq != p.seq {
-		p.seq, p.entered = seq, now
-	}
-	if p.ended.IsZero() || endings != p.endings {
-		p.endings, p.ended = endings, now
-	}
-	switch {
-	case now.Sub(p.entered) > noEntry:
-		return fmt.Sprintf("nothing was written for %s", noEntry)
-	case now.Sub(p.ended) > noEnding:
-		return fmt.Sprintf("no run has ended for %s", noEnding)
-	}
-	return ""
-}
-
 // until tries something until it works: the database may be down.
 func (c *chaos) until(ctx context.Context, what string, do func() error) {
 	for {
@@ -523,110 +351,6 @@ func (c *chaos) until(ctx context.Context, what string, do func() error) {
 	}
 }
 
-// judge compares the vendors' truth and the journal with the promises.
-func (c *chaos) judge(j *journal.Journal, boss *engine.Engine) testified {
-	c.world.Look(func(s *sim.State) {
-		for _, o := range s.Outages {
-			c.Errorf("outage of %s in %s from %s: %s", o.App, o.Var, o.From.Format(time.TimeOnly), o.Why)
-		}
-		live := map[string][]*sim.Token{}
-		for _, x := range s.Cloudflare.Tokens {
-			if m := fleetNumber.FindStringSubmatch(x.Name); m != nil {
-				live["FLEET_"+m[1]] = append(live["FLEET_"+m[1]], x)
-			}
-		}
-		for i := range c.n {
-			name := fmt.Sprintf("FLEET_%d", i)
-			if len(live[name]) != 1 {
-				var names []string
-				for _, x := range live[name] {
-					names = append(names, x.Name)
-				}
-				c.Errorf("%s: live are %v", name, names)
-				continue
-			}
-			x := live[name][0]
-			if !x.Enabled {
-				c.Errorf("%s: the live one is switched off", name)
-			}
-			for _, secret := range s.Infisical.Secrets {
-				if now := secret.Versions[len(secret.Versions)-1].Value; secret.Key == name && now != x.Secret || secret.Key == name+"__CLIENT_ID" && now != x.ClientID {
-					c.Errorf("%s: the store's %s is not of the live one", name, secret.Key)
-				}
-			}
-			for _, a := range s.Heroku.Apps {
-				if a.Name == fmt.Sprintf("fleet-%d", i) {
-					if now := a.Releases[len(a.Releases)-1].Vars[name]; now != x.ClientID+":"+x.Secret {
-						c.Errorf("%s: the app does not hold the live one", name)
-					}
-				}
-			}
-			named := 0
-			for _, p := range s.Cloudflare.Policies {
-				named += strings.Count(string(p["include"]), x.ID)
-			}
-			if named != 1 {
-				c.Errorf("%s: the live one is named %d times", name, named)
-			}
-		}
-		for _, x := range s.Cloudflare.Deleted {
-			for _, p := range s.Cloudflare.Policies {
-				if strings.Contains(string(p["include"]), x.ID) {
-					c.Errorf("a policy still names %s, which is deleted", x.Name)
-				}
-			}
-		}
-	})
-	ctx := context.Background()
-	if _, _, err := j.Verify(ctx); err != nil {
-		c.Errorf("the journal does not verify: %v", err)
-	}
-	book := history.Book{J: j}
-	runs, err := book.Runs(ctx)
-	if err != nil {
-		c.Fatal(err)
-	}
-	for _, run := range runs {
-		events, err := book.Events(ctx, run.Run)
-		if err != nil {
-			c.Fatal(err)
-		}
-		closed := 0
-		for _, e := range events {
-			if closed > 0 {
-				c.Errorf("run %s goes on after it was closed", run.Run)
-			}
-			if e.Closed != nil {
-				closed++
-			}
-		}
-		if closed != 1 {
-			c.Errorf("run %s was closed %d times", run.Run, closed)
-		}
-	}
-	rows, err := boss.Leases(ctx)
-	for began := time.Now(); len(rows) > 0 && time.Since(began) < 10*time.Second; rows, err = boss.Leases(ctx) {
-		time.Sleep(50 * time.Millisecond) // it is removed after the last entry
-	}
-	if err != nil || len(rows) > 0 {
-		c.Errorf("leases that are left: %+v (%v)", rows, err)
-	}
-	db, _ := j.DB()
-	said, err := c.testify(ctx, db, c.frozen)
-	if err != nil {
-		c.Fatal(err)
-	}
-	for _, x := range said.broken {
-		c.Error(x)
-	}
-	if said.changes == 0 || said.written == 0 {
-		c.Errorf("nothing was witnessed: %+v", said)
-	}
-	c.Logf("%d runs, let go of or handed on %d times, %d of them while their holder was stopped; judged were %d changes and %d entries, %d broke a promise, %d came when a run was in nobody's hands",
-		len(runs), said.handed, said.lost, said.changes, said.written, len(said.broken), said.between)
-	return said
-}
-
 // safeBuffer takes what several processes say.
 type safeBuffer struct {
 	mu sync.Mutex
@@ -643,55 +367,4 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
-}
-
-// cutter stands before the database, and cuts all connections when it is told to.
-type cutter struct {
-	port int
-	mu   sync.Mutex
-	open map[net.Conn]bool
-}
-
-func newCutter(t *testing.T, port int) *cutter {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	p := &cutter{port: l.Addr().(*net.TCPAddr).Port, open: map[net.Conn]bool{}}
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.open[client], p.open[server] = true, true
-			p.mu.Unlock()
-			pipe := func(to, from net.Conn) {
-				_, _ = io.Copy(to, from)
-				_, _ = to.Close(), from.Close()
-				p.mu.Lock()
-				delete(p.open, to)
-				delete(p.open, from)
-				p.mu.Unlock()
-			}
-			go pipe(server, client)
-			go pipe(client, server)
-		}
-	}()
-	return p
-}
-
-func (p *cutter) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.open {
-		_ = c.Close()
-	}
 }

@@ -274,17 +274,9 @@ func joined(e ast.Expr, parts *[]ast.Expr) (string, bool) {
 // eachSource visits every Go file of the repository, tests included.
 func eachSource(t *testing.T, visit func(path string, comments, literals []string)) {
 	t.Helper()
-	cmd := exec.Command("git", "ls-files", "-z", "*.go")
-	cmd.Dir = root
-	list, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("git ls-files: %v", err)
-	}
-	for _, name := range strings.Split(strings.TrimRight(string(list), "\x00"), "\x00") {
+	for _, name := range sources(t) {
 		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ParseComments)
-		if os.IsNotExist(err) {
-			continue // removed and not yet committed
-		} else if err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
 		var comments []string
@@ -293,6 +285,21 @@ func eachSource(t *testing.T, visit func(path string, comments, literals []strin
 		}
 		visit(name, comments, texts(f))
 	}
+}
+
+// sources are all Go files of the repository that are there.
+func sources(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("git", "ls-files", "-z", "*.go")
+	cmd.Dir = root
+	list, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	return slices.DeleteFunc(strings.Split(strings.TrimRight(string(list), "\x00"), "\x00"), func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, name))
+		return os.IsNotExist(err) // removed and not yet committed
+	})
 }
 
 func sorted[V any](m map[string]V) []string {

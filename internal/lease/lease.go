@@ -13,7 +13,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"rekey/internal/journal"
@@ -84,40 +83,6 @@ func of(j *journal.Journal) *Store {
 		return &Store{db: db, told: j.Told, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`}
 	}
 	return &Store{db: db, told: j.Told, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}
-}
-
-// Standing is how a run stands with the workers.
-type Standing struct {
-	AtWork bool   // a worker is at it, or will be by itself
-	Waits  string // for whom it waits, where a person has to say something; "": for nobody
-}
-
-// Standings returns how the open runs stand that workers carry out, writing nothing: there
-// may be no leases yet. Of a process that has locked its credential the lock tells.
-func Standings(ctx context.Context, j *journal.Journal) (runs map[string]Standing, err error) {
-	s := of(j)
-	there := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'lease_runs'`
-	if s.skip != "" {
-		there = `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'lease_runs'`
-	}
-	var n int
-	if _, err := s.ask(ctx, s.db, there, nil, &n); err != nil || n == 0 {
-		return nil, err
-	}
-	rows, err := s.Rows(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	runs = map[string]Standing{}
-	for _, r := range rows {
-		worker := r.Holder != "" && !strings.HasPrefix(r.Holder, Process)
-		s := Standing{AtWork: worker && !r.Lapsed || !r.Wake.IsZero() && !r.Late}
-		if r.Holder == "" && r.Wake.IsZero() {
-			s.Waits = r.Waits
-		}
-		runs[r.Run] = s
-	}
-	return runs, nil
 }
 
 // Querier is the database or a transaction.
@@ -248,45 +213,6 @@ func (s *Store) HandOn(ctx context.Context, tx Querier, d Due, late time.Duratio
 	return d, err
 }
 
-// Row is how a run stands.
-type Row struct {
-	Run, Credential, Holder, Trouble, Waits string
-	Epoch                                   int64
-	Expires, Wake                           time.Time // zero: none
-	Tries                                   int64     // how often in a row it could not be carried out
-	Late                                    bool      // it is due for a minute and longer: no worker has a hand free, or none runs
-	Lapsed                                  bool      // its holder has not been heard of for longer than his term
-}
-
-// Rows returns how all open runs stand, or one.
-func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, waits, epoch, tries, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END,
-		CASE WHEN holder = '' AND wake <> 0 AND wake < `+s.now+` - 60000 THEN 1 ELSE 0 END
-		FROM lease_runs WHERE run = $1 OR $1 = '' ORDER BY run`, run)
-	if err != nil {
-		return nil, fmt.Errorf("read leases: %w", s.told(err))
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Row
-	for rows.Next() {
-		var r Row
-		var expires, wake, lapsed, late int64
-		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed, &late); err != nil {
-			return nil, fmt.Errorf("read leases: %w", s.told(err))
-		}
-		r.Expires, r.Wake, r.Lapsed, r.Late = instant(expires), instant(wake), lapsed == 1, late == 1
-		out = append(out, r)
-	}
-	return out, rows.Err()
-}
-
-func instant(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
 // ask sends a statement, and reads the one row that answers, if there is one.
 func (s *Store) ask(ctx context.Context, q Querier, query string, args []any, into ...any) (n int, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
@@ -304,21 +230,4 @@ func (s *Store) ask(ctx context.Context, q Querier, query string, args []any, in
 		return n, fmt.Errorf("lease: %w", s.told(err))
 	}
 	return n, nil
-}
-
-// Living are the credentials whose runs somebody holds now, as the transaction sees it.
-func (s *Store) Living(ctx context.Context, tx Querier) (out []string, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT credential FROM lease_runs WHERE holder <> '' AND expires > `+s.now+` ORDER BY credential`)
-	if err != nil {
-		return nil, fmt.Errorf("lease: %w", s.told(err))
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var c string
-		if err := rows.Scan(&c); err != nil {
-			return nil, fmt.Errorf("lease: %w", s.told(err))
-		}
-		out = append(out, c)
-	}
-	return out, rows.Err()
 }

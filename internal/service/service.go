@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -22,12 +20,9 @@ import (
 	"rekey/internal/estate"
 	"rekey/internal/journal"
 	"rekey/internal/refs"
-	"rekey/internal/rotation"
 	"rekey/internal/scheduler"
-	"rekey/internal/secret"
 	"rekey/internal/server"
 	"rekey/internal/sop"
-	"rekey/internal/vendorhttp"
 )
 
 // Hint is one thing that the console proposes to try.
@@ -159,95 +154,9 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 
 func (s *Service) has(role string) bool { return slices.Contains(s.o.Roles, role) }
 
-// here are the surroundings of an estate of this process.
-func (s *Service) here() estate.Surroundings {
-	return estate.Surroundings{Env: s.o.Env, User: s.o.User, Tool: s.o.Tool, Random: s.o.Random, Journal: s.journal, Past: s.past,
-		Who: func(ctx context.Context) (rotation.Who, error) {
-			if who, is := scheduler.From(ctx); is {
-				return who, nil
-			}
-			if s.access == nil {
-				return rotation.Who{}, errors.New("nobody asks this process")
-			}
-			return s.access.Who(ctx)
-		}}
-}
-
 // take has a configuration used from now on. What is under way keeps the one that it has
 // begun with.
 func (s *Service) take(config *sop.Config) { s.estate.Store(estate.New(config, s.here())) }
-
-// faces makes what answers requests.
-func (s *Service) faces(ctx context.Context) error {
-	value := func(name string) string { v, _ := s.o.Env(name); return v }
-	var err error
-	s.access, err = access.New(ctx, access.Options{
-		Config: s.config.Now(), Listen: s.o.Listen, URL: s.o.URL, Journal: s.journal, User: s.o.User(), Resolve: s.resolve,
-		Transport: vendorhttp.NewTransport(vendorhttp.Proxies(value), value("GODEBUG")), Now: s.o.Now, Random: s.o.Random, Log: s.o.Log,
-	})
-	if err != nil {
-		return err
-	}
-	guarded := s.access.Guard(s.engine)
-	pages, err := console.New(console.Options{
-		Here: s.o.Name, ByHand: s.byHand, Asked: s.askedByHand, HandOver: func(ctx context.Context, run, id string, answer estate.Answer) error {
-			if err := guarded.MayHandOver(ctx, run); err != nil {
-				return err
-			}
-			return s.estate.Load().HandOver(ctx, s.desk, run, id, answer)
-		},
-		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.config.Mistakes,
-		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
-		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
-		Workers: s.engine.Workers, Leases: s.engine.Leases, Doctor: guarded.Doctor, Noted: s.noted, Guide: s.o.Guide,
-	})
-	if err != nil {
-		return err
-	}
-	s.server, err = server.New(server.Options{
-		Engine: guarded, Configured: s.config.Told, Version: s.o.Tool, Console: pages, SignIn: s.access.Middleware, Public: map[string]http.Handler{access.Prefix: s.access.Routes()},
-		Who: access.From, Tokens: tokens{s.access}, Sees: func(ctx context.Context, name string) bool { return s.access.Can(ctx, sop.OpStatus, name) == nil }, Hosts: s.hosts(), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
-	})
-	return err
-}
-
-// byHand reports whether a person makes what a vendor of rekey.yaml issues.
-func (s *Service) byHand(vendor string) bool {
-	return s.config.Now().Vendors[vendor].Type == "assisted"
-}
-
-// askedByHand is what a run waits for in this process.
-func (s *Service) askedByHand(run string) *estate.AskedByHand {
-	if s.desk == nil {
-		return nil
-	}
-	return s.desk.Asked(run)
-}
-
-// noted is what the last looks found, for whoever may look at all.
-func (s *Service) noted(ctx context.Context) (out console.Noted, err error) {
-	if err := s.access.Can(ctx, sop.OpStatus, ""); err != nil {
-		return out, err
-	}
-	out.Compared, out.Discovered, err = s.estate.Load().Noted(ctx)
-	return out, err
-}
-
-// resolve finds the secret that a reference of rekey.yaml names.
-func (s *Service) resolve(ctx context.Context, r sop.Refs) (secret.Value, error) {
-	finder := refs.Finder{Dir: s.config.Now().Dir, Env: s.o.Env, Asked: &s.asked}
-	value, _, err := finder.Secret(ctx, r)
-	return value, err
-}
-
-// hosts are the names by which the server may be asked for.
-func (s *Service) hosts() []string {
-	u, err := url.Parse(s.o.URL)
-	if err != nil || s.o.URL == "" {
-		return nil
-	}
-	return []string{u.Hostname()}
-}
 
 // Serve serves, carries runs out and watches rekey.yaml, each as the roles of this process
 // say, until ctx is done. Then no request is taken any more, streams end, what has begun is
