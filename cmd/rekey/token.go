@@ -65,7 +65,7 @@ func tokensOf(all []client.Token) []access.Token {
 }
 
 func tokenOf(t client.Token) access.Token {
-	return access.Token{ID: t.ID, Name: t.Name, Person: t.Person, Only: t.Only, Credentials: t.Credentials, Made: t.Made, By: t.By, Expires: t.Expires, Used: t.Used, Revoked: t.Revoked, RevokedBy: t.RevokedBy, Successor: t.Successor}
+	return access.Token{ID: t.ID, Name: t.Name, Fingerprint: t.Fingerprint, Roles: t.Roles, Person: t.Person, Only: t.Only, Credentials: t.Credentials, Made: t.Made, By: t.By, Expires: t.Expires, Used: t.Used, Revoked: t.Revoked, RevokedBy: t.RevokedBy, Successor: t.Successor}
 }
 
 // tokens does something with the tokens of the journal or of a server.

@@ -41,9 +41,11 @@ type Options struct {
 	Resolve func(ctx context.Context, refs sop.Refs) (secret.Value, error)
 	// Transport is how issuers are asked.
 	Transport http.RoundTripper
-	Now       func() time.Time
-	Random    io.Reader    // nil: the system's
-	Log       *slog.Logger // nil: nobody is told
+	// Noted is how often at most the use of a token is noted; 0: every minute.
+	Noted  time.Duration
+	Now    func() time.Time
+	Random io.Reader    // nil: the system's
+	Log    *slog.Logger // nil: nobody is told
 }
 
 // Access decides who comes in. It may be used from several goroutines.
@@ -98,7 +100,7 @@ func New(ctx context.Context, o Options) (*Access, error) {
 		return nil, err
 	}
 	db, _ := o.Journal.DB()
-	a.store = &store{db: db, now: o.Now}
+	a.store = &store{db: db, now: o.Now, every: o.Noted}
 	return a, nil
 }
 

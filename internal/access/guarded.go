@@ -143,7 +143,9 @@ func (g *Guarded) Whoami(ctx context.Context) (estate.Whoami, error) {
 	}
 	maps.DeleteFunc(me.Refused, func(name, _ string) bool { return !sees(name) })
 	for i := range me.May {
-		me.May[i].On = kept(me.May[i].On, sees)
+		if me.May[i].Op != sop.OpTokens { // of which these are names
+			me.May[i].On = kept(me.May[i].On, sees)
+		}
 	}
 	return me, err
 }

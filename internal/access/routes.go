@@ -218,7 +218,7 @@ func (a *Access) createToken(w http.ResponseWriter, r *http.Request) {
 		lives, err = sop.ParseDuration(string(want.Expires))
 	}
 	if err != nil {
-		a.told(w, r, &Wrong{"want JSON of name, only, credentials and expires (as 90d)"})
+		a.told(w, r, &Wrong{Why: "want JSON of name, only, credentials and expires (as 90d)"})
 		return
 	}
 	made, text, err := a.CreateToken(r.Context(), Wanted{Name: want.Name, Only: want.Only, Credentials: want.Credentials, Lives: lives})
@@ -239,7 +239,7 @@ func (a *Access) rotateToken(w http.ResponseWriter, r *http.Request) {
 		overlap, err = sop.ParseDuration(s)
 	}
 	if err != nil {
-		a.told(w, r, &Wrong{"overlap wants a length of time, as 1h"})
+		a.told(w, r, &Wrong{Why: "overlap wants a length of time, as 1h"})
 		return
 	}
 	made, text, err := a.RotateToken(r.Context(), overlap)

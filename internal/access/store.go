@@ -72,8 +72,17 @@ func Carried() []journal.Further {
 
 // store keeps tokens and sessions.
 type store struct {
-	db  *sql.DB
-	now func() time.Time
+	db    *sql.DB
+	now   func() time.Time
+	every time.Duration // Options.Noted
+}
+
+// noted is how often at most the use of a token is noted: not each one is a write.
+func (s *store) noted() time.Duration {
+	if s.every == 0 {
+		return notedEvery
+	}
+	return s.every
 }
 
 // errAbsent means that there is nothing of the kind, or not any more.

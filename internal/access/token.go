@@ -34,12 +34,19 @@ const (
 	longestLife = 366 * 24 * time.Hour
 	// longestOverlap is how long at most a token lives on after it was rotated.
 	longestOverlap = 7 * 24 * time.Hour
+	// notedEvery is how often at most the use of a token is noted.
+	notedEvery = time.Minute
 )
 
 // Token is a token of Rekey's own, without its secret.
 type Token struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	// Fingerprint is the first 16 hex digits of the SHA-256 of its text: whoever holds a
+	// text finds out which token it is, without using it.
+	Fingerprint string `json:"fingerprint"`
+	// Roles are those that rekey.yaml gives its name now.
+	Roles []string `json:"roles,omitempty"`
 	// Person: it was made for the command line of somebody who signed in, and acts as him.
 	Person bool `json:"person,omitempty"`
 	// Only: what it may be used for, in the words of sop.Means; none: whatever its name may.
@@ -49,7 +56,7 @@ type Token struct {
 	Made        time.Time `json:"made"`
 	By          string    `json:"made_by"`
 	Expires     time.Time `json:"expires"`
-	Used        time.Time `json:"last_used,omitzero"` // to about a minute
+	Used        time.Time `json:"last_used,omitzero"` // a use within Tokens.Noted after it is not noted
 	Revoked     time.Time `json:"revoked,omitzero"`
 	RevokedBy   string    `json:"revoked_by,omitempty"`
 	Successor   string    `json:"successor,omitempty"` // id of the one that it was rotated to
@@ -69,6 +76,8 @@ type Wanted struct {
 	Only        []string      `json:"only,omitempty"`
 	Credentials []string      `json:"credentials,omitempty"`
 	Lives       time.Duration `json:"lives,omitempty"` // 0: 90 days; at most 366
+	// Roles that rekey.yaml has to give this name, these and no others; none: it is not looked at.
+	Roles []string `json:"roles,omitempty"`
 }
 
 // chance returns n characters of base 62, each as likely as the others.
@@ -123,9 +132,13 @@ func scanToken(row scanner) (t Token, hash string, err error) {
 	}
 	t.Only, t.Credentials = words(only), words(on)
 	t.claims, t.gate, t.Person = claimsOf(claims), gate != 0, t.subject != ""
+	t.Fingerprint = fingerprint(hash)
 	t.signedIn, t.Made, t.Expires, t.Used, t.Revoked = at(signedIn), at(made), at(expires), at(used), at(revoked)
 	return t, hash, nil
 }
+
+// fingerprint is the part of a hash that is shown.
+func fingerprint(hash string) string { return hash[:min(16, len(hash))] }
 
 // words are kept with a space between them: none of them has one.
 func words(s string) []string { return strings.Fields(s) }
@@ -150,7 +163,7 @@ func (s *store) tokenOf(ctx context.Context, secret string) (Token, error) {
 	case err != nil:
 		return Token{}, err
 	}
-	if now := s.now(); t.Live(now) && now.Sub(t.Used) > time.Minute {
+	if now := s.now(); t.Live(now) && now.Sub(t.Used) > s.noted() {
 		if _, err := s.changed(ctx, `UPDATE access_tokens SET used = $1 WHERE id = $2`, ms(now), t.ID); err != nil {
 			return Token{}, err
 		}

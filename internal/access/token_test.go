@@ -153,7 +153,7 @@ func TestNobodyGivesWhatHeHasNot(t *testing.T) {
 		want Wanted
 		err  string
 	}{
-		"who may not":               {viewer, Wanted{Name: "x"}, "tokens is for another role"},
+		"who may not":               {viewer, Wanted{Name: "x"}, "tokens x is for another role"},
 		"more than he may":          {root(), Wanted{Name: "nightly"}, "this token could rotate (CF_B), and root@example.com may not"},
 		"no more than he may":       {root(), Wanted{Name: "nightly", Only: []string{"look"}}, ""},
 		"a name with nothing":       {root(), Wanted{Name: "stranger"}, ""},

@@ -5,16 +5,24 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"rekey/internal/estate"
+	"rekey/internal/identity"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
 // Wrong means that what was asked for cannot be done as it was asked.
-type Wrong struct{ Why string }
+type Wrong struct {
+	Why string
+	// Taken: there is a live token of this name, which may be what this very request has
+	// made, had something on the way sent it twice. Everything else is so whatever was
+	// sent before.
+	Taken bool
+}
 
 func (w *Wrong) Error() string { return w.Why }
 
@@ -37,10 +45,10 @@ func (a *Access) Tokens() *Tokens {
 // Errors: *Wrong, *estate.Error with NoRole, or the database's own.
 func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made Token, secret string, err error) {
 	if err := w.wrongly(); err != nil {
-		return Token{}, "", &Wrong{err.Error()}
+		return Token{}, "", &Wrong{Why: err.Error()}
 	}
 	id := t.config.Identity
-	if err := Can(id, by, sop.OpTokens, nil); err != nil {
+	if err := t.may(by, Token{Name: w.Name}); err != nil {
 		return Token{}, "", err
 	}
 	if w.Lives == 0 {
@@ -48,8 +56,12 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 	}
 	now := t.now().UTC()
 	made = Token{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Made: now, By: by.Name, Expires: now.Add(w.Lives)}
-	if err := t.outreached(by, made.holder(id)); err != nil {
+	holder := made.holder(id)
+	if err := t.outreached(by, holder); err != nil {
 		return Token{}, "", err
+	}
+	if made.Roles = holder.Roles; len(w.Roles) > 0 && !slices.Equal(slices.Sorted(slices.Values(w.Roles)), holder.Roles) {
+		return Token{}, "", &Wrong{Why: fmt.Sprintf("by rekey.yaml the name %s has the roles [%s], and not [%s]", w.Name, strings.Join(holder.Roles, " "), strings.Join(w.Roles, " "))}
 	}
 	all, err := t.tokens(ctx, "")
 	if err != nil {
@@ -57,7 +69,7 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 	}
 	for _, other := range all {
 		if other.Name == w.Name && !other.Person && other.Live(now) {
-			return Token{}, "", &Wrong{fmt.Sprintf("there is a token of this name already (%s): rotate it, or revoke it first", other.ID)}
+			return Token{}, "", &Wrong{Taken: true, Why: fmt.Sprintf("there is a token of this name already (%s): rotate it, or revoke it first", other.ID)}
 		}
 	}
 	secret, err = t.put(ctx, &made)
@@ -76,8 +88,18 @@ func (t *Tokens) put(ctx context.Context, made *Token) (secret string, err error
 	}
 	secret = tokenPrefix + text
 	secret += checksum(secret)
-	made.ID = strings.ToLower(id)
+	made.ID, made.Fingerprint = strings.ToLower(id), fingerprint(hashed(secret))
 	return secret, t.putToken(ctx, *made, hashed(secret))
+}
+
+// may returns nil where somebody may make, see and end a token. Where what he may is
+// limited to some credentials, those are names of tokens: nightly-* are all generations
+// of one. A token of a person's command line is of no such name.
+func (t *Tokens) may(by rotation.Who, x Token) error {
+	if x.Person {
+		return Can(t.config.Identity, by, sop.OpTokens, nil)
+	}
+	return Can(t.config.Identity, by, sop.OpTokens, &sop.Spec{Name: x.Name})
 }
 
 // outreached refuses a token that could do what its maker cannot.
@@ -87,13 +109,16 @@ func (t *Tokens) outreached(by, holder rotation.Who) error {
 	for i := range t.config.Specs {
 		specs = append(specs, &t.config.Specs[i])
 	}
+	for _, f := range identity.Families(id, holder.On...) {
+		specs = append(specs, &f)
+	}
 	for _, right := range sop.Rights() {
 		for _, op := range right.Ops {
 			for _, spec := range specs {
 				if Can(id, holder, op, spec) == nil && Can(id, by, op, spec) != nil {
 					about := "all credentials"
 					if spec != nil {
-						about = spec.Name
+						about = identity.Pattern(spec.Name)
 					}
 					return &estate.Error{Code: estate.NoRole, Who: &by, Err: fmt.Errorf("this token could %s (%s), and %s may not", op, about, by.Name)}
 				}
@@ -103,22 +128,39 @@ func (t *Tokens) outreached(by, holder rotation.Who) error {
 	return nil
 }
 
-// List returns all tokens, those that are over too, newest first. Errors: NoRole.
-func (t *Tokens) List(ctx context.Context, by rotation.Who) ([]Token, error) {
-	if err := Can(t.config.Identity, by, sop.OpTokens, nil); err != nil {
-		return nil, err
+// List returns all tokens that somebody may make and end, those that are over too, newest
+// first. Errors: NoRole.
+func (t *Tokens) List(ctx context.Context, by rotation.Who) (out []Token, err error) {
+	none := Can(t.config.Identity, by, sop.OpTokens, nil)
+	for _, f := range identity.Families(t.config.Identity, by.On...) {
+		if none != nil && Can(t.config.Identity, by, sop.OpTokens, &f) == nil {
+			none = nil
+		}
 	}
-	return t.tokens(ctx, "")
+	if none != nil {
+		return nil, none
+	}
+	all, err := t.tokens(ctx, "")
+	for _, x := range all {
+		if t.may(by, x) != nil {
+			continue
+		}
+		if !x.Person {
+			x.Roles = x.holder(t.config.Identity).Roles
+		}
+		out = append(out, x)
+	}
+	return out, err
 }
+
+// Noted is how long after Token.Used it may have been used again without a note of it.
+func (t *Tokens) Noted() time.Duration { return t.noted() }
 
 // Revoke ends tokens, by id or by name (then all live ones of that name), at once.
 // Revoking one that is over already changes nothing. Errors: NoRole, *Wrong (there is
 // none).
 func (t *Tokens) Revoke(ctx context.Context, by rotation.Who, idOrName string) ([]Token, error) {
-	if err := Can(t.config.Identity, by, sop.OpTokens, nil); err != nil {
-		return nil, err
-	}
-	all, err := t.tokens(ctx, "")
+	all, err := t.List(ctx, by)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +175,7 @@ func (t *Tokens) Revoke(ctx context.Context, by rotation.Who, idOrName string) (
 		ended = append(ended, x)
 	}
 	if len(ended) == 0 {
-		return nil, &Wrong{"there is no token with this id, and no live one of this name"}
+		return nil, &Wrong{Why: "there is no token with this id, and no live one of this name"}
 	}
 	return ended, nil
 }
@@ -156,11 +198,11 @@ func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (
 	now := t.now().UTC()
 	switch {
 	case old.Person:
-		return Token{}, "", &Wrong{"a token of the command line is made by signing in: rekey login"}
+		return Token{}, "", &Wrong{Why: "a token of the command line is made by signing in: rekey login"}
 	case overlap < 0 || overlap > longestOverlap:
-		return Token{}, "", &Wrong{"the old token stays good for at most 7 days"}
+		return Token{}, "", &Wrong{Why: "the old token stays good for at most 7 days"}
 	case !old.Live(now):
-		return Token{}, "", &Wrong{"this token is over"}
+		return Token{}, "", &Wrong{Why: "this token is over"}
 	}
 	made = Token{Name: old.Name, Only: old.Only, Credentials: old.Credentials, Made: now, By: "token " + old.ID, Expires: now.Add(old.Expires.Sub(old.Made))}
 	if old.Successor != "" {
@@ -170,7 +212,7 @@ func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (
 		case err != nil:
 			return Token{}, "", err
 		case !before.Used.IsZero():
-			return Token{}, "", &Wrong{"this token was rotated already, and its successor is in use: use that, or have the token revoked"}
+			return Token{}, "", &Wrong{Why: "this token was rotated already, and its successor is in use: use that, or have the token revoked"}
 		default:
 			made.Expires = before.Expires // asking again makes nothing live longer
 			if err := t.revoke(ctx, before.ID, "token "+old.ID); err != nil {
@@ -178,6 +220,7 @@ func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (
 			}
 		}
 	}
+	made.Roles = made.holder(t.config.Identity).Roles
 	if secret, err = t.put(ctx, &made); err != nil {
 		return Token{}, "", err
 	}
@@ -187,7 +230,7 @@ func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (
 	}
 	n, err := t.changed(ctx, `UPDATE access_tokens SET successor = $1, expires = $2 WHERE id = $3 AND revoked = 0 AND successor = $4`, made.ID, ms(end), old.ID, old.Successor)
 	if err == nil && n == 0 {
-		err = &Wrong{"this token was rotated or revoked at the same time"}
+		err = &Wrong{Why: "this token was rotated or revoked at the same time"}
 	}
 	if err != nil {
 		return Token{}, "", errors.Join(err, t.revoke(ctx, made.ID, "token "+old.ID))

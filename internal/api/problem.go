@@ -52,13 +52,14 @@ const (
 	WrongHost    estate.Code = "wrong-host"    // it was asked for by a name that is not its own
 	CrossSite    estate.Code = "cross-site"    // a page of another site sent it
 	TokenRefused estate.Code = "token-refused" // Err: this token cannot be made, rotated or revoked
+	TokenTaken   estate.Code = "token-taken"   // Err: there is a live token of this name
 	Draining     estate.Code = "draining"      // the server stops; Retry-After
 	TookTooLong  estate.Code = "took-too-long" // what was begun may be finished: look before repeating it
 )
 
 // Codes are those of HTTP.
 func Codes() []estate.Code {
-	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, TokenRefused, Draining, TookTooLong}
+	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, TokenRefused, TokenTaken, Draining, TookTooLong}
 }
 
 // StatusOf is the status of HTTP with which a code is told.
@@ -74,7 +75,7 @@ func StatusOf(code estate.Code) int {
 		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest, TokenRefused:
 		return http.StatusUnprocessableEntity
 	case estate.Refused, estate.NotSeen, estate.RunUnseen, estate.WindowClosed, estate.RunOpen, estate.PlaceBusy, estate.PlanDone, estate.Repeated, estate.Busy, estate.NoneOpen,
-		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
+		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs, TokenTaken:
 		return http.StatusConflict
 	case BadRequest:
 		return http.StatusBadRequest

@@ -9,13 +9,15 @@ import (
 type Token struct {
 	ID          string    `json:"id"`
 	Name        string    `json:"name"`
+	Fingerprint string    `json:"fingerprint"`           // the first 16 hex digits of the SHA-256 of its text
+	Roles       []string  `json:"roles,omitempty"`       // that rekey.yaml gives its name now
 	Person      bool      `json:"person,omitempty"`      // it was made for somebody's command line, and acts as him
 	Only        []string  `json:"only,omitempty"`        // rights and operations that it is limited to; none: whatever its name may
 	Credentials []string  `json:"credentials,omitempty"` // that it is limited to, * at the end stands for anything; none: all
 	Made        time.Time `json:"made"`
 	By          string    `json:"made_by"`
 	Expires     time.Time `json:"expires"`
-	Used        time.Time `json:"last_used,omitzero"` // to about a minute
+	Used        time.Time `json:"last_used,omitzero"` // a use within noted_every of the list after it is not noted
 	Revoked     time.Time `json:"revoked,omitzero"`
 	RevokedBy   string    `json:"revoked_by,omitempty"`
 	Successor   string    `json:"successor,omitempty"` // id of the one that it was rotated to
@@ -27,6 +29,7 @@ type TokenWanted struct {
 	Only        []string `json:"only,omitempty"`
 	Credentials []string `json:"credentials,omitempty"`
 	Expires     string   `json:"expires,omitempty"` // as 30d; 90d where it is left out, at most 366d
+	Roles       []string `json:"roles,omitempty"`   // that rekey.yaml has to give its name, these and no others; none: it is not looked at
 }
 
 // Minted is a new token with its text, which is shown this once.
@@ -38,6 +41,7 @@ type Minted struct {
 // TokenList are tokens, newest first.
 type TokenList struct {
 	Tokens []Token `json:"tokens"`
+	Noted  string  `json:"noted_every,omitempty"` // how often at most a use is noted, as 1m0s
 }
 
 // WhichToken is the one that is meant.
@@ -57,7 +61,7 @@ type Overlapping struct {
 func tokenWays() []Way {
 	const group = "Tokens"
 	return []Way{
-		{Group: group, ID: "listTokens", Method: http.MethodGet, Path: "/tokens", Answer: typed[TokenList](), Summary: "Every token there is or was."},
+		{Group: group, ID: "listTokens", Method: http.MethodGet, Path: "/tokens", Answer: typed[TokenList](), Summary: "Every token there is or was that whoever asks may make."},
 		{Group: group, ID: "createToken", Method: http.MethodPost, Path: "/tokens", Status: http.StatusCreated, Role: true, Body: typed[TokenWanted](), Answer: typed[Minted](), Summary: "Make a token. Its text is shown this once."},
 		{Group: group, ID: "revokeToken", Method: http.MethodPost, Path: "/tokens/revoke", Role: true, Body: typed[WhichToken](), Answer: typed[TokenList](), Summary: "End tokens at once, by id or by name."},
 		{Group: group, ID: "rotateToken", Method: http.MethodPost, Path: "/tokens/rotate", Role: true, Body: typed[Overlapping](), Answer: typed[Minted](), Summary: "Make the successor of the token that asks, with the same name, limits and length of life."},

@@ -85,6 +85,30 @@ func covers(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(name, p) })
 }
 
+// anything stands in a name for whatever a pattern leaves open: no name and no pattern has it.
+const anything = "\x00"
+
+// Families are names that stand for all that a pattern matches, whether that is there yet
+// or not: one for each pattern of the grants, and of these. What Can allows on one of them
+// it allows on all that the pattern matches.
+func Families(id *sop.Identity, patterns ...string) (out []sop.Spec) {
+	if id != nil {
+		for _, g := range id.Grants {
+			patterns = append(slices.Clone(patterns), g.Credentials...)
+		}
+	}
+	for _, p := range patterns {
+		if fixed, open := strings.CutSuffix(p, "*"); open {
+			p = fixed + anything
+		}
+		out = append(out, sop.Spec{Name: p})
+	}
+	return out
+}
+
+// Pattern is what a name of Families stands for; of any other, the name.
+func Pattern(name string) string { return strings.ReplaceAll(name, anything, "*") }
+
 func orAll(about string) string {
 	if about == "" {
 		return " all credentials"

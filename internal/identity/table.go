@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"strings"
 
 	"rekey/internal/rotation"
@@ -54,6 +55,11 @@ func Table(id *sop.Identity, who rotation.Who, specs []sop.Spec, here bool) []so
 				}
 			} else {
 				a.All = can(op, right, nil)
+				for _, f := range Families(id, who.On...) {
+					if op == sop.OpTokens && can(op, right, &f) && !slices.Contains(a.On, Pattern(f.Name)) {
+						a.On = append(a.On, Pattern(f.Name))
+					}
+				}
 			}
 			if a.All {
 				a.On = nil

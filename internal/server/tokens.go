@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"rekey/internal/api"
 )
@@ -11,6 +12,7 @@ import (
 type Tokens interface {
 	Create(ctx context.Context, w api.TokenWanted) (api.Minted, error)
 	List(ctx context.Context) ([]api.Token, error)
+	Noted() time.Duration // how often at most a use is noted
 	Revoke(ctx context.Context, idOrName string) ([]api.Token, error)
 	Rotate(ctx context.Context, overlap string) (api.Minted, error)
 }
@@ -20,7 +22,7 @@ func (s *Server) listTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.give(w, r, api.TokenList{Tokens: all})
+	return s.give(w, r, api.TokenList{Tokens: all, Noted: s.o.Tokens.Noted().String()})
 }
 
 func (s *Server) createToken(w http.ResponseWriter, r *http.Request) error {

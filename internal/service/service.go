@@ -60,6 +60,8 @@ type Options struct {
 	Every time.Duration
 	// Tick is how often the schedule decides; 0: as the scheduler does.
 	Tick time.Duration
+	// Noted is how often at most the use of a token is noted; 0: every minute.
+	Noted time.Duration
 	// Guide is what the console proposes to try; nil: nothing.
 	Guide func() []Hint
 

@@ -19,7 +19,7 @@ func (t tokens) Create(ctx context.Context, w api.TokenWanted) (api.Minted, erro
 	if err != nil {
 		return api.Minted{}, err
 	}
-	made, text, err := t.access.CreateToken(ctx, access.Wanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Lives: lives})
+	made, text, err := t.access.CreateToken(ctx, access.Wanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Lives: lives, Roles: w.Roles})
 	return api.Minted{Token: shown(made), Secret: text}, refused(err)
 }
 
@@ -27,6 +27,8 @@ func (t tokens) List(ctx context.Context) ([]api.Token, error) {
 	all, err := t.access.ListTokens(ctx)
 	return list(all), refused(err)
 }
+
+func (t tokens) Noted() time.Duration { return t.access.Tokens().Noted() }
 
 func (t tokens) Revoke(ctx context.Context, idOrName string) ([]api.Token, error) {
 	ended, err := t.access.RevokeTokens(ctx, idOrName)
@@ -55,7 +57,11 @@ func length(text string, otherwise time.Duration) (time.Duration, error) {
 
 func refused(err error) error {
 	if wrong, is := errors.AsType[*access.Wrong](err); is {
-		return &estate.Error{Code: api.TokenRefused, Err: wrong}
+		code := api.TokenRefused
+		if wrong.Taken {
+			code = api.TokenTaken
+		}
+		return &estate.Error{Code: code, Err: wrong}
 	}
 	return err
 }
@@ -69,5 +75,5 @@ func list(all []access.Token) []api.Token {
 }
 
 func shown(t access.Token) api.Token {
-	return api.Token{ID: t.ID, Name: t.Name, Person: t.Person, Only: t.Only, Credentials: t.Credentials, Made: t.Made, By: t.By, Expires: t.Expires, Used: t.Used, Revoked: t.Revoked, RevokedBy: t.RevokedBy, Successor: t.Successor}
+	return api.Token{ID: t.ID, Name: t.Name, Fingerprint: t.Fingerprint, Roles: t.Roles, Person: t.Person, Only: t.Only, Credentials: t.Credentials, Made: t.Made, By: t.By, Expires: t.Expires, Used: t.Used, Revoked: t.Revoked, RevokedBy: t.RevokedBy, Successor: t.Successor}
 }

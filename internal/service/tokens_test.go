@@ -37,7 +37,7 @@ func TestTokensThroughTheAPI(t *testing.T) {
 		t.Fatalf("%+v (%v)", made.Token, err)
 	}
 	_, err = root.CreateToken(t.Context(), wanted)
-	code("made again", err, api.TokenRefused)
+	code("made again", err, api.TokenTaken)
 	_, err = root.CreateToken(t.Context(), api.TokenWanted{Name: "nightly2", Expires: "soon"})
 	code("no length of time", err, api.TokenRefused)
 	_, err = as("").CreateToken(t.Context(), wanted)
