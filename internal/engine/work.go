@@ -164,14 +164,7 @@ func (w *worker) carry(d lease.Due) {
 	defer w.e.tellChange(d.Run)
 	by := estate.Worker{Name: w.e.o.Name, Held: held, Limits: w.o.limits, Park: w.e.parks}
 	if desk := w.e.o.Desk; desk != nil {
-		by.Person = func(ctx context.Context, t estate.Task) (estate.Answer, error) {
-			// A process that is to hand over waits for nobody; nor does one that has lost the run.
-			ctx, stop := context.WithCancelCause(ctx)
-			defer stop(nil)
-			defer context.AfterFunc(held.Lost(), func() { stop(context.Cause(held.Lost())) })()
-			defer w.e.tellChange(d.Run)
-			return desk.Ask(ctx, d.Run, held.Credential, t)
-		}
+		by.Person = w.person(d.Run, held, desk)
 		defer context.AfterFunc(w.ctx, desk.Close)()
 	}
 	if held.Plan != "" {

@@ -58,6 +58,9 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 	if k.Approvals, err = e.Approvals(ctx); err != nil {
 		return Told{}, err
 	}
+	if k.Waiting, err = e.waiting(ctx, &known); err != nil {
+		return Told{}, err
+	}
 	k.Unverified = broken
 	w, err := e.surround(sop.Spec{})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"rekey/internal/approvals"
 	"rekey/internal/history"
+	"rekey/internal/lease"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/schedule"
@@ -36,8 +37,14 @@ func (e *Estate) Schedule(ctx context.Context) (Schedule, error) {
 
 // schedule is Schedule by what is known, and the rows that this makes.
 func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.Row, now time.Time) (Schedule, error) {
-	k := schedule.Known{Now: now, Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}}
+	k := schedule.Known{Now: now, Settings: e.config.Schedule, Waiting: map[string]bool{}, Agreed: map[string]bool{}, Lapsed: map[string]bool{}}
 	states, refusals := map[string]Approval{}, map[string]schedule.Refusal{}
+	requested := map[string]bool{}
+	retires := func(o history.Going) bool {
+		spec, err := e.config.Spec(o.Credential)
+		spec.Purpose = o.Purpose
+		return err == nil && approvals.Wanted(spec, approvals.Retiring)
+	}
 	err := e.ifJournal(ctx, func(book history.Book) (err error) {
 		asks, err := e.going(ctx, book, &k)
 		if err != nil {
@@ -54,15 +61,24 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 			case s.Standing == approvals.Agreed:
 				k.Agreed[s.Request.Run] = true
 			}
+			requested[s.Request.Run] = true
 		}
 		if refusals, err = newest[schedule.Refusal](ctx, e, book, schedule.CannotBe); err != nil {
 			return err
 		}
+		leased, err := lease.Standings(ctx, book.J)
+		if err != nil {
+			return err
+		}
 		for _, o := range k.Open {
-			if asks[o.Run] {
+			switch {
+			case asks[o.Run]:
 				k.Waiting[o.Run] = true
-			} else if o.Stuck == "" {
+				// Nobody has answered in time, so that nobody can: it asks again when it is taken up.
+				k.Lapsed[o.Run] = retires(o) && !requested[o.Run]
+			case o.Stuck == "":
 				delete(k.Agreed, o.Run) // it does not ask any more
+				k.Waiting[o.Run] = leased[o.Run].ByHand != ""
 			}
 		}
 		if err := paused(ctx, book, &k); err != nil {

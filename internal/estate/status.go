@@ -54,7 +54,7 @@ func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) 
 			}
 			s := leased[r.Run]
 			known.Working[r.Credential] = s.AtWork
-			switch known.Asks[r.Credential] = s.Waits != "" && r.Stuck == ""; {
+			switch known.Asks[r.Credential] = (s.Waits != "" || s.ByHand != "") && r.Stuck == ""; {
 			case s.AtWork, s.Waits != "":
 				continue
 			case r.Stuck == "": // no worker has said, so the journal is asked

@@ -178,6 +178,13 @@ func (h *Held) Heard(said int64) {
 	h.heard = max(h.heard, said)
 }
 
+// Asks notes what its holder asks a person to do by hand, for those who tell people; "":
+// nothing any more.
+func (h *Held) Asks(ctx context.Context, what string) error {
+	_, err := h.store.ask(ctx, h.store.db, `UPDATE lease_runs SET waits = $1 WHERE run = $2 AND epoch = $3 AND holder = $4`, []any{what, h.Run, h.Epoch, h.Holder})
+	return err
+}
+
 // Letting is how a run is let go of.
 type Letting struct {
 	Wake    time.Duration // when a worker is to take it up, from now on; negative: when a person says so

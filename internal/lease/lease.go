@@ -161,7 +161,7 @@ const Process = "process "
 func (s *Store) claim(ctx context.Context, h *Held, where string, args ...any) error {
 	begun := h.clock()
 	var clean int64
-	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = clean, clean = 0 WHERE `+where+`
+	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = clean, clean = 0, waits = '' WHERE `+where+`
 		RETURNING epoch, said, was, plan, tries, credential`, append([]any{h.Holder, h.term.Milliseconds()}, args...), &h.Epoch, &h.said, &clean, &h.Plan, &h.Tries, &h.Credential)
 	switch {
 	case err != nil:

@@ -464,6 +464,16 @@ func TestWhoIsAtARunIsToldToAnybody(t *testing.T) {
 			b.Fatal(err)
 		}
 		at("held", true)
+		if err := h.Asks(b.Context(), "make one"); err != nil {
+			b.Fatal(err)
+		}
+		if runs, err := lease.Standings(b.Context(), b.journals[1]); err != nil || runs["run"] != (lease.Standing{AtWork: true, ByHand: "make one"}) {
+			b.Errorf("asking a person: %v (%v)", runs, err)
+		}
+		if err := h.Asks(b.Context(), ""); err != nil {
+			b.Fatal(err)
+		}
+		at("answered", true)
 		b.lapse("run")
 		at("lapsed", false)
 		if _, err := h.LetGo(b.Context(), nil, lease.Letting{Wake: -1, Waits: "somebody to agree"}); err != nil {

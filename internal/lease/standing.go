@@ -11,8 +11,12 @@ import (
 
 // Standing is how a run stands with the workers.
 type Standing struct {
-	AtWork bool   // a worker is at it, or will be by itself
-	Waits  string // for whom it waits, where a person has to say something; "": for nobody
+	AtWork  bool   // a worker is at it, or will be by itself
+	Waits   string // for whom it waits, where a person has to say something; "": for nobody
+	ByHand  string // what the worker that is at it asks a person to do by hand; "": nothing
+	Process bool   // a process that has locked its credential is at it
+	Trouble string // why it could not be carried out, so many times in a row; "": it could
+	Tries   int64
 }
 
 // Standings returns how the open runs stand that workers carry out, writing nothing: there
@@ -34,9 +38,12 @@ func Standings(ctx context.Context, j *journal.Journal) (runs map[string]Standin
 	runs = map[string]Standing{}
 	for _, r := range rows {
 		worker := r.Holder != "" && !strings.HasPrefix(r.Holder, Process)
-		s := Standing{AtWork: worker && !r.Lapsed || !r.Wake.IsZero() && !r.Late}
-		if r.Holder == "" && r.Wake.IsZero() {
+		s := Standing{AtWork: worker && !r.Lapsed || !r.Wake.IsZero() && !r.Late, Process: r.Holder != "" && !worker && !r.Lapsed, Trouble: r.Trouble, Tries: r.Tries}
+		switch {
+		case r.Holder == "" && r.Wake.IsZero():
 			s.Waits = r.Waits
+		case worker && !r.Lapsed:
+			s.ByHand = r.Waits
 		}
 		runs[r.Run] = s
 	}

@@ -25,6 +25,7 @@ type Kind string
 // The kinds.
 const (
 	Approval Kind = "approval" // somebody has to agree
+	Awaits   Kind = "waits"    // a run waits for a person
 	Stuck    Kind = "stuck"    // a run cannot go on by itself
 	Failed   Kind = "failed"   // a run ended badly, or could not be begun
 	Overdue  Kind = "overdue"  // it is due, and nothing begins it
@@ -63,9 +64,18 @@ type Known struct {
 	Runs      []history.Summary
 	Schedule  schedule.Decided
 	Approvals []approvals.State
+	Waiting   map[string]Waiting // open runs that do not go on by themselves, by id
 	// Unverified is why the evidence does not verify; "": it does, or it was not looked at.
 	Unverified string
 	Console    string // address, for links; "": none
+}
+
+// Waiting is why an open run that is not stuck does not go on by itself.
+type Waiting struct {
+	For     string // what it waits for a person to say or to do
+	ByHand  bool   // something that no request can do
+	Trouble string // why it could not be carried out, many times in a row
+	Left    bool   // it was interrupted, and nobody goes on with it
 }
 
 // recent is how long ago a run may have failed for somebody to be told who was not told
@@ -181,7 +191,11 @@ func run(k Known, s history.Summary, owner string, add func(Notice)) {
 	case s.Stuck != "":
 		n.ID, n.Kind, n.At, n.Next = "stuck/"+s.Run+"/"+digest(s.Stuck), Stuck, s.Opened, "rekey resume "+s.Run
 		n.Title, n.Text = s.Credential+" is stuck in the middle of a run", s.Stuck
-	case !s.Open() && k.Now.Sub(s.Closed) < recent && (s.Ending == rotation.RolledBack || s.Ending == rotation.RefusedRun):
+	case s.Open():
+		if !waits(k, s, &n) {
+			return
+		}
+	case k.Now.Sub(s.Closed) < recent && (s.Ending == rotation.RolledBack || s.Ending == rotation.RefusedRun):
 		n.ID, n.Kind, n.At, n.Next = "failed/"+s.Run, Failed, s.Closed, "rekey log "+s.Run
 		n.Title, n.Text = fmt.Sprintf("a run of %s ended: %s", s.Credential, s.Ending), s.Why
 	default:
@@ -227,61 +241,4 @@ func standing(k Known, c schedule.Standing, add func(Notice)) {
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:6])
-}
-
-// To lists the channels that a notice goes to, sorted: those of every rule that it fits,
-// or all where there are no rules.
-func To(n *sop.Notices, notice Notice) []string {
-	var out []string
-	if len(n.Rules) == 0 {
-		for name := range n.Channels {
-			out = append(out, name)
-		}
-	}
-	for _, r := range n.Rules {
-		if fits(r, notice) {
-			out = append(out, r.To...)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func fits(r sop.NotifyRule, n Notice) bool {
-	switch {
-	case len(r.When) > 0 && !slices.Contains(r.When, string(n.Kind)):
-		return false
-	case len(r.Credentials) > 0 && !slices.ContainsFunc(r.Credentials, func(p string) bool { return sop.Fits(n.Credential, p) }):
-		return false
-	}
-	return len(r.Owners) == 0 || slices.Contains(r.Owners, n.Owner)
-}
-
-// Waits tells whether a notice is kept for when quiet hours are over.
-func Waits(n *sop.Notices, notice Notice, now time.Time) bool {
-	return !notice.Page && len(n.Quiet) > 0 && sop.Open(n.Quiet, now)
-}
-
-// many is how many notices go to one channel one by one; more are told in a summary.
-const many = 5
-
-// shown is how many of them a summary names.
-const shown = 20
-
-// Summary is one notice for several, which are told together.
-func Summary(list []Notice, now time.Time, console string) Notice {
-	ids, lines := make([]string, len(list)), []string{}
-	for i, n := range list {
-		if ids[i] = n.ID; i < shown {
-			lines = append(lines, n.Title)
-		}
-	}
-	if more := len(list) - shown; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
-	}
-	out := Notice{ID: "summary/" + digest(strings.Join(ids, "\n")), Kind: list[0].Kind, At: now, Count: len(list), Title: fmt.Sprintf("%d things to look at", len(list)), Text: strings.Join(lines, "\n"), Next: "rekey status"}
-	if console != "" {
-		out.Link = console + "/"
-	}
-	return out
 }

@@ -42,6 +42,10 @@ func TestWhatIsTold(t *testing.T) {
 		c.Credential = "A"
 		return Known{Schedule: schedule.Decided{Credentials: []schedule.Standing{c}}}
 	}
+	waiting := func(w Waiting, asked ...approvals.State) Known {
+		return Known{Runs: []history.Summary{{Run: "r1", Credential: "A", Opened: now}}, Waiting: map[string]Waiting{"r1": w}, Approvals: asked}
+	}
+	agreed := approvals.State{Standing: approvals.Agreed, Request: &approvals.Request{ID: "q1", Credential: "A", Run: "r1"}}
 	last := &history.Summary{Run: "r0"}
 	for name, tt := range map[string]struct {
 		k    Known
@@ -62,6 +66,11 @@ func TestWhatIsTold(t *testing.T) {
 		"one more holds it":          {row(func(r *report.Row) { r.Others = &report.Others{At: now, Found: 2} }), "others/A/first/2", false},
 		"a run is stuck":             {run(history.Summary{Opened: now, Stuck: "the vendor says no"}), "stuck/r1/" + digest("the vendor says no"), true},
 		"a run goes on":              {run(history.Summary{Opened: now}), "", false},
+		"a run waits for a word":     {waiting(Waiting{For: "x"}), "waits/r1/" + digest("x"), false},
+		"others are asked to agree":  {waiting(Waiting{For: "x"}, agreed), "", false},
+		"a run waits for a hand":     {waiting(Waiting{For: "x", ByHand: true}), "waits/r1/" + digest("x"), false},
+		"a run was interrupted":      {waiting(Waiting{Left: true}), "waits/r1/left", false},
+		"a run cannot be carried on": {waiting(Waiting{Trouble: "x"}), "trouble/r1", true},
 		"a run went back":            {run(history.Summary{Closed: now.Add(-time.Hour), Ending: rotation.RolledBack}), "failed/r1", false},
 		"a run was refused":          {run(history.Summary{Closed: now.Add(-time.Hour), Ending: rotation.RefusedRun}), "failed/r1", false},
 		"a run went well":            {run(history.Summary{Closed: now.Add(-time.Hour), Ending: rotation.Rotated}), "", false},

@@ -13,7 +13,7 @@ import (
 // Decide is total and deterministic: asked twice of the same it says the same, in
 // whatever order the credentials and the runs come.
 func Decide(k Known) Decided {
-	d := decider{Known: k, out: Decided{At: k.Now, Begin: []string{}, Ask: []string{}, TakeUp: []string{}, Paused: k.Paused}}
+	d := decider{Known: k, out: Decided{At: k.Now, Begin: []string{}, Ask: []string{}, Paused: k.Paused}}
 	d.read()
 	all := make([]Standing, 0, len(k.Credentials))
 	var ready []*Credential
@@ -46,17 +46,24 @@ func Decide(k Known) Decided {
 		}
 	}
 	slices.Sort(d.out.Ask)
-	for run := range k.Agreed {
-		if k.Agreed[run] {
-			d.out.TakeUp = append(d.out.TakeUp, run)
-		}
-	}
-	slices.Sort(d.out.TakeUp)
+	d.out.TakeUp, d.out.AskAgain = those(k.Agreed), those(k.Lapsed)
 	slices.SortFunc(all, func(a, b Standing) int {
 		return cmp.Or(first(!a.Next.IsZero(), !b.Next.IsZero()), a.Next.Compare(b.Next), cmp.Compare(a.Credential, b.Credential))
 	})
 	d.out.Credentials = all
 	return d.out
+}
+
+// those are the runs of which it is so, sorted.
+func those(runs map[string]bool) []string {
+	out := []string{}
+	for run, so := range runs {
+		if so {
+			out = append(out, run)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // first: true before false.

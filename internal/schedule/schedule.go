@@ -38,6 +38,9 @@ type Known struct {
 	Waiting map[string]bool
 	// Agreed are open runs whose old credential may be retired now, because somebody agreed.
 	Agreed map[string]bool
+	// Lapsed are open runs that wait for an agreement nobody is asked for any more: they
+	// have to ask again.
+	Lapsed map[string]bool
 	// Paused is who has stopped the schedule, if it is stopped.
 	Paused *Pause
 	// Continued is when somebody last told it to go on; zero: never.
@@ -164,6 +167,8 @@ type Decided struct {
 	Begin       []string   `json:"begin"`   // credentials, in this order
 	Ask         []string   `json:"ask"`     // credentials whose start somebody has to agree to
 	TakeUp      []string   `json:"take_up"` // runs that waited for an agreement, and have it
+	// AskAgain are runs that wait for an agreement for which nobody was asked in time.
+	AskAgain []string `json:"ask_again"`
 	// Stopped is since when too many runs ended badly; zero: they did not.
 	Stopped time.Time `json:"stopped,omitzero"`
 	Failed  []string  `json:"failed,omitempty"` // the runs because of which

@@ -32,6 +32,7 @@ type bench struct {
 	dir    string
 	world  *sim.World
 	config *sop.Config
+	desk   *estate.Desk // of the process that was made last
 
 	mu    sync.Mutex
 	now   time.Time
@@ -41,12 +42,16 @@ type bench struct {
 	told  []string // what a channel was told
 }
 
-func newBench(t *testing.T, procedure, end string) *bench {
+// newBench lays one out; more are pairs of what else is replaced in the example.
+func newBench(t *testing.T, procedure, end string, more ...string) *bench {
 	t.Helper()
 	b := &bench{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	b.world = sim.Open(sim.New(sim.Options{Seed: 7, Now: b.now}), b.Now)
 	end += "identity:\n  roles: {superadmin: [{user: bob}], release: [{user: carol}]}\n"
 	text := strings.Replace(sop.Example(), "    cadence: 90d\n", "    cadence: 90d\n"+procedure, 1) + "\n" + end
+	for i := 0; i < len(more); i += 2 {
+		text = strings.Replace(text, more[i], more[i+1], 1)
+	}
 	if err := os.WriteFile(filepath.Join(b.dir, "rekey.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +91,8 @@ func (b *bench) estate() *estate.Estate {
 func (b *bench) service(name string) (*engine.Engine, *scheduler.Scheduler) {
 	b.Helper()
 	es := b.estate()
-	e := engine.New(engine.Options{Estate: func() *estate.Estate { return es }, Name: name, Now: b.Now, Poll: 10 * time.Millisecond, Park: 24 * time.Hour})
+	b.desk = estate.NewDesk(b.Now)
+	e := engine.New(engine.Options{Desk: b.desk, Estate: func() *estate.Estate { return es }, Name: name, Now: b.Now, Poll: 10 * time.Millisecond, Park: 24 * time.Hour})
 	j, closing, err := es.Journal()
 	if err != nil {
 		b.Fatal(err)

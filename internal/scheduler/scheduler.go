@@ -180,7 +180,10 @@ func (s *Scheduler) Begin(ctx context.Context) error {
 		standing[c.Credential] = c
 	}
 	for _, run := range d.TakeUp {
-		s.takeUp(ctx, specs, run)
+		s.takeUp(ctx, specs, run, "it was agreed to")
+	}
+	for _, run := range d.AskAgain {
+		s.takeUp(ctx, specs, run, "nobody has agreed in time, so it asks again")
 	}
 	for _, name := range append(d.Begin, d.Ask...) {
 		if ctx.Err() != nil {
@@ -233,7 +236,7 @@ func (s *Scheduler) begin(ctx context.Context, spec sop.Spec, c schedule.Standin
 // takenFor is how long a run that was taken up is left to its worker.
 const takenFor = 5 * time.Minute
 
-func (s *Scheduler) takeUp(ctx context.Context, specs map[string]sop.Spec, run string) {
+func (s *Scheduler) takeUp(ctx context.Context, specs map[string]sop.Spec, run, why string) {
 	now := s.o.Now()
 	s.mu.Lock()
 	fresh := now.Sub(s.taken[run]) < takenFor && !s.taken[run].IsZero()
@@ -247,13 +250,13 @@ func (s *Scheduler) takeUp(ctx context.Context, specs map[string]sop.Spec, run s
 	credential, err := s.credentialOf(ctx, run)
 	spec := specs[credential]
 	if err == nil {
-		_, err = s.o.Operations.TakeUp(As(ctx, schedule.Who(spec)), estate.Advancing{Run: run, Reason: "it was agreed to"})
+		_, err = s.o.Operations.TakeUp(As(ctx, schedule.Who(spec)), estate.Advancing{Run: run, Reason: why})
 	}
 	if err != nil && ctx.Err() == nil {
-		s.o.Log.Error("a run that was agreed to could not be taken up", "run", run, "why", err)
+		s.o.Log.Error("a run that waited for an agreement could not be taken up", "run", run, "why", err)
 		return
 	}
-	s.o.Log.Info("a run goes on that was agreed to", "credential", credential, "run", run)
+	s.o.Log.Info("a run is taken up that waited for an agreement", "credential", credential, "run", run, "because", why)
 }
 
 func (s *Scheduler) credentialOf(ctx context.Context, run string) (string, error) {

@@ -72,7 +72,7 @@ type Email struct {
 // NotifyRule says what goes where. What it does not name is not asked for.
 type NotifyRule struct {
 	// What is told.
-	When []string `json:"when,omitempty" jsonschema:"enum=approval,enum=stuck,enum=failed,enum=overdue,enum=expiry,enum=window,enum=found,enum=evidence,enum=stopped"`
+	When []string `json:"when,omitempty" jsonschema:"enum=approval,enum=waits,enum=stuck,enum=failed,enum=overdue,enum=expiry,enum=window,enum=found,enum=evidence,enum=stopped"`
 	// Of which credentials: names; a * at the end stands for anything.
 	Credentials []string `json:"credentials,omitempty"`
 	// Of which owners' credentials.

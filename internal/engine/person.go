@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"context"
+
+	"rekey/internal/estate"
+	"rekey/internal/lease"
+)
+
+// person asks people to do what no request can, and notes it beside the lease:
+// what tells people of it may run in another process.
+func (w *worker) person(run string, held *lease.Held, desk *estate.Desk) func(context.Context, estate.Task) (estate.Answer, error) {
+	return func(ctx context.Context, t estate.Task) (estate.Answer, error) {
+		// A process that is to hand over waits for nobody; nor does one that has lost the run.
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		defer context.AfterFunc(held.Lost(), func() { stop(context.Cause(held.Lost())) })()
+		defer w.e.tellChange(run)
+		w.asks(held, estate.ByHand(t))
+		defer w.asks(held, "")
+		return desk.Ask(ctx, run, held.Credential, t)
+	}
+}
+
+func (w *worker) asks(held *lease.Held, what string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), held.Term())
+	defer cancel()
+	// If it cannot be noted, the run's page shows it still.
+	if err := held.Asks(ctx, what); err != nil {
+		w.e.o.Log.Warn("that a run waits for a person could not be noted", "run", held.Run, "why", err)
+	}
+}
