@@ -170,15 +170,15 @@ func (r *Runner) written(ctx context.Context, makes map[string]map[string]cred.F
 	return nil
 }
 
-// givenBack notes which stores that follow hold the new one no more, although the journal
-// says that they were given it: no consumer is given it before they are again. Of the
-// first store that shows by itself, for the new one is read from there.
+// givenBack notes which stores hold the new one no more, although the journal says that
+// they were given it: no consumer is given it before they are again. Of the first store
+// that does not show by itself, for its history still has the new one.
 func (r *Runner) givenBack(ctx context.Context, o *rotation.Outcome) error {
 	plan := r.state.Plan
 	if r.state.Made == nil || r.state.Mode != rotation.Forward || r.state.Given() {
 		return nil
 	}
-	for _, p := range plan.Spec.Further {
+	for _, p := range plan.Spec.Stores() {
 		if r.state.Step(plan.Writes(p.Key)).Status != rotation.Ended {
 			continue
 		}

@@ -186,6 +186,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.RolledBack), "is switched off",
 		},
+		"the journal forgot that the stores had been given back, and a consumer was given what the first did not hold": {
+			"three stores", func(at at) []stage.Fault {
+				call := at(1, "mirror", "write") - 2
+				return []stage.Fault{{Call: call, Kind: stage.NotThere}, {Call: call + 19, Kind: stage.SetBack}}
+			},
+			string(rotation.Rotated), "store:folder holds the old one in slot",
+		},
 		"the run waited for a rate limit, the new one was ended meanwhile, and was given out by the proof from before": {
 			"nothing but beside", func(at at) []stage.Fault {
 				call := at(1, "store", "write")
