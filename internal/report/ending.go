@@ -238,7 +238,9 @@ func stuckText(st *rotation.State, s Style) string {
 
 func refusedText(st *rotation.State, s Style) string {
 	touched, now := "was not touched", "this run changed nothing"
-	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool { return r.Code == rotation.RunTaken || r.Code == rotation.MadeNotSeen }) {
+	if slices.ContainsFunc(st.Closed.Refusals, func(r rotation.Refusal) bool {
+		return r.Code == rotation.RunTaken || r.Code == rotation.MadeNotSeen || r.Code == rotation.DoneNotKnown
+	}) {
 		// The journal knows of nothing, and something was seen that bears this run's label,
 		// or the issuer could not be asked whether there is.
 		touched = "was not touched since this look; what was done before it, the journal does not know"

@@ -84,6 +84,20 @@ func LeftUnlisted(spec sop.Spec, run string) Refusal {
 	}
 }
 
+// OffUnexplained says of an emergency that was begun before, whose journal knows of nothing
+// done, and which a person asks to go back: what is off may be off by it, or by somebody
+// else's will, and switching it on for him could give somebody access again who must not have
+// it. nil where there is nothing to say.
+func OffUnexplained(s *State, plan *Plan) []Refusal {
+	if !s.Resumed || s.Asked == nil || plan.Strategy != Revoke || !plan.Old.Disabled {
+		return nil
+	}
+	return []Refusal{{
+		Code: DoneNotKnown, Then: "if it is to work again, switch it on at " + plan.Spec.Issuer.Vendor,
+		What: fmt.Sprintf("%s is switched off, and the journal of run %s does not know by whom: by this run before its journal was set back, or by somebody else; it is left as it is", plan.Old.Named(), s.Run),
+	}}
+}
+
 // LeftUnseen says of a run that was begun before that nobody knows what Left would tell.
 func LeftUnseen(spec sop.Spec, run string) Refusal {
 	return Refusal{

@@ -41,6 +41,7 @@ const (
 	NotSeen         = "not-seen"
 	MadeNotSeen     = "made-not-seen"
 	RunTaken        = "run-taken"
+	DoneNotKnown    = "done-not-known"
 
 	// UnregisteredConsumer holds the old one and would be left with a dead one.
 	UnregisteredConsumer = "unregistered-consumer"

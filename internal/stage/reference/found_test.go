@@ -193,6 +193,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.Rotated), "store:folder holds the old one in slot",
 		},
+		"the journal forgot that the run had switched it off, a person asked to go back, and it was said to be back": {
+			"three stores, revoked", func(at at) []stage.Fault {
+				call := at(1, "issuer", "switch off") + 2
+				return []stage.Fault{{Call: call, Kind: stage.SetBack}, {Call: call + 4, Kind: stage.AskedBack}}
+			},
+			string(rotation.RefusedRun), "does not know by whom",
+		},
 		"the run waited for a rate limit, the new one was ended meanwhile, and was given out by the proof from before": {
 			"nothing but beside", func(at at) []stage.Fault {
 				call := at(1, "store", "write")
