@@ -58,6 +58,21 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if s.o.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if len(r.TransferEncoding) > 0 {
+			// It may have had a length as well, which Go leaves out: where something in front goes
+			// by that, what follows is no request of the same caller (RFC 9112 §6.1).
+			h.Set("Connection", "close")
+		}
+		// Whoever does not read is cut off; what lasts sets deadlines of its own.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Limits.Answer + s.o.Limits.Write))
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			leave(w, r)
+		}
+		defer leave(w, r)
 		seen := &watched{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -18,7 +17,6 @@ const (
 	bodyWithin   = 60 * time.Second
 	idleFor      = 2 * time.Minute
 	headerBytes  = 32 << 10
-	connections  = 1024
 )
 
 // Serve answers on a listener until ctx is done; then it takes no new requests, ends the
@@ -28,8 +26,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, drain time.Duration)
 		Handler: s, ReadHeaderTimeout: headerWithin, ReadTimeout: bodyWithin, IdleTimeout: idleFor, MaxHeaderBytes: headerBytes,
 		ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug), // what is wrong with a connection is its other end's business
 	}
+	all := newBounded(l, s.o.Limits.Connections)
+	h.ConnState = all.state
 	ended := make(chan error, 1)
-	go func() { ended <- h.Serve(&bounded{Listener: l, free: make(chan struct{}, connections)}) }()
+	go func() { ended <- h.Serve(all) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve: %w", err)
@@ -49,30 +49,4 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, drain time.Duration)
 		return fmt.Errorf("stop serving: %w", err)
 	}
 	return nil
-}
-
-// bounded is a listener that takes so many connections at once; others wait.
-type bounded struct {
-	net.Listener
-	free chan struct{}
-}
-
-func (b *bounded) Accept() (net.Conn, error) {
-	b.free <- struct{}{}
-	c, err := b.Listener.Accept()
-	if err != nil {
-		<-b.free
-		return nil, err
-	}
-	return &counted{Conn: c, done: sync.OnceFunc(func() { <-b.free })}, nil
-}
-
-type counted struct {
-	net.Conn
-	done func()
-}
-
-func (c *counted) Close() error {
-	defer c.done()
-	return c.Conn.Close()
 }

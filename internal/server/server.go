@@ -47,13 +47,17 @@ type Options struct {
 	Public map[string]http.Handler
 	// Who is the caller that SignIn has put there; nil: nobody is known.
 	Who func(ctx context.Context) (rotation.Who, bool)
-	// May refuses an operation by the id of its way in the API, before it is asked; the
-	// operations refuse what wants a role themselves. nil: everybody may ask for everything.
+	// May refuses an operation by the id of its way in the API, before it is asked, and so
+	// "metrics" and "readyz", which tell of everything; the operations refuse what wants a
+	// role themselves. nil: everybody may ask for everything.
 	May func(ctx context.Context, id string) error
-	// Sees tells whether whoever asks may see a credential at all; nil: everybody sees all.
+	// Sees tells whether whoever asks may see a credential at all, or, with "", all of them;
+	// nil: everybody sees all.
 	Sees func(ctx context.Context, credential string) bool
 	// Tokens makes and ends the server's own; nil: it has none.
 	Tokens Tokens
+	// Secure: browsers reach it by https only, and are to remember that (RFC 6797).
+	Secure bool
 	// Hosts are the names by which the server may be asked for, beside those of loopback:
 	// a page of a site whose name leads here would otherwise read everything.
 	Hosts []string
@@ -82,6 +86,9 @@ type Limits struct {
 	Streams  int           // of one caller at once: 16
 	All      int           // of all callers: 512
 	Requests int           // of one caller at once, beside streams: 64
+	// Connections at once: 1024. For one more, the one that has said nothing for longest is
+	// closed.
+	Connections int
 }
 
 func (l Limits) filled() Limits {
@@ -108,6 +115,9 @@ func (l Limits) filled() Limits {
 	}
 	if l.Requests == 0 {
 		l.Requests = 64
+	}
+	if l.Connections == 0 {
+		l.Connections = 1024
 	}
 	return l
 }
