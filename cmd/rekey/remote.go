@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rekey/internal/client"
+	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/sop"
 )
@@ -31,7 +32,7 @@ func here() map[string]string {
 	return map[string]string{
 		"init": "it writes rekey.yaml, which a server only reads", "lint": "it reads rekey.yaml here; a server tells of its own with every command, and on its console",
 		"journal": "a backup and a move are made where the database is", "demo": "it lays out a world here", "sim": "it serves a world here", "driver": "it works on a program here",
-		"serve": "it is the server", "token": "tokens are made where the journal is", "login": "it names its server itself", "logout": "it names its server itself", "schema": "it is this program's",
+		"serve": "it is the server", "login": "it names its server itself", "logout": "it names its server itself", "schema": "it is this program's",
 	}
 }
 
@@ -40,7 +41,7 @@ func (a *app) leadTo(c *cobra.Command) {
 	if server := os.Getenv(serverVariable); server != "" && !c.Flags().Changed("server") {
 		a.server, a.serverFromEnv = server, true
 	}
-	if _, only := here()[topOf(c)]; only && a.serverFromEnv && topOf(c) != "journal" && topOf(c) != "token" {
+	if _, only := here()[topOf(c)]; only && a.serverFromEnv && topOf(c) != "journal" {
 		a.server = ""
 	}
 }
@@ -95,6 +96,11 @@ func (a *app) configured(ctx context.Context) (*sop.Config, error) {
 		return nil, err
 	}
 	told, err := c.Configured(ctx)
+	if estate.CodeOf(err) == estate.NoRole {
+		// Who may look at no credential may ask all the same who he is, or for tokens: what he
+		// may not is refused when it is asked for.
+		told.File, err = "rekey.yaml", nil
+	}
 	if err != nil {
 		return nil, a.told(err)
 	}

@@ -189,15 +189,27 @@ func (a *app) wordsOfWho(e *estate.Error) error {
 		if len(e.Known) == 0 {
 			out += "\n  have  nobody"
 		}
-		return errors.New(out + "\n  next  have one of them do it, or change identity.roles in " + filepath.Base(a.config.File))
+		return errors.New(out + "\n  next  have one of them do it, or change identity.roles in " + a.fileName())
 	case estate.RoleNeeded:
 		return fmt.Errorf("without the required role an emergency may be carried out and any run be undone, but a rotation cannot be resumed\n  next  rekey rollback %s --without-role --reason \"what happened\"", e.Run)
 	case estate.NotIdentified:
+		if a.server != "" {
+			return fmt.Errorf("%w\n  live  nothing was touched\n  next  sign in: rekey login %s\n  or    give a token that is good, as REKEY_TOKEN or by --token-from", e.Err, a.server)
+		}
 		return fmt.Errorf("%w\n  live  nothing was touched\n  next  fix the token, or run without it as yourself", e.Err)
 	case estate.WindowClosed:
 		return fmt.Errorf("%s\n  next  wait until then\n  or    %s", report.Closed(*e.Spec, e.Opens, a.now()), a.again("--outside-window"))
 	}
 	return nil
+}
+
+// fileName is what the configuration is called here, or at the server that is asked; there
+// it may not have been told yet.
+func (a *app) fileName() string {
+	if a.config == nil || a.config.File == "" {
+		return "rekey.yaml"
+	}
+	return filepath.Base(a.config.File)
 }
 
 func how(who rotation.Who) string {

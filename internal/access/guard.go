@@ -179,8 +179,8 @@ func (g *Guarded) onward(ctx context.Context, op Op, run string, without, final 
 	return g.run(ctx, op, run, final)
 }
 
-// some refuses whoever may not ask for an operation on any credential.
-func (g *Guarded) some(ctx context.Context, op Op) error {
+// Some refuses whoever may not ask for an operation on any credential.
+func (g *Guarded) Some(ctx context.Context, op Op) error {
 	_, err := g.sees(ctx, op)
 	return err
 }

@@ -141,6 +141,9 @@ func (g *Guarded) Whoami(ctx context.Context) (estate.Whoami, error) {
 	if refused != nil {
 		sees = func(string) bool { return false }
 	}
+	if g.a.Can(ctx, sop.OpStatus, "") != nil {
+		me.Of = len(g.mine(ctx, sop.OpStatus)) // of these he is told which he may change
+	}
 	maps.DeleteFunc(me.Refused, func(name, _ string) bool { return !sees(name) })
 	for i := range me.May {
 		if me.May[i].Op != sop.OpTokens { // of which these are names

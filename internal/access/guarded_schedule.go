@@ -24,7 +24,7 @@ func (g *Guarded) Schedule(ctx context.Context) (estate.Schedule, error) {
 
 // Pause is for whoever may pause one credential: it is the brake.
 func (g *Guarded) Pause(ctx context.Context, reason string) error {
-	if err := g.some(ctx, sop.OpPause); err != nil {
+	if err := g.Some(ctx, sop.OpPause); err != nil {
 		return err
 	}
 	return g.inner.Pause(ctx, reason)
@@ -32,7 +32,7 @@ func (g *Guarded) Pause(ctx context.Context, reason string) error {
 
 // Continue is for whoever may pause one credential.
 func (g *Guarded) Continue(ctx context.Context, reason string) error {
-	if err := g.some(ctx, sop.OpPause); err != nil {
+	if err := g.Some(ctx, sop.OpPause); err != nil {
 		return err
 	}
 	return g.inner.Continue(ctx, reason)

@@ -190,7 +190,7 @@ func problem(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	said := map[string]any{"type": "urn:rekey:problem:" + code, "title": strings.ReplaceAll(code, "-", " "), "status": status, "code": code, "detail": detail}
+	said := map[string]any{"type": "urn:rekey:problem:" + code, "title": strings.ReplaceAll(code, "-", " "), "status": status, "code": code, "detail": detail, "why": detail}
 	if id := w.Header().Get("Request-Id"); id != "" {
 		said["instance"] = id
 	}

@@ -170,7 +170,7 @@ func ReadRefusal(body []byte) (Refusal, bool) {
 	if err := json.Unmarshal(body, &r); err != nil || !strings.HasPrefix(r.Type, TypePrefix) && r.Code == "" {
 		return r, false
 	}
-	if !strings.HasPrefix(r.Type, TypePrefix) && r.Why == "" {
+	if r.Why == "" && (!strings.HasPrefix(r.Type, TypePrefix) || r.Code == estate.NotIdentified) {
 		r.Why = r.Detail // of where people sign in: it has a code and a sentence
 	}
 	return r, true

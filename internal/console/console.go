@@ -50,8 +50,9 @@ type Options struct {
 
 	// Noted tells what the last looks found. nil: there is no page of findings.
 	Noted func(ctx context.Context) (Noted, error)
-	// Mistakes are those of a rekey.yaml that is not in force because of them; none: it is.
-	Mistakes func() []string
+	// Mistakes are those of a rekey.yaml that is not in force because of them, for whoever may
+	// read them; none: it is.
+	Mistakes func(ctx context.Context) []string
 	// Workers and Leases tell who advances runs, as internal/engine does. nil: the pages have
 	// what the journal tells.
 	Workers func(ctx context.Context) ([]engine.Worker, error)

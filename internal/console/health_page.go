@@ -53,7 +53,7 @@ func (c *Console) healthPage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if c.o.Mistakes != nil {
-		b.Mistakes = c.o.Mistakes()
+		b.Mistakes = c.o.Mistakes(ctx)
 	}
 	if c.o.Doctor != nil && r.URL.Query().Has("doctor") {
 		b.Asked = true

@@ -67,7 +67,7 @@ type link struct{ Text, To string }
 func frame[T any](c *Console, r *http.Request, title, here string, body T) page[T] {
 	p := page[T]{Title: title, Here: here, Menu: c.menu(), Simulated: c.o.Simulated, Tool: c.o.Tool, File: c.o.File, Now: c.o.Now(), Body: visible.Copy(body)}
 	if c.o.Mistakes != nil {
-		p.Mistakes = visible.Copy(c.o.Mistakes())
+		p.Mistakes = visible.Copy(c.o.Mistakes(r.Context()))
 	}
 	if c.o.Who != nil {
 		if who, ok := c.o.Who(r); ok {

@@ -44,7 +44,7 @@ func (s *Server) healthy(w http.ResponseWriter, r *http.Request) {
 }
 
 // ready says whether requests should come here. What is wrong is told to whoever is
-// signed in, with ?verbose.
+// signed in and may look at everything, with ?verbose.
 func (s *Server) ready() http.Handler {
 	verbose := http.Handler(http.HandlerFunc(s.verboselyReady))
 	if s.o.SignIn != nil {
@@ -62,8 +62,20 @@ func (s *Server) ready() http.Handler {
 }
 
 func (s *Server) verboselyReady(w http.ResponseWriter, r *http.Request) {
+	if err := s.mayAll(r); err != nil {
+		s.refuse(w, r, err)
+		return
+	}
 	text, ok := s.looked(r.Context())
 	s.word(w, ok, text)
+}
+
+// mayAll refuses what tells of everything, and is no operation, to whoever may not.
+func (s *Server) mayAll(r *http.Request) error {
+	if s.o.May == nil {
+		return nil
+	}
+	return s.o.May(r.Context(), of(r).way)
 }
 
 func (s *Server) word(w http.ResponseWriter, ok bool, text string) {

@@ -89,11 +89,23 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
 	return s.give(w, r, out)
 }
 
-// getCredentials tells what rekey.yaml says.
+// getCredentials tells what rekey.yaml says of what whoever asks may see.
 func (s *Server) getCredentials(w http.ResponseWriter, r *http.Request) error {
 	told := s.o.Configured()
-	if s.o.Sees != nil {
+	if s.o.Sees != nil && !s.o.Sees(r.Context(), "") {
 		told.Credentials = slices.DeleteFunc(slices.Clone(told.Credentials), func(c sop.Spec) bool { return !s.o.Sees(r.Context(), c.Name) })
+		used := map[string]bool{}
+		for _, c := range told.Credentials {
+			used[c.Issuer.Vendor] = true
+			for _, p := range slices.Concat([]sop.Place{c.Store}, c.Further, c.Consumers) {
+				used[p.Vendor] = true
+			}
+		}
+		told.Vendors = slices.DeleteFunc(slices.Clone(told.Vendors), func(name string) bool { return !used[name] })
+		// A mistake names whatever it is about.
+		if told.Mistakes = nil; len(told.Wrong) > 0 {
+			told.Wrong = []string{"whoever may look at all credentials is told what is wrong with it"}
+		}
 	}
 	return s.give(w, r, told)
 }

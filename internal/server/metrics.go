@@ -57,6 +57,10 @@ const keptFor = 15 * time.Second
 // metrics writes the figures in Prometheus' text format.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	of(r).way = "metrics"
+	if err := s.mayAll(r); err != nil {
+		s.refuse(w, r, err)
+		return
+	}
 	gauges, err := s.figures.gauges(s, r.Context())
 	if err != nil {
 		s.refuse(w, r, err)

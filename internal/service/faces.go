@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"rekey/internal/access"
 	"rekey/internal/console"
+	"rekey/internal/engine"
 	"rekey/internal/estate"
 	"rekey/internal/refs"
 	"rekey/internal/rotation"
@@ -51,19 +54,55 @@ func (s *Service) faces(ctx context.Context) error {
 			}
 			return s.estate.Load().HandOver(ctx, s.desk, run, id, answer)
 		},
-		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.config.Mistakes,
+		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.mistaken,
 		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
 		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
-		Workers: s.engine.Workers, Leases: s.engine.Leases, Doctor: guarded.Doctor, Noted: s.noted, Guide: s.o.Guide,
+		Workers: s.workers, Leases: s.leases, Doctor: guarded.Doctor, Noted: s.noted, Guide: s.o.Guide,
 	})
 	if err != nil {
 		return err
 	}
 	s.server, err = server.New(server.Options{
 		Engine: guarded, Configured: s.config.Told, Version: s.o.Tool, Console: pages, SignIn: s.access.Middleware, Public: map[string]http.Handler{access.Prefix: s.access.Routes()},
-		Who: access.From, Tokens: tokens{s.access}, Sees: func(ctx context.Context, name string) bool { return s.access.Can(ctx, sop.OpStatus, name) == nil }, Hosts: s.hosts(), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
+		Who: access.From, Tokens: tokens{s.access}, Sees: s.sees, May: func(ctx context.Context, id string) error {
+			switch id {
+			case "getCredentials":
+				return guarded.Some(ctx, sop.OpStatus)
+			case "metrics", "readyz":
+				return s.access.Can(ctx, sop.OpStatus, "")
+			}
+			return nil // the operations refuse it themselves
+		}, Hosts: s.hosts(), Secure: strings.HasPrefix(s.o.URL, "https:"), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
 	})
 	return err
+}
+
+// sees reports whether whoever asks may look at a credential; "": at all of them.
+func (s *Service) sees(ctx context.Context, credential string) bool {
+	return s.access.Can(ctx, sop.OpStatus, credential) == nil
+}
+
+// workers are the processes, for whoever may look at everything.
+func (s *Service) workers(ctx context.Context) ([]engine.Worker, error) {
+	if !s.sees(ctx, "") {
+		return nil, nil
+	}
+	return s.engine.Workers(ctx)
+}
+
+// leases are those of the credentials that whoever asks may look at.
+func (s *Service) leases(ctx context.Context) ([]engine.Lease, error) {
+	all, err := s.engine.Leases(ctx)
+	return slices.DeleteFunc(all, func(l engine.Lease) bool { return !s.sees(ctx, l.Credential) }), err
+}
+
+// mistaken are the mistakes of the newest rekey.yaml. They name whatever they are about,
+// so they are for whoever may look at everything.
+func (s *Service) mistaken(ctx context.Context) []string {
+	if !s.sees(ctx, "") {
+		return nil
+	}
+	return s.config.Mistakes()
 }
 
 // byHand reports whether a person makes what a vendor of rekey.yaml issues.
