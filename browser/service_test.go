@@ -119,7 +119,7 @@ func newSite(t *testing.T, change ...string) *site {
 		}
 	})
 	c, err := console.New(console.Options{
-		ByHand: func(string) bool { return s.asked.Load() != nil }, Asked: func(string) *estate.AskedByHand { return s.asked.Load() }, Here: "host-1:4711",
+		ByHand: func(string) bool { return s.asked.Load() != nil }, Asked: func(context.Context, string) (*estate.AskedByHand, error) { return s.asked.Load(), nil },
 		Ops: s.Engine, Tool: "test", Simulated: true, Doctor: e.Doctor, Workers: s.Workers, Leases: s.Leases,
 		Noted: func(ctx context.Context) (console.Noted, error) {
 			compared, discovered, err := e.Noted(ctx)

@@ -225,6 +225,8 @@ func (a *app) completeApprovals(c *cobra.Command, args []string, _ string) (out 
 // wordsOfApprovals: who has to agree, and who may not.
 func (a *app) wordsOfApprovals(e *estate.Error) error {
 	switch e.Code {
+	case estate.NotTaken:
+		return fmt.Errorf("the process %s has not taken what was handed over to run %s; nothing of it is kept\n  next  hand it over again when the run asks again", visible.Text(e.Name), visible.Text(e.Run))
 	case estate.NothingAsked:
 		return fmt.Errorf("nobody waits for an agreement about %s\n  next  rekey approvals", visible.Text(e.Name))
 	}

@@ -35,7 +35,7 @@ func exitOf(code estate.Code) int {
 		return exitWaiting
 	case estate.KeysUnread:
 		return exitEvidence
-	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.NotNewest, estate.Overtaken:
+	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.NotTaken, estate.NotNewest, estate.Overtaken:
 		return exitLocked
 	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,

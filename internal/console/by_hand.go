@@ -14,7 +14,6 @@ type byHand struct {
 	Run, Shown  string
 	Title, Want string
 	Asked       *estate.AskedByHand
-	Elsewhere   string // the other process that is at the run
 }
 
 // byHandTitles tell what is wanted, before the address of the page where it is done.
@@ -24,28 +23,32 @@ var byHandTitles = map[estate.Want]string{
 }
 
 // byHandOf is what a run that is not over asks; nil: nothing of it is done by hand.
-func (c *Console) byHandOf(b runBody) *byHand {
+func (c *Console) byHandOf(r *http.Request, b runBody) (*byHand, error) {
 	if c.o.ByHand == nil || b.Over || b.Opened == nil || !c.o.ByHand(b.Opened.Spec.Issuer.Vendor) {
-		return nil
+		return nil, nil
 	}
-	v := &byHand{Run: b.Run, Asked: c.o.Asked(b.Run), Shown: "none"}
-	if b.Worker != c.o.Here {
-		v.Elsewhere, v.Shown = b.Worker, "at "+b.Worker
+	asked, err := c.o.Asked(r.Context(), b.Run)
+	if err != nil {
+		return nil, err
 	}
-	if v.Asked != nil {
-		v.Shown, v.Title, v.Want = v.Asked.ID, byHandTitles[v.Asked.Task.Want], string(v.Asked.Task.Want)
+	v := &byHand{Run: b.Run, Asked: asked, Shown: "none"}
+	if asked != nil {
+		v.Shown, v.Title, v.Want = asked.ID, byHandTitles[asked.Task.Want], string(asked.Task.Want)
 	}
-	return v
+	return v, nil
 }
 
 // byHandPart is that part of the run's page, which asks for it now and then: what is asked
-// stands in the memory of this process, so that the journal tells nobody of it.
+// stands beside the journal, whose entries tell nobody of it.
 func (c *Console) byHandPart(w http.ResponseWriter, r *http.Request) error {
 	b, err := c.runNow(r)
 	if err != nil {
 		return err
 	}
-	v := c.byHandOf(b)
+	v, err := c.byHandOf(r, b)
+	if err != nil {
+		return err
+	}
 	if v != nil && v.Shown == r.URL.Query().Get("shown") {
 		w.WriteHeader(http.StatusNoContent) // what is there stays, with what somebody types
 		return nil
@@ -76,7 +79,10 @@ func (c *Console) handOver(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer func() { r.Form, r.PostForm = nil, nil }()
 	run := r.PathValue("run")
-	asked := c.o.Asked(run)
+	asked, err := c.o.Asked(r.Context(), run)
+	if err != nil {
+		return err
+	}
 	if asked == nil || asked.ID != r.PostForm.Get("id") {
 		return &estate.Error{Code: estate.NothingAsked, Run: run, Name: run}
 	}

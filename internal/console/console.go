@@ -62,13 +62,11 @@ type Options struct {
 	// Doctor tells what this machine lacks, on request. nil: it is not offered.
 	Doctor func(ctx context.Context, credentials []string) ([]estate.Finding, error)
 
-	// Here is this process's name, as it stands in leases. ByHand tells of a vendor of
-	// rekey.yaml whether a person makes what it issues; nil: none. Asked is what a run waits
-	// for in this process that only a person can do, and HandOver answers it once; both are
-	// there where ByHand is.
-	Here     string
+	// ByHand tells of a vendor of rekey.yaml whether a person makes what it issues; nil: none.
+	// Asked is what a run waits for that only a person can do (nil: for nothing), and HandOver
+	// answers it once; both are there where ByHand is.
 	ByHand   func(vendor string) bool
-	Asked    func(run string) *estate.AskedByHand
+	Asked    func(ctx context.Context, run string) (*estate.AskedByHand, error)
 	HandOver func(ctx context.Context, run, id string, answer estate.Answer) error
 
 	// Guide is what the first page proposes to try, in order; nil, or none: nothing.

@@ -60,7 +60,9 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b.ByHand = c.byHandOf(b)
+	if b.ByHand, err = c.byHandOf(r, b); err != nil {
+		return err
+	}
 	return show(c, w, http.StatusOK, "run", frame(c, r, "Run "+b.Run+" of "+b.Credential, "/runs", b))
 }
 

@@ -68,7 +68,7 @@ func statusOf(code estate.Code) int {
 	case estate.NotIdentified:
 		return http.StatusUnauthorized
 	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
-		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready:
+		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready:
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
 		return http.StatusInternalServerError
@@ -192,7 +192,13 @@ func (c *Console) wordsOfAgreeing(e *estate.Error) problem {
 			p.Why = whoWords(e.Approval.Refusal.By.Name, &e.Approval.Refusal.By) + " has refused it: " + e.Approval.Refusal.Reason + ". " + p.Why
 		}
 		return p
+	case estate.NotTaken:
+		return problem{Title: "The run has not taken what you handed over", Why: "The process " + e.Name + ", which asked for it, does not answer. Nothing of it was kept.", Live: []string{"Nothing was stored or changed."},
+			Then: "Another process takes the run up within seconds, and its page asks again: enter it once more there.", Links: []link{toRun(e.Run)}}
 	case estate.NothingAsked:
+		if e.Run != "" {
+			return problem{Title: "The run does not wait for that any more", Why: "It was answered already, or another process has taken the run up and asks again. What you sent was not taken, and nothing of it was kept.", Then: "See on its page what it waits for now.", Links: []link{toRun(e.Run)}}
+		}
 		return problem{Title: "Nobody waits for an answer about " + e.Name, Why: "It was answered, has expired, or was taken back.", Live: []string{untouched}, Links: toAll}
 	case estate.OtherAsked:
 		return problem{Title: "Something else is asked by now", Why: "What you have seen is not what would be done any more.", Live: []string{"Your answer was not taken."}, Then: "Look at it as it is now.", Links: toAll}

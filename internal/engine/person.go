@@ -18,7 +18,7 @@ func (w *worker) person(run string, held *lease.Held, desk *estate.Desk) func(co
 		defer w.e.tellChange(run)
 		w.asks(held, estate.ByHand(t))
 		defer w.asks(held, "")
-		return desk.Ask(ctx, run, held.Credential, t)
+		return desk.Ask(ctx, held, t)
 	}
 }
 

@@ -2,21 +2,29 @@ package estate
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"rekey/internal/history"
-	"rekey/internal/rotation"
+	"rekey/internal/cred"
+	"rekey/internal/journal"
+	"rekey/internal/lease"
 	"rekey/internal/secret"
 )
 
 // Desk is where the workers of a process ask people to do by hand what no request can, and
-// where a face of the same process hands over what they answer. What is asked and what is
-// answered is in the memory of this process only: another one that shares the journal
-// cannot take it.
+// where any process that shares the journal hands over what they answer.
+//
+// What is asked stands beside the journal, and nothing of it is secret. A value that is
+// handed over in the process that asked never leaves its memory; from another one it comes
+// sealed for a key that is in the memory of the one that asked, which takes it out of the
+// database at once. Both are signed with the installation's fingerprint key, which is in no
+// database: whoever can write there has no value sealed for himself, and answers nothing.
 type Desk struct {
+	of  func() *Estate
 	now func() time.Time
 
 	mu    sync.Mutex
@@ -27,21 +35,26 @@ type Desk struct {
 }
 
 type asking struct {
-	AskedByHand
+	id     string
 	answer chan Answer
-	ended  chan struct{} // nobody waits for the answer any more
 }
 
 // AskedByHand is what a run waits for somebody to do.
 type AskedByHand struct {
 	ID, Run, Credential string
+	Process             string // that asks
 	At                  time.Time
 	Task                Task
+
+	key string // for which a value is sealed
 }
 
-// NewDesk returns a desk at which nobody is asked yet.
-func NewDesk(now func() time.Time) *Desk {
-	d := &Desk{now: now, asked: map[string]*asking{}, gone: make(chan struct{})}
+// answerPoll is how often a process asks whether another one was answered.
+const answerPoll = 250 * time.Millisecond
+
+// NewDesk returns one for a process, over the estate as it is configured now.
+func NewDesk(of func() *Estate, now func() time.Time) *Desk {
+	d := &Desk{of: of, now: now, asked: map[string]*asking{}, gone: make(chan struct{})}
 	d.close = sync.OnceFunc(func() { close(d.gone) })
 	return d
 }
@@ -52,112 +65,138 @@ func (d *Desk) Close() { d.close() }
 // errUnanswered is why nobody has answered: what he may have done already is not known.
 var errUnanswered = errors.New("the process stopped before somebody answered")
 
-// Ask waits until somebody has answered, ctx is done, or Close is called. Its error says
-// nothing of what was done.
-func (d *Desk) Ask(ctx context.Context, run, credential string, t Task) (Answer, error) {
-	select {
-	case <-d.gone:
-		return Answer{}, ErrNobody // nobody has seen it
-	default:
+// Ask asks as the holder of a run, and waits until somebody has answered, ctx is done, or
+// Close is called. Its error says nothing of what was done, but for ErrNobody: nobody has
+// seen the question.
+func (d *Desk) Ask(ctx context.Context, held *lease.Held, t Task) (Answer, error) {
+	to, err := secret.NewRecipient()
+	if err != nil {
+		return Answer{}, errors.Join(ErrNobody, err)
 	}
 	d.mu.Lock()
 	d.n++
-	now := d.now().UTC()
-	a := &asking{AskedByHand{ID: fmt.Sprintf("%d-%d", now.UnixMilli(), d.n), Run: run, Credential: credential, At: now, Task: t}, make(chan Answer, 1), make(chan struct{})}
-	d.asked[run] = a
+	a := &asking{fmt.Sprintf("%d-%d-%s", d.now().UTC().UnixMilli(), d.n, held.Run), make(chan Answer, 1)}
+	d.asked[held.Run] = a
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		close(a.ended)
-		if d.asked[run] == a {
-			delete(d.asked, run)
+		if d.asked[held.Run] == a {
+			delete(d.asked, held.Run)
 		}
 	}()
-	select {
-	case answer := <-a.answer:
-		return answer, nil
-	case <-ctx.Done():
-		return Answer{}, ctx.Err()
-	case <-d.gone:
-		return Answer{}, errUnanswered
+	every := time.NewTicker(answerPoll)
+	defer every.Stop()
+	written := false
+	for {
+		if !written {
+			// A database that does not answer now may do so later: nobody has seen it yet.
+			written = d.of().askHere(ctx, held, a.id, t, to) == nil
+		} else if answer, ok, err := d.of().answered(ctx, held, a.id, to); ok {
+			return answer, nil
+		} else if err != nil {
+			written = false // it is answered by nobody who may: it is asked again
+		}
+		select {
+		case answer := <-a.answer:
+			return answer, nil
+		case <-ctx.Done():
+			return d.unanswered(held, a, written, ctx.Err())
+		case <-d.gone:
+			return d.unanswered(held, a, written, errUnanswered)
+		case <-every.C:
+		}
 	}
 }
 
-// Asked is what a run waits for in this process; nil: for nothing.
-func (d *Desk) Asked(run string) *AskedByHand {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if a := d.asked[run]; a != nil {
-		asked := a.AskedByHand
-		return &asked
+// unanswered takes a question back, unless it was answered at the same time.
+func (d *Desk) unanswered(held *lease.Held, a *asking, written bool, err error) (Answer, error) {
+	if !written {
+		return Answer{}, errors.Join(ErrNobody, err)
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), held.Term())
+	defer cancel()
+	// If the database does not answer, the question goes with the lease.
+	if back, failed := held.Unask(ctx, a.id); failed == nil && !back {
+		select {
+		case answer := <-a.answer:
+			return answer, nil
+		case <-ctx.Done():
+		}
+	}
+	return Answer{}, err
 }
 
-// take is the task with this id, which nobody else can answer from now on.
-func (d *Desk) take(run, id string) *asking {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := d.asked[run]
-	if a == nil || a.ID != id {
-		return nil
-	}
-	delete(d.asked, run)
-	return a
-}
-
-// HandOver answers what a run waits for, once. That somebody has, and who, is written into
-// the journal before: of a value nothing but the names of its fields.
-//
-// Refused: NothingAsked, where this process does not ask that any more; Unwritable.
-func (e *Estate) HandOver(ctx context.Context, d *Desk, run, id string, answer Answer) error {
-	by, err := e.who(ctx)
+// askHere writes what is asked beside the journal.
+func (e *Estate) askHere(ctx context.Context, held *lease.Held, id string, t Task, to secret.Recipient) error {
+	task, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
-	a := d.take(run, id)
-	if a == nil {
-		return &Error{Code: NothingAsked, Run: run, Name: run}
-	}
-	done := handedOver{Run: run, Want: string(a.Task.Want), Name: a.Task.Name, By: by}
-	for _, f := range a.Task.Fields {
-		if answer.Bundle[f].Present() {
-			done.Fields = append(done.Fields, f)
-		}
-	}
-	note, err := history.NoteOf(e.now().UTC(), a.Credential, history.HandedOver, done)
-	if err == nil {
-		err = e.withJournal(ctx, func(book history.Book) error { return book.Add(context.WithoutCancel(ctx), note) })
-	}
+	a := lease.Asked{Run: held.Run, Holder: held.Holder, ID: id, Task: string(task), Key: hex.EncodeToString(to.Public())}
+	keyer, err := e.keyer(ctx)
 	if err != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		select {
-		case <-a.ended:
-		default:
-			d.asked[run] = a // it is asked still
-		}
-		return &Error{Code: Unwritable, Err: err}
+		return err
 	}
-	a.answer <- answer
-	return nil
+	a.Stamp = stampOf(keyer, a)
+	return held.Ask(ctx, a)
 }
 
-// Typed is the answer of somebody who has typed the fields of a new credential.
-func Typed(fields map[string]string) Answer {
-	b := secret.Bundle{}
-	for name, text := range fields {
-		b[name] = secret.New(text)
+// answered is what another process has handed over, if it has. An error means that what
+// was handed over is of somebody else, and that it is gone.
+func (e *Estate) answered(ctx context.Context, held *lease.Held, id string, to secret.Recipient) (answer Answer, ok bool, _ error) {
+	keyer, err := e.keyer(ctx)
+	if err != nil {
+		return answer, false, nil // it is looked for again
 	}
-	return Answer{Bundle: b, Yes: true}
+	got, ok, err := held.Answered(ctx, id)
+	if err != nil || !ok {
+		return answer, false, nil
+	}
+	if got.Stamp != signOf(keyer, id, got) {
+		return answer, false, errors.New("it is signed by nobody who has the fingerprint key")
+	}
+	if err := json.Unmarshal([]byte(got.Answer), &answer); err != nil {
+		return answer, false, err
+	}
+	if got.Sealed == "" {
+		return answer, true, nil
+	}
+	sealed, err := hex.DecodeString(got.Sealed)
+	if err == nil {
+		answer.Bundle, err = to.Open(sealed, id)
+	}
+	return answer, err == nil, err
 }
 
-// handedOver is the body of the note of it.
-type handedOver struct {
-	Run    string       `json:"run"`
-	Want   string       `json:"want"` // see provider.Want
-	Name   string       `json:"name,omitempty"`
-	Fields []string     `json:"fields,omitempty"` // that were handed over; never what is in them
-	By     rotation.Who `json:"by"`
+// keyer is the installation's: every process that shares the journal has its key.
+func (e *Estate) keyer(ctx context.Context) (k secret.Keyer, err error) {
+	err = e.besideJournal(ctx, func(j *journal.Journal) error {
+		k, _, err = e.place().Beside(ctx, j)
+		return err
+	})
+	return k, err
+}
+
+func (e *Estate) besideJournal(ctx context.Context, f func(*journal.Journal) error) error {
+	j, done, err := e.Journal()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = done() }()
+	return f(j)
+}
+
+func stampOf(k secret.Keyer, a lease.Asked) string {
+	return sign(k, "asked by hand", a.Run, a.Holder, a.ID, a.Task, a.Key)
+}
+
+func signOf(k secret.Keyer, id string, a lease.Answered) string {
+	return sign(k, "answered by hand", id, a.Answer, a.Sealed)
+}
+
+// sign is a keyed hash over texts, each as long as it is.
+func sign(k secret.Keyer, texts ...string) string {
+	text, _ := json.Marshal(texts)
+	return string(cred.Fingerprint(k.Of(secret.New(string(text)))))
 }

@@ -1,4 +1,4 @@
-// Package lease says who may advance a run: one holder at a time, on the database's clock, under a number that grows whenever a run is handed on.
+// Package lease says who may advance a run: one holder at a time, on the database's clock, under a number that grows whenever a run is handed on; and what its holder asks a person.
 //
 // A row stands for each run that is open. Whoever advances the run is its holder, until a
 // time that he moves on while he lives. Each time the run changes hands its epoch grows,
@@ -58,6 +58,22 @@ CREATE TABLE lease_workers (
 CREATE TABLE lease_limits (
 	vendor TEXT PRIMARY KEY,
 	until  BIGINT NOT NULL
+);
+`}, {SQLite: `
+CREATE TABLE lease_asked (
+	id         TEXT PRIMARY KEY,
+	run        TEXT NOT NULL,
+	epoch      BIGINT NOT NULL,
+	holder     TEXT NOT NULL,
+	credential TEXT NOT NULL,
+	at         BIGINT NOT NULL,
+	task       TEXT NOT NULL,
+	key        TEXT NOT NULL,
+	stamp      TEXT NOT NULL,
+	state      BIGINT NOT NULL,
+	answer     TEXT NOT NULL,
+	sealed     TEXT NOT NULL,
+	signed     TEXT NOT NULL
 );
 `}}
 

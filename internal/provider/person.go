@@ -18,21 +18,22 @@ const (
 	WantWhich  Want = "which"  // which of Among is stored and in use? Answer.Names, one or none
 )
 
-// Task is what only a person can do or see, in a portal that Rekey cannot reach.
+// Task is what only a person can do or see, in a portal that Rekey cannot reach. Nothing in
+// it is secret.
 type Task struct {
-	Want   Want
-	Name   string   // of the generation; "" where none is meant
-	Link   string   // where it is done
-	Steps  []string // how it is done, in order
-	Fields []string // WantMake: what is handed over, by name; all of it is hidden while typed
-	Among  []string // WantWhich
+	Want   Want     `json:"want"`
+	Name   string   `json:"name,omitempty"`   // of the generation; "" where none is meant
+	Link   string   `json:"link"`             // where it is done
+	Steps  []string `json:"steps"`            // how it is done, in order
+	Fields []string `json:"fields,omitempty"` // WantMake: what is handed over, by name; all of it is hidden while typed
+	Among  []string `json:"among,omitempty"`  // WantWhich
 }
 
 // Answer is what came of a task.
 type Answer struct {
-	Names  []string
-	Bundle secret.Bundle
-	Yes    bool
+	Names  []string      `json:"names,omitempty"`
+	Bundle secret.Bundle `json:"-"`
+	Yes    bool          `json:"yes,omitempty"`
 }
 
 // Person carries out a task. One call is one attempt; it ends with ctx. Giving

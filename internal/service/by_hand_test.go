@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"database/sql"
 	"io"
 	"io/fs"
 	"net/http"
@@ -192,5 +193,48 @@ func TestWhatAPersonTypesGoesToTheRunAndNowhereElse(t *testing.T) {
 	})
 	if err != nil || files < 2 {
 		t.Errorf("%d files were searched (%v)", files, err)
+	}
+}
+
+// TestARowOfSomebodyElseGetsNoValue: who can write in the database, and has not the
+// installation's fingerprint key, puts a key of his own beside what is asked.
+func TestARowOfSomebodyElseGetsNoValue(t *testing.T) {
+	t.Parallel()
+	p := serve(t, withPortal)
+	resp, err := http.Post(p.at+"/api/v1/runs", "application/json", strings.NewReader(`{"credential":"PORTAL_KEY"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	run, _, _ := strings.Cut(strings.TrimPrefix(string(b), `{"run":"`), `"`)
+	if err != nil || run == "" {
+		t.Fatalf("%s %v", b, err)
+	}
+	p.until("/runs/"+run, `id="by-hand-title"`)
+	_, text := p.get("/runs/" + run)
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(p.file), "*", "journal.db"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("journals: %v (%v)", found, err)
+	}
+	db, err := sql.Open("sqlite", "file:"+found[0]+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec(`UPDATE lease_asked SET key = '00'`); err != nil {
+		t.Fatal(err)
+	}
+	if code, page := p.get("/runs/" + run); code < 400 || strings.Contains(page, `<input type="password"`) || !strings.Contains(page, "fingerprint key") {
+		t.Errorf("%d %s", code, page)
+	}
+	id := formID.FindStringSubmatch(text)[1]
+	resp, err = http.PostForm(p.at+"/runs/"+run+"/by-hand", url.Values{"id": {id}, "done": {"yes"}, "names": {"console-2026-08-23"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode < 400 {
+		t.Errorf("it is answered: %d", resp.StatusCode)
 	}
 }

@@ -48,7 +48,7 @@ func (s *Service) faces(ctx context.Context) error {
 	}
 	guarded := s.access.Guard(s.engine)
 	pages, err := console.New(console.Options{
-		Here: s.o.Name, ByHand: s.byHand, Asked: s.askedByHand, HandOver: func(ctx context.Context, run, id string, answer estate.Answer) error {
+		ByHand: s.byHand, Asked: s.desk.Asked, HandOver: func(ctx context.Context, run, id string, answer estate.Answer) error {
 			if err := guarded.MayHandOver(ctx, run); err != nil {
 				return err
 			}
@@ -108,14 +108,6 @@ func (s *Service) mistaken(ctx context.Context) []string {
 // byHand reports whether a person makes what a vendor of rekey.yaml issues.
 func (s *Service) byHand(vendor string) bool {
 	return s.config.Now().Vendors[vendor].Type == "assisted"
-}
-
-// askedByHand is what a run waits for in this process.
-func (s *Service) askedByHand(run string) *estate.AskedByHand {
-	if s.desk == nil {
-		return nil
-	}
-	return s.desk.Asked(run)
 }
 
 // noted is what the last looks found, for whoever may look at all.

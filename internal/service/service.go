@@ -80,7 +80,7 @@ type Service struct {
 	close   func() error
 	estate  atomic.Pointer[estate.Estate]
 	engine  *engine.Engine
-	desk    *estate.Desk // nil: this process carries nothing out, or shows nobody anything
+	desk    *estate.Desk
 	access  *access.Access
 	server  *server.Server
 	asked   refs.Asked
@@ -132,9 +132,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if s.tracing, err = s.traced(); err != nil {
 		return nil, err
 	}
-	if s.has(API) && s.has(Worker) {
-		s.desk = estate.NewDesk(o.Now)
-	}
+	s.desk = estate.NewDesk(s.estate.Load, o.Now)
 	s.engine = engine.New(engine.Options{Desk: s.desk, Estate: s.estate.Load, Name: o.Name, Now: o.Now, Log: slog.New(warnings{o.Log.Handler()}), Lease: o.Lease, Called: s.tracing.called(o.Now)})
 	if s.has(API) {
 		err = s.faces(ctx)

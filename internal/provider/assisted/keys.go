@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"rekey/internal/cred"
@@ -111,46 +112,51 @@ func (k *keys) listed(ctx context.Context, op, name string) (bool, error) {
 	return a.Yes, nil
 }
 
-// Owner: by what this process was handed; else the only one; else the person
-// says. Nothing secret is shown for it.
+// Owner: by what this process was handed; else the only one that is live; else the person
+// says. Nothing secret is shown for it. Whoever asks may ask about some of them only, as
+// about what an interrupted run made: that it is the only one he asks about does not make
+// it the one that is stored.
 func (k *keys) Owner(ctx context.Context, b secret.Bundle, listed []cred.Handle) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !b.Complete(k.fields) {
+	if !b.Complete(k.fields) || len(listed) == 0 {
 		return "", nil
 	}
-	var among []string
+	const op = "tell which is in use"
+	among := sorted(k.live)
 	for _, h := range listed {
-		among = append(among, h.ID)
-	}
-	for _, o := range k.owner {
-		if same(o.bundle, b, k.fields) {
-			if slices.Contains(among, o.name) {
-				return o.name, nil
-			}
-			return "", nil
+		if !slices.Contains(among, h.ID) {
+			among = append(among, h.ID)
 		}
 	}
-	name := ""
-	switch len(among) {
-	case 0:
-		return "", nil
-	case 1:
+	name, known := "", false
+	for _, o := range k.owner {
+		if same(o.bundle, b, k.fields) {
+			name, known = o.name, true
+		}
+	}
+	switch {
+	case known:
+	case len(among) == 1:
 		name = among[0]
 	default:
-		a, err := k.ask(ctx, "tell which is in use", provider.Task{Want: provider.WantWhich, Among: among,
+		a, err := k.ask(ctx, op, provider.Task{Want: provider.WantWhich, Among: among,
 			Steps: []string{"Find out which of them is stored and in use now: by its date, its last use, or the shown end of its value."}})
 		if err != nil {
 			return "", err
 		}
-		if len(a.Names) == 1 && slices.Contains(among, a.Names[0]) {
-			name = a.Names[0]
+		if len(a.Names) != 1 || !slices.Contains(among, a.Names[0]) {
+			return "", &cred.Error{Vendor: k.name, Op: op, Class: cred.Unknown, Why: "the person could not tell which of " + strings.Join(among, ", ") + " is stored"}
 		}
+		name = a.Names[0]
 	}
-	if name != "" {
+	if !known {
 		k.owner = append(k.owner, owned{b, name})
 	}
-	return name, nil
+	if slices.ContainsFunc(listed, func(h cred.Handle) bool { return h.ID == name }) {
+		return name, nil
+	}
+	return "", nil
 }
 
 func same(a, b secret.Bundle, fields []string) bool {
