@@ -38,7 +38,7 @@ const (
 )
 
 // Pages reports whether a person is called, whatever the hour.
-func (k Kind) Pages() bool { return k == Stuck || k == Evidence || k == Stopped }
+func (k Kind) Pages() bool { return k == Stuck || k == Evidence || k == Stopped || k == Channel }
 
 // Notice is one thing that is told. It is the same notice as long as its ID is.
 type Notice struct {
@@ -53,7 +53,7 @@ type Notice struct {
 	Text       string    `json:"text,omitempty"`  // more of it
 	Next       string    `json:"next,omitempty"`  // command
 	Link       string    `json:"link,omitempty"`  // of the console
-	Until      time.Time `json:"until,omitzero"`  // when it is over by itself
+	Until      time.Time `json:"until,omitzero"`  // when it is over by itself, or too late
 	Count      int       `json:"count,omitempty"` // of a summary: how many it stands for
 }
 
@@ -152,7 +152,7 @@ func row(k Known, r report.Row, add func(Notice)) {
 				if left <= 0 {
 					n.Title = r.Credential + " has expired"
 				}
-				n.Text = "on " + r.Expires.UTC().Format(time.RFC3339)
+				n.Text, n.Until = "on "+r.Expires.UTC().Format(time.RFC3339), r.Expires
 				add(n)
 				break // the nearest one says it all
 			}

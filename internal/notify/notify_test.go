@@ -146,4 +146,10 @@ func TestToWhom(t *testing.T) {
 	if !Waits(n, Notice{Kind: Found}, night) || Waits(n, Notice{Kind: Found}, now) || Waits(n, Notice{Kind: Stuck, Page: true}, night) {
 		t.Error("what waits for the morning")
 	}
+	until := func(d time.Duration) Notice { return Notice{Kind: Expiry, Until: night.Add(d)} }
+	for left, waits := range map[time.Duration]bool{30 * day: true, 12 * time.Hour: true, 10 * time.Hour: false, time.Minute: false, -time.Hour: false} {
+		if got := Waits(n, until(left), night); got != waits {
+			t.Errorf("%s before it is too late, and 9h before the morning, it waits: %t", left, got)
+		}
+	}
 }

@@ -25,6 +25,9 @@ func TestWhatWasToldIsKeptOnPostgreSQLToo(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = j.Close() })
 	b.j = j
+	b.onceOfMany()
+	b.tell(onBoth())
+	b.r.takes()
 	config := &sop.Notices{Channels: map[string]sop.Channel{"team": {Slack: refs("SLACK")}, "oncall": {PagerDuty: &sop.PagerDuty{Key: refs("KEY")}}}}
 	for i, want := range []int{2, 0} {
 		if told := b.tell(config, stuck()); told.Sent != want || len(b.r.takes()) != want {

@@ -60,11 +60,27 @@ func (s store) load(ctx context.Context) (map[[2]string]told, error) {
 	return out, nil
 }
 
+// claimed is how long a process has that is about to send, before another may.
+const claimed = firstPause
+
+// claim notes that this process is about to send something, unless another one is, or has:
+// as it was when it was loaded. A process that dies then leaves it to be sent again.
+func (s store) claim(ctx context.Context, id, channel string, was told, now time.Time) (ours bool, err error) {
+	got, err := s.db.ExecContext(ctx, `INSERT INTO notices_told (id, channel, first, due) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id, channel) DO UPDATE SET sent = 0, over = 0, due = excluded.due
+		WHERE notices_told.sent = $5 AND notices_told.over = $6 AND notices_told.due = $7`,
+		id, channel, now.UnixMilli(), now.Add(claimed).UnixMilli(), was.Sent, was.Over, was.Due)
+	if err != nil {
+		return false, fmt.Errorf("note what is told: %w", err)
+	}
+	n, err := got.RowsAffected()
+	return n == 1, err
+}
+
 // save notes what became of it.
 func (s store) save(ctx context.Context, t told) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO notices_told (id, channel, first, sent, over, due, tries, problem) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (id, channel) DO UPDATE SET sent = excluded.sent, over = excluded.over, due = excluded.due, tries = excluded.tries, problem = excluded.problem`,
-		t.ID, t.Channel, t.First, t.Sent, t.Over, t.Due, t.Tries, t.Problem)
+	_, err := s.db.ExecContext(context.WithoutCancel(ctx), `UPDATE notices_told SET sent = $1, over = $2, due = $3, tries = $4, problem = $5 WHERE id = $6 AND channel = $7`,
+		t.Sent, t.Over, t.Due, t.Tries, t.Problem, t.ID, t.Channel)
 	if err != nil {
 		return fmt.Errorf("note what was told: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/cred"
 	"rekey/internal/journal"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
@@ -48,8 +49,13 @@ func newReceiver(t *testing.T) *receiver {
 			answer(rw)
 			return
 		}
+		if req.URL.Path != "/pd" {
+			_, _ = io.WriteString(rw, "ok")
+			return
+		}
+		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(http.StatusAccepted)
-		_, _ = io.WriteString(rw, "ok")
+		_, _ = io.WriteString(rw, `{"status":"success","message":"Event processed","dedup_key":"x"}`)
 	}))
 	t.Cleanup(r.Close)
 	return r
@@ -144,6 +150,13 @@ func TestEachIsToldOnce(t *testing.T) {
 			rw.Header().Set("Location", "/"+canary)
 			rw.WriteHeader(http.StatusFound)
 		},
+		"200, and not ok":      func(rw http.ResponseWriter) { _, _ = io.WriteString(rw, `{"ok":false,"error":"`+canary+`"}`) },
+		"200, and what is not": func(rw http.ResponseWriter) { _, _ = io.WriteString(rw, "invalid_payload") },
+		"200, and nothing":     func(http.ResponseWriter) {},
+		"400, as of Slack": func(rw http.ResponseWriter) {
+			rw.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(rw, "invalid_payload")
+		},
 		"half of an answer": func(rw http.ResponseWriter) {
 			rw.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(rw, "ok")
@@ -182,12 +195,18 @@ func TestEachIsToldOnce(t *testing.T) {
 func TestPausesGrow(t *testing.T) {
 	want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
 	for i, w := range want {
-		if got := pause(i+1, fmt.Errorf("x")); got != w*time.Minute {
+		if got := pause(i+1, fmt.Errorf("x"), false); got != w*time.Minute {
 			t.Errorf("after %d tries: %s", i+1, got)
 		}
+		if got := pause(i+1, fmt.Errorf("x"), true); got != min(w, 5)*time.Minute {
+			t.Errorf("of who is called, after %d tries: %s", i+1, got)
+		}
 	}
-	if pause(1000, fmt.Errorf("x")) != time.Hour {
+	if pause(1000, fmt.Errorf("x"), false) != time.Hour {
 		t.Error("after many")
+	}
+	if later := (&cred.Error{RetryAfter: 1000 * time.Hour}); pause(1, later, true) != time.Hour {
+		t.Errorf("whoever says to come back in weeks is asked after %s", pause(1, later, true))
 	}
 }
 
@@ -351,6 +370,10 @@ func TestOneChannelThatTakesNothingKeepsNoOtherBack(t *testing.T) {
 	}
 	close(done)
 	hanging.r.answer = nil
+	if told := hanging.tell(onSlack(), stuck()); told.Sent != 0 {
+		t.Errorf("what may be under way is sent again at once: %+v", told)
+	}
+	hanging.now = hanging.now.Add(time.Minute)
 	if told := hanging.tell(onSlack(), stuck()); told.Sent != 1 {
 		t.Errorf("what was interrupted is not sent again: %+v", told)
 	}

@@ -37,10 +37,25 @@ func fits(r sop.NotifyRule, n Notice) bool {
 	return len(r.Owners) == 0 || slices.Contains(r.Owners, n.Owner)
 }
 
-// Waits tells whether a notice is kept for when quiet hours are over.
+// Waits tells whether a notice is kept for when quiet hours are over: not where somebody is
+// called, and not where there would be no time left then.
 func Waits(n *sop.Notices, notice Notice, now time.Time) bool {
-	return !notice.Page && len(n.Quiet) > 0 && sop.Open(n.Quiet, now)
+	if notice.Page || len(n.Quiet) == 0 || !sop.Open(n.Quiet, now) {
+		return false
+	}
+	if notice.Until.IsZero() {
+		return true
+	}
+	for at := now; at.Before(notice.Until.Add(-timeLeft)) && at.Sub(now) < 48*time.Hour; at = at.Add(15 * time.Minute) {
+		if !sop.Open(n.Quiet, at) {
+			return true
+		}
+	}
+	return false
 }
+
+// timeLeft is how much time somebody has at least who is told when quiet hours are over.
+const timeLeft = 2 * time.Hour
 
 // many is how many notices go to one channel one by one; more are told in a summary.
 const many = 5

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rekey/internal/estate"
+	"rekey/internal/notify"
 	"rekey/internal/scheduler"
 	"rekey/internal/server"
 )
@@ -62,6 +63,9 @@ func (s *Service) gauges(ctx context.Context) (out []server.Gauge) {
 	}
 	if at, err := scheduler.LastTick(ctx, s.journal); err == nil {
 		out = append(out, server.Gauge{Name: "rekey_schedule_ticked_timestamp_seconds", Help: "When the schedule was last gone through; 0: never.", Value: stamp(at)})
+	}
+	if n, err := notify.Undelivered(ctx, s.journal); err == nil {
+		out = append(out, server.Gauge{Name: "rekey_notices_undelivered", Help: "Notices that a channel did not take and that are sent again.", Value: float64(n)})
 	}
 	if at, why, err := estate.LastVerified(ctx, s.journal); err == nil {
 		broken := 0.0
