@@ -73,7 +73,11 @@ func New(config *sop.Config, here Surroundings) *Estate {
 	if here.Env == nil {
 		here.Env = func(string) (string, bool) { return "", false }
 	}
-	return &Estate{config: config, here: here}
+	e := &Estate{config: config, here: here}
+	if here.Journal != nil { // it is one of many that a service goes through
+		e.asked.Holds = refs.Lasting
+	}
+	return e
 }
 
 func (e *Estate) now() time.Time { return e.here.Clock.Now() }

@@ -240,6 +240,51 @@ func TestEachReferenceIsAskedOnceWhoeverNeedsIt(t *testing.T) {
 	}
 }
 
+// TestAProcessThatLastsNoticesWhatWasRotated: a file at once, a command after a while, and
+// a pipe, which gives it once only, never.
+func TestAProcessThatLastsNoticesWhatWasRotated(t *testing.T) {
+	asked := Asked{Holds: Lasting}
+	clock := time.Unix(0, 0)
+	f := finder(t, nil)
+	f.Asked, f.Now = &asked, func() time.Time { return clock }
+	path := filepath.Join(f.Dir, "token")
+	value := func(r sop.Ref) string {
+		t.Helper()
+		v, _, err := f.Secret(t.Context(), sop.Refs{r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Reveal()
+	}
+	file, command := sop.Ref("file:token"), sop.Ref("cmd:cat '"+path+"'")
+	for _, step := range []struct {
+		writes, file, command string
+		after                 time.Duration
+	}{{"first", "first", "first", 0}, {"second", "second", "first", Lasting - 1}, {"second", "second", "second", 1}} {
+		clock = clock.Add(step.after)
+		if err := os.WriteFile(path, []byte(step.writes), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := value(file); got != step.file {
+			t.Errorf("the file gives %s, not %s", got, step.file)
+		}
+		if got := value(command); got != step.command {
+			t.Errorf("the command gives %s, not %s", got, step.command)
+		}
+	}
+	pipe := filepath.Join(f.Dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(pipe, []byte("once"), 0o600) }()
+	for range 2 { // at the second time nobody writes
+		if got := value("file:pipe"); got != "once" {
+			t.Errorf("the pipe gives %s", got)
+		}
+		clock = clock.Add(Lasting)
+	}
+}
+
 // TestAnInterruptedQuestionIsAskedAgain: its failure is nobody else's.
 func TestAnInterruptedQuestionIsAskedAgain(t *testing.T) {
 	f := finder(t, nil)

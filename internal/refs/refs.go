@@ -156,6 +156,12 @@ func (f *Finder) path(p string) string {
 	return filepath.Join(f.Dir, p)
 }
 
+// regular reports whether a file is one that can be read again and again.
+func (f *Finder) regular(p string) bool {
+	at, err := os.Stat(f.path(p))
+	return err == nil && at.Mode().IsRegular()
+}
+
 func (f *Finder) one(ctx context.Context, r sop.Ref) (secret.Value, bool, error) {
 	if err := r.Check(); err != nil {
 		return secret.Value{}, false, err
@@ -176,7 +182,10 @@ func (f *Finder) one(ctx context.Context, r sop.Ref) (secret.Value, bool, error)
 		f.Asked = &Asked{}
 	}
 	f.mu.Unlock()
-	return f.Asked.once(ctx, r, f.now, func() (secret.Value, bool, error) { return f.read(ctx, scheme, rest) })
+	if scheme == "file" && f.regular(rest) { // nobody is asked, and who reads it next may find what a run has written
+		return f.read(ctx, scheme, rest)
+	}
+	return f.Asked.once(ctx, r, scheme != "file", f.now, func() (secret.Value, bool, error) { return f.read(ctx, scheme, rest) })
 }
 
 func (f *Finder) now() time.Time {

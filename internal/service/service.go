@@ -111,7 +111,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if o.Lease != 0 && o.Lease < ShortestLease {
 		return nil, fmt.Errorf("a lease lasts for %s at least, and not %s", ShortestLease, o.Lease)
 	}
-	s := &Service{o: o, close: func() error { return nil }}
+	s := &Service{o: o, close: func() error { return nil }, asked: refs.Asked{Holds: refs.Lasting}}
 	defer func() {
 		if err != nil { // s is a variable of its own: what is returned is nil by now
 			_ = s.Close()
