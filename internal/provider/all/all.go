@@ -13,6 +13,7 @@ import (
 	"rekey/internal/provider/mysql"
 	"rekey/internal/provider/postgres"
 	"rekey/internal/provider/redis"
+	"rekey/internal/provider/rekey"
 	"rekey/internal/provider/vault"
 )
 
@@ -29,6 +30,7 @@ func Vendors() []provider.Descriptor {
 		mysql.Descriptor,
 		postgres.Descriptor,
 		redis.Descriptor,
+		rekey.Descriptor,
 		vault.Descriptor,
 	}
 }
