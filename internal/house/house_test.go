@@ -357,9 +357,9 @@ func TestNoVendorsNameWhereNoneBelongs(t *testing.T) {
 	}
 }
 
-// ordinary are names of vendors that are words of every program: they count only where
-// they stand alone, as in rekey.yaml.
-var ordinary = []string{"file"}
+// ordinary are names of vendors that are words of every program, or of this one: they
+// count only where they stand alone, as in rekey.yaml.
+var ordinary = []string{"file", "rekey"}
 
 func namesVendor(word, name string) bool {
 	if slices.Contains(ordinary, name) {

@@ -352,12 +352,12 @@ func (x *own) rotated(c *client.Client, credential string, many int) {
 			for _, r := range runs {
 				if r.Ending != rotation.Rotated {
 					log, _ := c.Log(x.Context(), r.Run)
-				for _, e := range log.Events {
-					if e.Outcome != nil {
-						x.Logf("%s: %+v", e.Outcome.Step, *e.Outcome)
+					for _, e := range log.Events {
+						if e.Outcome != nil {
+							x.Logf("%s: %+v", e.Outcome.Step, *e.Outcome)
+						}
 					}
-				}
-				x.Fatalf("%s: %+v", credential, r)
+					x.Fatalf("%s: %+v", credential, r)
 				}
 			}
 			return
