@@ -42,8 +42,11 @@ type Options struct {
 	// Transport is how issuers are asked.
 	Transport http.RoundTripper
 	// Noted is how often at most the use of a token is noted; 0: every minute.
-	Noted  time.Duration
-	Now    func() time.Time
+	Noted time.Duration
+	Now   func() time.Time
+	// Again is how often it is looked whether whoever follows something still may, where
+	// this process has not ended it itself; 0: every five seconds.
+	Again  time.Duration
 	Random io.Reader    // nil: the system's
 	Log    *slog.Logger // nil: nobody is told
 }
@@ -56,12 +59,15 @@ type Access struct {
 	asked *limits  // attempts to sign in, by address
 	wrong *limits  // tokens that are worth nothing, by address
 
+	living living
+
 	mu  sync.Mutex
 	now *rules
 }
 
 // rules are what rekey.yaml says, as it was read last.
 type rules struct {
+	epoch   int // grows when it says something else of who may what
 	config  *sop.Config
 	id      *sop.Identity
 	ci      []*identity.Verifier
@@ -81,7 +87,10 @@ func New(ctx context.Context, o Options) (*Access, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Access{Options: o, asked: newLimits(6*time.Second, 20), wrong: newLimits(time.Second, 30)}
+	if o.Again == 0 {
+		o.Again = lookedAgain
+	}
+	a := &Access{Options: o, living: living{all: map[*look]struct{}{}}, asked: newLimits(6*time.Second, 20), wrong: newLimits(time.Second, 30)}
 	if o.URL != "" {
 		u, err := url.Parse(o.URL)
 		if err != nil || sop.CheckAddress(o.URL, false) != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
@@ -128,8 +137,14 @@ func (a *Access) Reload(config *sop.Config) error {
 		}
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	if a.now != nil {
+		if r.epoch = a.now.epoch; !sameAccess(a.now.config, config) {
+			r.epoch++
+		}
+	}
 	a.now = r
+	a.mu.Unlock()
+	a.lookAgain()
 	return nil
 }
 
@@ -152,6 +167,7 @@ type caller struct {
 	session string          // hash of his session's id
 	token   *Token          // of Rekey's own
 	person  bool            // who can be asked to sign in again
+	epoch   int             // of the rules by which he came in
 }
 
 type callerKey struct{}

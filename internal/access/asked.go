@@ -42,6 +42,7 @@ func (a *Access) RevokeTokens(ctx context.Context, idOrName string) (ended []Tok
 	default:
 		ended, err = a.Tokens().Revoke(ctx, c.who, idOrName)
 	}
+	a.lookAgain()
 	for _, t := range ended {
 		a.Log.InfoContext(ctx, "a token was revoked", "token", t.ID, "name", t.Name, "by", c.who.Name)
 	}
@@ -58,6 +59,7 @@ func (a *Access) RotateToken(ctx context.Context, overlap time.Duration) (made T
 		return Token{}, "", &Wrong{Why: "a token rotates itself: ask with the one that is to be rotated"}
 	}
 	made, text, err = a.Tokens().Rotate(ctx, *c.token, overlap)
+	a.lookAgain()
 	a.noteMade(ctx, made, c, err)
 	return made, text, err
 }

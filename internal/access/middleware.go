@@ -30,6 +30,9 @@ func (f *failure) Error() string { return f.why }
 // silence. Where rekey.yaml has no way to come in, who asks is the user who runs the
 // server, which listens on loopback only then (MayListen).
 //
+// A look ends before it is whole, where the session or the token that it was asked with
+// has, or rekey.yaml says something else of who may what.
+//
 // A browser's request that changes something and comes from another site is refused
 // (http.CrossOriginProtection), and so is one for another host.
 func (a *Access) Middleware(next http.Handler) http.Handler {
@@ -42,7 +45,13 @@ func (a *Access) Middleware(next http.Handler) http.Handler {
 			a.refuse(w, r, fail)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(with(r.Context(), c)))
+		ctx := r.Context()
+		if r.Method == http.MethodGet {
+			var over func()
+			ctx, over = a.during(ctx, c)
+			defer over()
+		}
+		next.ServeHTTP(w, r.WithContext(with(ctx, c)))
 	}))
 }
 
@@ -65,6 +74,14 @@ func (a *Access) guarded(next http.Handler) http.Handler {
 // caller finds out who asks; nil: nobody says.
 func (a *Access) caller(r *http.Request) (*caller, *failure) {
 	rules := a.rules()
+	c, fail := a.callerBy(r, rules)
+	if c != nil {
+		c.epoch = rules.epoch
+	}
+	return c, fail
+}
+
+func (a *Access) callerBy(r *http.Request, rules *rules) (*caller, *failure) {
 	if said := r.Header.Values("Authorization"); len(said) > 0 {
 		return a.bearer(r, rules, said)
 	}

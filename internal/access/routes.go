@@ -109,6 +109,7 @@ func (a *Access) signOutEverywhere(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Access) gone(w http.ResponseWriter, r *http.Request, c *caller, err error) {
+	a.lookAgain()
 	if err != nil {
 		a.told(w, r, err)
 		return
@@ -180,6 +181,7 @@ func (a *Access) endSession(w http.ResponseWriter, r *http.Request) {
 			a.told(w, r, err)
 			return
 		}
+		a.lookAgain()
 		a.Log.InfoContext(r.Context(), "a session was ended", "of", a.name(x), "by", c.who.Name)
 	}
 	w.WriteHeader(http.StatusNoContent) // the same whether there was one or not

@@ -79,9 +79,9 @@ func TestTokensThroughTheAPI(t *testing.T) {
 
 // serveIdentified serves only whoever has a token, and returns one that may everything
 // that tokens may.
-func serveIdentified(t *testing.T) (p *place, root string) {
+func serveIdentified(t *testing.T, change ...func(p *place, text string) string) (p *place, root string) {
 	t.Helper()
-	p = serve(t)
+	p = serve(t, change...)
 	text, err := os.ReadFile(p.file)
 	if err != nil {
 		t.Fatal(err)
