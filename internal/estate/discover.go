@@ -2,6 +2,7 @@ package estate
 
 import (
 	"context"
+	"slices"
 
 	"rekey/internal/discover"
 	"rekey/internal/history"
@@ -24,7 +25,13 @@ func (e *Estate) Discover(ctx context.Context, only []string) (Discovered, error
 	if err != nil {
 		return Discovered{}, err
 	}
-	if err := m.note(ctx, all); err != nil {
+	none := report.Discovered{At: m.now().UTC(), Findings: []discover.Finding{}, Rules: []discover.Rule{}}
+	for _, f := range findings {
+		if f.Credential == "" {
+			none.Findings = append(none.Findings, f)
+		}
+	}
+	if err := m.note(ctx, append(slices.Clone(all), none)); err != nil {
 		return Discovered{}, err
 	}
 	signed := m.attest(ctx)

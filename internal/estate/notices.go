@@ -49,7 +49,7 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 		return Told{}, err
 	}
 	now := e.now().UTC()
-	k := notify.Known{Now: now, Rows: report.Rows(e.config.Specs, known, now), Runs: known.Runs, Console: e.config.Notify.Console}
+	k := notify.Known{Now: now, Rows: report.Rows(e.config.Specs, known, now), Runs: known.Runs, Compared: known.Compared, Discovered: known.Discovered, Console: e.config.Notify.Console}
 	planned, err := e.schedule(ctx, known, k.Rows, now)
 	if err != nil {
 		return Told{}, err
@@ -67,7 +67,7 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 		return Told{}, err
 	}
 	defer w.close()
-	told, err := w.senders().Tell(ctx, w.book.J, e.config.Notify, notify.Notices(k))
+	told, err := w.senders().Tell(ctx, w.book.J, e.config.Notify, notify.Notices(k), notify.Unsure(k)...)
 	return told, failed(err)
 }
 

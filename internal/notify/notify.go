@@ -59,12 +59,15 @@ type Notice struct {
 
 // Known is everything that notices are made of, as it is now.
 type Known struct {
-	Now       time.Time
-	Rows      []report.Row
-	Runs      []history.Summary
-	Schedule  schedule.Decided
-	Approvals []approvals.State
-	Waiting   map[string]Waiting // open runs that do not go on by themselves, by id
+	Now  time.Time
+	Rows []report.Row
+	Runs []history.Summary
+	// What was last seen of each credential; of none in particular under "".
+	Compared   map[string]report.Compared
+	Discovered map[string]report.Discovered
+	Schedule   schedule.Decided
+	Approvals  []approvals.State
+	Waiting    map[string]Waiting // open runs that do not go on by themselves, by id
 	// Unverified is why the evidence does not verify; "": it does, or it was not looked at.
 	Unverified string
 	Console    string // address, for links; "": none
@@ -110,7 +113,9 @@ func Notices(k Known) []Notice {
 	for _, r := range k.Rows {
 		owner[r.Credential] = r.Owner
 		row(k, r, add)
+		k.found(r, add)
 	}
+	k.ofNone(add)
 	for _, s := range k.Runs {
 		run(k, s, owner[s.Credential], add)
 	}
@@ -158,30 +163,6 @@ func row(k Known, r report.Row, add func(Notice)) {
 			}
 		}
 	}
-	if r.Open != nil {
-		return // what a run changes right now is no finding
-	}
-	if r.HasDrifted() {
-		d := n
-		d.ID, d.Kind, d.At = fmt.Sprintf("drift/%s/%s", r.Credential, since(r)), Found, r.Drift.At
-		d.Title, d.Next = fmt.Sprintf("%s has drifted: %d disagree", r.Credential, r.Drift.Findings), "rekey drift "+r.Credential
-		add(d)
-	}
-	if r.Others != nil && r.Others.Found > 0 {
-		d := n
-		d.ID, d.Kind, d.At = fmt.Sprintf("others/%s/%s/%d", r.Credential, since(r), r.Others.Found), Found, r.Others.At
-		d.Title, d.Next = fmt.Sprintf("%s is held by %d that nobody registered", r.Credential, r.Others.Found), "rekey discover "+r.Credential
-		add(d)
-	}
-}
-
-// since tells findings of one time from those of the next: a run that ended in between
-// has put things right, or not.
-func since(r report.Row) string {
-	if r.Last == nil {
-		return "first"
-	}
-	return r.Last.Run
 }
 
 // run tells of one run.

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"rekey/internal/approvals"
+	"rekey/internal/cred"
+	"rekey/internal/discover"
+	"rekey/internal/drift"
 	"rekey/internal/history"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
@@ -29,6 +32,20 @@ func ids(list []Notice) string {
 // TestWhatIsTold, by the state of things: each once, under an id that stays the same as
 // long as it is the same matter.
 func TestWhatIsTold(t *testing.T) {
+	// looked is a credential of which the last looks have found this.
+	looked := func(r report.Row, compared []drift.Finding, discovered ...discover.Finding) Known {
+		r.Credential, r.Owner = "A", "sre"
+		if len(compared) > 0 {
+			r.Drift = &report.Drifted{At: now, Findings: 1}
+		}
+		return Known{Rows: []report.Row{r}, Compared: map[string]report.Compared{"A": {Credential: "A", At: now, Findings: compared}},
+			Discovered: map[string]report.Discovered{"A": {Credential: "A", At: now, Findings: discovered}}}
+	}
+	changed, ahead := drift.Finding{Kind: drift.Changed, Where: "heroku:x", Slots: []string{"A"}, What: "it changed", Repair: "rekey repair A"}, drift.Finding{Kind: drift.NotIssued, What: "it is not there", Repair: "find out"}
+	held := func(where string) discover.Finding {
+		return discover.Finding{Kind: discover.Unregistered, Where: where, What: "it has it"}
+	}
+	of := func(parts ...string) string { return digest(strings.Join(parts, "\n")) }
 	row := func(change func(*report.Row)) Known {
 		r := report.Row{Credential: "A", Owner: "sre", Expires: now.Add(100 * day)}
 		change(&r)
@@ -59,11 +76,17 @@ func TestWhatIsTold(t *testing.T) {
 		"expires tomorrow":           {row(func(r *report.Row) { r.Expires = now.Add(20 * time.Hour) }), "expiry/A/2026-11-28/1", false},
 		"has expired":                {row(func(r *report.Row) { r.Expires = now.Add(-time.Hour) }), "expiry/A/2026-11-27/1", false},
 		"does not expire":            {row(func(r *report.Row) { r.Expires = time.Time{} }), "", false},
-		"has drifted":                {row(func(r *report.Row) { r.Drift, r.Last = &report.Drifted{At: now, Findings: 2}, last }), "drift/A/r0", false},
-		"drifts while a run goes on": {row(func(r *report.Row) { r.Drift, r.Open = &report.Drifted{At: now, Findings: 2}, last }), "", false},
-		"not everything was seen":    {row(func(r *report.Row) { r.Drift = &report.Drifted{Unseen: 2} }), "", false},
-		"others hold it":             {row(func(r *report.Row) { r.Others = &report.Others{At: now, Found: 1} }), "others/A/first/1", false},
-		"one more holds it":          {row(func(r *report.Row) { r.Others = &report.Others{At: now, Found: 2} }), "others/A/first/2", false},
+		"has drifted":                {looked(report.Row{Last: last}, []drift.Finding{changed}), "drift/A/r0/" + of("consumer-changed", "heroku:x", "A"), false},
+		"has drifted in two places":  {looked(report.Row{}, []drift.Finding{changed, ahead}), "drift/A/first/" + of("not-issued", "") + " drift/A/first/" + of("consumer-changed", "heroku:x", "A"), false},
+		"a run has put it right":     {looked(report.Row{Drift: &report.Drifted{At: now.Add(time.Minute)}}, nil), "", false},
+		"drifts while a run goes on": {looked(report.Row{Open: last}, []drift.Finding{changed}), "", false},
+		"not everything was seen":    {looked(report.Row{}, []drift.Finding{{Kind: drift.NotSeen}}), "", false},
+		"others hold it":             {looked(report.Row{}, nil, held("heroku:y")), "others/A/first/" + of("unregistered-consumer", "heroku:y"), false},
+		"one more holds it":          {looked(report.Row{}, nil, held("heroku:y"), held("heroku:z")), "others/A/first/" + of("unregistered-consumer", "heroku:y") + " others/A/first/" + of("unregistered-consumer", "heroku:z"), false},
+		"others held the one before": {looked(report.Row{Last: &history.Summary{Run: "r0", Closed: now}}, nil, held("heroku:y")), "", false},
+		"a check says no":            {looked(report.Row{Last: last, Checked: &report.CheckedAt{At: now, Against: 2}}, nil), "check/A/r0", false},
+		"one is no credential's":     {Known{Discovered: map[string]report.Discovered{"": {At: now, Findings: []discover.Finding{{Kind: discover.Unclaimed, Where: "cloudflare", Handle: &cred.Handle{ID: "h"}}}}}}, "others//first/" + of("unclaimed", "cloudflare", "h"), false},
+		"a place cannot be seen":     {Known{Discovered: map[string]report.Discovered{"": {At: now, Findings: []discover.Finding{{Kind: discover.NotSeen, Where: "heroku", What: "denied"}}}}}, "blind/" + digest("heroku"), false},
 		"a run is stuck":             {run(history.Summary{Opened: now, Stuck: "the vendor says no"}), "stuck/r1/" + digest("the vendor says no"), true},
 		"a run goes on":              {run(history.Summary{Opened: now}), "", false},
 		"a run waits for a word":     {waiting(Waiting{For: "x"}), "waits/r1/" + digest("x"), false},
@@ -150,6 +173,30 @@ func TestToWhom(t *testing.T) {
 	for left, waits := range map[time.Duration]bool{30 * day: true, 12 * time.Hour: true, 10 * time.Hour: false, time.Minute: false, -time.Hour: false} {
 		if got := Waits(n, until(left), night); got != waits {
 			t.Errorf("%s before it is too late, and 9h before the morning, it waits: %t", left, got)
+		}
+	}
+}
+
+// TestWhatCannotBeSeenIsNotOver: of a credential that a run is at, or of which a look missed
+// something, nobody says that a finding is gone.
+func TestWhatCannotBeSeenIsNotOver(t *testing.T) {
+	seen := map[string]report.Discovered{"A": {At: now}}
+	for name, tt := range map[string]struct {
+		row  report.Row
+		of   map[string]report.Discovered
+		want string
+	}{
+		"all is seen":           {report.Row{Drift: &report.Drifted{}, Others: &report.Others{}}, seen, ""},
+		"a run goes on":         {report.Row{Drift: &report.Drifted{}, Others: &report.Others{}, Open: &history.Summary{}}, seen, "drift/A/ stranger/A/ others/A/ check/A/"},
+		"never compared":        {report.Row{Others: &report.Others{}}, seen, "drift/A/ stranger/A/"},
+		"drift misses some":     {report.Row{Drift: &report.Drifted{Unseen: 1}, Others: &report.Others{}}, seen, "drift/A/ stranger/A/"},
+		"discover misses some":  {report.Row{Drift: &report.Drifted{}, Others: &report.Others{Unseen: 1}}, seen, "others/A/"},
+		"not looked since":      {report.Row{Drift: &report.Drifted{}, Others: &report.Others{}, Last: &history.Summary{Closed: now}}, seen, "others/A/"},
+		"a whole vendor is not": {report.Row{Drift: &report.Drifted{}, Others: &report.Others{}}, map[string]report.Discovered{"A": {At: now}, "": {Findings: []discover.Finding{{Kind: discover.NotSeen}}}}, "others/"},
+	} {
+		tt.row.Credential = "A"
+		if got := strings.Join(Unsure(Known{Rows: []report.Row{tt.row}, Discovered: tt.of}), " "); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (b *bench) estate() *estate.Estate {
 func (b *bench) service(name string) (*engine.Engine, *scheduler.Scheduler) {
 	b.Helper()
 	es := b.estate()
-	b.desk = estate.NewDesk(b.Now)
+	b.desk = estate.NewDesk(func() *estate.Estate { return es }, b.Now)
 	e := engine.New(engine.Options{Desk: b.desk, Estate: func() *estate.Estate { return es }, Name: name, Now: b.Now, Poll: 10 * time.Millisecond, Park: 24 * time.Hour})
 	j, closing, err := es.Journal()
 	if err != nil {

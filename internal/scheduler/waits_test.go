@@ -90,9 +90,11 @@ func TestPeopleAreToldThatARunWaitsForThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); b.desk.Asked(run) == nil; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nobody is asked to do anything")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if asked, err := b.desk.Asked(t.Context(), run); err != nil || time.Now().After(deadline) {
+			t.Fatalf("nobody is asked to do anything (%v)", err)
+		} else if asked != nil {
+			break
 		}
 	}
 	got := told("PORTAL_KEY waits for something that is done by hand")
