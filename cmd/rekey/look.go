@@ -52,7 +52,11 @@ func (a *app) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			seen, err := ops.Check(c.Context(), estate.Wish{Credential: args[0], Strategy: strategy})
+			wish := estate.Wish{Credential: args[0], Strategy: strategy}
+			seen, err := ops.Check(c.Context(), wish)
+			for err == nil && a.sees(c.Context(), &wish, seen.Asks) {
+				seen, err = ops.Check(c.Context(), wish)
+			}
 			if err != nil {
 				return a.told(err)
 			}
@@ -96,7 +100,11 @@ func (a *app) plan(ctx context.Context, name, out, strategy string, despite []st
 	if err != nil {
 		return err
 	}
-	planned, err := ops.Plan(ctx, estate.Wish{Credential: name, Strategy: strategy, Despite: despite})
+	wish := estate.Wish{Credential: name, Strategy: strategy, Despite: despite}
+	planned, err := ops.Plan(ctx, wish)
+	for a.sees(ctx, &wish, asksOf(err)) {
+		planned, err = ops.Plan(ctx, wish)
+	}
 	if err != nil {
 		return a.told(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,6 +69,34 @@ func (a *app) person(ctx context.Context, t estate.Task) (estate.Answer, error) 
 	}
 	yes, err := desk.yes(ctx, "  Is "+t.Name+" listed? [y/n] ")
 	return estate.Answer{Yes: yes}, err
+}
+
+// sees has whoever sits at the terminal look at what a server's look asks for, which has
+// nobody to ask. It reports whether there is something new to look again with.
+func (a *app) sees(ctx context.Context, w *estate.Wish, t *estate.Task) bool {
+	if t == nil {
+		return false
+	}
+	if _, said := w.ByHand[t.Want]; said {
+		return false
+	}
+	answer, err := a.person(ctx, *t)
+	if err != nil {
+		return false
+	}
+	if w.ByHand == nil {
+		w.ByHand = map[estate.Want][]string{}
+	}
+	w.ByHand[t.Want] = append([]string{}, answer.Names...)
+	return true
+}
+
+// asksOf is what a look could not see because nobody could be asked; nil: nothing.
+func asksOf(err error) *estate.Task {
+	if e, ok := errors.AsType[*estate.Error](err); ok {
+		return e.Asks
+	}
+	return nil
 }
 
 // wordsOf a task, for a person who knows nothing yet.

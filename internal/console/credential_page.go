@@ -238,11 +238,26 @@ func placesOf(st *rotation.State, events []rotation.Event) (out []place) {
 // check, compare and discover look at one credential; what they find is noted in the
 // journal, and the page that one comes back to shows it.
 func (c *Console) check(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("name")
-	if _, err := c.o.Ops.Check(r.Context(), estate.Wish{Credential: name}); err != nil {
+	if err := r.ParseForm(); err != nil {
 		return err
 	}
-	return done(w, r, credentialAt(name)+"#known")
+	name := r.PathValue("name")
+	checked, err := c.o.Ops.Check(r.Context(), estate.Wish{Credential: name, ByHand: seenIn(r.PostForm)})
+	if err != nil {
+		return err
+	}
+	if checked.Asks != nil {
+		return c.askPage(w, r, askBody{Credential: name, For: "check everything that a run would need", Task: checked.Asks, Method: "post", To: credentialAt(name) + "/check", Hidden: hidden(r.PostForm)})
+	}
+	if checked.OK() {
+		return done(w, r, credentialAt(name)+"#known")
+	}
+	p := problem{Title: name + " is not ready for a run", Why: "Everything was looked at just now, and this stands against it:", Refusals: checked.Refusals, Lines: checked.Problems, Live: []string{untouched}, Links: []link{toCredential(name), {"Findings", "/findings"}}}
+	if len(checked.Refusals) == 0 {
+		p.Why = "Not everything could be seen that a run would need:"
+	}
+	c.fail(w, r, http.StatusOK, p)
+	return nil
 }
 
 func (c *Console) compare(w http.ResponseWriter, r *http.Request) error {

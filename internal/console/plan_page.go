@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type planBody struct {
 	Calls      int
 	Target     string
 	Despite    []string
+	Seen       []field // what somebody has seen by hand for it
 	Made       time.Time
 	Others     []string // purposes
 }
@@ -59,8 +61,8 @@ type changeGroup struct {
 // purposes that a form may ask for.
 var purposes = []sop.Purpose{"", sop.AfterRevoke, sop.ToRevoke, sop.ToDelete, sop.ToRehearse, sop.ToRepair}
 
-func wishOf(r *http.Request, get func(string) string, all func(string) []string) (estate.Wish, error) {
-	w := estate.Wish{Credential: r.PathValue("name"), Purpose: sop.Purpose(get("purpose")), Target: get("target"), Strategy: get("strategy"), Despite: all("despite")}
+func wishOf(r *http.Request, q url.Values) (estate.Wish, error) {
+	w := estate.Wish{Credential: r.PathValue("name"), Purpose: sop.Purpose(q.Get("purpose")), Target: q.Get("target"), Strategy: q.Get("strategy"), Despite: q["despite"], ByHand: seenIn(q)}
 	if !slices.Contains(purposes, w.Purpose) {
 		return w, errNoPage
 	}
@@ -70,11 +72,14 @@ func wishOf(r *http.Request, get func(string) string, all func(string) []string)
 // planPage tells what a run would do, having looked; its form starts exactly that.
 func (c *Console) planPage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	wish, err := wishOf(r, q.Get, func(k string) []string { return q[k] })
+	wish, err := wishOf(r, q)
 	if err != nil {
 		return err
 	}
 	planned, err := c.o.Ops.Plan(r.Context(), wish)
+	if asks := asksOf(err); asks != nil {
+		return c.askPage(w, r, askBody{Credential: wish.Credential, For: "plan what it would do", Task: asks, Method: "get", To: credentialAt(wish.Credential) + "/plan", Hidden: hidden(q)})
+	}
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,7 @@ func (c *Console) planPage(w http.ResponseWriter, r *http.Request) error {
 func planOf(wish estate.Wish, planned estate.Planned, now time.Time) (planBody, error) {
 	p := planned.Plan
 	b := planBody{
-		Credential: p.Spec.Name, Purpose: wish.Purpose, Doing: doing(wish.Purpose), Plan: p, Strategy: report.StrategyWords(p.Strategy), Target: wish.Target, Despite: wish.Despite, Made: now,
+		Credential: p.Spec.Name, Purpose: wish.Purpose, Doing: doing(wish.Purpose), Plan: p, Strategy: report.StrategyWords(p.Strategy), Target: wish.Target, Despite: wish.Despite, Seen: hiddenSeen(wish.ByHand), Made: now,
 		Emergency: wish.Purpose == sop.ToRevoke || wish.Purpose == sop.ToDelete,
 	}
 	b.Title = "Plan: " + b.Doing + " " + b.Credential
@@ -150,7 +155,7 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := r.PostForm
-	wish, err := wishOf(r, f.Get, func(k string) []string { return f[k] })
+	wish, err := wishOf(r, f)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ var pageFiles embed.FS
 type templates = template.Template
 
 // pageNames are the files under pages; each with the frame and the parts around it.
-var pageNames = []string{"estate", "credential", "plan", "run", "back", "runs", "calendar", "approvals", "findings", "evidence", "verified", "health", "problem"}
+var pageNames = []string{"estate", "credential", "plan", "run", "back", "runs", "calendar", "approvals", "findings", "evidence", "verified", "health", "ask", "problem"}
 
 func (c *Console) readPages() (map[string]*templates, error) {
 	frame, err := template.New("frame").Funcs(c.funcs()).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html")

@@ -73,7 +73,7 @@ func (w *work) agreedToStart(ctx context.Context, o Opening) (*rotation.Plan, er
 	}
 	seen, err := w.runner().Observe(ctx, w.spec)
 	if err != nil {
-		return nil, &Error{Code: NotSeen, Credential: w.spec.Name, Purpose: w.spec.Purpose, Problems: runner.Problems(err)}
+		return nil, &Error{Code: NotSeen, Credential: w.spec.Name, Purpose: w.spec.Purpose, Problems: runner.Problems(err), Asks: w.unanswered}
 	}
 	plan, refusals := rotation.Compile(w.spec, seen, w.crew.Can, run)
 	if len(refusals) > 0 {

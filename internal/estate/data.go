@@ -58,6 +58,10 @@ type Wish struct {
 	// Despite are places that hold the old one, are not registered, and may be left with a
 	// dead one: a vendor of the configuration, a colon, a name.
 	Despite []string `json:"despite,omitempty"`
+	// ByHand is what somebody has just seen in a portal that no program can ask, for a look
+	// where nobody can be asked meanwhile: by what was asked (look, which), the names that
+	// answer it; none: none is live, or he cannot tell. A run asks anew, on its page.
+	ByHand map[Want][]string `json:"by_hand,omitempty"`
 }
 
 // Opening is a wish that is to be carried out.
@@ -121,7 +125,9 @@ type Checked struct {
 	Refusals []rotation.Refusal   `json:"refusals"`
 	Problems []string             `json:"problems"` // what could not be seen
 	Used     []string             `json:"used"`     // references
-	Calls    map[string]int       `json:"calls"`
+	// Asks is what a person has to look at for all of it to be seen; see Wish.ByHand.
+	Asks  *Task          `json:"asks,omitempty"`
+	Calls map[string]int `json:"calls"`
 }
 
 // OK reports whether nothing stands against a run.

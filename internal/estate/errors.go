@@ -27,7 +27,7 @@ const (
 	Misfit      Code = "misfit"      // Err: the configuration and its vendors do not go together
 	Unwritable  Code = "unwritable"  // Err: the journal could not be written
 	NoJournal   Code = "no-journal"  // Dir
-	NotSeen     Code = "not-seen"    // Credential, Purpose, Problems
+	NotSeen     Code = "not-seen"    // Credential, Purpose, Problems; Asks
 	Refused     Code = "refused"     // Credential, Refusals
 	Unwired     Code = "unwired"     // Credential, Err, Problems (references that are not set)
 	NotThisKey  Code = "no-key"      // Err: no new key is in use
@@ -35,7 +35,7 @@ const (
 	NoEntries   Code = "no-entries"  // the journal is empty
 	Unsigned    Code = "unsigned"    // Err: there is no checkpoint to prove entries with
 	Unnamed     Code = "unnamed"     // Credential: neither the configuration nor the journal knows it; Err
-	RunUnseen   Code = "run-unseen"  // Credential, Problems: beside a rehearsal, of what a run would need
+	RunUnseen   Code = "run-unseen"  // Credential, Problems, Asks: beside a rehearsal, of what a run would need
 
 	NoCredential  Code = "no-credential"  // Credential, Err (says what may be meant); Run, where it is that one's
 	NoCredentials Code = "no-credentials" // the configuration names none
@@ -122,6 +122,7 @@ type Error struct {
 	Simulated  bool               `json:"simulated,omitempty"`
 	Without    bool               `json:"without,omitempty"`
 	Approval   *Approval          `json:"approval,omitempty"`
+	Asks       *Task              `json:"asks,omitempty"` // what a person has to look at first; see Wish.ByHand
 	Err        error              `json:"-"`
 }
 

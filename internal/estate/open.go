@@ -48,7 +48,7 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if err := e.inWindow(spec, o.Outside); err != nil {
 		return nil, c, err
 	}
-	if w, err = e.prepare(spec); err != nil {
+	if w, err = e.prepare(spec, o.saw); err != nil {
 		return nil, c, err
 	}
 	defer func() {
@@ -80,6 +80,7 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 			return w, c, err
 		}
 	}
+	w.seen = nil // the run asks anew
 	// The id is made here, whatever a plan says: what bears it may be taken away.
 	run, err := e.runID()
 	if err != nil {

@@ -26,7 +26,7 @@ func (e *Estate) Check(ctx context.Context, wish Wish) (Checked, error) {
 	if err != nil {
 		return Checked{}, err
 	}
-	w, err := e.prepare(spec)
+	w, err := e.prepare(spec, wish.saw)
 	if err != nil {
 		return Checked{}, err
 	}
@@ -40,7 +40,7 @@ func (e *Estate) Check(ctx context.Context, wish Wish) (Checked, error) {
 			return Checked{}, failed(err)
 		}
 	}
-	out := Checked{Spec: spec, Seen: seen, Problems: runner.Problems(unseen), Used: w.finder.Used()}
+	out := Checked{Spec: spec, Seen: seen, Problems: runner.Problems(unseen), Used: w.finder.Used(), Asks: w.unanswered}
 	if unseen == nil {
 		_, out.Refusals = rotation.Compile(spec, seen, w.crew.Can, "check")
 	}
@@ -60,7 +60,7 @@ func (e *Estate) Plan(ctx context.Context, wish Wish) (Planned, error) {
 	if err != nil {
 		return Planned{}, err
 	}
-	w, err := e.prepare(spec)
+	w, err := e.prepare(spec, wish.saw)
 	if err != nil {
 		return Planned{}, err
 	}
@@ -68,7 +68,7 @@ func (e *Estate) Plan(ctx context.Context, wish Wish) (Planned, error) {
 	r := w.runner()
 	seen, err := r.Observe(ctx, spec)
 	if err != nil {
-		return Planned{}, &Error{Code: NotSeen, Credential: spec.Name, Purpose: spec.Purpose, Problems: runner.Problems(err)}
+		return Planned{}, &Error{Code: NotSeen, Credential: spec.Name, Purpose: spec.Purpose, Problems: runner.Problems(err), Asks: w.unanswered}
 	}
 	if spec.Purpose == "" || spec.Purpose == sop.AfterRevoke {
 		r.Advise(ctx, spec, &seen)

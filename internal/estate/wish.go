@@ -52,11 +52,14 @@ func (e *Estate) wished(ctx context.Context, w Wish, reviewed *rotation.Plan) (s
 		}
 		err = isPlace(spec, w.Target)
 	case sop.ToRehearse:
-		return e.rehearsal(ctx, spec)
+		return e.rehearsal(ctx, spec, w)
 	}
 	spec.Purpose, spec.Target = w.Purpose, w.Target
 	return spec, err
 }
+
+// saw has what somebody has seen by hand answer what the look asks.
+func (w Wish) saw(to *work) { to.seen = w.ByHand }
 
 // forgetting is the spec of a credential without one of its former names.
 func (e *Estate) forgetting(former string) (sop.Spec, error) {
@@ -114,11 +117,11 @@ func practised(store sop.Place) []string {
 
 // rehearsal is the spec by which a run is practised. It looks at production first: a
 // rehearsal that goes well beside a run that would be refused says the wrong thing.
-func (e *Estate) rehearsal(ctx context.Context, spec sop.Spec) (sop.Spec, error) {
+func (e *Estate) rehearsal(ctx context.Context, spec sop.Spec, wish Wish) (sop.Spec, error) {
 	if spec.Rehearse == nil {
 		return spec, &Error{Code: NotRehearsed, Credential: spec.Name, Known: practised(spec.Store)}
 	}
-	w, err := e.prepare(spec)
+	w, err := e.prepare(spec, wish.saw)
 	if err != nil {
 		return spec, err
 	}
@@ -126,7 +129,7 @@ func (e *Estate) rehearsal(ctx context.Context, spec sop.Spec) (sop.Spec, error)
 	seen, refusals, problems := w.look(ctx, "rehearsal")
 	switch {
 	case problems != nil:
-		return spec, &Error{Code: RunUnseen, Credential: spec.Name, Problems: problems}
+		return spec, &Error{Code: RunUnseen, Credential: spec.Name, Problems: problems, Asks: w.unanswered}
 	case len(refusals) > 0:
 		return spec, &Error{Code: Refused, Credential: spec.Name, Refusals: refusals}
 	}

@@ -29,14 +29,16 @@ type work struct {
 	crew       *wire.Crew
 	keyer      secret.Keyer
 	book       history.Book
-	face       Face              // of the run that is carried out; nil: none
-	recorder   *history.Recorder // of the run that is carried out; nil: none
-	leases     *lease.Store      // nil: not opened yet
-	limits     vendorhttp.Limits // what all workers know of the vendors' rate limits; nil: no worker
-	held       *lease.Held       // the lease on the run that is carried out; nil: none
-	by         rotation.Who      // who does this; set before anything is changed
-	asks       provider.Person   // instead of whoever the surroundings name; nil: those
-	unattended bool              // nobody is asked to do anything by hand
+	face       Face                       // of the run that is carried out; nil: none
+	recorder   *history.Recorder          // of the run that is carried out; nil: none
+	leases     *lease.Store               // nil: not opened yet
+	limits     vendorhttp.Limits          // what all workers know of the vendors' rate limits; nil: no worker
+	held       *lease.Held                // the lease on the run that is carried out; nil: none
+	by         rotation.Who               // who does this; set before anything is changed
+	asks       provider.Person            // instead of whoever the surroundings name; nil: those
+	unattended bool                       // nobody is asked to do anything by hand
+	seen       map[provider.Want][]string // what somebody has seen by hand before
+	unanswered *provider.Task             // the first that nobody could be asked, nor has said before
 	closes     []func()
 
 	mu    sync.Mutex
@@ -172,6 +174,9 @@ func (w *work) called() map[string]int {
 
 // person asks whoever is there to do by hand what no request can.
 func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, error) {
+	if names, said := w.seen[t.Want]; said && (t.Want == provider.WantLook || t.Want == provider.WantWhich) {
+		return provider.Answer{Names: names}, nil
+	}
 	err := ErrNobody
 	ask := w.here.Person
 	if w.asks != nil {
@@ -184,7 +189,10 @@ func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, er
 		}
 	}
 	if errors.Is(err, ErrNobody) {
-		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: run it on a terminal, or begin it on a server, where the page of the run asks"}
+		if w.unanswered == nil {
+			w.unanswered = &t
+		}
+		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: use a terminal, or a server's console, whose pages ask"}
 	}
 	return provider.Answer{}, err
 }
