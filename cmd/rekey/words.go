@@ -22,6 +22,10 @@ func (a *app) told(err error) error {
 		return err
 	case e.Code == estate.Refused:
 		return a.refused(e.Credential, e.Refusals)
+	case e.Err == nil: // words are made of it; a server of another version may not have told it
+		with := *e
+		with.Err = errors.New(e.Error())
+		e = &with
 	}
 	return exit{exitOf(e.Code), a.worded(e)}
 }

@@ -115,7 +115,7 @@ type Login struct {
 func (a *Access) cliToken(w http.ResponseWriter, r *http.Request) {
 	if !a.asked.allow(addressOf(r), a.Now()) {
 		w.Header().Set("Retry-After", "10")
-		problem(w, http.StatusTooManyRequests, "not-identified", "asked too often from there")
+		problem(w, http.StatusTooManyRequests, codeAt(http.StatusTooManyRequests), "asked too often from there")
 		return
 	}
 	var said struct {

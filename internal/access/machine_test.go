@@ -247,6 +247,11 @@ func TestOtherSitesAndOtherNames(t *testing.T) {
 		"another name, to sign in":     {"GET", "/access/start", []string{"Host", "evil.example.com"}, 421},
 		"its own name in capitals":     {"GET", "/", []string{"Host", "REKEY.example.com"}, 200},
 		"no name":                      {"GET", "/", []string{"Host", ""}, 421},
+		"an address, without a token":  {"GET", "/", []string{"Host", "10.1.2.3:8420"}, 421},
+		"an address, by its session":   {"GET", "/", []string{"Host", "10.1.2.3:8420", "Authorization", ""}, 421},
+		"an address, with a token":     {"GET", "/", append(bearer(w.ci.token(nil)), "Host", "10.1.2.3:8420"), 200},
+		"another port, with a token":   {"GET", "/", append(bearer(w.ci.token(nil)), "Host", "rekey.example.com:8420"), 200},
+		"another name, with a token":   {"GET", "/", append(bearer(w.ci.token(nil)), "Host", "evil.example.com"), 421},
 	} {
 		if r := b.do(tt.method, tt.path, strings.NewReader("{}"), tt.header...); r.StatusCode != tt.want {
 			t.Errorf("%s: %d, want %d", name, r.StatusCode, tt.want)

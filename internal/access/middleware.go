@@ -197,7 +197,23 @@ func (a *Access) refuse(w http.ResponseWriter, r *http.Request, f *failure) {
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rekey"`)
 	}
-	problem(w, f.status, "not-identified", f.why)
+	problem(w, f.status, codeAt(f.status), f.why)
+}
+
+// codeAt is the code of a refusal at the door (internal/api): what may be asked again
+// differs from what is wrong with whoever asks.
+func codeAt(status int) string {
+	switch status {
+	case http.StatusTooManyRequests:
+		return "too-many"
+	case http.StatusServiceUnavailable:
+		return "unavailable"
+	case http.StatusMisdirectedRequest:
+		return "wrong-host"
+	case http.StatusForbidden:
+		return "cross-site"
+	}
+	return "not-identified"
 }
 
 // problem answers with what is wrong (RFC 9457), in the form in which the API does
@@ -206,6 +222,9 @@ func (a *Access) refuse(w http.ResponseWriter, r *http.Request, f *failure) {
 func problem(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
 	w.WriteHeader(status)
 	said := map[string]any{"type": "urn:rekey:problem:" + code, "title": strings.ReplaceAll(code, "-", " "), "status": status, "code": code, "detail": detail, "why": detail}
 	if id := w.Header().Get("Request-Id"); id != "" {

@@ -54,12 +54,13 @@ const (
 	TokenRefused estate.Code = "token-refused" // Err: this token cannot be made, rotated or revoked
 	TokenTaken   estate.Code = "token-taken"   // Err: there is a live token of this name
 	Draining     estate.Code = "draining"      // the server stops; Retry-After
+	Unavailable  estate.Code = "unavailable"   // who asks cannot be looked up now; Retry-After
 	TookTooLong  estate.Code = "took-too-long" // what was begun may be finished: look before repeating it
 )
 
 // Codes are those of HTTP.
 func Codes() []estate.Code {
-	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, TokenRefused, TokenTaken, Draining, TookTooLong}
+	return []estate.Code{BadRequest, NoWay, NoMethod, BadType, TooLarge, TooMany, WrongHost, CrossSite, TokenRefused, TokenTaken, Draining, Unavailable, TookTooLong}
 }
 
 // StatusOf is the status of HTTP with which a code is told.
@@ -89,7 +90,7 @@ func StatusOf(code estate.Code) int {
 		return http.StatusTooManyRequests
 	case WrongHost:
 		return http.StatusMisdirectedRequest
-	case estate.Unwritable, estate.Unwired, estate.Interrupted, estate.Stopped, Draining:
+	case estate.Unwritable, estate.Unwired, estate.Interrupted, estate.Stopped, Draining, Unavailable:
 		return http.StatusServiceUnavailable
 	case TookTooLong:
 		return http.StatusGatewayTimeout

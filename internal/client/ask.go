@@ -149,7 +149,7 @@ func (c *Client) refused(problem api.Refusal, resp *http.Response) error {
 			problem.Why = ""
 			problem.Mistakes = append(problem.Mistakes, api.Mistake{At: "version", What: fmt.Sprintf("the server is Rekey %s, and this is %s", theirs, c.o.Version)})
 		}
-	case api.TooMany, api.Draining, api.TookTooLong:
+	case api.TooMany, api.Draining, api.Unavailable, api.TookTooLong:
 		return unanswered(problem.Err())
 	}
 	return problem.Err()

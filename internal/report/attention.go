@@ -43,6 +43,11 @@ func (r *Row) attend(now time.Time, asks bool) {
 	}
 }
 
+// Attentions are all that a row may need; "" besides.
+func Attentions() []string {
+	return []string{"stuck", "revoked", "lost", "asks", "open", "drift", "overdue", "unready", "unknown", "undated", "due"}
+}
+
 // longestRun is how long a run may be at work before somebody is to look.
 const longestRun = 24 * time.Hour
 

@@ -205,6 +205,10 @@ func refusal(err error, id string) api.Refusal {
 // noWay answers what is no operation.
 func (s *Server) noWay(w http.ResponseWriter, r *http.Request) {
 	var methods []string
+	switch r.URL.Path {
+	case "/healthz", "/readyz", "/metrics", api.Base + "/openapi.json":
+		methods = []string{http.MethodGet}
+	}
 	for _, way := range api.Ways() {
 		if pathFits(api.Base+way.Path, r.URL.Path) {
 			methods = append(methods, way.Method)

@@ -89,7 +89,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.logged(r, a, seen, began)
 		}()
 		if !s.ours(r.Host) {
-			s.refuse(seen, r, &estate.Error{Code: api.WrongHost, Err: errors.New("this server does not go by that name; its administrator names it with --url")})
+			s.refuse(seen, r, &estate.Error{Code: api.WrongHost, Err: errors.New("this server does not go by that name: its administrator names it with --url, and a proxy in front has to pass Host on as it is")})
 			return
 		}
 		inner.ServeHTTP(seen, r)

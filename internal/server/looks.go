@@ -80,7 +80,7 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
 		from := p.after(len(rows), func(i int) string { return rows[i].Credential })
 		given, next := cut(rows, from, p.limit)
 		if out.Rows = given; next {
-			out.Next = p.cursor(given[len(given)-1].Credential)
+			out.Next = p.cursor(given[len(given)-1].Credential, len(rows)-from-len(given))
 		}
 	}
 	if out.Rows == nil {

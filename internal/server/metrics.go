@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"rekey/internal/estate"
+	"rekey/internal/report"
 )
 
 // Gauge is one figure, as it is now. Name is one of Prometheus, with its labels:
@@ -67,7 +69,10 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	s.figures.set.WritePrometheus(w)
+	var counted, process bytes.Buffer
+	s.figures.set.WritePrometheus(&counted)
+	metrics.WriteProcessMetrics(&process)
+	described(w, &counted)
 	slices.SortStableFunc(gauges, func(a, b Gauge) int { return compareNames(a.Name, b.Name) })
 	last := ""
 	for _, g := range gauges {
@@ -77,7 +82,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = fmt.Fprintf(w, "%s %g\n", g.Name, g.Value)
 	}
-	metrics.WriteProcessMetrics(w)
+	described(w, &process)
 }
 
 // gauges reads the estate, at most now and then.
@@ -108,7 +113,10 @@ func (s *Server) estateGauges(ctx context.Context) ([]Gauge, error) {
 	if err != nil {
 		return nil, err
 	}
-	needs := map[string]int{"stuck": 0, "overdue": 0, "due": 0, "": 0}
+	needs := map[string]int{"": 0}
+	for _, what := range report.Attentions() {
+		needs[what] = 0 // an alert goes by a figure that is there while all is well
+	}
 	expiring := map[string]float64{"1d": 0, "7d": 0, "14d": 0}
 	for _, row := range status.Rows {
 		needs[row.Attention]++

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"rekey/internal/api"
 )
@@ -12,11 +13,14 @@ import (
 type wanted struct {
 	limit int
 	last  string // what the page before ended with; "": the first page
+	left  int    // how many were left after that
 }
 
 const (
 	pageSize = 200  // where nothing is said
 	pageMost = 5000 // of what may be asked for
+
+	cursorMost = 1 << 40 // entries of a list
 )
 
 // pageOf reads limit and cursor.
@@ -32,18 +36,25 @@ func pageOf(r *http.Request) (wanted, error) {
 	}
 	if q.Has("cursor") {
 		last, err := base64.RawURLEncoding.DecodeString(q.Get("cursor"))
-		if err != nil || len(last) == 0 || len(last) > 300 {
+		left, key, is := strings.Cut(string(last), " ")
+		n, bad := strconv.Atoi(left)
+		if err != nil || bad != nil || !is || key == "" || len(key) > 300 || n < 0 || n > cursorMost {
 			return p, &wrong{mistakes: []api.Mistake{{At: "cursor", What: "this is no cursor of a page before"}}}
 		}
-		p.last = string(last)
+		p.last, p.left = key, n
 	}
 	return p, nil
 }
 
-func (wanted) cursor(last string) string { return base64.RawURLEncoding.EncodeToString([]byte(last)) }
+// cursor is where the next page begins: after last, or where that is gone by then, so that
+// left of the list remain.
+func (wanted) cursor(last string, left int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(left) + " " + last))
+}
 
 // after is the index at which the page begins. What the page before ended with may be
-// gone: the list is then over.
+// gone: a run was over, a credential was taken out. Then as much is given as was left, so
+// that something is told twice rather than not at all.
 func (p wanted) after(n int, key func(int) string) int {
 	if p.last == "" {
 		return 0
@@ -53,7 +64,7 @@ func (p wanted) after(n int, key func(int) string) int {
 			return i + 1
 		}
 	}
-	return n
+	return max(0, n-p.left)
 }
 
 // cut takes a page out of a list; next tells whether there is more. It is never nil.

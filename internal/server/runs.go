@@ -94,7 +94,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 	given, next := cut(runs, from, p.limit)
 	out := api.Runs{Runs: given}
 	if next {
-		out.Next = p.cursor(given[len(given)-1].Run)
+		out.Next = p.cursor(given[len(given)-1].Run, len(runs)-from-len(given))
 	}
 	return s.give(w, r, out)
 }
@@ -129,7 +129,7 @@ func (s *Server) getLog(w http.ResponseWriter, r *http.Request) error {
 	given, next := cut(logged.Entries, from, p.limit)
 	out := api.Log{Entries: given}
 	if next {
-		out.Next = p.cursor(given[len(given)-1].Hash)
+		out.Next = p.cursor(given[len(given)-1].Hash, len(logged.Entries)-from-len(given))
 	}
 	return s.give(w, r, out)
 }

@@ -173,8 +173,9 @@ func (s *Server) routes() http.Handler {
 	}
 	signed.HandleFunc("GET "+api.Base+"/openapi.json", s.document)
 	signed.HandleFunc("GET /metrics", s.metrics)
-	signed.HandleFunc(api.Base+"/", s.noWay)
-	signed.HandleFunc("/api/", s.noWay)
+	for _, path := range []string{api.Base, api.Base + "/", "/api", "/api/", api.Base + "/openapi.json", "/metrics"} {
+		signed.HandleFunc(path, s.noWay)
+	}
 	if s.o.Console != nil {
 		console := s.o.Console
 		signed.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -190,6 +191,8 @@ func (s *Server) routes() http.Handler {
 	all := http.NewServeMux()
 	all.HandleFunc("GET /healthz", s.healthy)
 	all.Handle("GET /readyz", s.ready())
+	all.HandleFunc("/healthz", s.noWay)
+	all.HandleFunc("/readyz", s.noWay)
 	for pattern, public := range s.o.Public {
 		all.Handle(pattern, public)
 	}

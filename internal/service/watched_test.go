@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"rekey/internal/report"
 )
 
 var (
@@ -113,6 +115,12 @@ func TestWhatAlertsAndDashboardAskForIsThere(t *testing.T) {
 	if asked < 30 {
 		t.Errorf("only %d figures were asked for", asked)
 	}
+	for _, need := range append(report.Attentions(), "nothing") {
+		if !strings.Contains(offered, `rekey_credentials{needs="`+need+`"} `) {
+			t.Errorf("/metrics says nothing of credentials that need %q while there are none", need)
+		}
+	}
+	promtool(t, offered, "check", "metrics")
 	if strings.Contains(offered, "rekey_schedule_ticked_timestamp_seconds 0\n") {
 		t.Error("the schedule never ticked")
 	}
@@ -122,18 +130,25 @@ func TestWhatAlertsAndDashboardAskForIsThere(t *testing.T) {
 // figures that are well and that are not.
 func TestTheAlertsAreJudgedByPrometheus(t *testing.T) {
 	t.Parallel()
+	for _, args := range [][]string{{"check", "rules", "rekey.rules.yaml"}, {"test", "rules", "rekey.rules.test.yaml"}} {
+		promtool(t, "", args...)
+	}
+}
+
+// promtool has Prometheus' own tool judge something: figures, or files beside the alerts.
+func promtool(t *testing.T, input string, args ...string) {
+	t.Helper()
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("promtool is missing: apt-get install prometheus")
 		}
-		t.Skip("PROMTOOL IS MISSING (apt-get install prometheus): the alerts were not judged")
+		t.Skip("PROMTOOL IS MISSING (apt-get install prometheus): figures and alerts were not judged")
 	}
-	for _, args := range [][]string{{"check", "rules", "rekey.rules.yaml"}, {"test", "rules", "rekey.rules.test.yaml"}} {
-		cmd := exec.CommandContext(t.Context(), tool, args...)
-		cmd.Dir = "../../deploy/prometheus"
-		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "SUCCESS") {
-			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
+	cmd := exec.CommandContext(t.Context(), tool, args...)
+	cmd.Dir = "../../deploy/prometheus"
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil || input == "" && !strings.Contains(string(out), "SUCCESS") {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
