@@ -4,6 +4,7 @@ package house
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 
 	"rekey/internal/provider/all"
@@ -51,24 +53,33 @@ type pkg struct {
 // packages of this module, with what they import outside of tests.
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
+	all, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// listed is asked of the go command once: every question here is about the same tree.
+var listed = sync.OnceValues(func() (map[string]pkg, error) {
 	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,Imports,Deps,GoFiles", "./...")
 	cmd.Dir = root
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		return nil, fmt.Errorf("go list: %w", err)
 	}
 	all := map[string]pkg{}
 	dec := json.NewDecoder(bytes.NewReader(out))
 	for dec.More() {
 		var p pkg
 		if err := dec.Decode(&p); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all[strings.TrimPrefix(p.ImportPath, "rekey/")] = p
 	}
-	return all
-}
+	return all, nil
+})
 
 func floorOf(name string) (int, bool) {
 	if f, ok := floors[name]; ok {
@@ -181,22 +192,39 @@ func TestTheNetworkHasOneWayOut(t *testing.T) {
 // eachFile visits every Go file that is no test.
 func eachFile(t *testing.T, visit func(path string, f *ast.File, fset *token.FileSet)) {
 	t.Helper()
-	fset := token.NewFileSet()
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range packages(t) {
 		for _, name := range p.GoFiles {
-			full := filepath.Join(p.Dir, name)
-			f, err := parser.ParseFile(fset, full, nil, parser.ParseComments)
+			rel, err := filepath.Rel(abs, filepath.Join(p.Dir, name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			abs, _ := filepath.Abs(root)
-			rel, err := filepath.Rel(abs, full)
-			if err != nil {
-				t.Fatal(err)
-			}
-			visit(filepath.ToSlash(rel), f, fset)
+			rel = filepath.ToSlash(rel)
+			visit(rel, parsed(t, rel), fileSet)
 		}
 	}
+}
+
+var (
+	fileSet = token.NewFileSet()
+	files   sync.Map // by path from the root: most questions here are about the same files
+)
+
+// parsed is a Go file of the repository. Nobody changes what others read, too.
+func parsed(t *testing.T, path string) *ast.File {
+	t.Helper()
+	if f, ok := files.Load(path); ok {
+		return f.(*ast.File)
+	}
+	f, err := parser.ParseFile(fileSet, filepath.Join(root, filepath.FromSlash(path)), nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files.Store(path, f)
+	return f
 }
 
 func TestNoInitAndNoGlobals(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"os"
 	"os/exec"
@@ -275,10 +274,7 @@ func joined(e ast.Expr, parts *[]ast.Expr) (string, bool) {
 func eachSource(t *testing.T, visit func(path string, comments, literals []string)) {
 	t.Helper()
 	for _, name := range sources(t) {
-		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := parsed(t, name)
 		var comments []string
 		for _, c := range f.Comments {
 			comments = append(comments, c.Text())
