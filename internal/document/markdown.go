@@ -151,7 +151,11 @@ func longest(s string) int {
 	return most
 }
 
-var special = regexp.MustCompile("[\\\\`*\\[\\]<>|~&#$_!]")
+var (
+	special = regexp.MustCompile("[\\\\`*\\[\\]<>|~&#$_!]")
+	between = regexp.MustCompile(`(\w)\\_(\w)`)
+	oneLine = strings.NewReplacer("\n", " ", "\t", " ")
+)
 
 // escapeMarkdown makes text of any text: nothing in it is markup. An underscore
 // between letters is none in GitHub's Markdown and stays readable.
@@ -167,10 +171,10 @@ func escapeMarkdown(s string) string {
 		}
 		return `\` + m
 	})
-	return regexp.MustCompile(`(\w)\\_(\w)`).ReplaceAllString(s, "${1}_${2}")
+	return between.ReplaceAllString(s, "${1}_${2}")
 }
 
 // visible spells out what cannot be seen; a line stays one line.
 func visible(s string) string {
-	return show.Text(strings.NewReplacer("\n", " ", "\t", " ").Replace(s))
+	return show.Text(oneLine.Replace(s))
 }

@@ -29,7 +29,7 @@ func TestAPITokensUnderEverySingleFault(t *testing.T) {
 // TestAPITokensUnderPairs gives them every two faults.
 func TestAPITokensUnderPairs(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, apiTokens, pairKinds, 60)
+	pairsOf(y, apiTokens, pairKinds, 40)
 	y.done(0.02)
 }
 

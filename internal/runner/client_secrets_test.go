@@ -72,7 +72,7 @@ func TestEverySingleFaultOfAClientSecret(t *testing.T) {
 // TestPairsOfFaultsOfAClientSecret gives every pair of calls a pair of faults.
 func TestPairsOfFaultsOfAClientSecret(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, clientSecrets, append(slices.Clone(pairKinds), stage.Late), 60)
+	pairsOf(y, clientSecrets, append(slices.Clone(pairKinds), stage.Late), 40)
 	y.done(0.02)
 }
 
@@ -240,7 +240,7 @@ func TestPlanTellsWhatRevokingEndsBesides(t *testing.T) {
 
 // TestRandomFaultsOfAClientSecret plays it in worlds of every kind.
 func TestRandomFaultsOfAClientSecret(t *testing.T) {
-	n := min(*schedules, 150)
+	n := min(*schedules, 100)
 	if raceEnabled || testing.Short() {
 		n = min(n, 60)
 	}

@@ -71,7 +71,7 @@ func TestRunsSpeakAsPublished(t *testing.T) {
 func cleanly(t *testing.T, rec *contract.Recorder, sc stage.Scenario) {
 	// Of the faults one in so many is played: those of every kind are elsewhere, and
 	// what is asked after them is the same for all.
-	const every = 19
+	const every = 26
 	sc.Around = rec.Around
 	v := sc.Run(1)
 	if v.Err != nil || len(v.Broken) > 0 || v.Ending == "stuck" || v.Ending == string(rotation.RefusedRun) {

@@ -217,7 +217,7 @@ var repairs = []stage.Scenario{
 func TestRepairUnderFaults(t *testing.T) {
 	single, double := newTally(t, true), newTally(t, true)
 	singles(t, single, repairs, func(stage.Scenario) rotation.Ending { return rotation.Repaired })
-	pairsOf(double, repairs, pairKinds, 60)
+	pairsOf(double, repairs, pairKinds, 40)
 	single.done(0)
 	double.done(0.02)
 }

@@ -131,7 +131,7 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 				t.Errorf("%s without any fault: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
 				continue
 			}
-			every := 16
+			every := 24
 			switch {
 			case *whole:
 				every = 1
@@ -244,7 +244,7 @@ func TestEverySingleFault(t *testing.T) {
 // TestEveryPairOfFaults gives the SOP's plan pairs of faults of all kinds.
 func TestEveryPairOfFaults(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 100)
+	pairsOf(y, variations, append(slices.Clone(pairKinds), stage.Limited, stage.Late), 70)
 	y.done(0.02)
 }
 

@@ -122,7 +122,7 @@ func TestForgottenAuthorization(t *testing.T) {
 
 // TestRandomFaultsOfAnAuthorization plays it in worlds of every kind.
 func TestRandomFaultsOfAnAuthorization(t *testing.T) {
-	n := min(*schedules, 150)
+	n := min(*schedules, 100)
 	if raceEnabled || testing.Short() {
 		n = min(n, 100)
 	}

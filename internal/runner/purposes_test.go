@@ -29,7 +29,7 @@ func TestPurposesUnderEverySingleFault(t *testing.T) {
 // TestPurposesUnderPairs gives them every two faults.
 func TestPurposesUnderPairs(t *testing.T) {
 	y := newTally(t, true)
-	pairsOf(y, purposes, pairKinds, 60)
+	pairsOf(y, purposes, pairKinds, 40)
 	y.done(0.02)
 }
 

@@ -74,7 +74,7 @@ func TestLastingRefusal(t *testing.T) {
 	early := map[string]int{}
 	workers(func(work chan<- func()) {
 		for _, sc := range variations {
-			for call := 1; call <= sc.Run(1).Calls; call += sample(1) {
+			for call := 1; call <= sc.Run(1).Calls; call += sample(2) {
 				one := sc
 				one.Faults = []stage.Fault{{Call: call, Kind: stage.RefusedForEver}}
 				work <- func() {

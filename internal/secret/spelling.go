@@ -135,13 +135,18 @@ func squeezed(text string) string {
 // for a space in a URL.
 func bare(text string) string { return strings.ReplaceAll(squeezed(text), "+", "") }
 
+var (
+	standard = strings.NewReplacer("-", "+", "_", "/") // of base64 for URLs
+	unspaced = strings.NewReplacer("0x", "", "0X", "", ":", "", ",", "", ";", "", "-", "", "+", "")
+)
+
 // decodings calls visit with everything that may be written in a text in base64 or
 // hex, until that returns false. Where it begins is not known once white space is
 // gone, so each place is tried at which it may.
 func decodings(text string, visit func(string) bool) bool {
 	tight := squeezed(text)
 	for _, run := range runs(tight, 22, base64Digit) { // 16 bytes
-		run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
+		run = standard.Replace(run)
 		for from := range min(4, len(run)) {
 			coded := run[from:]
 			if len(coded)%4 == 1 {
@@ -152,7 +157,7 @@ func decodings(text string, visit func(string) bool) bool {
 			}
 		}
 	}
-	digits := strings.NewReplacer("0x", "", "0X", "", ":", "", ",", "", ";", "", "-", "", "+", "").Replace(tight)
+	digits := unspaced.Replace(tight)
 	for _, run := range runs(digits, 32, hexDigit) {
 		for from := range min(2, len(run)) {
 			coded := run[from:]
