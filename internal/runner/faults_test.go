@@ -116,10 +116,10 @@ func workers(feed func(chan<- func())) {
 }
 
 // singles gives calls of every scenario every kind of fault; without any it has to end
-// as wanted. With -whole every call gets every kind. Without, it gets a sixteenth of them,
+// as wanted. With -whole every call gets every kind. Without, it gets one in 24 of them,
 // by turns from call to call and from scenario to scenario, so that a call that several
 // scenarios have gets others in each, and by turns from one nightly run to the next; the race
-// detector gets a fourth of that.
+// detector gets fewer.
 func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage.Scenario) rotation.Ending) {
 	t.Helper()
 	kinds := slices.Concat(stage.Kinds, stage.Rude)
