@@ -37,7 +37,9 @@ type Options struct {
 	Park time.Duration
 	// Desk is where people are asked to do by hand what no request can; nil: nobody is.
 	Desk *estate.Desk
-	// AtOnce is how many runs this process is at, at most; 0: 16.
+	// AtOnce is how many runs this process is at, at most; 0: 16. A quarter as many are kept
+	// free for what is urgent, and a run that waits for a person to do something by hand is
+	// none of them.
 	AtOnce int
 	// Called is told of each request that a run has made here, after it was answered or was
 	// not; it must not wait. nil: nobody is.
@@ -184,7 +186,7 @@ func (e *Engine) TurnBack(ctx context.Context, b estate.Backing) (run string, er
 	if err != nil {
 		return "", err
 	}
-	return e.o.Estate().TurnServed(ctx, b, estate.Served{Beside: in.said})
+	return e.o.Estate().TurnServed(ctx, b, estate.Served{Beside: in.turned})
 }
 
 // Approve agrees to a request, and has a worker woken for the run that waits for it.

@@ -8,8 +8,8 @@ import (
 )
 
 // person asks people to do what no request can, and notes it beside the lease:
-// what tells people of it may run in another process.
-func (w *worker) person(run string, held *lease.Held, desk *estate.Desk) func(context.Context, estate.Task) (estate.Answer, error) {
+// what tells people of it may run in another process. waits is called before each wait.
+func (w *worker) person(run string, held *lease.Held, desk *estate.Desk, waits func()) func(context.Context, estate.Task) (estate.Answer, error) {
 	return func(ctx context.Context, t estate.Task) (estate.Answer, error) {
 		// A process that is to hand over waits for nobody; nor does one that has lost the run.
 		ctx, stop := context.WithCancelCause(ctx)
@@ -18,6 +18,7 @@ func (w *worker) person(run string, held *lease.Held, desk *estate.Desk) func(co
 		defer w.e.tellChange(run)
 		w.asks(held, estate.ByHand(t))
 		defer w.asks(held, "")
+		waits()
 		return desk.Ask(ctx, held, t)
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"rekey/internal/estate"
 	"rekey/internal/journal"
 	"rekey/internal/lease"
-	"rekey/internal/rotation"
 )
 
 // advance is the job that wakes a worker for a run. What it may do then is for the lease
@@ -97,7 +96,7 @@ func (o *opened) tables(ctx context.Context) error {
 
 // enqueue has a worker woken for a run, in the transaction that makes it due.
 func (o *opened) enqueue(ctx context.Context, tx *sql.Tx, d lease.Due) error {
-	opts := &river.InsertOpts{}
+	opts := inLine(d)
 	if d.Wake > 0 {
 		opts.ScheduledAt = time.Now().Add(d.Wake)
 	}
@@ -126,16 +125,16 @@ func (o *opened) queued(ctx context.Context) (map[advance]bool, error) {
 }
 
 // added makes a run due that is opened in this transaction.
-func (o *opened) added(ctx context.Context, tx *sql.Tx, run, credential string, reviewed *rotation.Plan) error {
+func (o *opened) added(ctx context.Context, tx *sql.Tx, s estate.Said) error {
 	plan := ""
-	if reviewed != nil {
-		b, err := json.Marshal(reviewed)
+	if s.Reviewed != nil {
+		b, err := json.Marshal(s.Reviewed)
 		if err != nil {
 			return err
 		}
 		plan = string(b)
 	}
-	d, err := o.leases.Add(ctx, tx, run, credential, plan)
+	d, err := o.leases.Add(ctx, tx, s.Run, s.Credential, plan, rankOf(s))
 	if err != nil {
 		return err
 	}
@@ -144,8 +143,17 @@ func (o *opened) added(ctx context.Context, tx *sql.Tx, run, credential string, 
 
 // said makes a run due to which something is said in this transaction, or has its holder
 // hear it.
-func (o *opened) said(ctx context.Context, tx *sql.Tx, run, credential string, _ *rotation.Plan) error {
-	d, err := o.leases.Say(ctx, tx, run, credential)
+func (o *opened) said(ctx context.Context, tx *sql.Tx, s estate.Said) error {
+	return o.saidOf(ctx, tx, s, asked)
+}
+
+// turned is said of a run that is to go back.
+func (o *opened) turned(ctx context.Context, tx *sql.Tx, s estate.Said) error {
+	return o.saidOf(ctx, tx, s, urgent)
+}
+
+func (o *opened) saidOf(ctx context.Context, tx *sql.Tx, s estate.Said, rank int64) error {
+	d, err := o.leases.Say(ctx, tx, s.Run, s.Credential, rank)
 	if err != nil || d == nil {
 		return err
 	}

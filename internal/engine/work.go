@@ -22,12 +22,9 @@ type worker struct {
 	e   *Engine
 	o   *opened
 	ctx context.Context // done when this process is to hand over
-}
 
-// Work is one job: to advance a run as far as it goes now.
-func (w *worker) Work(_ context.Context, job *river.Job[advance]) error {
-	w.carry(lease.Due{Run: job.Args.Run, Epoch: job.Args.Epoch})
-	return nil // what becomes of the run stands in its lease
+	aside   sync.WaitGroup // runs that are at work without a job
+	waiting chan struct{}  // holds a value for each of them
 }
 
 // Work advances runs until ctx is done: what has begun is finished then, a new secret is
@@ -38,10 +35,10 @@ func (e *Engine) Work(ctx context.Context) error {
 		return err
 	}
 	workers := river.NewWorkers()
-	w := &worker{e: e, o: o, ctx: ctx}
+	w := &worker{e: e, o: o, ctx: ctx, waiting: make(chan struct{}, aside)}
 	river.AddWorker(workers, w)
 	client, err := river.NewClient(o.driver(), &river.Config{
-		ID: e.o.Name, Logger: e.o.Log, Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: e.o.AtOnce}},
+		ID: e.o.Name, Logger: e.o.Log, Workers: workers, Queues: e.o.hands(),
 		FetchPollInterval: e.o.Poll, FetchCooldown: min(e.o.Poll, 100*time.Millisecond), CompletedJobRetentionPeriod: time.Hour,
 		// A job lasts as long as its run needs, and one whose process died is none of the
 		// queue's business: the lease finds it. What the queue gives up on after an hour is
@@ -64,6 +61,7 @@ func (e *Engine) Work(ctx context.Context) error {
 	// The jobs end by themselves, as ctx tells them to; a run that must not be let go of
 	// takes as long as it takes.
 	err = client.Stop(context.WithoutCancel(ctx))
+	w.aside.Wait()
 	if gone := o.leases.Gone(context.WithoutCancel(ctx), e.o.Name); err == nil {
 		err = gone
 	}
@@ -149,8 +147,9 @@ func (w *worker) swept() error {
 // lost, or whoever wakes for timers.
 func late(o Options) time.Duration { return 4 * o.sweep() }
 
-// carry advances a run, if it is to be had, and lets go of it.
-func (w *worker) carry(d lease.Due) {
+// carry advances a run, if it is to be had, and lets go of it. waits is called when it
+// waits for a person to do something by hand.
+func (w *worker) carry(d lease.Due, waits func()) {
 	log := w.e.o.Log.With("run", d.Run)
 	held, err := w.claim(d)
 	if err != nil {
@@ -164,7 +163,7 @@ func (w *worker) carry(d lease.Due) {
 	defer w.e.tellChange(d.Run)
 	by := estate.Worker{Name: w.e.o.Name, Held: held, Limits: w.o.limits, Park: w.e.parks}
 	if desk := w.e.o.Desk; desk != nil {
-		by.Person = w.person(d.Run, held, desk)
+		by.Person = w.person(d.Run, held, desk, waits)
 		defer context.AfterFunc(w.ctx, desk.Close)()
 	}
 	if held.Plan != "" {

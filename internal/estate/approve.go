@@ -152,7 +152,7 @@ func (e *Estate) answer(ctx context.Context, a Answering, kind string, by Served
 		if err := e.done(ctx, tx, s); err != nil || r.Run == "" {
 			return err
 		}
-		return by.beside(ctx, tx, r.Run, r.Credential, nil)
+		return by.beside(ctx, tx, Said{Run: r.Run, Credential: r.Credential})
 	}, note)
 	if err != nil {
 		if coded := codedError(err); coded != nil {

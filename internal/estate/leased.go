@@ -40,7 +40,7 @@ func (w *work) openLeases(ctx context.Context) error {
 func (w *work) opening(by here, run string, reviewed *rotation.Plan) func(context.Context, *sql.Tx) error {
 	if by.service != nil {
 		return func(ctx context.Context, tx *sql.Tx) error {
-			return by.service.beside(ctx, tx, run, w.spec.Name, reviewed)
+			return by.service.beside(ctx, tx, Said{Run: run, Credential: w.spec.Name, Purpose: w.spec.Purpose, By: w.by, Reviewed: reviewed})
 		}
 	}
 	return func(ctx context.Context, tx *sql.Tx) (err error) {
@@ -55,7 +55,9 @@ func (w *work) opening(by here, run string, reviewed *rotation.Plan) func(contex
 // saying is the same for what is said to an open run.
 func (w *work) saying(by here, run string) func(context.Context, *sql.Tx) error {
 	if by.service != nil {
-		return func(ctx context.Context, tx *sql.Tx) error { return by.service.beside(ctx, tx, run, w.spec.Name, nil) }
+		return func(ctx context.Context, tx *sql.Tx) error {
+			return by.service.beside(ctx, tx, Said{Run: run, Credential: w.spec.Name})
+		}
 	}
 	return func(ctx context.Context, tx *sql.Tx) error { return w.held.Check(ctx, tx) }
 }

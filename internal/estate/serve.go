@@ -9,6 +9,7 @@ import (
 	"rekey/internal/journal"
 	"rekey/internal/lease"
 	"rekey/internal/rotation"
+	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
 )
 
@@ -17,16 +18,25 @@ type Served struct {
 	// How a confirmation was given, for the record; "": with the request.
 	How string
 	// Beside is done in the transaction that writes what was said: a worker has to know of
-	// it. reviewed is the plan that has to come out again, of a run that is opened. Its
-	// error undoes it all. nil: nothing.
-	Beside func(ctx context.Context, tx *sql.Tx, run, credential string, reviewed *rotation.Plan) error
+	// it. Its error undoes it all. nil: nothing.
+	Beside func(ctx context.Context, tx *sql.Tx, said Said) error
 }
 
-func (s *Served) beside(ctx context.Context, tx *sql.Tx, run, credential string, reviewed *rotation.Plan) error {
+// Said is to which run something is said, or which is opened.
+type Said struct {
+	Run, Credential string
+	// Of a run that is opened: what for, by whom, and the plan that has to come out again,
+	// where there is one.
+	Purpose  sop.Purpose
+	By       rotation.Who
+	Reviewed *rotation.Plan
+}
+
+func (s *Served) beside(ctx context.Context, tx *sql.Tx, said Said) error {
 	if s.Beside == nil {
 		return nil
 	}
-	return s.Beside(ctx, tx, run, credential, reviewed)
+	return s.Beside(ctx, tx, said)
 }
 
 // word is the confirmation that goes with what is said: it answers what the run asks now,

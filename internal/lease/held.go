@@ -212,8 +212,8 @@ func (h *Held) LetGo(ctx context.Context, tx Querier, l Letting) (Due, error) {
 	}
 	d := Due{Run: h.Run, Wake: l.Wake}
 	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3, waits = $4
-		WHERE run = $5 AND epoch = $6 AND holder = $7 AND (said = $8 OR $9 = 1) RETURNING epoch`,
-		[]any{l.Wake.Milliseconds(), number(l.Clean), l.Trouble, l.Waits, h.Run, h.Epoch, h.Holder, heard, number(l.Deaf)}, &d.Epoch)
+		WHERE run = $5 AND epoch = $6 AND holder = $7 AND (said = $8 OR $9 = 1) RETURNING epoch, rank`,
+		[]any{l.Wake.Milliseconds(), number(l.Clean), l.Trouble, l.Waits, h.Run, h.Epoch, h.Holder, heard, number(l.Deaf)}, &d.Epoch, &d.Rank)
 	if err != nil || n == 1 {
 		return d, err
 	}

@@ -75,7 +75,7 @@ CREATE TABLE lease_asked (
 	sealed     TEXT NOT NULL,
 	signed     TEXT NOT NULL
 );
-`}}
+`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}}
 
 // Store keeps the leases, beside the journal.
 type Store struct {
@@ -111,14 +111,15 @@ type Due struct {
 	Run   string
 	Epoch int64
 	Wake  time.Duration // from now on; 0: at once
+	Rank  int64         // how soon a worker is wanted, among those that wait: the higher, the sooner
 }
 
 // Add makes the row of a run that is opened in this transaction, for a worker to take up.
 // plan is what the worker needs to know that the journal does not.
-func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan string) (Due, error) {
-	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan)
-		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', '', $3)`, []any{run, credential, plan})
-	return Due{Run: run, Epoch: 1}, err
+func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan string, rank int64) (Due, error) {
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan, rank)
+		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', '', $3, $4)`, []any{run, credential, plan, rank})
+	return Due{Run: run, Epoch: 1, Rank: rank}, err
 }
 
 // AddHeld makes the row of a run that is opened in this transaction, held by who opens it.
@@ -131,17 +132,17 @@ func (s *Store) AddHeld(ctx context.Context, tx Querier, run, credential, holder
 }
 
 // Say notes, in the transaction that writes what a person says to a run, that something
-// was said: its holder hears it, and where there is none the run is due; due is nil in the
-// first case.
-func (s *Store) Say(ctx context.Context, tx Querier, run, credential string) (due *Due, err error) {
+// was said: its holder hears it, and where there is none the run is due, and ranks at least
+// so high from now on; due is nil in the first case.
+func (s *Store) Say(ctx context.Context, tx Querier, run, credential string, rank int64) (due *Due, err error) {
 	const free = `CASE WHEN holder = '' THEN `
 	d, holder := Due{Run: run}, ""
-	query := `UPDATE lease_runs SET said = said + 1, epoch = epoch + ` + free + `1 ELSE 0 END, wake = ` + free + s.now + ` ELSE wake END, tries = 0, trouble = '', waits = ''
-		WHERE run = $1 RETURNING epoch, holder`
-	n, err := s.ask(ctx, tx, query, []any{run}, &d.Epoch, &holder)
+	query := `UPDATE lease_runs SET said = said + 1, epoch = epoch + ` + free + `1 ELSE 0 END, wake = ` + free + s.now + ` ELSE wake END, tries = 0, trouble = '', waits = '',
+		rank = CASE WHEN rank < $2 THEN $2 ELSE rank END WHERE run = $1 RETURNING epoch, holder, rank`
+	n, err := s.ask(ctx, tx, query, []any{run, rank}, &d.Epoch, &holder, &d.Rank)
 	if err == nil && n == 0 {
 		// It was opened by a version that knew no leases, or in a journal that was moved.
-		if d, err = s.Add(ctx, tx, run, credential, ""); err == nil {
+		if d, err = s.Add(ctx, tx, run, credential, "", rank); err == nil {
 			_, err = s.ask(ctx, tx, `UPDATE lease_runs SET clean = 0, said = 1 WHERE run = $1`, []any{run})
 		}
 	}
@@ -222,7 +223,7 @@ func (s *Store) Left(ctx context.Context, late time.Duration) (lapsed, due []Due
 func (s *Store) HandOn(ctx context.Context, tx Querier, d Due, late time.Duration) (Due, error) {
 	n, err := s.ask(ctx, tx, `UPDATE lease_runs SET epoch = epoch + 1, clean = CASE WHEN holder = '' THEN clean ELSE 0 END, holder = '', wake = `+s.now+`
 		WHERE run IN (SELECT run FROM lease_runs WHERE run = $2 AND epoch = $3 AND `+s.left()+s.skip+`)
-		RETURNING epoch`, []any{late.Milliseconds(), d.Run, d.Epoch}, &d.Epoch)
+		RETURNING epoch, rank`, []any{late.Milliseconds(), d.Run, d.Epoch}, &d.Epoch, &d.Rank)
 	if err == nil && n == 0 {
 		err = ErrHeld
 	}

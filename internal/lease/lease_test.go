@@ -65,7 +65,7 @@ func everywhere(t *testing.T, test func(b *bench)) {
 func (b *bench) add(run string) (d lease.Due) {
 	b.Helper()
 	b.write(0, func(ctx context.Context, tx *sql.Tx) (err error) {
-		d, err = b.stores[0].Add(ctx, tx, run, "NAME", "a plan")
+		d, err = b.stores[0].Add(ctx, tx, run, "NAME", "a plan", 0)
 		return err
 	}, nil)
 	return d
@@ -203,7 +203,7 @@ func TestWhatIsSaidToARunIsHeardBeforeItIsLetGoOf(t *testing.T) {
 		var due *lease.Due
 		say := func() {
 			b.write(1, func(ctx context.Context, tx *sql.Tx) (err error) {
-				due, err = b.stores[1].Say(ctx, tx, "run", "NAME")
+				due, err = b.stores[1].Say(ctx, tx, "run", "NAME", 0)
 				return err
 			}, nil)
 		}
