@@ -34,6 +34,9 @@ import (
 // Operations that look change nothing at a vendor and may be repeated at any time; where
 // one notes in the journal what it saw, it says so. Those that take a Face change things,
 // and each may be repeated after whatever ended it: the journal knows what was meant.
+//
+// What a run asks somebody to do by hand is answered beside them, with NothingAsked or
+// NotTaken where nobody asks that any more.
 type Operations interface {
 	// Open opens a run and advances it until it is over, stuck, or waits for a person, or
 	// until ctx is done: what has begun is finished then, and the run stays open.
