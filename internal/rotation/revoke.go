@@ -163,7 +163,7 @@ func (p *Plan) losing() []string {
 		out = append(out, u.String()+" uses it now, and goes without")
 	}
 	if !p.Old.LastSeen.IsZero() {
-		out = append(out, "it was last used "+brief(p.Seen.At.Sub(p.Old.LastSeen).Truncate(1e9))+" ago")
+		out = append(out, "it was last used "+brief(max(0, p.Seen.Theirs().Sub(p.Old.LastSeen).Truncate(1e9)))+" ago")
 	}
 	return append(out, p.Seen.Unseen...)
 }

@@ -44,8 +44,8 @@ func (t token) handle(every time.Duration, now time.Time) cred.Handle {
 	h := cred.Handle{ID: t.ID, Public: t.Fingerprint, Name: t.Name, Created: t.Made.UTC(), Expires: t.Expires.UTC()}
 	if !t.Used.IsZero() {
 		h.LastSeen = t.Used.Add(every).UTC()
-		if latest := now.Add(time.Second).UTC(); h.LastSeen.After(latest) { // its clock is known to a second
-			h.LastSeen = latest
+		if h.LastSeen.After(now) {
+			h.LastSeen = now.UTC()
 		}
 	}
 	return h
