@@ -219,7 +219,10 @@ func tokenLines(list []access.Token, now time.Time) string {
 		if t.Person {
 			may = "whatever its person may, on the command line"
 		}
-		out = append(out, "            "+may+"; "+on+"; made by "+visible.Text(t.By))
+		if len(t.Roles) > 0 {
+			may = strings.Join(t.Roles, ", ") + ": " + may
+		}
+		out = append(out, "            "+may+"; "+on+"; made by "+visible.Text(t.By)+"; fingerprint "+visible.Text(t.Fingerprint))
 	}
 	return strings.Join(out, "\n")
 }

@@ -28,6 +28,9 @@ import (
 //   - Repeated, OtherRequest: of those that change something, where the request is one that
 //     was done already, or bears the key of another one (Asking).
 //
+// Beside them a service takes what a run asks a person for by hand. That ends with
+// NothingAsked, or NotTaken where the process that asked is gone.
+//
 // They may be called from several goroutines, and from several processes: of what must
 // not be done twice at once, one is refused.
 //
