@@ -27,6 +27,12 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 	if code, out = b.rekey("schedule"); code != exitDone || !strings.Contains(out, console) || !strings.Contains(out, "after approval") {
 		t.Errorf("%d %s", code, out)
 	}
+	if code, out = b.rekey("check", console); code != exitDone {
+		t.Errorf("%d %s", code, out)
+	}
+	if code, out = b.rekey("status"); code != exitDone || !strings.Contains(out, "due "+console+": it waits for somebody to agree, until ") || !strings.Contains(out, "approve "+console) {
+		t.Errorf("%d %s", code, out)
+	}
 	if code, out = b.rekey("approve", console); code != exitUsage || !strings.Contains(out, "--confirm "+console) {
 		t.Errorf("%d %s", code, out)
 	}
@@ -43,6 +49,9 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 	if code, out = b.rekey("resume", "--confirm", console); code != exitWaiting || !strings.Contains(out, "both credentials are live") {
 		t.Errorf("%d %s", code, out)
 	}
+	if code, out = b.rekey("status"); code != exitDone || !strings.Contains(out, "approve ") || strings.Contains(out, "rekey resume") {
+		t.Errorf("%d %s", code, out)
+	}
 	if code, out = b.rekey("refuse", console); code != exitUsage || !strings.Contains(out, "--reason") {
 		t.Errorf("%d %s", code, out)
 	}
@@ -56,6 +65,9 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 	if code, out = b.rekey("schedule", "pause", "--reason", "freeze"); code != exitDone {
+		t.Errorf("%d %s", code, out)
+	}
+	if code, out = b.rekey("status"); code != exitDone || !strings.Contains(out, "paused nothing begins by itself") {
 		t.Errorf("%d %s", code, out)
 	}
 	if code, out = b.rekey("schedule"); code != exitDone || !strings.Contains(out, "Paused by") || !strings.Contains(out, "freeze") {

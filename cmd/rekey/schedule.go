@@ -10,6 +10,7 @@ import (
 
 	"rekey/internal/estate"
 	"rekey/internal/report"
+	"rekey/internal/sop"
 	"rekey/internal/visible"
 )
 
@@ -149,6 +150,46 @@ func why(c estate.Scheduled, now time.Time) string {
 		out += ", until " + stamp(r.Until)
 	}
 	return out
+}
+
+// heldBackShown is how many credentials status tells of that are due and do not begin.
+const heldBackShown = 20
+
+// heldBack says for status why what is due and would begin by itself does not, and what will
+// expire before it can; nothing where nothing begins by itself.
+func (a *app) heldBack(ctx context.Context, ops estate.Operations, rows []report.Row) (string, error) {
+	d, err := ops.Schedule(ctx)
+	if err != nil {
+		return "", a.told(err)
+	}
+	d = visible.Copy(d)
+	s, now := a.style(a.out), d.At
+	var lines []string
+	due := map[string]bool{}
+	for _, r := range rows {
+		due[r.Credential] = r.IsDue(now)
+	}
+	for _, c := range d.Credentials {
+		if c.Warning != "" {
+			lines = append(lines, fmt.Sprintf("%s %s, which expires %s: %s", s.Bad("window"), c.Credential, report.Ago(c.Expires, now), c.Warning))
+		}
+		if due[c.Credential] && c.Run != sop.ByHand.String() {
+			lines = append(lines, fmt.Sprintf("%s %s: %s", s.Mind("due"), c.Credential, why(c, now)))
+		}
+	}
+	if more := len(lines) - heldBackShown; more > 0 {
+		lines = append(lines[:heldBackShown], fmt.Sprintf("and %d more: %s", more, a.pasteable("rekey schedule")))
+	}
+	switch {
+	case !d.Stopped.IsZero():
+		lines = append([]string{fmt.Sprintf("%s nothing begins by itself since %s: too many runs ended badly; look with: %s", s.Bad("stopped"), stamp(d.Stopped), a.pasteable("rekey schedule"))}, lines...)
+	case d.Paused != nil:
+		lines = append([]string{fmt.Sprintf("%s nothing begins by itself: %s has paused the schedule %s", s.Mind("paused"), d.Paused.By.Name, report.Ago(d.Paused.At, now))}, lines...)
+	}
+	if len(lines) == 0 {
+		return "", nil
+	}
+	return "\n" + strings.Join(lines, "\n") + "\n", nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("Mon 2006-01-02 15:04Z") }

@@ -12,6 +12,7 @@ import (
 
 	"rekey/internal/estate"
 	"rekey/internal/report"
+	"rekey/internal/sop"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -71,7 +72,13 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 		if live {
 			calls = a.counted(seen.Calls)
 		}
-		a.print("%s%s%s", report.Status(rows, a.style(a.out), a.now()), report.EvidenceLine(seen.Evidence, a.style(a.out), a.now()), calls)
+		held := ""
+		if slices.ContainsFunc(config.Specs, func(s sop.Spec) bool { return s.Run != sop.ByHand || len(s.Windows) > 0 }) {
+			if held, err = a.heldBack(ctx, ops, rows); err != nil {
+				return err
+			}
+		}
+		a.print("%s%s%s%s", report.Status(rows, a.style(a.out), a.now()), held, report.EvidenceLine(seen.Evidence, a.style(a.out), a.now()), calls)
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,8 @@ import (
 
 type credentialBody struct {
 	Listed
-	Why      string // why it may not be changed by whoever asks; "": it may
+	Why      string            // why it may not be changed by whoever asks; "": it may
+	Schedule *estate.Scheduled // how it stands with the schedule
 	Spec     *sop.Spec
 	SpecRun  string // the run that spec was read from
 	Issues   []issue
@@ -100,6 +101,15 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 		b.Why = "It is not known who you are, so nothing can be changed."
 	case refused:
 		b.Why = "You may look. To change it somebody needs the role " + role + "."
+	}
+	schedule, err := c.o.Ops.Schedule(ctx)
+	if err != nil {
+		return b, err
+	}
+	for i, s := range schedule.Credentials {
+		if s.Credential == name {
+			b.Schedule = &schedule.Credentials[i]
+		}
 	}
 	runs, err := c.o.Ops.RunsOf(ctx, name)
 	if err != nil {

@@ -1,11 +1,13 @@
 package estate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
+	"rekey/internal/approvals"
 	"rekey/internal/evidence"
 	"rekey/internal/history"
 	"rekey/internal/journal"
@@ -20,6 +22,9 @@ func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 	known, err := e.known(ctx)
 	if err == nil {
 		err = e.standing(ctx, &known, a.Working)
+	}
+	if err == nil {
+		err = e.requested(ctx, &known)
 	}
 	if err != nil {
 		return Status{}, err
@@ -80,6 +85,18 @@ func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) 
 		}
 		return nil
 	})
+}
+
+// requested notes what others are asked to agree to.
+func (e *Estate) requested(ctx context.Context, known *report.Known) error {
+	known.Requested = map[string]string{}
+	list, err := e.Approvals(ctx)
+	for _, s := range list {
+		if s.Standing == approvals.Waiting {
+			known.Requested[s.Request.Credential] = cmp.Or(s.Request.Run, s.Request.Credential)
+		}
+	}
+	return err
 }
 
 // known reads what the journal tells; there may be none yet.

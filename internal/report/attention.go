@@ -10,9 +10,13 @@ import (
 const soon = 7 * 24 * time.Hour
 
 // attend says what the credential needs, and how urgently.
-func (r *Row) attend(now time.Time, asks bool) {
+// requested is what others are asked to agree to: its run, or itself; "": nothing.
+func (r *Row) attend(now time.Time, asks bool, requested string) {
 	needs := func(urgency int, what, next string) { r.urgency, r.Attention, r.Next = urgency, what, next }
 	plan := r.Next
+	if requested != "" {
+		plan = "rekey approve " + requested
+	}
 	switch {
 	case r.Open != nil && r.Open.Stuck != "":
 		needs(0, "stuck", "rekey resume "+r.Open.Run)
@@ -20,6 +24,10 @@ func (r *Row) attend(now time.Time, asks bool) {
 		needs(0, "revoked", "rekey run "+r.Credential+" --after-revoke")
 	case r.Problem != "":
 		needs(0, "lost", "rekey drift "+r.Credential)
+	case r.Open != nil && asks && r.Working: // something is done by hand, on the run's page
+		needs(1, "asks", "rekey log "+r.Open.Run)
+	case r.Open != nil && asks && requested != "":
+		needs(1, "asks", "rekey approve "+requested)
 	case r.Open != nil && asks:
 		needs(1, "asks", "rekey resume "+r.Open.Run)
 	case r.Open != nil && r.Working:

@@ -90,6 +90,7 @@ type Known struct {
 	Discovered map[string]Discovered // the last one of each credential
 	Working    map[string]bool       // credentials that a process is working on now
 	Asks       map[string]bool       // credentials whose open run waits for somebody's word
+	Requested  map[string]string     // by credential, what others are asked to agree to: its run, or itself
 }
 
 // Checked is the last rekey check of a credential.
@@ -234,6 +235,6 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 		row.Due = rotation.Due{At: p.revoked, Why: "incident", Start: p.revoked}
 	}
 	row.Working = row.Open != nil && known.Working[sp.Name]
-	row.attend(now, known.Asks[sp.Name])
+	row.attend(now, known.Asks[sp.Name], known.Requested[sp.Name])
 	return row
 }
