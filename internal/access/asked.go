@@ -22,13 +22,13 @@ func (a *Access) CreateToken(ctx context.Context, w Wanted) (made Token, text st
 	return made, text, err
 }
 
-// ListTokens is Tokens.List for whoever asks.
-func (a *Access) ListTokens(ctx context.Context) ([]Token, error) {
+// ListTokens is Tokens.List for whoever asks. revoked: also those that were.
+func (a *Access) ListTokens(ctx context.Context, revoked bool) ([]Token, error) {
 	c := from(ctx)
 	if c == nil {
 		return nil, errNobody()
 	}
-	return a.Tokens().List(ctx, c.who)
+	return a.Tokens().list(ctx, c.who, revoked)
 }
 
 // RevokeTokens is Tokens.Revoke for whoever asks; a token ends itself without any right.

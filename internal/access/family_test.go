@@ -9,6 +9,7 @@ import (
 
 	"rekey/internal/estate"
 	"rekey/internal/identity"
+	"rekey/internal/journal"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -110,4 +111,29 @@ func TestTheUseOfATokenIsNotedSeldom(t *testing.T) {
 	if writes != 4 {
 		t.Errorf("%d writes of 200 requests in 200 seconds", writes)
 	}
+}
+
+// TestAListLeavesOutWhatWasRevoked, where that is not wanted: what is rotated every day
+// leaves one behind each day. What expired is no such thing, for it may be in use.
+func TestAListLeavesOutWhatWasRevoked(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(t *testing.T) *journal.Journal) {
+		w := newWorld(t, everything(), func(o *Options) { o.Journal = open(t) })
+		for _, name := range []string{"a", "b", "c"} {
+			_, _ = w.create(t, Wanted{Name: name, Lives: time.Hour})
+		}
+		if _, err := w.Tokens().Revoke(t.Context(), root(), "b"); err != nil {
+			t.Fatal(err)
+		}
+		w.time.pass(2 * time.Hour)
+		for revoked, want := range map[bool]string{true: "a b c", false: "a c"} {
+			list, err := w.Tokens().list(t.Context(), root(), revoked)
+			var names []string
+			for _, x := range list {
+				names = append(names, x.Name)
+			}
+			if slices.Sort(names); err != nil || strings.Join(names, " ") != want {
+				t.Errorf("%v: %v, want %s (%v)", revoked, names, want, err)
+			}
+		}
+	})
 }

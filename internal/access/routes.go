@@ -188,7 +188,7 @@ func (a *Access) endSession(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Access) listTokens(w http.ResponseWriter, r *http.Request) {
-	list, err := a.ListTokens(r.Context())
+	list, err := a.ListTokens(r.Context(), true)
 	if err != nil {
 		a.told(w, r, err)
 		return

@@ -171,9 +171,10 @@ func (s *store) tokenOf(ctx context.Context, secret string) (Token, error) {
 	return t, nil
 }
 
-// tokens lists them, newest first. subject: those of one person; "": all.
-func (s *store) tokens(ctx context.Context, subject string) (out []Token, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+tokenColumns+` FROM access_tokens WHERE subject = $1 OR $1 = '' ORDER BY made DESC, id`, subject)
+// tokens lists them, newest first. subject: those of one person; "": all. revoked: also
+// those that were.
+func (s *store) tokens(ctx context.Context, subject string, revoked bool) (out []Token, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+tokenColumns+` FROM access_tokens WHERE (subject = $1 OR $1 = '') AND (revoked = 0 OR $2) ORDER BY made DESC, id`, subject, revoked)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 	if made.Roles = holder.Roles; len(w.Roles) > 0 && !slices.Equal(slices.Sorted(slices.Values(w.Roles)), holder.Roles) {
 		return Token{}, "", &Wrong{Why: fmt.Sprintf("by rekey.yaml the name %s has the roles [%s], and not [%s]", w.Name, strings.Join(holder.Roles, " "), strings.Join(w.Roles, " "))}
 	}
-	all, err := t.tokens(ctx, "")
+	all, err := t.tokens(ctx, "", false)
 	if err != nil {
 		return Token{}, "", err
 	}
@@ -130,7 +130,13 @@ func (t *Tokens) outreached(by, holder rotation.Who) error {
 
 // List returns all tokens that somebody may make and end, those that are over too, newest
 // first. Errors: NoRole.
-func (t *Tokens) List(ctx context.Context, by rotation.Who) (out []Token, err error) {
+func (t *Tokens) List(ctx context.Context, by rotation.Who) ([]Token, error) {
+	return t.list(ctx, by, true)
+}
+
+// list leaves those that were revoked out where they are not wanted: after years of
+// rotations they are all but a few.
+func (t *Tokens) list(ctx context.Context, by rotation.Who, revoked bool) (out []Token, err error) {
 	none := Can(t.config.Identity, by, sop.OpTokens, nil)
 	for _, f := range identity.Families(t.config.Identity, by.On...) {
 		if none != nil && Can(t.config.Identity, by, sop.OpTokens, &f) == nil {
@@ -140,7 +146,7 @@ func (t *Tokens) List(ctx context.Context, by rotation.Who) (out []Token, err er
 	if none != nil {
 		return nil, none
 	}
-	all, err := t.tokens(ctx, "")
+	all, err := t.tokens(ctx, "", revoked)
 	for _, x := range all {
 		if t.may(by, x) != nil {
 			continue

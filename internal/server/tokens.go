@@ -11,14 +11,14 @@ import (
 // Tokens are what makes and ends tokens. It refuses whoever may not.
 type Tokens interface {
 	Create(ctx context.Context, w api.TokenWanted) (api.Minted, error)
-	List(ctx context.Context) ([]api.Token, error)
+	List(ctx context.Context, revoked bool) ([]api.Token, error)
 	Noted() time.Duration // how often at most a use is noted
 	Revoke(ctx context.Context, idOrName string) ([]api.Token, error)
 	Rotate(ctx context.Context, overlap string) (api.Minted, error)
 }
 
 func (s *Server) listTokens(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.o.Tokens.List(r.Context())
+	all, err := s.o.Tokens.List(r.Context(), r.URL.Query().Get("revoked") != "false")
 	if err != nil {
 		return err
 	}

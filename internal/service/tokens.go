@@ -23,8 +23,8 @@ func (t tokens) Create(ctx context.Context, w api.TokenWanted) (api.Minted, erro
 	return api.Minted{Token: shown(made), Secret: text}, refused(err)
 }
 
-func (t tokens) List(ctx context.Context) ([]api.Token, error) {
-	all, err := t.access.ListTokens(ctx)
+func (t tokens) List(ctx context.Context, revoked bool) ([]api.Token, error) {
+	all, err := t.access.ListTokens(ctx, revoked)
 	return list(all), refused(err)
 }
 

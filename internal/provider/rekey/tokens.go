@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func (t *tokens) Ahead() (time.Duration, bool) { return t.api.Ahead() }
 // expired is among them, for it may be in use; one that made a successor by itself has
 // been replaced.
 func (t *tokens) all(ctx context.Context) ([]token, time.Duration, error) {
-	resp, err := t.api.Do(ctx, vendorhttp.Request{Op: "list tokens", Method: http.MethodGet, Path: "/tokens"})
+	resp, err := t.api.Do(ctx, vendorhttp.Request{Op: "list tokens", Method: http.MethodGet, Path: "/tokens", Query: url.Values{"revoked": {"false"}}})
 	if err != nil {
 		return nil, 0, err
 	}
