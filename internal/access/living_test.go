@@ -3,8 +3,10 @@ package access
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +43,11 @@ func (b *browser) follow(header ...string) (why chan error, leave func()) {
 // session or the token, or has read another rekey.yaml, and soon where another one has.
 func TestWhatIsFollowedEndsWithTheRightToFollowIt(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func(t *testing.T) *journal.Journal) {
-		w := newWorld(t, everything(), func(o *Options) { o.Again, o.Journal = time.Hour, open(t) })
+		var w *world
+		at := map[bool]*world{}
+		for soon, again := range map[bool]time.Duration{false: time.Hour, true: 10 * time.Millisecond} {
+			at[soon] = newWorld(t, everything(), func(o *Options) { o.Again, o.Journal = again, open(t) })
+		}
 		elsewhere := func(statement string) func(t *testing.T, b *browser, token Token) {
 			return func(t *testing.T, _ *browser, _ Token) {
 				db, _ := w.opened.DB()
@@ -84,10 +90,7 @@ func TestWhatIsFollowedEndsWithTheRightToFollowIt(t *testing.T) {
 				fatal(t, w.Reload(c))
 			}},
 		} {
-			w.Again = time.Hour
-			if x.soon {
-				w.Again = 10 * time.Millisecond
-			}
+			w = at[x.soon]
 			fatal(t, w.Reload(everything()))
 			b := w.browser()
 			var token Token
@@ -103,7 +106,10 @@ func TestWhatIsFollowedEndsWithTheRightToFollowIt(t *testing.T) {
 			same := everything()
 			same.Specs[0].Cadence = time.Hour
 			fatal(t, w.Reload(same))
-			for l := range w.living.all {
+			w.living.mu.Lock()
+			all := slices.Collect(maps.Keys(w.living.all))
+			w.living.mu.Unlock()
+			for _, l := range all {
 				l.still()
 			}
 			select {
@@ -124,7 +130,14 @@ func TestWhatIsFollowedEndsWithTheRightToFollowIt(t *testing.T) {
 			leave()
 			_, _ = w.RevokeTokens(with(t.Context(), &caller{who: root()}), "dashboard")
 		}
-		remembered := func() int { w.living.mu.Lock(); defer w.living.mu.Unlock(); return len(w.living.all) }
+		remembered := func() (n int) {
+			for _, w := range at {
+				w.living.mu.Lock()
+				n += len(w.living.all)
+				w.living.mu.Unlock()
+			}
+			return n
+		}
 		for until := time.Now().Add(10 * time.Second); remembered() > 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(until) {
 				t.Fatalf("%d are still remembered", remembered())
