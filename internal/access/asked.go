@@ -17,8 +17,9 @@ func (a *Access) CreateToken(ctx context.Context, w Wanted) (made Token, text st
 	if err := a.Fresh(ctx); err != nil {
 		return Token{}, "", err
 	}
-	made, text, err = a.Tokens().Create(ctx, c.who, w)
-	a.noteMade(ctx, made, c, err)
+	if made, text, err = a.Tokens().Create(ctx, c.who, w); text != "" {
+		a.noteMade(ctx, made, c, err)
+	}
 	return made, text, err
 }
 

@@ -15,7 +15,8 @@ import (
 
 // migrations of the tables. What is secret stands there as its SHA-256 only: each is of
 // 200 bits of chance or more, so nobody can try them all. Times are milliseconds since
-// 1970.
+// 1970. held is the name of the one token that is the live one of that name; asked is the
+// key of the request that made it.
 func migrations() []journal.Migration {
 	return []journal.Migration{{SQLite: `
 CREATE TABLE access_tokens (
@@ -61,6 +62,15 @@ CREATE TABLE access_codes (
 	expires   BIGINT NOT NULL,
 	lives     BIGINT NOT NULL
 );
+`}, {SQLite: `
+ALTER TABLE access_tokens ADD COLUMN held TEXT NOT NULL DEFAULT '';
+ALTER TABLE access_tokens ADD COLUMN asked TEXT NOT NULL DEFAULT '';
+ALTER TABLE access_tokens ADD COLUMN asked_for TEXT NOT NULL DEFAULT '';
+UPDATE access_tokens SET held = name WHERE subject = '' AND revoked = 0 AND successor = '' AND NOT EXISTS (
+	SELECT 1 FROM access_tokens newer WHERE newer.subject = '' AND newer.name = access_tokens.name AND newer.revoked = 0 AND newer.successor = ''
+	AND (newer.made > access_tokens.made OR newer.made = access_tokens.made AND newer.id > access_tokens.id));
+CREATE UNIQUE INDEX access_tokens_held ON access_tokens (held) WHERE held <> '';
+CREATE UNIQUE INDEX access_tokens_asked ON access_tokens (asked) WHERE asked <> '';
 `}}
 }
 

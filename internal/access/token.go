@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/estate"
 	"rekey/internal/identity"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
@@ -70,12 +71,18 @@ type Token struct {
 // Live reports whether it is worth something.
 func (t Token) Live(now time.Time) bool { return t.Revoked.IsZero() && now.Before(t.Expires) }
 
+// Request names what somebody asks for who may have to ask again. Key is his own and the
+// name that he gave it; "": it has none. What is everything that he asked for.
+type Request struct{ Key, What string }
+
 // Wanted is what somebody wants of a new token.
 type Wanted struct {
 	Name        string        `json:"name"`
 	Only        []string      `json:"only,omitempty"`
 	Credentials []string      `json:"credentials,omitempty"`
 	Lives       time.Duration `json:"lives,omitempty"` // 0: 90 days; at most 366
+	// Request: it is made once for this one.
+	Request Request `json:"-"`
 	// Roles that rekey.yaml has to give this name, these and no others; none: it is not looked at.
 	Roles []string `json:"roles,omitempty"`
 }
@@ -143,14 +150,42 @@ func fingerprint(hash string) string { return hash[:min(16, len(hash))] }
 // words are kept with a space between them: none of them has one.
 func words(s string) []string { return strings.Fields(s) }
 
-func (s *store) putToken(ctx context.Context, t Token, hash string) error {
-	gate := 0
+// execer is the database, or a transaction of it.
+type execer interface {
+	ExecContext(ctx context.Context, statement string, args ...any) (sql.Result, error)
+}
+
+// putToken keeps a token; false: there is one that holds this name, or that was made for
+// this request. held: it is to be the live one of its name.
+func (s *store) putToken(ctx context.Context, to execer, t Token, hash string, held bool, request Request) (bool, error) {
+	gate, name := 0, ""
 	if t.gate {
 		gate = 1
 	}
-	_, err := s.changed(ctx, `INSERT INTO access_tokens (`+tokenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, '', '')`,
-		t.ID, hash, t.Name, t.subject, strings.Join(t.Only, " "), strings.Join(t.Credentials, " "), text(t.claims), gate, ms(t.signedIn), ms(t.Made), t.By, ms(t.Expires))
-	return err
+	if held {
+		name = t.Name
+	}
+	r, err := to.ExecContext(ctx, `INSERT INTO access_tokens (`+tokenColumns+`, held, asked, asked_for) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, '', '', $13, $14, $15) ON CONFLICT DO NOTHING`,
+		t.ID, hash, t.Name, t.subject, strings.Join(t.Only, " "), strings.Join(t.Credentials, " "), text(t.claims), gate, ms(t.signedIn), ms(t.Made), t.By, ms(t.Expires), name, request.Key, request.What)
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n == 1, err
+}
+
+// madeFor is the token that a request has made; errAbsent: none, or too long ago.
+func (s *store) madeFor(ctx context.Context, request Request) (t Token, what string, err error) {
+	var id string
+	err = s.db.QueryRowContext(ctx, `SELECT id, asked_for FROM access_tokens WHERE asked = $1 AND asked <> '' AND made > $2`, request.Key, ms(s.now().Add(-estate.RequestKept))).Scan(&id, &what)
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, "", errAbsent
+	}
+	if err != nil {
+		return t, "", err
+	}
+	t, _, err = scanToken(s.db.QueryRowContext(ctx, `SELECT `+tokenColumns+` FROM access_tokens WHERE id = $1`, id))
+	return t, what, err
 }
 
 // tokenOf finds a token by its text, and notes that it was used.

@@ -40,9 +40,13 @@ func (a *Access) Tokens() *Tokens {
 }
 
 // Create makes a token and returns its text, which is nowhere else: only its hash is
-// kept. Nobody makes one that could do what he cannot.
+// kept. Nobody makes one that could do what he cannot. Of a name there is one live token
+// that was made, however many ask at once.
 //
-// Errors: *Wrong, *estate.Error with NoRole, or the database's own.
+// Where the request has a key, the same request makes none again: it returns the token that
+// it has made, and no text.
+//
+// Errors: *Wrong, *estate.Error with NoRole or OtherRequest, or the database's own.
 func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made Token, secret string, err error) {
 	if err := w.wrongly(); err != nil {
 		return Token{}, "", &Wrong{Why: err.Error()}
@@ -63,6 +67,9 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 	if made.Roles = holder.Roles; len(w.Roles) > 0 && !slices.Equal(slices.Sorted(slices.Values(w.Roles)), holder.Roles) {
 		return Token{}, "", &Wrong{Why: fmt.Sprintf("by rekey.yaml the name %s has the roles [%s], and not [%s]", w.Name, strings.Join(holder.Roles, " "), strings.Join(w.Roles, " "))}
 	}
+	if again, done, err := t.again(ctx, by, w); done || err != nil {
+		return again, "", err
+	}
 	all, err := t.tokens(ctx, "", false)
 	if err != nil {
 		return Token{}, "", err
@@ -72,12 +79,82 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 			return Token{}, "", &Wrong{Taken: true, Why: fmt.Sprintf("there is a token of this name already (%s): rotate it, or revoke it first", other.ID)}
 		}
 	}
-	secret, err = t.put(ctx, &made)
-	return made, secret, err
+	if secret, err = t.name(&made); err != nil {
+		return Token{}, "", err
+	}
+	there, err := t.putNew(ctx, made, secret, w.Request)
+	switch {
+	case err != nil:
+		return Token{}, "", err
+	case there:
+		return made, secret, nil
+	}
+	// Another one was made at the same time: for this very request, or under this name.
+	if again, done, err := t.again(ctx, by, w); done || err != nil {
+		return again, "", err
+	}
+	return Token{}, "", &Wrong{Taken: true, Why: "a token of this name was made at the same time: rotate it, or revoke it first"}
 }
 
-// put gives a token an id and a text, and keeps it.
+// again is the token that a request has made before, as it is now, without its text: that
+// was shown once, and is kept nowhere.
+func (t *Tokens) again(ctx context.Context, by rotation.Who, w Wanted) (_ Token, done bool, err error) {
+	if w.Request.Key == "" {
+		return Token{}, false, nil
+	}
+	made, what, err := t.madeFor(ctx, w.Request)
+	switch {
+	case errors.Is(err, errAbsent):
+		return Token{}, false, nil
+	case err != nil:
+		return Token{}, false, err
+	case what != w.Request.What:
+		return Token{}, true, &estate.Error{Code: estate.OtherRequest, Err: errors.New("this key was used for another request; a new request wants a new key")}
+	}
+	made.Roles = made.holder(t.config.Identity).Roles
+	return made, true, t.may(by, made)
+}
+
+// putNew keeps a token that is to be the live one of its name; false: there is another.
+func (t *Tokens) putNew(ctx context.Context, made Token, secret string, request Request) (there bool, err error) {
+	err = t.together(ctx, func(tx *sql.Tx) error {
+		// A name is free again once the one that has it has expired, and a key once nobody asks
+		// again any more.
+		if _, err := tx.ExecContext(ctx, `UPDATE access_tokens SET held = '' WHERE held = $1 AND expires <= $2`, made.Name, ms(t.now())); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE access_tokens SET asked = '' WHERE asked = $1 AND asked <> '' AND made <= $2`, request.Key, ms(t.now().Add(-estate.RequestKept))); err != nil {
+			return err
+		}
+		there, err = t.putToken(ctx, tx, made, hashed(secret), true, request)
+		return err
+	})
+	return there, err
+}
+
+// together does something in one transaction.
+func (s *store) together(ctx context.Context, do func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// put names a token and keeps it, beside others of its name.
 func (t *Tokens) put(ctx context.Context, made *Token) (secret string, err error) {
+	if secret, err = t.name(made); err != nil {
+		return "", err
+	}
+	_, err = t.putToken(ctx, t.db, *made, hashed(secret), false, Request{})
+	return secret, err
+}
+
+// name gives a token an id and a text.
+func (t *Tokens) name(made *Token) (secret string, err error) {
 	text, err := t.random(tokenChance)
 	if err != nil {
 		return "", err
@@ -89,7 +166,7 @@ func (t *Tokens) put(ctx context.Context, made *Token) (secret string, err error
 	secret = tokenPrefix + text
 	secret += checksum(secret)
 	made.ID, made.Fingerprint = strings.ToLower(id), fingerprint(hashed(secret))
-	return secret, t.putToken(ctx, *made, hashed(secret))
+	return secret, nil
 }
 
 // may returns nil where somebody may make, see and end a token. Where what he may is
@@ -187,59 +264,6 @@ func (t *Tokens) Revoke(ctx context.Context, by rotation.Who, idOrName string) (
 }
 
 func (t *Tokens) revoke(ctx context.Context, id, by string) error {
-	_, err := t.changed(ctx, `UPDATE access_tokens SET revoked = $1, revoked_by = $2 WHERE id = $3 AND revoked = 0`, ms(t.now()), by, id)
+	_, err := t.changed(ctx, `UPDATE access_tokens SET revoked = $1, revoked_by = $2, held = '' WHERE id = $3 AND revoked = 0`, ms(t.now()), by, id)
 	return err
-}
-
-// Rotate makes a successor of a token: the same name, the same limits, as long a life.
-// The old one stays good for the overlap (at most 7 days, and not beyond its own end).
-// It is done by the token itself, so that whoever holds it needs no other right.
-//
-// Whoever did not get the answer may ask again: a successor that nobody has used is
-// revoked then. Once it was used, the old one makes no other, so that one that was
-// stolen cannot outlive the theft unseen.
-//
-// Errors: *Wrong.
-func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (made Token, secret string, err error) {
-	now := t.now().UTC()
-	switch {
-	case old.Person:
-		return Token{}, "", &Wrong{Why: "a token of the command line is made by signing in: rekey login"}
-	case overlap < 0 || overlap > longestOverlap:
-		return Token{}, "", &Wrong{Why: "the old token stays good for at most 7 days"}
-	case !old.Live(now):
-		return Token{}, "", &Wrong{Why: "this token is over"}
-	}
-	made = Token{Name: old.Name, Only: old.Only, Credentials: old.Credentials, Made: now, By: "token " + old.ID, Expires: now.Add(old.Expires.Sub(old.Made))}
-	if old.Successor != "" {
-		before, _, err := scanToken(t.db.QueryRowContext(ctx, `SELECT `+tokenColumns+` FROM access_tokens WHERE id = $1`, old.Successor))
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return Token{}, "", err
-		case !before.Used.IsZero():
-			return Token{}, "", &Wrong{Why: "this token was rotated already, and its successor is in use: use that, or have the token revoked"}
-		default:
-			made.Expires = before.Expires // asking again makes nothing live longer
-			if err := t.revoke(ctx, before.ID, "token "+old.ID); err != nil {
-				return Token{}, "", err
-			}
-		}
-	}
-	made.Roles = made.holder(t.config.Identity).Roles
-	if secret, err = t.put(ctx, &made); err != nil {
-		return Token{}, "", err
-	}
-	end := now.Add(overlap)
-	if old.Expires.Before(end) {
-		end = old.Expires
-	}
-	n, err := t.changed(ctx, `UPDATE access_tokens SET successor = $1, expires = $2 WHERE id = $3 AND revoked = 0 AND successor = $4`, made.ID, ms(end), old.ID, old.Successor)
-	if err == nil && n == 0 {
-		err = &Wrong{Why: "this token was rotated or revoked at the same time"}
-	}
-	if err != nil {
-		return Token{}, "", errors.Join(err, t.revoke(ctx, made.ID, "token "+old.ID))
-	}
-	return made, secret, nil
 }

@@ -32,10 +32,11 @@ type TokenWanted struct {
 	Roles       []string `json:"roles,omitempty"`   // that rekey.yaml has to give its name, these and no others; none: it is not looked at
 }
 
-// Minted is a new token with its text, which is shown this once.
+// Minted is a new token with its text, which is shown this once: where the request was
+// answered before, it is left out.
 type Minted struct {
 	Token
-	Secret string `json:"secret"`
+	Secret string `json:"secret,omitempty"`
 }
 
 // TokenList are tokens, newest first.
@@ -54,15 +55,15 @@ type Overlapping struct {
 	Overlap string `json:"overlap,omitempty"` // as 1h, which it is where it is left out; at most 7d
 }
 
-// tokenWays are the operations on them. None takes a key: a text that is shown once is
-// kept nowhere, so it cannot be answered again. Of a name there is one live token that was
-// made; whoever did not get it revokes it by that name. Revoking may be repeated, and so
-// may rotating, until the successor was used.
+// tokenWays are the operations on them. A key has one made once; a text that is shown once
+// is kept nowhere, so it cannot be answered again, and the answer tells which token it was,
+// so that it can be revoked and another one be made. Revoking may be repeated without a
+// key, and so may rotating, until the successor was used.
 func tokenWays() []Way {
 	const group = "Tokens"
 	return []Way{
 		{Group: group, ID: "listTokens", Method: http.MethodGet, Path: "/tokens", Answer: typed[TokenList](), Params: []Param{{Name: "revoked", Type: "boolean", Summary: "false: without those that were revoked."}}, Summary: "Every token there is or was that whoever asks may make."},
-		{Group: group, ID: "createToken", Method: http.MethodPost, Path: "/tokens", Status: http.StatusCreated, Role: true, Body: typed[TokenWanted](), Answer: typed[Minted](), Summary: "Make a token. Its text is shown this once."},
+		{Group: group, ID: "createToken", Method: http.MethodPost, Path: "/tokens", Status: http.StatusCreated, Role: true, Named: true, Body: typed[TokenWanted](), Answer: typed[Minted](), Summary: "Make a token. Its text is shown this once."},
 		{Group: group, ID: "revokeToken", Method: http.MethodPost, Path: "/tokens/revoke", Role: true, Body: typed[WhichToken](), Answer: typed[TokenList](), Summary: "End tokens at once, by id or by name."},
 		{Group: group, ID: "rotateToken", Method: http.MethodPost, Path: "/tokens/rotate", Role: true, Body: typed[Overlapping](), Answer: typed[Minted](), Summary: "Make the successor of the token that asks, with the same name, limits and length of life."},
 	}

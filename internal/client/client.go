@@ -153,6 +153,8 @@ func words(id string) string {
 		return "the answer to the request"
 	case "newKey":
 		return "the change of the key"
+	case "createToken":
+		return "the making of the token"
 	}
 	return "what was asked"
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"rekey/internal/api"
 	"rekey/internal/estate"
@@ -14,11 +15,17 @@ type (
 	TokenWanted = api.TokenWanted
 )
 
-// CreateToken makes a token at the server. It is asked once: a text that is shown once
-// cannot be answered again.
+// CreateToken makes a token at the server, once, and asks again under the same name where
+// the answer was lost. Its text is shown once: where that was lost with the answer, the
+// error says which token it was.
 func (c *Client) CreateToken(ctx context.Context, w api.TokenWanted) (out api.Minted, err error) {
-	err = unheard(c.look(ctx, asking{id: "createToken", body: w}, &out))
-	return out, err
+	if err = c.once(ctx, "createToken", "", w, &out); err != nil {
+		return out, unheard(err)
+	}
+	if out.Secret == "" {
+		return out, &estate.Error{Code: estate.Failed, Err: fmt.Errorf("the token %s of %s was made, and its text was lost with the first answer: nobody has it", out.ID, out.Name), Advice: []string{"rekey token revoke " + out.ID}}
+	}
+	return out, nil
 }
 
 // Tokens returns all tokens of the server.

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"rekey/internal/api"
+	"rekey/internal/estate"
 )
 
 // Tokens are what makes and ends tokens. It refuses whoever may not.
 type Tokens interface {
-	Create(ctx context.Context, w api.TokenWanted) (api.Minted, error)
+	// Create makes one once for a request that has a key: asked again, it returns the token
+	// without its text, which was shown.
+	Create(ctx context.Context, w api.TokenWanted, r *estate.Request) (api.Minted, error)
 	List(ctx context.Context, revoked bool) ([]api.Token, error)
 	Noted() time.Duration // how often at most a use is noted
 	Revoke(ctx context.Context, idOrName string) ([]api.Token, error)
@@ -27,12 +30,20 @@ func (s *Server) listTokens(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) createToken(w http.ResponseWriter, r *http.Request) error {
 	var want api.TokenWanted
-	if _, err := s.body(w, r, &want); err != nil {
-		return err
-	}
-	made, err := s.o.Tokens.Create(r.Context(), want)
+	text, err := s.body(w, r, &want)
 	if err != nil {
 		return err
+	}
+	request, err := requestOf(r, text)
+	if err != nil {
+		return err
+	}
+	made, err := s.o.Tokens.Create(r.Context(), want, request)
+	if err != nil {
+		return err
+	}
+	if made.Secret == "" {
+		w.Header().Set(api.ReplayedHeader, "true")
 	}
 	return s.give(w, r, made)
 }

@@ -14,12 +14,12 @@ import (
 // tokens are those of the server, as the API has them.
 type tokens struct{ access *access.Access }
 
-func (t tokens) Create(ctx context.Context, w api.TokenWanted) (api.Minted, error) {
+func (t tokens) Create(ctx context.Context, w api.TokenWanted, r *estate.Request) (api.Minted, error) {
 	lives, err := length(w.Expires, 0)
 	if err != nil {
 		return api.Minted{}, err
 	}
-	made, text, err := t.access.CreateToken(ctx, access.Wanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Lives: lives, Roles: w.Roles})
+	made, text, err := t.access.CreateToken(ctx, access.Wanted{Name: w.Name, Only: w.Only, Credentials: w.Credentials, Lives: lives, Roles: w.Roles, Request: access.Request{Key: r.Key, What: r.What}})
 	return api.Minted{Token: shown(made), Secret: text}, refused(err)
 }
 

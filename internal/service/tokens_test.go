@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -61,8 +62,35 @@ func TestTokensThroughTheAPI(t *testing.T) {
 	if _, err := as(next.Secret).Whoami(t.Context()); err != nil {
 		t.Error(err)
 	}
+	// The same request again, because the answer was lost, makes none and shows no text.
+	texts := 0
+	for i := range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.at+"/api/v1/tokens", strings.NewReader(`{"name":"once","only":["look"]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+first)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set(api.RequestHeader, "the-same")
+		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var made api.Minted
+		err = json.NewDecoder(resp.Body).Decode(&made)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusCreated || made.Name != "once" || (made.Secret != "") != (i == 0) || (resp.Header.Get(api.ReplayedHeader) == "true") != (i == 1) {
+			t.Errorf("time %d: %s, replayed %q, %+v (%v)", i, resp.Status, resp.Header.Get(api.ReplayedHeader), made.Token, err)
+		}
+		if made.Secret != "" {
+			texts++
+		}
+	}
+	if _, err := root.RevokeTokens(t.Context(), "once"); err != nil || texts != 1 {
+		t.Errorf("%d texts were shown (%v)", texts, err)
+	}
 	all, err := root.Tokens(t.Context())
-	if err != nil || len(all) != 3 {
+	if err != nil || len(all) != 4 {
 		t.Errorf("%+v (%v)", all, err)
 	}
 	if ended, err := root.RevokeTokens(t.Context(), "nightly"); err != nil || len(ended) != 1 || ended[0].ID != next.ID {
