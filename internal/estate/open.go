@@ -205,7 +205,7 @@ func (w *work) alone(open []history.Going) error {
 		}
 		for _, c := range w.spec.Consumers {
 			// As it was opened: the configuration may have changed, or be another one.
-			if slices.ContainsFunc(r.Spec.Consumers, func(o sop.Place) bool { return o.Key == c.Key }) {
+			if slices.ContainsFunc(r.Spec.Consumers, func(o sop.Place) bool { return o.Thing() == c.Thing() }) {
 				return &Error{Code: PlaceBusy, Credential: r.Credential, Run: r.Run, Place: c.Key}
 			}
 		}

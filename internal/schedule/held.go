@@ -78,7 +78,7 @@ func (d *decider) read() {
 		}
 		if changes(o.Purpose) {
 			for _, c := range o.Spec.Consumers {
-				d.holders[c.Key] = who
+				d.holders[c.Thing()] = who
 			}
 		}
 		if g, known := d.groups[o.Credential]; known && rotates(o.Purpose) {
@@ -141,7 +141,7 @@ func (d *decider) budget(bad []ended) {
 // heldBack tells because of which other one a credential is not begun now.
 func (d *decider) heldBack(c *Credential) (Reason, bool) {
 	for _, place := range c.Spec.Consumers {
-		if who, held := d.holders[place.Key]; held {
+		if who, held := d.holders[place.Thing()]; held {
 			return Reason{Code: ConsumerBusy, Why: "another rotation changes " + place.Key, Of: who.credential, Run: who.run, Place: place.Key}, true
 		}
 	}
@@ -163,7 +163,7 @@ func (d *decider) begin(c *Credential) {
 	d.busy++
 	who := running{credential: c.Spec.Name}
 	for _, place := range c.Spec.Consumers {
-		d.holders[place.Key] = who
+		d.holders[place.Thing()] = who
 	}
 	if _, goes := d.canary[group(c.Spec)]; !goes {
 		d.canary[group(c.Spec)] = who

@@ -1,6 +1,7 @@
 package sop
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,11 @@ func (c *credential) consumers() {
 		}
 		def := "consumer." + kind
 		s.Settings = c.settings(def, without(item, "vendor", "slots"), under)
-		s.Key = s.Vendor + ":" + c.consumerID(def, item, under)
+		id := c.consumerID(def, item, under)
+		s.Key = s.Vendor + ":" + id
+		if thing := kind + ":" + strings.ToLower(path.Clean(id)); thing != s.Key {
+			s.Alias = thing
+		}
 		s.Slots = c.slotsOf(item, under, s.Key)
 		s.At = c.file + ":" + strconv.Itoa(item.Line)
 		c.readBackAll(s.Slots)

@@ -1,6 +1,7 @@
 package sop
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"path"
@@ -109,10 +110,17 @@ type Place struct {
 	Vendor   string          `json:"vendor"`   // instance under vendors
 	Settings json.RawMessage `json:"settings"` // the vendor's own
 	Slots    []Slot          `json:"slots"`
+	// Alias is by what name others may know the same thing, where that is not Key: rekey.yaml
+	// can name one account of a vendor twice, and vendors read A and a as one.
+	Alias string `json:"alias,omitempty"`
 	// At is where it stands: "rekey.yaml:12". Of the file that was just read only, so
 	// no plan, journal or record has it.
 	At string `json:"-"`
 }
+
+// Thing names what is changed, however rekey.yaml calls it: two places that may be one have
+// one name.
+func (p Place) Thing() string { return cmp.Or(p.Alias, p.Key) }
 
 // Slot is one place that holds a value made from the bundle.
 type Slot struct {
