@@ -105,18 +105,33 @@ func (g *Guarded) run(ctx context.Context, op Op, run string, final bool) (strin
 	if right := sop.RightOf(op); !right.Changes && g.may(ctx, op, "", final) == nil {
 		return run, nil // whatever it is of
 	}
-	run, credential, err := g.of(ctx, run)
+	run, credential, err := g.of(ctx, op, run)
 	if err != nil {
 		return "", err
 	}
 	return run, g.may(ctx, op, credential, final)
 }
 
-// of is the credential of a run. Who may not see it is told what he would be told of one
-// that there is not.
-func (g *Guarded) of(ctx context.Context, run string) (id, credential string, err error) {
+// known reports which credentials' runs and requests whoever asks may name: those that he
+// may look at, and those to which he may do what he asks for.
+func (g *Guarded) known(ctx context.Context, look, op Op) (func(credential string) bool, error) {
+	sees, none := g.sees(ctx, look)
+	if none != nil && (estate.CodeOf(none) != estate.NoRole || len(g.mine(ctx, op)) == 0) {
+		return nil, none
+	}
+	return func(name string) bool { return none == nil && sees(name) || g.a.Can(ctx, op, name) == nil }, nil
+}
+
+// of is the credential of a run. Who may not know of it is told what he would be told of
+// one that there is not.
+func (g *Guarded) of(ctx context.Context, op Op, run string) (id, credential string, err error) {
+	known, err := g.known(ctx, sop.OpLog, op)
+	if err != nil {
+		return "", "", err
+	}
 	if run == "" {
-		open, err := g.OpenRuns(ctx)
+		open, err := g.inner.OpenRuns(ctx)
+		open = kept(open, func(o estate.OpenRun) bool { return known(o.Credential) })
 		switch {
 		case err != nil:
 			return "", "", err
@@ -131,12 +146,8 @@ func (g *Guarded) of(ctx context.Context, run string) (id, credential string, er
 		}
 		return "", "", out
 	}
-	sees, err := g.sees(ctx, sop.OpLog)
-	if err != nil {
-		return "", "", err
-	}
 	one, err := g.inner.OneRun(ctx, run)
-	if err == nil && !sees(one.Credential) {
+	if err == nil && !known(one.Credential) {
 		err = &estate.Error{Code: estate.NoRun, Run: run}
 	}
 	if err != nil {
@@ -187,13 +198,17 @@ func (g *Guarded) Some(ctx context.Context, op Op) error {
 
 // about is the request that somebody answers, by its id, so that the operations mean no
 // other, and its credential.
-func (g *Guarded) about(ctx context.Context, what string) (id, credential string, err error) {
-	asked, err := g.Approvals(ctx)
+func (g *Guarded) about(ctx context.Context, op Op, what string) (id, credential string, err error) {
+	known, err := g.known(ctx, sop.OpDue, op)
+	if err != nil {
+		return "", "", err
+	}
+	asked, err := g.inner.Approvals(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	for _, s := range asked {
-		if what != "" && (what == s.Request.ID || what == s.Request.Run || what == s.Request.Credential) {
+		if s.Request != nil && known(s.Request.Credential) && what != "" && (what == s.Request.ID || what == s.Request.Run || what == s.Request.Credential) {
 			return s.Request.ID, s.Request.Credential, nil
 		}
 	}

@@ -131,7 +131,7 @@ func (g *Guarded) NewKey(ctx context.Context, n estate.NewKey) (estate.HandedOve
 	return g.inner.NewKey(ctx, n)
 }
 
-// Whoami names no credential that whoever asks may not see.
+// Whoami names no credential that whoever asks may neither see nor do anything to.
 func (g *Guarded) Whoami(ctx context.Context) (estate.Whoami, error) {
 	if _, ok := From(ctx); !ok {
 		return estate.Whoami{}, errNobody()
@@ -146,8 +146,8 @@ func (g *Guarded) Whoami(ctx context.Context) (estate.Whoami, error) {
 	}
 	maps.DeleteFunc(me.Refused, func(name, _ string) bool { return !sees(name) })
 	for i := range me.May {
-		if me.May[i].Op != sop.OpTokens { // of which these are names
-			me.May[i].On = kept(me.May[i].On, sees)
+		if op := me.May[i].Op; op != sop.OpTokens { // of which these are names
+			me.May[i].On = kept(me.May[i].On, func(name string) bool { return sees(name) || g.a.Can(ctx, op, name) == nil })
 		}
 	}
 	return me, err

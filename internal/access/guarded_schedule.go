@@ -70,14 +70,14 @@ func (g *Guarded) Refuse(ctx context.Context, a estate.Answering) (estate.Approv
 // TakeBack is of one's own: who may see it may ask.
 func (g *Guarded) TakeBack(ctx context.Context, a estate.Answering) (estate.Approval, error) {
 	var err error
-	if a.About, _, err = g.about(ctx, a.About); err != nil {
+	if a.About, _, err = g.about(ctx, sop.OpDue, a.About); err != nil {
 		return estate.Approval{}, err
 	}
 	return g.inner.TakeBack(ctx, a)
 }
 
 func (g *Guarded) answers(ctx context.Context, a estate.Answering) (estate.Answering, error) {
-	id, credential, err := g.about(ctx, a.About)
+	id, credential, err := g.about(ctx, sop.OpApprove, a.About)
 	if err != nil {
 		return a, err
 	}

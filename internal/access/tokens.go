@@ -76,7 +76,7 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 	}
 	for _, other := range all {
 		if other.Name == w.Name && !other.Person && other.Live(now) {
-			return Token{}, "", &Wrong{Taken: true, Why: fmt.Sprintf("there is a token of this name already (%s): rotate it, or revoke it first", other.ID)}
+			return t.taken(ctx, by, w, fmt.Sprintf("there is a token of this name already (%s): rotate it, or revoke it first", other.ID))
 		}
 	}
 	if secret, err = t.name(&made); err != nil {
@@ -89,11 +89,16 @@ func (t *Tokens) Create(ctx context.Context, by rotation.Who, w Wanted) (made To
 	case there:
 		return made, secret, nil
 	}
-	// Another one was made at the same time: for this very request, or under this name.
+	return t.taken(ctx, by, w, "a token of this name was made at the same time: rotate it, or revoke it first")
+}
+
+// taken refuses a name that another token has, unless that is what this very request has
+// made, sent twice at once.
+func (t *Tokens) taken(ctx context.Context, by rotation.Who, w Wanted, why string) (Token, string, error) {
 	if again, done, err := t.again(ctx, by, w); done || err != nil {
 		return again, "", err
 	}
-	return Token{}, "", &Wrong{Taken: true, Why: "a token of this name was made at the same time: rotate it, or revoke it first"}
+	return Token{}, "", &Wrong{Taken: true, Why: why}
 }
 
 // again is the token that a request has made before, as it is now, without its text: that
