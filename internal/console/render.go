@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rekey/internal/cred"
+	"rekey/internal/engine"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/visible"
@@ -124,6 +125,7 @@ func (c *Console) funcs() template.FuncMap {
 			return timeHTML("clock", t, t.UTC().Format("15:04:05"))
 		},
 		"zero":  func(t time.Time) bool { return t.IsZero() },
+		"says":  func(l engine.Lease) string { return l.Says(c.o.Now()) },
 		"span":  func(d time.Duration) string { return report.Span(d) },
 		"short": func(f cred.Fingerprint) string { return f.Short() },
 		"count": countAny,

@@ -41,8 +41,9 @@ type bench struct {
 
 	mu     sync.Mutex
 	around func(process string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error)
-	lacks  string       // variable that is not set
-	who    rotation.Who // who asks
+	lacks  string              // variable that is not set
+	who    rotation.Who        // who asks
+	slept  func(time.Duration) // is told before somebody sleeps; nil: nobody is
 }
 
 var postgres, stopPostgres = realserver.PostgresOnce()
@@ -109,8 +110,24 @@ func (b *bench) estate(process string) *estate.Estate {
 			defer b.mu.Unlock()
 			return b.who, nil
 		},
-		Tool: "test", Clock: b.clock, Network: network{b, process},
+		Tool: "test", Clock: watched{b.clock, b}, Network: network{b, process},
 	})
+}
+
+// watched is the bench's clock.
+type watched struct {
+	*play.Clock
+	b *bench
+}
+
+func (c watched) Sleep(ctx context.Context, d time.Duration) error {
+	c.b.mu.Lock()
+	slept := c.b.slept
+	c.b.mu.Unlock()
+	if slept != nil {
+		slept(d)
+	}
+	return c.Clock.Sleep(ctx, d)
 }
 
 // idle is an engine that advances nothing.

@@ -37,9 +37,9 @@ type Options struct {
 	Park time.Duration
 	// Desk is where people are asked to do by hand what no request can; nil: nobody is.
 	Desk *estate.Desk
-	// AtOnce is how many runs this process is at, at most; 0: 16. A quarter as many are kept
-	// free for what is urgent, and a run that waits for a person to do something by hand is
-	// none of them.
+	// AtOnce is how many runs this process is at, at most; 0: 16. As many more are kept
+	// for what is urgent, and a run that waits for a person to do something by hand, or for
+	// long with something in memory only, is none of them.
 	AtOnce int
 	// Called is told of each request that a run has made here, after it was answered or was
 	// not; it must not wait. nil: nobody is.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,7 +18,29 @@ type Lease struct {
 	Wake       time.Time `json:"wake,omitzero"`     // when a worker is to take it up; zero: when a person says so
 	Late       bool      `json:"late,omitempty"`    // that is a minute ago: no worker has a hand free, or none runs
 	Waits      string    `json:"waits,omitempty"`   // for whom it waits, where a person has to say so
+	Keeps      string    `json:"keeps,omitempty"`   // why its holder does not let go of it although it waits
 	Trouble    string    `json:"trouble,omitempty"` // why it could not be carried out, the last time
+}
+
+// Says tells what becomes of a run next; "": its holder is at it.
+func (l Lease) Says(now time.Time) string {
+	switch {
+	case l.Lapsed:
+		return "its worker was not heard of in time; it is handed on"
+	case l.Holder != "" && l.Waits != "":
+		return "asks a person: " + l.Waits
+	case l.Holder != "" && l.Keeps != "":
+		return "waits, and is held: " + l.Keeps
+	case l.Holder != "":
+		return ""
+	case l.Late:
+		return "due, and no worker takes it up: none has a hand free, or none runs"
+	case l.Wake.After(now):
+		return "waits; a worker takes it up when the time has come"
+	case !l.Wake.IsZero():
+		return "due; the next worker with a hand free takes it up"
+	}
+	return cmp.Or(l.Waits, nobody)
 }
 
 // Worker is a process that carries runs out.
@@ -38,7 +61,7 @@ func (e *Engine) Leases(ctx context.Context) ([]Lease, error) {
 	rows, err := o.leases.Rows(ctx, "")
 	out := make([]Lease, 0, len(rows))
 	for _, r := range rows {
-		out = append(out, Lease{Run: r.Run, Credential: r.Credential, Epoch: r.Epoch, Holder: r.Holder, Expires: r.Expires, Lapsed: r.Lapsed, Wake: r.Wake, Late: r.Late, Waits: r.Waits, Trouble: r.Trouble})
+		out = append(out, Lease{Run: r.Run, Credential: r.Credential, Epoch: r.Epoch, Holder: r.Holder, Expires: r.Expires, Lapsed: r.Lapsed, Wake: r.Wake, Late: r.Late, Waits: r.Waits, Keeps: r.Keeps, Trouble: r.Trouble})
 	}
 	return out, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"rekey/internal/estate"
 	"rekey/internal/lease"
+	"rekey/internal/rotation"
 )
 
 // person asks people to do what no request can, and notes it beside the lease:
@@ -20,6 +21,22 @@ func (w *worker) person(run string, held *lease.Held, desk *estate.Desk, waits f
 		defer w.asks(held, "")
 		waits()
 		return desk.Ask(ctx, held, t)
+	}
+}
+
+// keeps notes beside the lease of a run why it is not let go of although it waits.
+func (w *worker) keeps(held *lease.Held, waits func()) func(rotation.Wait, string) func() {
+	return func(_ rotation.Wait, why string) (over func()) {
+		waits()
+		note := func(why string) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), held.Term())
+			defer cancel()
+			if err := held.Keeps(ctx, why); err != nil {
+				w.e.o.Log.Warn("why a run is not let go of could not be noted", "run", held.Run, "why", err)
+			}
+		}
+		note(why)
+		return func() { note("") }
 	}
 }
 

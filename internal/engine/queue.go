@@ -144,12 +144,12 @@ func (o *opened) added(ctx context.Context, tx *sql.Tx, s estate.Said) error {
 // said makes a run due to which something is said in this transaction, or has its holder
 // hear it.
 func (o *opened) said(ctx context.Context, tx *sql.Tx, s estate.Said) error {
-	return o.saidOf(ctx, tx, s, asked)
+	return o.saidOf(ctx, tx, s, lease.Wanted)
 }
 
 // turned is said of a run that is to go back.
 func (o *opened) turned(ctx context.Context, tx *sql.Tx, s estate.Said) error {
-	return o.saidOf(ctx, tx, s, urgent)
+	return o.saidOf(ctx, tx, s, lease.Urgent)
 }
 
 func (o *opened) saidOf(ctx context.Context, tx *sql.Tx, s estate.Said, rank int64) error {

@@ -13,22 +13,15 @@ import (
 	"rekey/internal/sop"
 )
 
-// How soon a worker is wanted for a run, among those that wait for one.
-const (
-	scheduled int64 = iota
-	asked           // a person has asked for it, or said something to it
-	urgent          // a credential has to be gone, its consumers have no access, or it is to go back
-)
-
 // rankOf says how soon a worker is wanted for a run that is opened.
 func rankOf(s estate.Said) int64 {
 	switch {
 	case s.Purpose == sop.ToRevoke || s.Purpose == sop.ToDelete || s.Purpose == sop.AfterRevoke:
-		return urgent
+		return lease.Urgent
 	case s.By.Name != schedule.Actor:
-		return asked
+		return lease.Wanted
 	}
-	return scheduled
+	return lease.Scheduled
 }
 
 // queueUrgent is the queue of what is urgent, which has hands of its own: 200 runs that are
@@ -39,9 +32,9 @@ const queueUrgent = "urgent"
 // ended before more is begun.
 func inLine(d lease.Due) *river.InsertOpts {
 	switch {
-	case d.Rank >= urgent:
+	case d.Rank >= lease.Urgent:
 		return &river.InsertOpts{Queue: queueUrgent}
-	case d.Rank == asked:
+	case d.Rank == lease.Wanted:
 		return &river.InsertOpts{Priority: 1}
 	case d.Epoch > 1:
 		return &river.InsertOpts{Priority: 2}
@@ -49,20 +42,22 @@ func inLine(d lease.Due) *river.InsertOpts {
 	return &river.InsertOpts{Priority: 3}
 }
 
-// hands are how many runs a worker is at, by queue.
+// hands are how many runs a worker is at, by queue: what is urgent may be as much, when a
+// vendor was broken into.
 func (o Options) hands() map[string]river.QueueConfig {
 	return map[string]river.QueueConfig{
 		river.QueueDefault: {MaxWorkers: o.AtOnce},
-		queueUrgent:        {MaxWorkers: max(1, o.AtOnce/4)},
+		queueUrgent:        {MaxWorkers: o.AtOnce},
 	}
 }
 
-// aside is how many runs may wait for people beside those that are at work: as much as
+// aside is how many runs may wait so beside those that are at work: as much as
 // this process has memory for, by a wide margin.
 const aside = 256
 
 // Work is one job: to advance a run as far as it goes now. A run that waits for a person to
-// do something by hand stays in this process, which asks him, and leaves its hand to others.
+// do something by hand, or for long with something in memory only, stays in this process and
+// leaves its hand to others.
 func (w *worker) Work(_ context.Context, job *river.Job[advance]) error {
 	done := make(chan struct{})
 	leave := sync.OnceFunc(func() { close(done) })

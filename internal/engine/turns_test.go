@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"rekey/internal/engine"
 	"rekey/internal/estate"
@@ -128,7 +129,7 @@ func TestARunThatWaitsForAPersonLeavesItsHand(t *testing.T) {
 				b.Fatal(err)
 			}
 			for _, r := range rows {
-				if r.Run == byHand && r.Holder == "one" {
+				if r.Run == byHand && r.Holder == "one" && strings.HasPrefix(r.Says(time.Now()), "asks a person: somebody has to ") {
 					return r.Waits
 				}
 			}
@@ -142,5 +143,53 @@ func TestARunThatWaitsForAPersonLeavesItsHand(t *testing.T) {
 		if waits() == "" {
 			b.Error("the one that waits for somebody does not wait any more")
 		}
+	})
+}
+
+// TestARunThatCannotBeLetGoOfTakesNoHand: a vendor wants to be left alone for long, and the
+// new secret is in this process's memory only.
+func TestARunThatCannotBeLetGoOfTakesNoHand(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(b *bench) {
+		var made, limited atomic.Bool
+		b.tamper(func(_ string, req *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if made.Load() && strings.Contains(req.URL.Host, "cloudflare") && limited.CompareAndSwap(false, true) {
+				return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}, Body: http.NoBody, Request: req}, nil
+			}
+			resp, err := send()
+			if err == nil && req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/service_tokens") {
+				made.Store(true)
+			}
+			return resp, err
+		})
+		var sleeps atomic.Bool
+		wake := make(chan struct{})
+		b.mu.Lock()
+		b.slept = func(d time.Duration) {
+			if d > 10*time.Minute && sleeps.CompareAndSwap(false, true) {
+				<-wake
+			}
+		}
+		b.mu.Unlock()
+		e := b.engine("one", oneAtATime, func(o *engine.Options) { o.Park = 10 * time.Minute })
+		run, err := e.Begin(b.Context(), estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.wait("it waits", sleeps.Load)
+		rows, err := e.Leases(b.Context())
+		if err != nil || len(rows) != 1 || rows[0].Holder != "one" || rows[0].Says(time.Now()) != "waits, and is held: the new secret is in this process's memory only" {
+			b.Errorf("it stands as %+v (%v)", rows, err)
+		}
+		if ended, err := e.Open(b.Context(), estate.Opening{Wish: estate.Wish{Credential: vault}, Confirm: vault, Alongside: true}, &told{}); err != nil || ended.State.Closed == nil {
+			b.Errorf("another run ended as %+v (%v)", ended.State, err)
+		}
+		close(wake)
+		f := &told{}
+		ended, err := e.Follow(b.Context(), run, 0, f)
+		if err != nil || ended.State.Closed == nil || ended.State.Closed.Ending != rotation.Rotated || len(holdersOf(f)) != 1 {
+			b.Errorf("it ended as %+v in the hands of %v (%v)", ended.State.Closed, holdersOf(f), err)
+		}
+		b.agreed(console)
 	})
 }

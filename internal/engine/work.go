@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,87 +67,8 @@ func (e *Engine) Work(ctx context.Context) error {
 	return err
 }
 
-// sweep hands on what others have left, until this process is to hand over.
-func (w *worker) sweep() {
-	told, at := "", time.Time{}
-	for {
-		err := w.swept()
-		if w.ctx.Err() == nil {
-			w.e.mu.Lock()
-			w.e.unwritten = err
-			w.e.mu.Unlock()
-		}
-		switch {
-		case err == nil:
-			told = ""
-		case w.ctx.Err() == nil && (err.Error() != told || time.Since(at) > time.Minute):
-			told, at = err.Error(), time.Now() // once a minute, however often it is tried
-			w.e.o.Log.Warn("leases could not be looked at", "why", err)
-		}
-		select {
-		case <-w.ctx.Done():
-			return
-		case <-time.After(w.e.o.sweep()):
-		}
-	}
-}
-
-func (w *worker) swept() error {
-	ctx, cancel := context.WithTimeout(w.ctx, w.e.o.Lease)
-	defer cancel()
-	if err := w.o.leases.Seen(ctx, w.e.o.Name); err != nil {
-		return err
-	}
-	left, due, err := w.o.leases.Left(ctx, late(w.e.o))
-	if err != nil {
-		return err
-	}
-	if len(due) > 0 {
-		queued, err := w.o.queued(ctx)
-		if err != nil {
-			return err
-		}
-		// What stands in the queue waits for a worker with a hand free: another job for it
-		// would only come after all the others.
-		left = append(left, slices.DeleteFunc(due, func(d lease.Due) bool { return queued[advance{d.Run, d.Epoch}] })...)
-	}
-	if len(left) == 0 {
-		return nil
-	}
-	tx, err := w.o.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	var handed []lease.Due
-	for _, d := range left {
-		d, err := w.o.leases.HandOn(ctx, tx, d, late(w.e.o))
-		if errors.Is(err, lease.ErrHeld) {
-			continue
-		}
-		if err == nil {
-			err = w.o.enqueue(ctx, tx, d)
-		}
-		if err != nil {
-			return err
-		}
-		handed = append(handed, d)
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	for _, d := range handed {
-		w.e.o.Log.Info("a run is handed on", "run", d.Run, "epoch", d.Epoch)
-	}
-	return nil
-}
-
-// late is how long a run may be due before it is said again that it is: its job may be
-// lost, or whoever wakes for timers.
-func late(o Options) time.Duration { return 4 * o.sweep() }
-
 // carry advances a run, if it is to be had, and lets go of it. waits is called when it
-// waits for a person to do something by hand.
+// waits for a person to do something by hand, or for long without letting go of it.
 func (w *worker) carry(d lease.Due, waits func()) {
 	log := w.e.o.Log.With("run", d.Run)
 	held, err := w.claim(d)
@@ -161,7 +81,7 @@ func (w *worker) carry(d lease.Due, waits func()) {
 	held.Keep()
 	defer held.Stop()
 	defer w.e.tellChange(d.Run)
-	by := estate.Worker{Name: w.e.o.Name, Held: held, Limits: w.o.limits, Park: w.e.parks}
+	by := estate.Worker{Name: w.e.o.Name, Held: held, Limits: w.o.limits, Park: w.e.parks, Keeps: w.keeps(held, waits)}
 	if desk := w.e.o.Desk; desk != nil {
 		by.Person = w.person(d.Run, held, desk, waits)
 		defer context.AfterFunc(w.ctx, desk.Close)()

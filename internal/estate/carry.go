@@ -20,6 +20,7 @@ type carrying struct {
 	confirm  string           // the name, given beforehand
 	worker   bool             // of a service: what people decided is in the journal
 	park     func(rotation.Wait) bool
+	keeps    func(rotation.Wait, string) func()
 	reviewed *rotation.Plan
 }
 

@@ -47,7 +47,11 @@ func (w *work) opening(by here, run string, reviewed *rotation.Plan) func(contex
 		if w.held != nil {
 			return w.held.Check(ctx, tx)
 		}
-		w.held, err = w.leases.AddHeld(ctx, tx, run, w.spec.Name, w.holder(), processTerm)
+		rank := lease.Wanted
+		if emergency(w.spec.Purpose) {
+			rank = lease.Urgent // for workers, if this process dies
+		}
+		w.held, err = w.leases.AddHeld(ctx, tx, run, w.spec.Name, w.holder(), processTerm, rank)
 		return err
 	}
 }
@@ -109,6 +113,7 @@ func (w *work) leased(r *runner.Runner, c carrying) {
 		Until: func() time.Time { return w.now().Add(held.Left()) },
 		News:  held.News(),
 		Park:  func(wait rotation.Wait) bool { return c.park != nil && c.park(wait) },
+		Keeps: c.keeps,
 		Hear: func(ctx context.Context) (*rotation.State, error) {
 			said, unheard := held.Unheard()
 			if !unheard {

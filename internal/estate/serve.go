@@ -108,6 +108,9 @@ type Worker struct {
 	Person func(ctx context.Context, t Task) (Answer, error)
 	// Park tells whether to let go of the run for the time of a wait; nil: never.
 	Park func(rotation.Wait) bool
+	// Keeps is told of such a wait for which the run cannot be let go of, and why, before it
+	// is slept through; over is called after it. nil: nobody is.
+	Keeps func(w rotation.Wait, why string) (over func())
 }
 
 // Carry carries an open run out as a worker. No role is asked for: what people have
@@ -149,7 +152,7 @@ func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ende
 	if err := (enduring{recorder, by.Held}).Append(context.WithoutCancel(ctx), first); err != nil {
 		return Ended{}, w.stopped(ctx, err, state)
 	}
-	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: []rotation.Event{first}, worker: true, park: by.Park, reviewed: by.Reviewed}, f)
+	return w.carryOut(ctx, carrying{state: state, recorder: recorder, first: []rotation.Event{first}, worker: true, park: by.Park, keeps: by.Keeps, reviewed: by.Reviewed}, f)
 }
 
 // outlast waits until no request of the process that was at the run before can be under

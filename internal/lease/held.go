@@ -30,9 +30,11 @@ type Held struct {
 	said  int64     // how often something was said to the run
 	heard int64     // how much of that was heard
 	news  chan struct{}
-	lost  context.Context
-	lose  context.CancelCauseFunc
-	stop  func()
+	// places that a call in this process has, or asks for.
+	places map[string]bool
+	lost   context.Context
+	lose   context.CancelCauseFunc
+	stop   func()
 }
 
 func (s *Store) held(run, holder string, term time.Duration) *Held {
@@ -185,6 +187,13 @@ func (h *Held) Asks(ctx context.Context, what string) error {
 	return err
 }
 
+// Keeps notes why its holder does not let go of it although it waits; "": it does not wait, or
+// not for long.
+func (h *Held) Keeps(ctx context.Context, why string) error {
+	_, err := h.store.ask(ctx, h.store.db, `UPDATE lease_runs SET keeps = $1 WHERE run = $2 AND epoch = $3 AND holder = $4`, []any{why, h.Run, h.Epoch, h.Holder})
+	return err
+}
+
 // Letting is how a run is let go of.
 type Letting struct {
 	Wake    time.Duration // when a worker is to take it up, from now on; negative: when a person says so
@@ -211,7 +220,7 @@ func (h *Held) LetGo(ctx context.Context, tx Querier, l Letting) (Due, error) {
 		tries = `tries + 1`
 	}
 	d := Due{Run: h.Run, Wake: l.Wake}
-	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3, waits = $4
+	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3, waits = $4, keeps = ''
 		WHERE run = $5 AND epoch = $6 AND holder = $7 AND (said = $8 OR $9 = 1) RETURNING epoch, rank`,
 		[]any{l.Wake.Milliseconds(), number(l.Clean), l.Trouble, l.Waits, h.Run, h.Epoch, h.Holder, heard, number(l.Deaf)}, &d.Epoch, &d.Rank)
 	if err != nil || n == 1 {

@@ -75,7 +75,7 @@ CREATE TABLE lease_asked (
 	sealed     TEXT NOT NULL,
 	signed     TEXT NOT NULL
 );
-`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}}
+`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}}
 
 // Store keeps the leases, beside the journal.
 type Store struct {
@@ -114,6 +114,13 @@ type Due struct {
 	Rank  int64         // how soon a worker is wanted, among those that wait: the higher, the sooner
 }
 
+// How soon a worker is wanted for a run, among those that wait for one.
+const (
+	Scheduled int64 = iota
+	Wanted          // a person has asked for it, or said something to it
+	Urgent          // a credential has to be gone, its consumers have no access, or it is to go back
+)
+
 // Add makes the row of a run that is opened in this transaction, for a worker to take up.
 // plan is what the worker needs to know that the journal does not.
 func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan string, rank int64) (Due, error) {
@@ -123,11 +130,11 @@ func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan strin
 }
 
 // AddHeld makes the row of a run that is opened in this transaction, held by who opens it.
-func (s *Store) AddHeld(ctx context.Context, tx Querier, run, credential, holder string, term time.Duration) (*Held, error) {
+func (s *Store) AddHeld(ctx context.Context, tx Querier, run, credential, holder string, term time.Duration, rank int64) (*Held, error) {
 	h := s.held(run, holder, term)
 	h.Epoch = 1
-	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan)
-		VALUES ($1, $2, 1, $3, `+s.now+` + $4, 0, 0, 0, 0, 0, '', '', '')`, []any{run, credential, holder, term.Milliseconds()})
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan, rank)
+		VALUES ($1, $2, 1, $3, `+s.now+` + $4, 0, 0, 0, 0, 0, '', '', '', $5)`, []any{run, credential, holder, term.Milliseconds(), rank})
 	return h, err
 }
 
@@ -178,7 +185,7 @@ const Process = "process "
 func (s *Store) claim(ctx context.Context, h *Held, where string, args ...any) error {
 	begun := h.clock()
 	var clean int64
-	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = clean, clean = 0, waits = '' WHERE `+where+`
+	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = clean, clean = 0, waits = '', keeps = '' WHERE `+where+`
 		RETURNING epoch, said, was, plan, tries, credential`, append([]any{h.Holder, h.term.Milliseconds()}, args...), &h.Epoch, &h.said, &clean, &h.Plan, &h.Tries, &h.Credential)
 	switch {
 	case err != nil:

@@ -293,47 +293,6 @@ func TestALaptopThatSleptGoesOn(t *testing.T) {
 	})
 }
 
-// TestAPlaceHasOneWriterWhileHeHasHisRun.
-func TestAPlaceHasOneWriterWhileHeHasHisRun(t *testing.T) {
-	everywhere(t, func(b *bench) {
-		one, err := b.stores[0].Claim(b.Context(), b.add("run"), "one", time.Minute)
-		if err != nil {
-			b.Fatal(err)
-		}
-		two, err := b.stores[1].Claim(b.Context(), b.add("other"), "two", time.Minute)
-		if err != nil {
-			b.Fatal(err)
-		}
-		release, err := one.Hold(b.Context(), "policy")
-		if err != nil {
-			b.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(b.Context(), 200*time.Millisecond)
-		defer cancel()
-		if _, err := two.Hold(ctx, "policy"); !errors.Is(err, lease.ErrHeld) {
-			b.Fatalf("two write one place: %v", err)
-		}
-		release()
-		if release, err = two.Hold(b.Context(), "policy"); err != nil {
-			b.Fatal(err)
-		}
-		b.lapse("other") // its holder is stopped
-		if _, err := one.Hold(b.Context(), "policy"); err != nil {
-			b.Errorf("a place is held by one whose lease has lapsed: %v", err)
-		}
-		release() // takes nothing from the other one
-		ctx, cancel = context.WithTimeout(b.Context(), 200*time.Millisecond)
-		defer cancel()
-		three, err := b.stores[1].Claim(b.Context(), b.add("third"), "two", time.Minute)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := three.Hold(ctx, "policy"); !errors.Is(err, lease.ErrHeld) {
-			b.Errorf("two write one place after a late release: %v", err)
-		}
-	})
-}
-
 // TestALeaseThatCannotBeRenewedIsLost, and one that can is not.
 func TestALeaseThatCannotBeRenewedIsLost(t *testing.T) {
 	everywhere(t, func(b *bench) {

@@ -10,32 +10,69 @@ import (
 // holdEvery is how often a place that somebody else writes is asked for again.
 const holdEvery = 50 * time.Millisecond
 
-// Hold waits until this run is the only one that writes a place, or until ctx is done. It
-// holds the place no longer than its lease: who was stopped meanwhile writes nothing when
-// he goes on, for he has lost his run as well (Ours). Whoever holds one must not wait for
-// another.
+// Hold waits until this run is the only one that writes a place, and this call the only one
+// of it, or until ctx is done. It holds the place no longer than its lease: who was stopped
+// meanwhile writes nothing when he goes on, for he has lost his run as well (Ours). Whoever
+// holds one must not wait for another.
 func (h *Held) Hold(ctx context.Context, place string) (release func(), err error) {
 	for {
-		n, err := h.store.ask(ctx, h.store.db, `INSERT INTO lease_places (place, run, epoch) VALUES ($1, $2, $3)
-			ON CONFLICT (place) DO UPDATE SET run = excluded.run, epoch = excluded.epoch
-			WHERE NOT EXISTS (SELECT 1 FROM lease_runs WHERE lease_runs.run = lease_places.run AND lease_runs.epoch = lease_places.epoch AND lease_runs.expires > `+h.store.now+`)
-			RETURNING place`, []any{place, h.Run, h.Epoch}, new(string))
-		if err == nil && n == 1 {
-			return func() {
-				ctx, cancel := context.WithTimeout(context.Background(), h.term)
-				defer cancel()
-				// If it cannot be let go of it lapses.
-				_, _ = h.store.ask(ctx, h.store.db, `DELETE FROM lease_places WHERE place = $1 AND run = $2 AND epoch = $3`, []any{place, h.Run, h.Epoch})
-			}, nil
+		taken := false
+		if h.enter(place) {
+			if taken, err = h.take(ctx, place); taken {
+				return func() { h.giveBack(place) }, nil
+			}
+			h.leave(place)
 		}
 		select {
 		case <-ctx.Done():
+			if err != nil && h.enter(place) { // it may have been taken all the same
+				h.giveBack(place)
+			}
 			return nil, fmt.Errorf("hold %s: %w", place, errors.Join(ErrHeld, ctx.Err(), err))
 		case <-h.lost.Done():
 			return nil, fmt.Errorf("hold %s: %w", place, ErrLost)
 		case <-time.After(holdEvery):
 		}
 	}
+}
+
+// take takes a place, unless another run has it that is held. What this one has already is
+// taken again: the answer of the database may have been lost.
+func (h *Held) take(ctx context.Context, place string) (bool, error) {
+	n, err := h.store.ask(ctx, h.store.db, `INSERT INTO lease_places (place, run, epoch) VALUES ($1, $2, $3)
+		ON CONFLICT (place) DO UPDATE SET run = excluded.run, epoch = excluded.epoch
+		WHERE lease_places.run = excluded.run AND lease_places.epoch = excluded.epoch
+			OR NOT EXISTS (SELECT 1 FROM lease_runs WHERE lease_runs.run = lease_places.run AND lease_runs.epoch = lease_places.epoch AND lease_runs.expires > `+h.store.now+`)
+		RETURNING place`, []any{place, h.Run, h.Epoch}, new(string))
+	return err == nil && n == 1, err
+}
+
+func (h *Held) giveBack(place string) {
+	defer h.leave(place)
+	ctx, cancel := context.WithTimeout(context.Background(), h.term)
+	defer cancel()
+	// If it cannot be let go of it lapses.
+	_, _ = h.store.ask(ctx, h.store.db, `DELETE FROM lease_places WHERE place = $1 AND run = $2 AND epoch = $3`, []any{place, h.Run, h.Epoch})
+}
+
+// enter notes that a call in this process has a place or asks for it; false: another one does.
+func (h *Held) enter(place string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.places[place] {
+		return false
+	}
+	if h.places == nil {
+		h.places = map[string]bool{}
+	}
+	h.places[place] = true
+	return true
+}
+
+func (h *Held) leave(place string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.places, place)
 }
 
 // Seen notes that a worker lives, and forgets those that were not heard of for a day.

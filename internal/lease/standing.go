@@ -31,7 +31,7 @@ func Standings(ctx context.Context, j *journal.Journal) (runs map[string]Standin
 	if _, err := s.ask(ctx, s.db, there, nil, &n); err != nil || n == 0 {
 		return nil, err
 	}
-	rows, err := s.Rows(ctx, "")
+	rows, err := s.rows(ctx, "", `''`) // its tables may be of an older version
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +58,17 @@ type Row struct {
 	Tries                                   int64     // how often in a row it could not be carried out
 	Late                                    bool      // it is due for a minute and longer: no worker has a hand free, or none runs
 	Lapsed                                  bool      // its holder has not been heard of for longer than his term
+	Keeps                                   string    // why its holder does not let go of it although it waits
 }
 
 // Rows returns how all open runs stand, or one.
 func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
+	return s.rows(ctx, run, `keeps`)
+}
+
+func (s *Store) rows(ctx context.Context, run, keeps string) ([]Row, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT run, credential, holder, trouble, waits, epoch, tries, expires, wake, CASE WHEN holder <> '' AND expires < `+s.now+` THEN 1 ELSE 0 END,
-		CASE WHEN holder = '' AND wake <> 0 AND wake < `+s.now+` - 60000 THEN 1 ELSE 0 END
+		CASE WHEN holder = '' AND wake <> 0 AND wake < `+s.now+` - 60000 THEN 1 ELSE 0 END, `+keeps+`
 		FROM lease_runs WHERE run = $1 OR $1 = '' ORDER BY run`, run)
 	if err != nil {
 		return nil, fmt.Errorf("read leases: %w", s.told(err))
@@ -73,7 +78,7 @@ func (s *Store) Rows(ctx context.Context, run string) ([]Row, error) {
 	for rows.Next() {
 		var r Row
 		var expires, wake, lapsed, late int64
-		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed, &late); err != nil {
+		if err := rows.Scan(&r.Run, &r.Credential, &r.Holder, &r.Trouble, &r.Waits, &r.Epoch, &r.Tries, &expires, &wake, &lapsed, &late, &r.Keeps); err != nil {
 			return nil, fmt.Errorf("read leases: %w", s.told(err))
 		}
 		r.Expires, r.Wake, r.Lapsed, r.Late = instant(expires), instant(wake), lapsed == 1, late == 1

@@ -20,16 +20,24 @@ func (r *Runner) onlyHere() bool {
 	return fresh && s.Plan.Maker() != "" && s.Step(string(rotation.Store)).Status != rotation.Ended
 }
 
-// parkable tells whether another process could go on with the run after a wait as well as
-// this one: with nothing in memory only, no search for other holders half done, and, while
-// it can still go back, an old secret that the store can give back.
-func (r *Runner) parkable() bool {
+// kept is why another process could not go on with the run after a wait as well as this
+// one; "": it could, with nothing in memory only, no search for other holders half done, and,
+// while it can still go back, an old secret that the store can give back.
+func (r *Runner) kept() string {
 	s := r.state
 	r.mu.Lock()
-	kept := r.old == nil || s.Plan == nil || s.Final || s.Plan.Seen.Store.History == ""
+	gone := r.old != nil && s.Plan != nil && !s.Final && s.Plan.Seen.Store.History != ""
 	walking := len(r.walks) > 0
 	r.mu.Unlock()
-	return kept && !walking && !r.onlyHere()
+	switch {
+	case r.onlyHere():
+		return "the new secret is in this process's memory only"
+	case gone:
+		return "the old secret, which a way back needs, is in this process's memory only"
+	case walking:
+		return "a search for other holders is half done"
+	}
+	return ""
 }
 
 // whole is a context for what is finished once it has begun, whatever becomes of ctx: but
@@ -65,8 +73,11 @@ func (r *Runner) hear(ctx context.Context) error {
 
 // sleep waits, but no longer than until something is said, the lease is lost, or ctx is
 // done.
-func (r *Runner) sleep(ctx context.Context, d time.Duration) {
+func (r *Runner) sleep(ctx context.Context, w rotation.Wait, now time.Time) {
 	if r.Lease != nil {
+		if r.Lease.Keeps != nil && r.Lease.Park(w) {
+			defer r.Lease.Keeps(w, r.kept())()
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
@@ -80,5 +91,5 @@ func (r *Runner) sleep(ctx context.Context, d time.Duration) {
 		}()
 	}
 	// What ended it is seen at the top of the loop.
-	_ = r.Clock.Sleep(ctx, d)
+	_ = r.Clock.Sleep(ctx, w.Until.Sub(now))
 }

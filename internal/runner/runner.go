@@ -112,6 +112,9 @@ type Lease struct {
 	// Park tells whether to let go of the run for the time of a wait, rather than to sleep.
 	// It is asked only while nothing is in memory only.
 	Park func(rotation.Wait) bool
+	// Keeps is told of a wait for which Park would let go of the run, and why that cannot be,
+	// before it is slept through; over is called after it. nil: nobody is.
+	Keeps func(w rotation.Wait, why string) (over func())
 }
 
 // Unconfirmed is why a run waits that nobody has confirmed.
@@ -184,10 +187,10 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 			if r.Waits != nil {
 				r.Waits(*d.Wait)
 			}
-			if r.Lease != nil && r.parkable() && r.Lease.Park(*d.Wait) {
+			if r.Lease != nil && r.Lease.Park(*d.Wait) && r.kept() == "" {
 				return end(Result{Parked: d.Wait}, nil)
 			}
-			r.sleep(going, d.Wait.Until.Sub(now))
+			r.sleep(going, *d.Wait, now)
 		case len(d.Do) > 0:
 			err = r.do(going, d.Do)
 		default:
