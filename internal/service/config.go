@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -27,12 +28,16 @@ type Configuration struct {
 	// runs.
 	take func(*sop.Config) error
 
+	// One reads at a time. Meanwhile everybody uses what is there: a file on a disk that has
+	// stopped answering holds nothing up.
+	reading sync.Mutex
+	sum     [sha256.Size]byte // of what was read last, right or wrong
+	stat    os.FileInfo       // of that
+
 	mu      sync.Mutex
 	config  *sop.Config
 	loaded  time.Time
-	sum     [sha256.Size]byte // of what was read last, right or wrong
-	stat    os.FileInfo       // of that
-	wrong   error             // why that is not in use; nil: it is
+	wrong   error // why that is not in use; nil: it is
 	wrongAt time.Time
 }
 
@@ -56,6 +61,12 @@ func Configure(file string, load func(string) (*sop.Config, error), now func() t
 
 // look tells what is in the file now.
 func (c *Configuration) look() (sum [sha256.Size]byte, stat os.FileInfo, err error) {
+	if stat, err = os.Stat(c.file); err != nil {
+		return sum, nil, err
+	}
+	if !stat.Mode().IsRegular() && !stat.IsDir() { // opening a pipe waits for whoever writes
+		return sum, nil, fmt.Errorf("read %s: it is no file", c.file)
+	}
 	f, err := os.Open(c.file)
 	if err != nil {
 		return sum, nil, err
@@ -98,14 +109,14 @@ func (c *Configuration) Watch(ctx context.Context, every time.Duration) {
 
 // Reload reads the file again if it has changed, or whatever its time says.
 func (c *Configuration) Reload(whole bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.reading.Lock()
+	defer c.reading.Unlock()
 	if stat, err := os.Stat(c.file); err == nil && !whole && os.SameFile(stat, c.stat) && stat.ModTime().Equal(c.stat.ModTime()) && stat.Size() == c.stat.Size() {
 		return
 	}
 	sum, stat, err := c.look()
 	if err != nil {
-		if c.wrong == nil || c.wrong.Error() != err.Error() {
+		if was := c.mistake(); was == nil || was.Error() != err.Error() {
 			c.refuse(err)
 		}
 		c.sum = [sha256.Size]byte{}
@@ -127,26 +138,38 @@ func (c *Configuration) Reload(whole bool) {
 		c.refuse(err)
 		return
 	}
+	c.mu.Lock()
 	c.config, c.loaded, c.wrong, c.wrongAt = config, c.now(), nil, time.Time{}
+	c.mu.Unlock()
 	c.log.Info("rekey.yaml was read again", "file", c.file, "credentials", len(config.Specs))
 }
 
 // same refuses what cannot be changed while the service runs.
 func (c *Configuration) same(config *sop.Config) error {
+	now := c.Now()
 	switch {
-	case config.Journal != c.config.Journal:
+	case config.Journal != now.Journal:
 		return errors.New("journal has changed: it is another one only after a restart")
-	case config.Database != c.config.Database:
+	case config.Database != now.Database:
 		return errors.New("database has changed: it is another one only after a restart")
-	case (config.Simulate == "") != (c.config.Simulate == ""):
+	case (config.Simulate == "") != (now.Simulate == ""):
 		return errors.New("simulate has changed: what is practised becomes real, or the other way round, only after a restart")
 	}
 	return nil
 }
 
+// mistake is why the newest version is not in use; nil: it is.
+func (c *Configuration) mistake() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wrong
+}
+
 // refuse notes and logs why the newest version is not in use.
 func (c *Configuration) refuse(err error) {
+	c.mu.Lock()
 	c.wrong, c.wrongAt = err, c.now()
+	c.mu.Unlock()
 	for _, line := range mistakes(err) {
 		c.log.Error("rekey.yaml is wrong, and the version before stays in use", "file", c.file, "mistake", line, "since", c.loaded)
 	}
