@@ -95,7 +95,7 @@ func (s *State) turn(t *Turned) {
 			}
 		}
 		s.Steps = map[string]*Progress{}
-		s.Made = nil
+		s.Made, s.Overtaken = nil, false
 		s.Generation = t.Generation
 	}
 	s.Mode, s.TurnedWhy = t.Mode, t.Why

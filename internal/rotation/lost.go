@@ -46,6 +46,24 @@ func (s *State) findable(made *Progress, holds bool) bool {
 	return holds && s.Made == nil && (made.Status == Retry || made.Status == Poll) && made.Tries < triesFound
 }
 
+// unlisted reports whether nothing else in this direction reads the issuer's list after the
+// creation: a creation that was answered well may have been sent twice on its way, and only
+// a list shows the other one.
+func (s *State) unlisted() bool {
+	switch s.Plan.Strategy {
+	case Rehearse:
+		return true
+	case Replace:
+		return s.Mode == Forward && !s.Plan.LooksUnused()
+	}
+	return false
+}
+
+// LooksUnused reports whether the issuer is asked when the old one was last used.
+func (p *Plan) LooksUnused() bool {
+	return slices.ContainsFunc(p.Steps, func(st Step) bool { return st.Verb == Quiet })
+}
+
 // taken reports whether the new secret of a roll at once was taken from what a store held
 // when the run was taken up, and no consumer holds it: there is no way back, and if it is
 // not the new one, another one has to be made.

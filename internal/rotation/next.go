@@ -82,6 +82,9 @@ func (s *State) forward(now time.Time, holds bool) Decision {
 	if s.ended() {
 		return s.newIsGone()
 	}
+	if s.Overtaken {
+		return s.overtaken()
+	}
 	r := s.round(now)
 	switch {
 	case r.failed != nil && r.failed.Verb == Validate && s.taken() && s.Generation < MaxAttempts:

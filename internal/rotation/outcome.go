@@ -61,6 +61,9 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	if o.Keep != nil {
 		s.Keep = *o.Keep
 	}
+	if o.Stray && o.Step != ResumeStep {
+		s.Uncertain = true
+	}
 	if o.Step == ResumeStep && o.Class == cred.Done {
 		s.saw(o, at)
 	}
@@ -106,15 +109,20 @@ func (s *State) swept(p *Progress, o *Outcome) {
 	if len(o.Gone) > 0 {
 		p.Clean = 0
 		p.Swept++
+		s.Uncertain = true
 	} else {
 		p.Clean++
+	}
+	enough := cleanSweeps
+	if !s.Uncertain { // nothing says that there is anything; one list is to show that
+		enough = 1
 	}
 	switch {
 	case p.Swept > mostSweeps:
 		again := *o
 		again.Why = fmt.Sprintf("%d clean-ups found something each: what was ended is there again, or did not end", p.Swept)
 		p.Last, p.Status, p.Tries, p.Next = &again, Broken, triesPatient, p.Done
-	case p.Clean < cleanSweeps:
+	case p.Clean < enough:
 		p.Status = Poll
 		p.Next = p.Done.Add(sweepPause * s.pause(0))
 	}

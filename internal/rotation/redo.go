@@ -2,6 +2,14 @@ package rotation
 
 import "time"
 
+// writeAnew makes a write be looked for, and made again where it is not, if a run is stuck
+// because nothing of it was ever seen: it was answered well, and may not have happened.
+func (s *State) writeAnew(id string, at time.Time) {
+	if p := s.Steps[id]; p != nil && p.Status == Ended {
+		p.Status, p.Next, p.Maybe = Retry, at, true
+	}
+}
+
 // applyAnew makes what is applied by a step of its own be applied once more where a run is
 // stuck because not everything runs on it: somebody may have written beside it since, and
 // then nothing else would let that be taken up.
@@ -10,14 +18,17 @@ func (s *State) applyAnew() {
 		return
 	}
 	for _, st := range s.Active() {
-		if p := s.Step(st.ID); p.Status != Poll {
+		p := s.Step(st.ID)
+		if p.Status != Poll {
 			continue
 		}
 		switch st.Verb {
 		case Settle:
-			s.applied(st.Target, s.Step(st.ID).At)
+			s.writeAnew(s.Plan.Writes(st.Target), p.At)
+			s.applied(st.Target, p.At)
 		case Resettle:
-			s.reapplied(st.Target, s.Step(st.ID).At)
+			s.writeAnew(s.Plan.GivesBack(st.Target), p.At)
+			s.reapplied(st.Target, p.At)
 		}
 	}
 }

@@ -61,10 +61,24 @@ func (s *State) saw(o *Outcome, at time.Time) {
 		p.Status, p.Done, p.Last, p.Maybe = Ended, at, o, true
 	case o.Stray:
 		s.Uncertain = true
+		// Rolled at once, only the latest secret works: where that is not the one that everybody
+		// was given, nobody has it.
+		s.Overtaken = s.Plan.Strategy == RollAtOnce && s.Mode == Forward && s.Made != nil
 		if p := s.step(maker); s.Mode == Forward && s.Made == nil && p.Status != Ended {
 			p.Status, p.Maybe, p.Last = Retry, true, &Outcome{Step: maker, Class: cred.Unknown, Why: o.Why}
 		}
 	}
+}
+
+// overtaken decides for a run that rolled at once, and whose secret has ended by another
+// roll, perhaps by one of its own that arrived late: whoever resumes it wants it to work, so
+// it is rolled once more.
+func (s *State) overtaken() Decision {
+	why := fmt.Sprintf("%s was given another secret since this run gave it one, and that one is nowhere to be found: the new secret is lost", s.Plan.Old.Named())
+	if s.Generation >= MaxAttempts {
+		return Decision{Stuck: &Stuck{Why: why, Live: s.Live(), Next: "rekey resume " + s.Run}}
+	}
+	return Decision{Turn: &Turned{Mode: Forward, Generation: s.Generation + 1, Why: why}}
 }
 
 // Unwritten are the places that the journal knows no write of by this generation.

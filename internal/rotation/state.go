@@ -40,17 +40,18 @@ type State struct {
 	Stuck      *Stuck               `json:"stuck,omitempty"`
 	Closed     *Closed              `json:"closed,omitempty"`
 	ClosedAt   time.Time            `json:"closed_at,omitzero"`
-	CreateAt   time.Time            `json:"create_at,omitzero"` // not before: the issuer's rate limit
-	Keep       time.Time            `json:"keep,omitzero"`      // until when the old secret works, after a roll with grace
-	Calls      int                  `json:"calls,omitempty"`    // requests made so far, by what the outcomes say
-	Observing  Progress             `json:"observing,omitzero"` // attempts to observe
-	Resumed    bool                 `json:"resumed,omitempty"`  // an earlier process may have done more than the journal says
-	Seeing     bool                 `json:"seeing,omitempty"`   // a resumed process has to look before it acts
-	Sight      Progress             `json:"sight,omitzero"`     // attempts to do that
-	Missing    []string             `json:"missing,omitempty"`  // ids of generations that somebody else has ended
-	Earlier    []*Outcome           `json:"earlier,omitempty"`  // creations of earlier attempts of this run that succeeded
-	Until      time.Time            `json:"until,omitzero"`     // when no request of what is begun is under way any more, at the latest
-	Past       []Event              `json:"-"`                  // what a resumed process read, to be shown; not folded
+	CreateAt   time.Time            `json:"create_at,omitzero"`  // not before: the issuer's rate limit
+	Keep       time.Time            `json:"keep,omitzero"`       // until when the old secret works, after a roll with grace
+	Calls      int                  `json:"calls,omitempty"`     // requests made so far, by what the outcomes say
+	Observing  Progress             `json:"observing,omitzero"`  // attempts to observe
+	Resumed    bool                 `json:"resumed,omitempty"`   // an earlier process may have done more than the journal says
+	Seeing     bool                 `json:"seeing,omitempty"`    // a resumed process has to look before it acts
+	Sight      Progress             `json:"sight,omitzero"`      // attempts to do that
+	Overtaken  bool                 `json:"overtaken,omitempty"` // the issuer has given it another secret since this run did, and that one has ended
+	Missing    []string             `json:"missing,omitempty"`   // ids of generations that somebody else has ended
+	Earlier    []*Outcome           `json:"earlier,omitempty"`   // creations of earlier attempts of this run that succeeded
+	Until      time.Time            `json:"until,omitzero"`      // when no request of what is begun is under way any more, at the latest
+	Past       []Event              `json:"-"`                   // what a resumed process read, to be shown; not folded
 }
 
 // Status of a step.
@@ -148,7 +149,7 @@ func (s *State) Active() []Step {
 	for _, st := range list {
 		switch {
 		case st.Recurs && s.Final:
-		case st.Strays && !s.Uncertain:
+		case st.Strays && !s.Uncertain && !s.unlisted():
 		case st.Verb == Look && s.Mode == Again:
 		case st.Strays && s.Mode == Again:
 			// The clean-up at the end of the run finds what shows up late.

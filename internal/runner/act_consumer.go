@@ -89,7 +89,14 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 	if err := c.Write(ctx, vs); err != nil {
 		return fromError(err)
 	}
-	return r.dated(ctx, place, c, vs)
+	return r.dated(ctx, place, c, vs, func(slot string) time.Time {
+		for _, s := range seen.Slots {
+			if s.Slot == slot {
+				return s.Written
+			}
+		}
+		return time.Time{}
+	})
 }
 
 // proofLasts is for how long the proof that the new one works is taken for one of now, when
@@ -239,7 +246,7 @@ func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outco
 	if err := c.Write(ctx, back); err != nil {
 		return fromError(err)
 	}
-	if d := r.dated(ctx, place, c, back); d.Class != cred.Done {
+	if d := r.dated(ctx, place, c, back, func(slot string) time.Time { return now.Slots[slot].Written }); d.Class != cred.Done {
 		return d
 	} else if d.Slots != nil {
 		o.Slots = d.Slots

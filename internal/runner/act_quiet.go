@@ -14,11 +14,18 @@ import (
 // that is longer ago than the plan wants, by the issuer's own clock. An issuer whose
 // clock is not known is believed only while the time that it tells stands still.
 func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome {
-	plan := r.state.Plan
 	listed, err := r.Roles.Issuer.List(ctx)
 	if err != nil {
 		return fromError(err)
 	}
+	o := r.quietBy(ctx, a, listed)
+	o.Stray = r.doubled(listed)
+	return o
+}
+
+// quietBy is quiet by a list that was just read.
+func (r *Runner) quietBy(ctx context.Context, a rotation.Action, listed []cred.Handle) rotation.Outcome {
+	plan := r.state.Plan
 	find := func(h cred.Handle) (cred.Handle, bool, error) {
 		for _, x := range listed {
 			if x.ID == h.ID {
@@ -51,6 +58,16 @@ func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome 
 		return rotation.Outcome{Class: cred.Done, Evidence: []string{"the issuer tells no last use of the old one, so that nobody uses it is not known from there"}}
 	}
 	return r.lastUse(a, old)
+}
+
+// doubled reports whether a list shows something that bears a label of this run and that it
+// does not know: a creation that was answered well may have been sent twice on its way.
+func (r *Runner) doubled(listed []cred.Handle) bool {
+	if r.state.Plan.Maker() != string(rotation.Create) {
+		return false
+	}
+	strays, _ := r.unknown(listed)
+	return len(strays) > 0
 }
 
 // lastUse goes by the time at which the old one was last used.

@@ -207,6 +207,7 @@ func (r *Runner) lookBack(ctx context.Context, a rotation.Action) rotation.Outco
 	var errs []error
 	listed, err := r.Roles.Issuer.List(ctx)
 	if err == nil {
+		o.Stray = r.doubled(listed)
 		err = r.liveAfterBack(ctx, listed, &o)
 	}
 	errs = append(errs, err)

@@ -116,7 +116,7 @@ func workers(feed func(chan<- func())) {
 }
 
 // singles gives calls of every scenario every kind of fault; without any it has to end
-// as wanted. With -whole every call gets every kind. Without, it gets one in 24 of them,
+// as wanted. With -whole every call gets every kind. Without, it gets one in 33 of them,
 // by turns from call to call and from scenario to scenario, so that a call that several
 // scenarios have gets others in each, and by turns from one nightly run to the next; the race
 // detector gets fewer.
@@ -131,12 +131,12 @@ func singles(t *testing.T, y *tally, scenarios []stage.Scenario, want func(stage
 				t.Errorf("%s without any fault: %q %v %v", sc, clean.Ending, clean.Err, clean.Broken)
 				continue
 			}
-			every := 24
+			every := 33
 			switch {
 			case *whole:
 				every = 1
 			case raceEnabled || testing.Short():
-				every = 64
+				every = 88
 			}
 			for call := 1; call <= clean.Calls; call++ {
 				for i, k := range kinds {

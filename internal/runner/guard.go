@@ -22,6 +22,10 @@ const (
 	lately = 3 * time.Second
 )
 
+// arrives is how long, in polls, a request whose answer was lost is waited for before it
+// is made once more: it may lie in a queue of the vendor's.
+const arrives = 5
+
 // guard looks, right before something is taken away from a generation, whether
 // stores and consumers hold it, and whether the rules name the one that they should
 // hold instead. Nothing was touched when it returns an outcome; nil: go on.
@@ -49,7 +53,8 @@ func (r *Runner) guard(ctx context.Context, a rotation.Action) *rotation.Outcome
 // secret that is in use. One of our own whose answer was lost is looked for elsewhere.
 func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 	old := r.state.Plan.Old
-	if p := r.state.Step(string(rotation.Roll)); p.Maybe || r.meantFor(r.state.Generation) != nil {
+	p := r.state.Step(string(rotation.Roll))
+	if p.Maybe || r.meantFor(r.state.Generation) != nil {
 		return nil
 	}
 	listed, err := r.Roles.Issuer.List(ctx)
@@ -61,6 +66,13 @@ func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 	for _, h := range listed {
 		if h.ID == old.ID && !ours && (h.Version != old.Version || !h.Previous.Equal(old.Previous)) {
 			o := failed(cred.Foreign, "nothing was rolled: somebody else has changed the secrets of %s since it was observed", h.Named())
+			return &o
+		}
+		// Another roll before a lost one arrives would be ended by it. Nobody is without
+		// meanwhile: by the list, the old one works.
+		if h.ID == old.ID && ours && p.First.IsZero() && h.Version == old.Version && h.Version != 0 && h.Previous.Equal(old.Previous) {
+			o := failed(cred.Limited, "the roll whose answer was lost has not happened, and may still: it is waited for before another")
+			o.RetryAfter = arrives * r.state.Plan.Spec.Timing.Poll
 			return &o
 		}
 	}

@@ -97,6 +97,12 @@ func (r *Runner) undated(id string) bool {
 	return (p.Maybe || p.Status == rotation.Ended) && (p.Last == nil || p.Last.Class != cred.Done || len(p.Last.Slots) == 0)
 }
 
+// unsureOf reports whether some write of ours to a place had no clear answer, so that it may
+// have arrived at any time since.
+func (r *Runner) unsureOf(place string) bool {
+	return r.state.Step(r.state.Plan.Writes(place)).Maybe || r.state.Step(r.state.Plan.GivesBack(place)).Maybe
+}
+
 // guessed reports whether what slots hold is taken from their dates, and not from what
 // was seen there: then a write that may have happened is made once more.
 func (r *Runner) guessed(held map[string]provider.Held) bool {
@@ -115,13 +121,20 @@ func (r *Runner) showsNobody(key string) bool {
 
 // dated notes the dates of a write that was just made, where nobody is shown what was
 // written: they are all by which it is known again. It costs one look.
-func (r *Runner) dated(ctx context.Context, p sop.Place, c provider.Consumer, written []provider.SlotValue) rotation.Outcome {
+// A date from before the write is not its own: the answer is older than the write, and
+// which date that has is not known.
+func (r *Runner) dated(ctx context.Context, p sop.Place, c provider.Consumer, written []provider.SlotValue, before func(slot string) time.Time) rotation.Outcome {
 	if !r.showsNobody(p.Key) {
 		return rotation.Outcome{Class: cred.Done}
 	}
 	held, err := heldByConsumer(ctx, c, p.SlotNames())
 	if err != nil {
 		return afterEffect(err)
+	}
+	for _, v := range written {
+		if h := held[v.Slot]; h.Hidden && h.Stamp["fingerprint"] == "" && !h.Written.IsZero() && h.Written.Equal(before(v.Slot)) {
+			return afterEffect(&cred.Error{Vendor: p.Vendor, Op: "date the write", Class: cred.Unknown, Why: "slot " + v.Slot + " has the date of before it was written"})
+		}
 	}
 	return rotation.Outcome{Class: cred.Done, Slots: r.asWritten(p, written, held), Evidence: notReadBack(p.Key, held)}
 }

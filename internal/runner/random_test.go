@@ -4,6 +4,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,21 +136,23 @@ func judgeSees(t *testing.T, sc stage.Scenario, cases map[string]broken) {
 // drop takes steps out of a plan.
 func drop(verbs ...rotation.Verb) func(*rotation.Plan) {
 	return func(p *rotation.Plan) {
-		gone := map[string]bool{}
+		gone := map[string][]string{} // with what each needs
 		for _, list := range []*[]rotation.Step{&p.Steps, &p.Back} {
 			var kept []rotation.Step
 			for _, st := range *list {
 				if contains(verbs, st.Verb) {
-					gone[st.ID] = true
+					gone[st.ID] = st.Needs
 					continue
 				}
 				kept = append(kept, st)
 			}
 			for i := range kept {
 				var needs []string
-				for _, n := range kept[i].Needs {
-					if !gone[n] {
-						needs = append(needs, n)
+				for want := kept[i].Needs; len(want) > 0; want = want[1:] {
+					if of, dropped := gone[want[0]]; dropped {
+						want = append(slices.Clone(want), of...) // who needs it still needs what comes before
+					} else {
+						needs = append(needs, want[0])
 					}
 				}
 				kept[i].Needs = needs

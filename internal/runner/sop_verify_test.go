@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 // processes that say what the app runs on, and the old one is kept until they do.
 func TestT31TrueDoesNotTellNewFromOld(t *testing.T) {
 	for name, answer := range map[string]string{
-		"taken and dropped": `{"PORT":"x"}`, "says what was sent": `{"CF_ACCESS_SVC_CONSOLE":"x"}`,
+		"taken and dropped": `{"PORT":"x"}`, "another value": `{"CF_ACCESS_SVC_CONSOLE":"x"}`, "nothing": `{}`, "an error": `{"id":"bad_request","message":"no"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stage.New(1, stage.Knobs)
@@ -26,19 +27,23 @@ func TestT31TrueDoesNotTellNewFromOld(t *testing.T) {
 				return says(req, 200, "application/json", answer)
 			})
 			st := play(t, s, console)
-			ended(t, st, rotation.RolledBack, "wait until all of heroku:raxx-console-prod runs on it: not within", "no release after v41 yet")
+			ended(t, st, rotation.RolledBack, "the answer does not have CF_ACCESS_SVC_CONSOLE as it was set")
 			judged(t, s, st)
 			sameValues(t, before, see(s))
 		})
 	}
-	t.Run("an empty answer to the write is none", func(t *testing.T) {
+	t.Run("says what was sent", func(t *testing.T) {
 		s := stage.New(1, stage.Knobs)
 		before := see(s)
 		whenever(s, appWrites, func(_ int, req *http.Request, _ send) (*http.Response, error) {
-			return says(req, 200, "application/json", `{}`)
+			sent, err := io.ReadAll(req.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			return says(req, 200, "application/json", string(sent))
 		})
 		st := play(t, s, console)
-		ended(t, st, rotation.RolledBack, "the answer has no config vars, not even what was set")
+		ended(t, st, rotation.RolledBack, "wait until all of heroku:raxx-console-prod runs on it: not within", "no release after v41 yet")
 		judged(t, s, st)
 		sameValues(t, before, see(s))
 	})

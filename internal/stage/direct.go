@@ -11,17 +11,17 @@ import (
 // would make of such an answer, by the same table (vendorhttp.ClassOfStatus).
 type direct struct {
 	s      *Stage
-	vendor string
+	who    string
 	op     string
 	writes bool
 }
 
-func (d direct) kind() string  { return d.vendor + " " + d.op }
+func (d direct) kind() string  { return d.who + " " + d.op }
 func (d direct) changes() bool { return d.writes }
 func (d direct) site() bool    { return false }
 
 func (d direct) err(e cred.Error) (struct{}, error) {
-	e.Vendor, e.Op = d.vendor, d.op
+	e.Vendor, e.Op = d.who, d.op
 	return struct{}{}, &e
 }
 
@@ -47,3 +47,14 @@ func (d direct) elsewhere() (struct{}, error) {
 func (d direct) nothing() (struct{}, error) {
 	return d.err(cred.Error{Class: cred.Unknown, Status: 200, Why: "the answer has nothing in it", Maybe: d.writes})
 }
+
+// cutOff: what was applied was applied, and its answer cannot be read.
+func (d direct) cutOff(struct{}, error) (struct{}, error) {
+	return d.err(cred.Error{Class: cred.Unknown, Status: 200, Why: "the answer is cut off", Maybe: d.writes})
+}
+
+func (d direct) failure() (struct{}, error) {
+	return d.err(cred.Error{Class: cred.Unknown, Status: 200, Why: "success is said, and an error", Maybe: d.writes})
+}
+
+func (d direct) vendor() string { return d.who }

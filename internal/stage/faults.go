@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"rekey/internal/world"
 )
@@ -34,8 +35,18 @@ const (
 	TwinBefore   Kind = "two, one waits"   // the same before the effect
 	AskedBack    Kind = "asked to go back" // as crash after, and a person says rollback
 
-	// RefusedForEver refuses every call of this kind from here on.
-	RefusedForEver Kind = "refused for ever"
+	Twice      Kind = "applied twice"        // a gateway sent it twice, and passes on what became of the second, whatever that was
+	Applied404 Kind = "applied, 404"         // the same, where the second found nothing any more
+	Cut        Kind = "applied, cut off"     // half of the answer
+	Error200   Kind = "200 with an error"    // a refusal under the status of success; nothing was done
+	Later      Kind = "applied later"        // the connection breaks, and the effect happens while one goes on
+	CrashLater Kind = "crash, applied later" // the process dies, and the effect happens after the next one has looked
+	Stale      Kind = "older answer"         // an answer of before the last change; of a change: the next look at that vendor has one
+
+	// RefusedForEver refuses every call of this kind from here on, and NotThereForEver says
+	// that what it is about is not there: so do vendors that hide what one may not see.
+	RefusedForEver  Kind = "refused for ever"
+	NotThereForEver Kind = "404 for ever"
 )
 
 // Kinds are all kinds that hit a single call.
@@ -43,7 +54,11 @@ var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limite
 
 // Rude are the kinds of a world that answers what is not true, or in which a journal
 // is not what it was.
-var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore, AskedBack}
+var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore, AskedBack,
+	Twice, Applied404, Cut, Error200, Later, CrashLater, Stale}
+
+// Lasting are those that hit every call of a kind from one on.
+var Lasting = []Kind{RefusedForEver, NotThereForEver}
 
 // Fault is a kind of fault at the n-th call of a run.
 type Fault struct {
@@ -60,10 +75,13 @@ func (f Fault) String() string {
 }
 
 // Arrange makes the stage suffer these faults.
-func (s *Stage) Arrange(faults ...Fault) { s.Before, s.faults = nil, faults }
+func (s *Stage) Arrange(faults ...Fault) {
+	s.Before, s.faults = nil, faults
+	s.stale = slices.ContainsFunc(faults, func(f Fault) bool { return f.Kind == Stale })
+}
 
 // Calm takes back every fault that is still to come.
-func (s *Stage) Calm() { s.faults, s.refused, s.Before = nil, nil, nil }
+func (s *Stage) Calm() { s.faults, s.refused, s.Before, s.staleFor = nil, nil, nil, "" }
 
 // asked is one call on one way to a double, and how that way answers what the double
 // did not say. T is an answer.
@@ -76,6 +94,9 @@ type asked[T any] interface {
 	refusal(status int) (T, error) // in the shape of whoever was asked
 	elsewhere() (T, error)         // a redirection
 	nothing() (T, error)           // success, with nothing in it
+	cutOff(T, error) (T, error)    // half of an answer
+	failure() (T, error)           // a refusal under the status of success
+	vendor() string                // who is asked
 }
 
 // meet lets a call meet what was arranged for it.
@@ -102,9 +123,14 @@ func meet[T any](s *Stage, a asked[T], send func() (T, error)) (T, error) {
 	if met != nil {
 		return suffer(s, met.Kind, a, send)
 	}
-	if s.refused[a.kind()] {
-		return a.refusal(403)
+	if status := s.refused[a.kind()]; status != 0 {
+		return a.refusal(status)
 	}
+	if s.staleFor == a.vendor() && !a.changes() {
+		s.staleFor = ""
+		return older(s, send)
+	}
+	s.remember(a.changes())
 	return send()
 }
 
@@ -132,12 +158,16 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 		return none, io.ErrUnexpectedEOF
 	case Refused:
 		return a.refusal(403)
-	case RefusedForEver:
-		if s.refused == nil {
-			s.refused = map[string]bool{}
+	case RefusedForEver, NotThereForEver:
+		status := 403
+		if k == NotThereForEver {
+			status = 404
 		}
-		s.refused[a.kind()] = true
-		return a.refusal(403)
+		if s.refused == nil {
+			s.refused = map[string]int{}
+		}
+		s.refused[a.kind()] = status
+		return a.refusal(status)
 	case NotThere:
 		return a.refusal(404)
 	case NotThereHTML:
@@ -160,6 +190,37 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 		}
 		_, _ = send()
 		return a.nothing()
+	case Twice:
+		if !a.changes() || s.Late {
+			return send() // what is made twice and listed late is found by who looks the next time
+		}
+		_, _ = send()
+		d := deed{at: s.Clock.Now(), before: s.truth()}
+		defer func() { d.after = s.truth(); s.doubled = append(s.doubled, d) }()
+		return send()
+	case Applied404:
+		_, _ = send()
+		return a.refusal(404)
+	case Cut:
+		return a.cutOff(send())
+	case Error200:
+		if a.site() {
+			return send() // what a site answers with 200 is an acceptance, by whatever body
+		}
+		return a.failure()
+	case Later:
+		s.later(func() { _, _ = send() })
+		return none, io.ErrUnexpectedEOF
+	case CrashLater:
+		s.later(func() { _, _ = send() })
+		panic(Crash{})
+	case Stale:
+		if !a.changes() {
+			return older(s, send)
+		}
+		s.remember(true)
+		s.staleFor = a.vendor()
+		return send()
 	case SetBack:
 		_, _ = send()
 		s.setBack = true

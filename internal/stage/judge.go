@@ -25,6 +25,7 @@ type judge struct {
 	end       time.Time     // of the run
 	edge      time.Duration // how late a gate learns
 	deeds     []deed
+	doubled   []deed
 	changes   []int // calls that changed something
 	events    []rotation.Event
 	told      []string // what they say to people, one by one
@@ -38,7 +39,7 @@ func (j *judge) bad(format string, args ...any) {
 // Judge compares world and journal with the promises and returns every one that was
 // broken, by what the doubles say of themselves: whatever vendors they are.
 func (s *Stage) Judge(result runner.Result) []string {
-	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, notes: s.Notes, journal: s.Log.Text(), at: s.Clock.Now(), end: s.Clock.Now(), deeds: s.deeds, changes: s.changes}
+	j := &judge{then: s.then, now: s.truth(), st: result.State, lostTail: s.LostTail, notes: s.Notes, journal: s.Log.Text(), at: s.Clock.Now(), end: s.Clock.Now(), deeds: s.deeds, doubled: s.doubled, changes: s.changes}
 	s.World.See(func(w *world.State) { j.edge = w.Knobs.EdgeDelay.Std() })
 	if events, err := s.Log.Events(); err != nil {
 		j.bad("the journal cannot be read: %v", err)
@@ -85,7 +86,7 @@ func (j *judge) outages() {
 		return
 	}
 	for _, o := range j.now.outages {
-		if j.byOthers(o) {
+		if j.byOthers(o) || j.byTheWay(o) {
 			continue
 		}
 		j.bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format(time.TimeOnly), o.Why)

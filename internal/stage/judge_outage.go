@@ -47,6 +47,12 @@ func (j *judge) byOthers(o world.Outage) bool {
 	return false
 }
 
+// byTheWay reports whether an outage is of a roll that was sent twice on its way: the second
+// time ends the secret that everybody holds, before anybody can know of the first.
+func (j *judge) byTheWay(o world.Outage) bool {
+	return slices.ContainsFunc(j.doubled, func(d deed) bool { return !d.at.After(o.From) && d.took(o.Held) })
+}
+
 // hides reports whether a consumer shows nobody what a slot holds.
 func (j *judge) hides(slot string) bool {
 	return j.st.Plan != nil && slices.ContainsFunc(j.st.Plan.Seen.Consumers, func(c rotation.ConsumerSeen) bool {

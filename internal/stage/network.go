@@ -24,6 +24,7 @@ func (s *Stage) called() {
 		panic(endless{})
 	}
 	s.Clock.Pass(callTime)
+	s.arrive()
 }
 
 // endless is what a run that does not end is stopped with.
@@ -41,7 +42,19 @@ func (s *Stage) RoundTrip(req *http.Request) (*http.Response, error) {
 	if s.Sees != nil {
 		s.Sees(req)
 	}
-	send := func() (*http.Response, error) { return s.World.RoundTrip(req) }
+	again := req.GetBody
+	send := func() (*http.Response, error) {
+		one := req
+		if again != nil {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			one = req.Clone(context.WithoutCancel(req.Context()))
+			one.Body = body
+		}
+		return s.World.RoundTrip(one)
+	}
 	if s.Before != nil {
 		return s.Before(s.Calls, req, send)
 	}

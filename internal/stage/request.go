@@ -49,6 +49,27 @@ func (r request) nothing() (*http.Response, error) {
 	return Answer(r.req, http.StatusOK, "application/json", "{}"), nil
 }
 
+// cutOff is half of what was answered, and says of itself that it is all.
+func (r request) cutOff(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	half := Answer(r.req, resp.StatusCode, resp.Header.Get("Content-Type"), string(body[:len(body)/2]))
+	return half, nil
+}
+
+func (r request) failure() (*http.Response, error) {
+	resp := r.s.Refusal(r.req, http.StatusBadRequest)
+	resp.StatusCode = http.StatusOK
+	return resp, nil
+}
+
+func (r request) vendor() string { return r.req.URL.Host }
+
 // Refusal answers in the shape of the double that was asked; in no shape, a page, if
 // it has none.
 func (s *Stage) Refusal(req *http.Request, status int) *http.Response {

@@ -68,18 +68,24 @@ type Stage struct {
 
 	then     truth // as the world was when the run was opened
 	faults   []Fault
-	deeds    []deed          // what somebody else did
-	wrote    bool            // the last call changed something
-	changes  []int           // calls that did
-	died     int             // call at which the last process died
-	before   int             // calls made before the run was opened
-	begun    bool            // a process has begun the run
-	losing   int             // so many entries
-	asked    bool            // a person has asked to go back
-	setBack  bool            // the journal loses its tail before the next process
-	procs    []*process      // that are alive, the newest last
-	twinned  *runner.Result  // how a run came out that another process ended
-	refused  map[string]bool // kinds of calls that are refused for ever
+	deeds    []deed         // what somebody else did
+	doubled  []deed         // what came of requests that were sent twice on their way, the second time
+	wrote    bool           // the last call changed something
+	changes  []int          // calls that did
+	died     int            // call at which the last process died
+	before   int            // calls made before the run was opened
+	begun    bool           // a process has begun the run
+	losing   int            // so many entries
+	asked    bool           // a person has asked to go back
+	setBack  bool           // the journal loses its tail before the next process
+	procs    []*process     // that are alive, the newest last
+	twinned  *runner.Result // how a run came out that another process ended
+	refused  map[string]int // kinds of calls that are refused for ever, with the status
+	stale    bool           // an older answer is among the faults
+	staleFor string         // the next look at this vendor gets one
+	was      [][]byte       // what the doubles remembered before the last change, of each
+	coming   []arrival      // requests that arrive later
+
 	strategy string
 	purpose  sop.Purpose
 	target   string

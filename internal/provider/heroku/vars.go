@@ -120,7 +120,8 @@ func absent(held map[string]provider.Held) []string {
 
 // Write sends one PATCH for all names: one release and one restart, however
 // many names (docs/vendors/heroku.md). A zero value removes the name. The
-// answer, which holds every secret of the app, is only looked at for its shape. Only a
+// answer, which holds every secret of the app, is only looked at for what was set: an
+// error under the status of success has the shape of config vars as well. Only a
 // denial and the rate limit prove that nothing was set: after any other answer, a
 // 409 "somebody else is changing it" among them, it is looked before it is tried again.
 func (a *app) Write(ctx context.Context, values []provider.SlotValue) error {
@@ -158,8 +159,13 @@ func (p *Platform) patch(ctx context.Context, op, path string, header map[string
 	if err := resp.Decode(&now); err != nil {
 		return err
 	}
-	if len(now) == 0 && resp.Header.Get("X-Heroku-Warning") == "" && slices.ContainsFunc(values, func(v provider.SlotValue) bool { return v.Value.Present() }) {
-		return resp.Nonsense("the answer has no config vars, not even what was set")
+	if resp.Header.Get("X-Heroku-Warning") != "" {
+		return nil
+	}
+	for _, v := range values {
+		if is, there := now[v.Slot]; v.Value.Present() && (!there || !is.Equal(v.Value)) {
+			return resp.Nonsense("the answer does not have " + v.Slot + " as it was set")
+		}
 	}
 	return nil
 }

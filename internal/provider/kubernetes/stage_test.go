@@ -66,12 +66,12 @@ func TestPromisesHoldOnTheStage(t *testing.T) {
 		t.Fatalf("%q %v %v\n%s", undisturbed.Ending, undisturbed.Broken, undisturbed.Err, log[max(0, len(log)-3000):])
 	}
 	t.Logf("%d calls, %d of them before the plan", undisturbed.Calls, undisturbed.Looked)
-	sample := stage.Sample{Singles: 17, Pairs: 29989, Acts: 41, From: *from}
+	sample := stage.Sample{Singles: 23, Pairs: 56099, Acts: 41, From: *from}
 	switch {
 	case *whole:
 		sample = stage.Sample{Singles: 1, Pairs: 997, Acts: 1, From: *from}
 	case testing.Short():
-		sample = stage.Sample{Singles: 97, Pairs: 199999, Acts: 499, From: *from}
+		sample = stage.Sample{Singles: 131, Pairs: 374321, Acts: 499, From: *from}
 	}
 	y := stage.Tally{T: t, Play: func(faults ...stage.Fault) stage.Verdict { v, _ := played(faults...); return v }}
 	single, pairs, others := sample.Each(undisturbed.Calls, x.Acts(), y.Meet)

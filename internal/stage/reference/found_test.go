@@ -200,6 +200,34 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.RefusedRun), "does not know by whom",
 		},
+		"the creation was sent twice on its way, and the other one was left": {
+			"everything", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "create"), Kind: stage.Twice}} },
+			string(rotation.Rotated), `"step":"sweep"`,
+		},
+		"the creation of a throwaway was sent twice on its way, and the other one was left": {
+			"rehearsed", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "create"), Kind: stage.Twice}} },
+			string(rotation.Rehearsed), `deleted rekey-rehearsal-`,
+		},
+		"a write to what shows nobody what it holds arrived late, was taken for somebody else's, and the new one was ended under it": {
+			"shown to nobody", func(at at) []stage.Fault {
+				return []stage.Fault{{Call: at(1, "consumer", "write"), Kind: stage.Later}}
+			},
+			string(rotation.RolledBack), "and is given the old value",
+		},
+		"a write was dated by an answer of before it, and was then taken for somebody else's": {
+			"shown to nobody", func(at at) []stage.Fault {
+				return []stage.Fault{{Call: at(1, "consumer", "write") + 1, Kind: stage.Stale}}
+			},
+			string(rotation.Rotated), "has the date of before it was written",
+		},
+		"a lost roll arrived after another one, ended its secret, and the run was said to be done": {
+			"roll at once", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "roll"), Kind: stage.Later}} },
+			string(rotation.Rotated), "may still: it is waited for before another",
+		},
+		"the secret of a roll at once was ended by another roll, and no resume led out": {
+			"roll at once", func(at at) []stage.Fault { return []stage.Fault{others(at(4, "issuer", "probe"), "roll it")} },
+			"stuck", "and that one is nowhere to be found",
+		},
 		"the run waited for a rate limit, the new one was ended meanwhile, and was given out by the proof from before": {
 			"nothing but beside", func(at at) []stage.Fault {
 				call := at(1, "store", "write")

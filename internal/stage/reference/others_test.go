@@ -122,7 +122,7 @@ func TestSomebodyElseWhileNobodyIsThere(t *testing.T) {
 
 // TestSomebodyElseBesideAFault: and something else goes wrong at another call.
 func TestSomebodyElseBesideAFault(t *testing.T) {
-	step, sampled := sample(89989)
+	step, sampled := sample(122131)
 	play(t, sampled, func(work chan<- scenario) {
 		n := 0
 		for _, v := range chosen() {
