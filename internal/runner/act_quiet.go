@@ -23,7 +23,7 @@ func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome 
 	return o
 }
 
-// quietBy is quiet by a list that was just read.
+// quietBy goes by a list that was just read.
 func (r *Runner) quietBy(ctx context.Context, a rotation.Action, listed []cred.Handle) rotation.Outcome {
 	plan := r.state.Plan
 	find := func(h cred.Handle) (cred.Handle, bool, error) {
