@@ -262,7 +262,7 @@ func (a *app) wordsOfApprovals(e *estate.Error) error {
 	case estate.NotProven:
 		return fmt.Errorf("%s only says who he is, and rekey.yaml names who could prove it (identity.oidc)\n  next  agree where you are signed in: on the console", e.Who.Name)
 	case estate.OwnRequest:
-		return fmt.Errorf("%s asks for this himself, and whoever asks does not agree to it as well\n  next  have somebody else do it: rekey approve %s", e.Who.Name, what)
+		return fmt.Errorf("%s asks for this, or has made the token that does, and whoever asks does not agree to it as well\n  next  have somebody else do it: rekey approve %s", e.Who.Name, what)
 	case estate.NotFresh:
 		return fmt.Errorf("this cannot be undone, and %s signed in too long ago\n  next  sign in again, then: rekey approve %s", e.Who.Name, what)
 	case estate.AgreedAlready:

@@ -13,10 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/approvals"
 	"rekey/internal/estate"
 	"rekey/internal/identity"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
+	"rekey/internal/visible"
 )
 
 // A token is rekey_, 40 characters of chance (238 bits) and 6 of a checksum over what
@@ -256,5 +258,8 @@ func (w Wanted) wrongly() error {
 func (t Token) holder(id *sop.Identity) rotation.Who {
 	who := identity.Holder(id, t.Name, t.ID)
 	who.Only, who.On = t.Only, t.Credentials
+	if t.By != "" {
+		who.Claims[approvals.MadeBy] = visible.Text(t.By)
+	}
 	return who
 }

@@ -53,7 +53,7 @@ func TestATokenOfOurOwn(t *testing.T) {
 		}
 		var got struct{ Who rotation.Who }
 		r := b.get("/", bearer(secret)...)
-		if r.StatusCode != 200 || json.NewDecoder(r.Body).Decode(&got) != nil || got.Who.Name != "nightly" || strings.Join(got.Who.Roles, ",") != "bot" || got.Who.Claims["token"] != made.ID || len(got.Who.Only) != 2 || len(got.Who.On) != 2 {
+		if r.StatusCode != 200 || json.NewDecoder(r.Body).Decode(&got) != nil || got.Who.Name != "nightly" || strings.Join(got.Who.Roles, ",") != "bot" || got.Who.Claims["token"] != made.ID || got.Who.Claims["made_by"] != "alice@example.com" || len(got.Who.Only) != 2 || len(got.Who.On) != 2 {
 			t.Fatalf("%d %+v", r.StatusCode, got.Who)
 		}
 		w.time.pass(time.Hour)

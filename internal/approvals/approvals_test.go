@@ -27,6 +27,9 @@ func roleless(w *rotation.Who) { w.Roles = []string{"dev"} }
 func signedLong(w *rotation.Who) {
 	w.Claims["auth_time"] = fmt.Sprint(now.Add(-6 * time.Minute).Unix())
 }
+func madeBy(name string) func(*rotation.Who) {
+	return func(w *rotation.Who) { w.Claims[MadeBy] = name }
+}
 func signedNever(w *rotation.Who) { delete(w.Claims, "auth_time") }
 
 func request(id string, more ...func(*Request)) Note {
@@ -119,6 +122,10 @@ func TestWhoMayAnswer(t *testing.T) {
 		"signed in, nobody knows when":               {[]Note{request("a")}, person("carol", signedNever), "", false, Stale},
 		"signed in long ago, and is asked once more": {[]Note{request("a", bothGates)}, person("carol", signedLong), "", false, None},
 		"signed in long ago, before the retiring":    {[]Note{request("a", retiring, bothGates)}, person("carol", signedLong), "", false, Stale},
+		"a token that who asks has made":             {[]Note{request("a", bothGates)}, person("bot", madeBy("bob")), "", false, IsAsker},
+		"a token that somebody else has made":        {[]Note{request("a", bothGates)}, person("bot", madeBy("erin")), "", false, None},
+		"who made the token that asks":               {[]Note{request("a", bothGates, func(r *Request) { r.By = person("bot", madeBy("carol")) })}, person("carol"), "", false, IsAsker},
+		"has agreed, and made this token":            {one, person("bot", madeBy("carol")), "", false, Already},
 		"has agreed":                                 {one, person("carol"), "", false, Already},
 		"the second one":                             {one, person("dave"), "", false, None},
 		"without identity anybody":                   {[]Note{request("a")}, person("carol", declared, roleless), "", true, None},

@@ -103,10 +103,33 @@ func SignedIn(who rotation.Who) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
-// Same tells whether two may be one person. Proven by one issuer they are by its
-// subject. Otherwise by the name, and by the part of it before an @: alice@laptop and
-// alice@example.com may be one person, and then one agreement would be taken for two.
+// MadeBy is the claim of a machine's token of Rekey's own that names who made it.
+const MadeBy = "made_by"
+
+// Same tells whether two may be one person. Whoever made a token has seen it, and may be who
+// comes with it: a request by it is his, and an agreement by it too.
 func Same(a, b rotation.Who) bool {
+	for _, x := range heads(a) {
+		for _, y := range heads(b) {
+			if same(x, y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func heads(w rotation.Who) []rotation.Who {
+	if by := w.Claims[MadeBy]; by != "" {
+		return []rotation.Who{w, {Name: by}}
+	}
+	return []rotation.Who{w}
+}
+
+// same: proven by one issuer they are one by its subject. Otherwise by the name, and by the
+// part of it before an @: alice@laptop and alice@example.com may be one person, and then one
+// agreement would be taken for two.
+func same(a, b rotation.Who) bool {
 	if a.Verified && b.Verified && a.How == b.How && a.Claims["sub"] != "" && b.Claims["sub"] != "" {
 		return a.Claims["sub"] == b.Claims["sub"]
 	}

@@ -211,7 +211,7 @@ func (c *Console) wordsOfAgreeing(e *estate.Error) problem {
 	case estate.NotProven:
 		return problem{Title: "It is not proven who you are", Why: "For an agreement a sign-in counts that could be proven, and yours only says so.", Live: []string{untouched}, Links: c.signIn()}
 	case estate.OwnRequest:
-		return problem{Title: "You have asked for this yourself", Why: "Somebody else has to agree.", Live: []string{untouched}, Links: toAll}
+		return problem{Title: "You have asked for this yourself", Why: "Or a token did that you have made. Somebody else has to agree.", Live: []string{untouched}, Links: toAll}
 	case estate.NotFresh:
 		return problem{Title: "Sign in again first", Why: "What cannot be undone wants a sign-in that is not old.", Live: []string{untouched}, Then: "Then come back and do it again.", Links: c.signInAgain()}
 	case estate.AgreedAlready:
