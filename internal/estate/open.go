@@ -45,8 +45,9 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if o.Confirm != "" && o.Confirm != spec.Name {
 		return nil, c, &Error{Code: OtherName, Name: o.Confirm, Credential: spec.Name}
 	}
-	if err := e.inWindow(spec, o.Outside); err != nil {
-		return nil, c, err
+	gated, closed := approvals.Wanted(spec, approvals.Start), e.inWindow(spec, o.Outside)
+	if closed != nil && !gated {
+		return nil, c, closed
 	}
 	if w, err = e.prepare(spec, o.saw); err != nil {
 		return nil, c, err
@@ -74,11 +75,14 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 	if by.behind != nil {
 		w.lookBack(ctx, by.behind)
 	}
-	gated := approvals.Wanted(spec, approvals.Start)
+	// Others are asked before a window opens: in one that opens at night nobody would answer.
 	if gated {
 		if o.Reviewed, err = w.agreedToStart(ctx, o); err != nil {
 			return w, c, err
 		}
+	}
+	if closed != nil {
+		return w, c, closed
 	}
 	w.seen = nil // the run asks anew
 	// The id is made here, whatever a plan says: what bears it may be taken away.

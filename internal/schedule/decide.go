@@ -40,7 +40,7 @@ func Decide(k Known) Decided {
 		d.begin(c)
 	}
 	for i := range all {
-		if s := &all[i]; d.mayAsk(*s) {
+		if s := &all[i]; d.mayAsk(&k.Credentials[i], *s) {
 			s.Now = Asks
 			d.out.Ask = append(d.out.Ask, s.Credential)
 		}
@@ -196,14 +196,23 @@ func (d *decider) approval(c *Credential, no func(Code, string, ...func(*Reason)
 	}
 }
 
-// mayAsk: everything but an agreement and an open window is there.
-func (d *decider) mayAsk(s Standing) bool {
+// mayAsk: everything but an agreement and an open window is there, and what is agreed to now
+// could still be begun in the window: half of the time that an agreement holds is for people,
+// and half for the run.
+func (d *decider) mayAsk(c *Credential, s Standing) bool {
+	holds := 7 * 24 * time.Hour
+	if c.Spec.Approvals != nil {
+		holds = c.Spec.Approvals.Expire
+	}
 	asked := false
 	for _, r := range s.Why {
 		switch r.Code {
 		case NotAsked:
 			asked = true
 		case OutOfWindow, Spread:
+			if r.Until.IsZero() || r.Until.Sub(d.Now) > holds/2 {
+				return false
+			}
 		default:
 			return false
 		}

@@ -115,15 +115,16 @@ func TestWhyACredentialIsNotBegun(t *testing.T) {
 			r.Purpose = sop.ToRehearse
 			k.Runs = []history.Summary{r}
 		}, "", time.Time{}, Begins},
-		"nobody was asked":      {credential("A", wants(approvals.NotAsked)), nil, "not-asked", time.Time{}, Asks},
-		"the request is over":   {credential("A", wants(approvals.Over)), nil, "not-asked", time.Time{}, Asks},
-		"the request was used":  {credential("A", wants(approvals.Used)), nil, "not-asked", time.Time{}, Asks},
-		"nobody asked, paused":  {credential("A", wants(approvals.NotAsked)), func(k *Known) { k.Paused = &Pause{} }, "paused not-asked", time.Time{}, Nothing},
-		"asked out of a window": {credential("A", wants(approvals.NotAsked), in("Mon 09:00-16:00 UTC")), nil, "not-asked window", time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC), Asks},
-		"asked":                 {credential("A", wants(approvals.Waiting)), nil, "approval", now.Add(day), Nothing},
-		"refused":               {credential("A", wants(approvals.Denied)), nil, "refused", now.Add(day), Nothing},
-		"agreed":                {credential("A", wants(approvals.Agreed)), nil, "", time.Time{}, Begins},
-		"agreed, not due":       {credential("A", wants(approvals.NotAsked), fresh), nil, "not-due not-asked", now.Add(10 * day), Nothing},
+		"nobody was asked":         {credential("A", wants(approvals.NotAsked)), nil, "not-asked", time.Time{}, Asks},
+		"the request is over":      {credential("A", wants(approvals.Over)), nil, "not-asked", time.Time{}, Asks},
+		"the request was used":     {credential("A", wants(approvals.Used)), nil, "not-asked", time.Time{}, Asks},
+		"nobody asked, paused":     {credential("A", wants(approvals.NotAsked)), func(k *Known) { k.Paused = &Pause{} }, "paused not-asked", time.Time{}, Nothing},
+		"asked out of a window":    {credential("A", wants(approvals.NotAsked), in("Mon 09:00-16:00 UTC")), nil, "not-asked window", time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC), Asks},
+		"too early for its window": {credential("A", wants(approvals.NotAsked), in("Wed 09:00-16:00 UTC")), nil, "not-asked window", time.Date(2026, 12, 2, 9, 0, 0, 0, time.UTC), Nothing},
+		"asked":                    {credential("A", wants(approvals.Waiting)), nil, "approval", now.Add(day), Nothing},
+		"refused":                  {credential("A", wants(approvals.Denied)), nil, "refused", now.Add(day), Nothing},
+		"agreed":                   {credential("A", wants(approvals.Agreed)), nil, "", time.Time{}, Begins},
+		"agreed, not due":          {credential("A", wants(approvals.NotAsked), fresh), nil, "not-due not-asked", now.Add(10 * day), Nothing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := known(tt.c)
