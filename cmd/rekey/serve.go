@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/report"
 	"rekey/internal/service"
 	"rekey/internal/sop"
 )
@@ -20,6 +22,7 @@ import (
 type serveFlags struct {
 	listen, url string
 	roles       []string
+	behind      []string
 	lease       time.Duration
 	demo        bool
 	// Of the demo: how often the schedule decides, and what the console proposes to try.
@@ -55,6 +58,7 @@ are handed on. docs/service.md tells how it is run for a team.`,
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8420", "address to serve at; port 0 picks one")
 	c.Flags().StringVar(&f.url, "url", "", "how browsers reach it, where that is not by loopback: https://rekey.example.com")
+	c.Flags().StringSliceVar(&f.behind, "behind", nil, "proxies in front, whose X-Forwarded-For tells where a request came from: 10.0.0.0/8,127.0.0.1")
 	c.Flags().StringSliceVar(&f.roles, "role", service.Roles(), "what this process does: "+strings.Join(service.Roles(), ", ")+"; others share the journal's database")
 	c.Flags().DurationVar(&f.lease, "lease", 0, "how long a run stays with a worker that was killed, 2s at least (default 12s)")
 	c.Flags().BoolVar(&f.demo, "demo", false, "serve a simulated world with runs, in a temporary folder; nothing to set up")
@@ -75,10 +79,28 @@ func (f serveFlags) wrongly() error {
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		wrong = append(wrong, usage("--listen wants an address and a port: 127.0.0.1:8420"))
 	}
+	if _, err := f.proxies(); err != nil {
+		wrong = append(wrong, err)
+	}
 	if f.lease != 0 && f.lease < service.ShortestLease {
 		wrong = append(wrong, usage("--lease wants %s at least, and not %s: with a shorter one a database that is busy for a moment costs the runs", service.ShortestLease, f.lease))
 	}
 	return errors.Join(wrong...)
+}
+
+// proxies are those of --behind: networks, or single addresses.
+func (f serveFlags) proxies() (out []netip.Prefix, err error) {
+	for _, text := range f.behind {
+		p, err := netip.ParsePrefix(text)
+		if a, alone := netip.ParseAddr(text); alone == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, usage("--behind wants addresses or networks, as 10.0.0.0/8, and not %s", report.Quote(text))
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }
 
 func (a *app) serve(ctx context.Context, f serveFlags) error {
@@ -98,8 +120,12 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 // serving serves what a file says. began is called once it can be asked, with where.
 func (a *app) serving(ctx context.Context, f serveFlags, file string, began func(address string) error) error {
 	log := a.logger()
+	behind, err := f.proxies()
+	if err != nil {
+		return exit{exitUsage, err}
+	}
 	s, err := service.Open(ctx, service.Options{
-		File: file, Load: a.read, Listen: f.listen, URL: f.url, Roles: f.roles, Lease: f.lease, Name: service.NameOf(os.Hostname), Tool: version,
+		File: file, Load: a.read, Listen: f.listen, URL: f.url, Roles: f.roles, Behind: behind, Lease: f.lease, Name: service.NameOf(os.Hostname), Tool: version,
 		Env: os.LookupEnv, User: osUser, Log: log, Tick: f.tick, Guide: f.guide,
 	})
 	if _, wrong := errors.AsType[sop.Problems](err); wrong {

@@ -74,6 +74,18 @@ func TestCommandsAskAServer(t *testing.T) {
 	}
 }
 
+// TestAProxyThatIsNoneIsRefused: by a name or a mistyped network anybody could be believed.
+func TestAProxyThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, proxy := range []string{"proxy.example.com", "10.0.0.0/33", "10.0.0"} {
+		var said bytes.Buffer
+		code := execute(t.Context(), []string{"-C", t.TempDir(), "serve", "--behind", "10.0.0.0/8," + proxy}, streams{out: &said, err: &said})
+		if code != exitUsage || !strings.Contains(said.String(), "--behind wants addresses or networks") || !strings.Contains(said.String(), proxy) {
+			t.Errorf("--behind %s: exit %d\n%s", proxy, code, said.String())
+		}
+	}
+}
+
 // TestALeaseThatIsTooShortIsRefused, and does not become another one in silence.
 func TestALeaseThatIsTooShortIsRefused(t *testing.T) {
 	t.Parallel()

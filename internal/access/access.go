@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"rekey/internal/identity"
 	"rekey/internal/journal"
 	"rekey/internal/rotation"
@@ -57,7 +59,9 @@ type Access struct {
 	store *store
 	base  *url.URL // of URL; nil: loopback only
 	asked *limits  // attempts to sign in, by address
-	wrong *limits  // tokens that are worth nothing, by address
+	// anybody bounds those of all addresses: each is a row for ten minutes.
+	anybody *rate.Limiter
+	wrong   *limits // tokens that are worth nothing, by address
 
 	living living
 
@@ -90,7 +94,7 @@ func New(ctx context.Context, o Options) (*Access, error) {
 	if o.Again == 0 {
 		o.Again = lookedAgain
 	}
-	a := &Access{Options: o, living: living{all: map[*look]struct{}{}}, asked: newLimits(6*time.Second, 20), wrong: newLimits(time.Second, 30)}
+	a := &Access{Options: o, living: living{all: map[*look]struct{}{}}, asked: newLimits(6*time.Second, 20), anybody: rate.NewLimiter(50, 1000), wrong: newLimits(time.Second, 30)}
 	if o.URL != "" {
 		u, err := url.Parse(o.URL)
 		if err != nil || sop.CheckAddress(o.URL, false) != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {

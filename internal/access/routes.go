@@ -34,7 +34,7 @@ func (a *Access) Routes() http.Handler {
 	})
 	mux.HandleFunc("GET /access/sign-in", a.signInPage)
 	mux.HandleFunc("GET /access/start", a.signing(a.start))
-	mux.HandleFunc("GET /access/callback", a.signing(a.callback))
+	mux.HandleFunc("GET /access/callback", a.callback)
 	mux.HandleFunc("GET /access/ways", a.ways)
 	mux.HandleFunc("POST /access/cli/token", a.cliToken)
 	known := func(pattern string, f http.HandlerFunc) {

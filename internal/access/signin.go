@@ -92,14 +92,16 @@ func (a *Access) signInPage(w http.ResponseWriter, r *http.Request) {
 	a.show(w, http.StatusOK, p, "")
 }
 
-// signing is a step of signing in: for who does not ask too often, where people sign in.
+// signing is the beginning of signing in: for who does not ask too often, where people
+// sign in, and while all together do not. Whoever comes back from the issuer has begun, and
+// is not counted again: nobody keeps him from it by beginning often.
 func (a *Access) signing(step func(http.ResponseWriter, *http.Request, *rules)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		rules := a.rules()
 		switch {
 		case rules.signIn == nil:
 			a.signInPage(w, r)
-		case !a.asked.allow(addressOf(r), a.Now()):
+		case !a.asked.allow(addressOf(r), a.Now()) || !a.anybody.AllowN(a.Now(), 1):
 			a.tooOften(w, r)
 		default:
 			step(w, r, rules)
@@ -131,12 +133,21 @@ func (a *Access) start(w http.ResponseWriter, r *http.Request, rules *rules) {
 }
 
 // callback is where people come back to from the issuer: GET /access/callback.
-func (a *Access) callback(w http.ResponseWriter, r *http.Request, rules *rules) {
+func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
+	rules := a.rules()
+	if rules.signIn == nil {
+		a.signInPage(w, r)
+		return
+	}
 	q := r.URL.Query()
 	held := a.cookieOf(r, "sign-in")
 	a.setCookie(w, "sign-in", "", 0)
 	// It is forgotten before anything else: nothing of it is used twice.
 	to, fresh, err := a.takeAttempt(r.Context(), held)
+	if err != nil && !a.asked.allow(addressOf(r), a.Now()) {
+		a.tooOften(w, r)
+		return
+	}
 	if err != nil {
 		again := "This attempt to sign in is over, or it was begun in another browser."
 		a.failed(w, r, http.StatusBadRequest, again, err)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -399,6 +400,22 @@ func TestRolesAreThoseOfToday(t *testing.T) {
 func TestSigningInIsLimited(t *testing.T) {
 	w := newWorld(t, everything())
 	b := w.browser()
+	// Who has begun comes back, however many begin after him from where he is.
+	honest := w.browser()
+	begun := w.idp.authorize(t, honest.get("/access/start?to=/").Header.Get("Location")).String()
+	for range 30 {
+		w.browser().get("/access/start")
+	}
+	if r := honest.get(begun); r.StatusCode != 303 {
+		t.Errorf("who has begun is kept from coming back: %d", r.StatusCode)
+	}
+	for range 30 {
+		w.browser().get(begun)
+	}
+	if r := w.browser().get(begun); r.StatusCode != 429 {
+		t.Errorf("who has not is answered %d, however often", r.StatusCode)
+	}
+	w.time.pass(2 * time.Minute)
 	refused := 0
 	for range 40 {
 		if b.get("/access/start").StatusCode == 429 {
@@ -413,6 +430,23 @@ func TestSigningInIsLimited(t *testing.T) {
 	other.signIn("/")
 	w.time.pass(time.Minute)
 	b.signIn("/")
+	// From as many addresses as somebody may have, it is bounded as well.
+	refused = 0
+	w.anybody.SetBurstAt(w.time.now(), 100) // a tenth of what it is
+	for i := range 130 {
+		many := w.browser()
+		many.from = fmt.Sprintf("203.0.%d.%d:1", i/250, i%250)
+		if many.get("/access/start").StatusCode == 429 {
+			refused++
+		}
+	}
+	if refused < 25 || refused > 35 {
+		t.Errorf("%d of 130 addresses were refused", refused)
+	}
+	if _, status := b.met(); status != 200 {
+		t.Error("who has signed in is kept out meanwhile")
+	}
+	w.time.pass(time.Minute)
 	// One machine has as many addresses of IPv6 as it likes.
 	six := w.browser()
 	refused = 0

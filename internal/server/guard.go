@@ -51,6 +51,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		began := s.o.Now()
 		a := &about{id: s.id()}
 		r = r.WithContext(context.WithValue(r.Context(), aboutKey{}, a))
+		r.RemoteAddr = s.cameFrom(r)
 		h := w.Header()
 		h.Set(api.IDHeader, a.id)
 		h.Set(api.VersionHeader, s.o.Version)

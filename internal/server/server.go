@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -56,6 +57,8 @@ type Options struct {
 	Sees func(ctx context.Context, credential string) bool
 	// Tokens makes and ends the server's own; nil: it has none.
 	Tokens Tokens
+	// Behind are proxies in front, whose X-Forwarded-For says where a request came from.
+	Behind []netip.Prefix
 	// Secure: browsers reach it by https only, and are to remember that (RFC 6797).
 	Secure bool
 	// Hosts are the names by which the server may be asked for, beside those of loopback:

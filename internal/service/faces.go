@@ -72,7 +72,7 @@ func (s *Service) faces(ctx context.Context) error {
 				return s.access.Can(ctx, sop.OpStatus, "")
 			}
 			return nil // the operations refuse it themselves
-		}, Hosts: s.hosts(), Secure: strings.HasPrefix(s.o.URL, "https:"), Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
+		}, Hosts: s.hosts(), Secure: strings.HasPrefix(s.o.URL, "https:"), Behind: s.o.Behind, Probes: s.probes(), Gauges: s.gauges, Probed: s.engine, Log: s.o.Log, Now: s.o.Now, Random: s.o.Random,
 	})
 	return err
 }

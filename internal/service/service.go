@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -46,8 +47,10 @@ type Options struct {
 	File string // rekey.yaml
 	// Load reads it, with what a command line says besides; nil: sop.Load.
 	Load   func(file string) (*sop.Config, error)
-	Listen string   // address, as net.Listen takes it
-	URL    string   // how browsers reach it, without a path; "": by loopback only
+	Listen string // address, as net.Listen takes it
+	URL    string // how browsers reach it, without a path; "": by loopback only
+	// Behind are proxies in front, whose X-Forwarded-For says where a request came from.
+	Behind []netip.Prefix
 	Roles  []string // of this process; none: all
 	Name   string   // of this process, for the record
 	Tool   string   // version of this program
