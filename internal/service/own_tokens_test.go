@@ -107,6 +107,9 @@ type own struct {
 	tokens  *access.Tokens
 	// lose: the answer to the next create is lost on its way.
 	lose, lost atomic.Bool
+	// passed is told of each request that changes a token, once it was answered; nil: nobody is.
+	passed func(path string)
+	stop   func() error
 }
 
 // serveOwn starts it on the page's example, with shorter waits and other places, and with
@@ -147,19 +150,9 @@ func serveOwn(t *testing.T) *own {
 			x.write("rotator", text+"\n")
 		}
 	}
-	s, err := service.Open(t.Context(), service.Options{
-		File: file, Listen: l.Addr().String(), Name: "one", Tool: "test", Drain: 5 * time.Second, Every: 10 * time.Millisecond, Tick: 50 * time.Millisecond, Noted: time.Second,
-		Env: env, User: user, Log: slog.New(slog.NewJSONHandler(x.log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
+	x.start(l)
 	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, s.Close()); err != nil {
+		if err := x.stop(); err != nil {
 			t.Errorf("it stopped with %v", err)
 		}
 	})
@@ -171,6 +164,25 @@ func serveOwn(t *testing.T) *own {
 	return x
 }
 
+// start serves on a listener, until stop.
+func (x *own) start(l net.Listener) {
+	x.Helper()
+	s, err := service.Open(context.Background(), service.Options{
+		File: filepath.Join(x.dir, "rekey.yaml"), Listen: l.Addr().String(), Name: "one", Tool: "test", Drain: 5 * time.Second, Every: 10 * time.Millisecond, Tick: 50 * time.Millisecond, Noted: time.Second,
+		Env: func(string) (string, bool) { return "", false }, User: func() string { return "root@laptop" }, Log: slog.New(slog.NewJSONHandler(x.log, nil)),
+	})
+	if err != nil {
+		x.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	x.stop = sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-ended, s.Close())
+	})
+}
+
 // way leads to the service, and may lose an answer.
 func (x *own) way() string {
 	to, err := url.Parse(x.at)
@@ -178,7 +190,11 @@ func (x *own) way() string {
 		x.Fatal(err)
 	}
 	s := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{DisableKeepAlives: true}, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		ModifyResponse: func(r *http.Response) error {
+			if x.passed != nil && r.Request.Method == http.MethodPost {
+				x.passed(r.Request.URL.Path)
+			}
 			if r.Request.Method == http.MethodPost && r.Request.URL.Path == "/api/v1/tokens" && r.StatusCode == http.StatusCreated && x.lose.Swap(false) {
 				x.lost.Store(true)
 				return errors.New("lost")
@@ -333,14 +349,59 @@ func TestAServiceRotatesItsOwnTokens(t *testing.T) {
 	}
 }
 
+// TestAServiceIsStoppedWhileItRotatesItsOwnTokens: it is its own vendor, so what it asks
+// for meanwhile nobody answers. After each of the first changes it is stopped, as a deploy
+// does, and started again.
+func TestAServiceIsStoppedWhileItRotatesItsOwnTokens(t *testing.T) {
+	t.Parallel()
+	x := serveOwn(t)
+	_, ops, err := x.tokens.Create(t.Context(), rotation.Who{Name: "root@laptop", Roles: []string{"operator"}}, access.Wanted{Name: "ops"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := make(chan string, 1)
+	x.passed = func(path string) { // the answer goes out while it stops
+		select {
+		case now <- path:
+		default:
+		}
+	}
+	stopped := map[string]int{}
+	for range 4 {
+		select {
+		case path := <-now:
+			stopped[path]++
+		case <-time.After(60 * time.Second):
+			t.Fatalf("stopped after %v, and nothing goes on", stopped)
+		}
+		if err := x.stop(); err != nil {
+			t.Errorf("it stopped with %v", err)
+		}
+		l, err := net.Listen("tcp", strings.TrimPrefix(x.at, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.start(l)
+	}
+	t.Logf("stopped after %v", stopped)
+	c := (&place{T: t, at: x.at}).client(ops)
+	x.rotated(c, "REKEY_NIGHTLY", 1)
+	x.rotated(c, "REKEY_ROTATOR", 1)
+	for family, file := range map[string]string{"nightly-": "job.env", "rotator-": "rotator"} {
+		if live := x.live(family); len(live) != 1 || !x.works(x.held(file)) {
+			t.Errorf("of %s there are %+v", family, live)
+		}
+	}
+}
+
 // rotated waits until so many runs of a credential are over, and all ended well.
 func (x *own) rotated(c *client.Client, credential string, many int) {
 	x.Helper()
 	var last string
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		runs, err := c.RunsOf(x.Context(), credential)
-		if err != nil {
-			x.Fatal(err)
+		if last = fmt.Sprint(err); err != nil { // it may be away
+			continue
 		}
 		over := 0
 		for _, r := range runs {

@@ -162,22 +162,34 @@ func (s *Service) has(role string) bool { return slices.Contains(s.o.Roles, role
 func (s *Service) take(config *sop.Config) { s.estate.Store(estate.New(config, s.here())) }
 
 // Serve serves, carries runs out and watches rekey.yaml, each as the roles of this process
-// say, until ctx is done. Then no request is taken any more, streams end, what has begun is
-// finished, and the runs are handed on. l is nil in a process that does not serve.
+// say, until ctx is done. Then streams end, what has begun is finished, the runs are handed
+// on, and no request is taken any more. l is nil in a process that does not serve.
 func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := map[string]func() error{"configuration": func() error { s.config.Watch(ctx, s.o.Every); return nil }}
 	parts["journal"] = func() error { return s.stays(ctx) }
+	// What a run needs to come to a place to stop at may be asked of this very process: a
+	// service that rotates its own tokens is its own vendor. So its streams end and it is not
+	// ready any more as soon as it is to stop, and it answers until its worker has ended.
+	answers, over := context.WithCancel(context.WithoutCancel(ctx))
+	defer over()
+	if !s.has(Worker) {
+		context.AfterFunc(ctx, over)
+	}
 	if s.has(API) {
-		parts[API] = func() error { return s.server.Serve(ctx, l, s.o.Drain) }
+		context.AfterFunc(ctx, s.server.Drain)
+		parts[API] = func() error { return s.server.Serve(answers, l, s.o.Drain) }
 	}
 	if s.has(Scheduler) {
 		plan := scheduler.New(scheduler.Options{Operations: s.engine, Config: s.config.Now, Journal: s.journal, Now: s.o.Now, Log: s.o.Log, Every: s.o.Tick})
 		parts[Scheduler] = func() error { plan.Run(ctx); return nil }
 	}
 	if s.has(Worker) {
-		parts[Worker] = func() error { return s.engine.Work(ctx) }
+		parts[Worker] = func() error {
+			defer over()
+			return s.engine.Work(ctx)
+		}
 	}
 	s.tracing.parts(ctx, s, parts)
 	ended := make(chan error, len(parts))
