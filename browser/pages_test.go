@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"rekey/internal/estate"
+	"rekey/internal/sim"
 )
 
 // TestEveryPageForEverybody: with every state that a run can be in.
@@ -15,7 +16,7 @@ func TestEveryPageForEverybody(t *testing.T) {
 	t.Parallel()
 	script := axe(t)
 	ctx := newBrowser(t)
-	s := newSite(t)
+	s := newSite(t, "\nvendors:\n", "\nvendors:\n  portal: {vendor: assisted, link: \"https://portal.example.com/keys\"}\n", "\ncredentials:\n", "\ncredentials:\n"+sim.PortalCredential)
 	page := func(path, name string) { t.Helper(); judge(t, ctx, script, s.url+path, name) }
 
 	page("/", "estate-new")
@@ -24,6 +25,8 @@ func TestEveryPageForEverybody(t *testing.T) {
 	page("/credentials/"+svc, "credential-new")
 	page("/credentials/"+svc+"/plan", "plan")
 	page("/credentials/"+svc+"/plan?purpose=revoke", "plan-revoke")
+	page("/credentials/PORTAL_KEY/plan", "ask-look")
+	page("/credentials/PORTAL_KEY/plan?look=one,two", "ask-which")
 
 	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}, Reason: "every 90 days", Ticket: "OPS-117"})
 	if err != nil {

@@ -20,7 +20,8 @@ type approvalView struct {
 	estate.Approval
 	What  string // what is agreed to
 	Steps []planStep
-	Mine  bool // whoever looks has asked for it himself, or has agreed
+	Ask   *rotation.Ask // what its run waits for; nil: it has none, or it may not be seen
+	Mine  bool          // whoever looks has asked for it himself, or has agreed
 	// Start is the plan that people have agreed to, where somebody may begin it now.
 	Start string
 }
@@ -43,8 +44,21 @@ func approvalViewOf(s estate.Approval, who rotation.Who) approvalView {
 	return v
 }
 
-// Final is what cannot be undone of it, in words.
-func (v approvalView) Final() []string { return v.Request.Final }
+// Then is what is done as soon as enough have agreed, and Final what of it cannot be undone.
+func (v approvalView) Then() []string {
+	if v.Ask == nil {
+		return v.Request.Final
+	}
+	return v.Ask.For
+}
+
+// Final is what cannot be undone, where that is known.
+func (v approvalView) Final() []string {
+	if v.Ask == nil {
+		return nil
+	}
+	return v.Ask.Final
+}
 
 // Ends tells when it expires.
 func (v approvalView) Ends() time.Time { return v.Request.Until }
@@ -62,6 +76,11 @@ func (c *Console) approvalsPage(w http.ResponseWriter, r *http.Request) error {
 	var b approvalsBody
 	for _, s := range all {
 		v := approvalViewOf(s, me.Who)
+		if retiring(s) && s.Request.Run != "" {
+			if logged, err := c.o.Ops.Log(r.Context(), s.Request.Run); err == nil {
+				v.Ask = rotation.Next(rotation.Fold(logged.Events), c.o.Now(), true).Ask
+			}
+		}
 		if s.Standing == approvals.Agreed {
 			if p := s.Request.Plan; p != nil && !retiring(s) && p.Spec.Purpose == "" {
 				if v.Start, err = packPlan(p); err != nil {

@@ -111,6 +111,7 @@ type estateBody struct {
 	Later    string
 	Owned    bool
 
+	Urgent    int // credentials that need a person
 	Approvals int // requests for which somebody is wanted
 	Guide     []Hint
 }
@@ -175,7 +176,7 @@ func estateOf(rows []report.Row, asked url.Values, now time.Time) estateBody {
 	return b
 }
 
-func (b estateBody) filters(counts map[string]int) []filter {
+func (b *estateBody) filters(counts map[string]int) []filter {
 	out := []filter{{Text: "All", To: b.with(""), N: b.All, On: b.Needs == ""}}
 	person := 0
 	for a, n := range counts {
@@ -183,6 +184,7 @@ func (b estateBody) filters(counts map[string]int) []filter {
 			person += n
 		}
 	}
+	b.Urgent = person
 	if person > 0 {
 		out = append(out, filter{Text: "Needs you", To: b.with("you"), N: person, On: b.Needs == "you", Tone: "bad", Icon: "person"})
 	}

@@ -46,11 +46,16 @@ func (c *Console) evidencePage(w http.ResponseWriter, r *http.Request) error {
 		if mistake != "" || !over || p.Credential != "" && s.Credential != p.Credential {
 			continue
 		}
-		x := runRowOf(s)
+		b.Runs = append(b.Runs, runRowOf(s))
+	}
+	for i := range b.Runs {
+		x := &b.Runs[i]
+		for _, row := range status.Rows {
+			x.as(row)
+		}
 		if counts[x.State.Word]++; counts[x.State.Word] == 1 {
 			b.Endings = append(b.Endings, filter{Text: x.State.Word, Tone: x.State.Tone, Icon: x.State.Icon})
 		}
-		b.Runs = append(b.Runs, x)
 	}
 	for i := range b.Endings {
 		b.Endings[i].N = counts[b.Endings[i].Text]

@@ -11,6 +11,7 @@ import (
 type healthBody struct {
 	Workers  []engine.Worker
 	Leases   []engine.Lease
+	Queue    []filter // how the open runs stand with the workers
 	Facts    []Fact
 	Standing evidence.Standing
 	Journal  bool
@@ -19,6 +20,7 @@ type healthBody struct {
 	Asked    bool
 	CanAsk   bool
 	Wrong    int
+	Fine     int
 	Mistakes []string
 }
 
@@ -46,6 +48,7 @@ func (c *Console) healthPage(w http.ResponseWriter, r *http.Request) error {
 		if b.Leases, err = c.o.Leases(ctx); err != nil {
 			return err
 		}
+		b.Queue = queueOf(b.Leases)
 	}
 	if c.o.Facts != nil {
 		if b.Facts, err = c.o.Facts(ctx); err != nil {
@@ -63,8 +66,29 @@ func (c *Console) healthPage(w http.ResponseWriter, r *http.Request) error {
 		for _, f := range b.Doctor {
 			if !f.OK {
 				b.Wrong++
+			} else {
+				b.Fine++
 			}
 		}
 	}
 	return show(c, w, http.StatusOK, "health", frame(c, r, "Health", "/health", b))
+}
+
+// queueOf counts how open runs stand with the workers.
+func queueOf(leases []engine.Lease) []filter {
+	out := []filter{{Text: "a worker is at"}, {Text: "due, and waiting for a worker"}, {Text: "waiting for their time"}, {Text: "waiting for a person"}}
+	for _, l := range leases {
+		switch {
+		case l.Holder != "" && !l.Lapsed:
+			out[0].N++
+		case l.Late, l.Lapsed:
+			out[1].N++
+			out[1].Tone = "bad"
+		case !l.Wake.IsZero():
+			out[2].N++
+		default:
+			out[3].N++
+		}
+	}
+	return out
 }

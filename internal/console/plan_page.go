@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"rekey/internal/approvals"
 	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
@@ -28,6 +29,7 @@ type planBody struct {
 	Strategy   string
 	Without    []string
 	Emergency  bool
+	Asking     string // for what it stops before anything is taken from the old one
 	Steps      []planStep
 	Changes    []changeGroup
 	Overlap    string
@@ -100,7 +102,7 @@ func planOf(wish estate.Wish, planned estate.Planned, now time.Time) (planBody, 
 	for _, n := range planned.Calls {
 		b.Calls += n
 	}
-	b.Steps = planSteps(p)
+	b.Steps, b.Asking = planSteps(p), askingWords(p.Spec)
 	switch {
 	case b.Emergency:
 		b.Without, b.Strategy = planned.Without, "take it away now, whoever uses it"
@@ -130,6 +132,17 @@ func planOf(wish estate.Wish, planned estate.Planned, now time.Time) (planBody, 
 		b.Closed = report.Closed(p.Spec, b.Opens, now)
 	}
 	return b, nil
+}
+
+// askingWords are for what a run stops before anything is taken from the old credential.
+func askingWords(spec sop.Spec) string {
+	if !approvals.Wanted(spec, approvals.Retiring) {
+		return "asks for the typed name"
+	}
+	if spec.Approvals.HowMany == 1 {
+		return "waits until somebody has agreed"
+	}
+	return "waits until " + count(spec.Approvals.HowMany, "person") + " have agreed"
 }
 
 func planSteps(p *rotation.Plan) (out []planStep) {

@@ -118,8 +118,10 @@ func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
 		"asset": c.address, "credential": credentialAt, "run": runAt,
 		"icon": func(name string) template.HTML { return icon(icons, name) }, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"ago": func(t, now time.Time) template.HTML { return timeHTML("ago", t, report.Ago(t, now)) },
-		"at":  func(t time.Time) template.HTML { return timeHTML("at", t, t.UTC().Format("2 Jan 2006, 15:04 UTC")) },
+		"ago":  func(t, now time.Time) template.HTML { return timeHTML("ago", t, report.Ago(t, now)) },
+		"at":   func(t time.Time) template.HTML { return timeHTML("at", t, t.UTC().Format("2 Jan 2006, 15:04 UTC")) },
+		"age":  func(t, now time.Time) template.HTML { return timeHTML("age", t, report.Span(now.Sub(t))) },
+		"told": toldHTML, "call": callHTML, "anchor": anchor,
 		"day": func(t time.Time) template.HTML { return timeHTML("day", t, t.UTC().Format("2 Jan 2006")) },
 		"clock": func(t time.Time) template.HTML {
 			return timeHTML("clock", t, t.UTC().Format("15:04:05"))

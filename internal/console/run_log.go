@@ -18,8 +18,10 @@ type deed struct {
 
 // logLine is one line of the journal, in words.
 type logLine struct {
-	At   time.Time
-	Text string
+	At    time.Time
+	Text  string
+	Again int       // so often it stands there again, with nothing between
+	Last  time.Time // the last of these
 }
 
 // deedsOf are what people did, in order.
@@ -84,7 +86,11 @@ func linesOf(events []rotation.Event) (out []logLine) {
 			}
 		}
 		for _, text := range report.Say(e, titles, report.Style{}) {
-			out = append(out, logLine{e.At, text})
+			if n := len(out); n > 0 && out[n-1].Text == text {
+				out[n-1].Again, out[n-1].Last = out[n-1].Again+1, e.At
+				continue
+			}
+			out = append(out, logLine{At: e.At, Text: text})
 		}
 	}
 	return out

@@ -29,6 +29,7 @@ type runBody struct {
 	Stuck    *rotation.Stuck
 	Held     []rotation.Copy // places that may be left with a dead one, by a person's word
 	Wait     *rotation.Wait
+	Since    string // why its time has not come
 	Closed   *rotation.Closed
 	Shown    []report.Shown
 	After    []string // what was seen after going back
@@ -44,6 +45,7 @@ type runBody struct {
 	ByHand   *byHand       // what only a person can do is asked here; nil: nothing of it is by hand
 	Said     bool          // what it waits for was confirmed, and a worker is to come
 
+	Asking string // for what it stops before anything is taken from the old one
 	Steps  []stepView
 	Back   []stepView
 	Done   int
@@ -88,6 +90,7 @@ func (c *Console) runBody(r *http.Request, logged estate.Logged) (runBody, error
 		for _, s := range all {
 			if s.Request.Run == b.Run {
 				v := approvalViewOf(s, me.Who)
+				v.Ask = b.Ask
 				b.Approval = &v
 				b.State.Word = "Waits for approval"
 				b.State.Says = "It goes on when enough people have agreed"
@@ -145,6 +148,8 @@ func runOf(logged estate.Logged, now time.Time) runBody {
 	times := timesOf(logged.Events)
 	if p := st.Plan; p != nil {
 		b.Strategy, b.Old, b.Notes = strategyName(p.Strategy), p.Old, p.Notes
+		times = known(times, st)
+		b.Asking = askingWords(p.Spec)
 		b.Steps = stepsOf(p.Steps, st, times)
 		b.Back = backOf(st, times)
 		b.Done, b.Of = doneOf(b.Steps)
@@ -187,7 +192,7 @@ func (b *runBody) stand(st *rotation.State, now time.Time) {
 			b.State = need{"Waits for you", "It goes on when somebody types the credential's name", "mind", "person"}
 			b.Now = "It waits for somebody to confirm"
 		case d.Wait != nil:
-			b.Wait = d.Wait
+			b.Wait, b.Since = d.Wait, sinceOf(st, *d.Wait)
 			b.State = need{"Waiting", "It goes on by itself", "info", "clock"}
 			b.Now = "Waiting for " + first(d.Wait.For)
 			markWaiting(b.Steps, *d.Wait)

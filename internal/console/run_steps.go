@@ -2,8 +2,10 @@ package console
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 )
 
@@ -42,6 +44,33 @@ func markWaiting(steps []stepView, w rotation.Wait) {
 	}
 }
 
+// sinceOf says of steps that are due a time after others were done, how long and which.
+func sinceOf(st *rotation.State, w rotation.Wait) string {
+	if st.Plan == nil {
+		return ""
+	}
+	active := st.Active()
+	titles := map[string]string{}
+	for _, s := range active {
+		titles[s.ID] = s.Title
+	}
+	for _, s := range active {
+		if s.After <= 0 || !slices.Contains(w.For, s.Title) || st.Step(s.ID).Status != rotation.Idle {
+			continue
+		}
+		var after []string
+		for _, id := range s.Needs {
+			if titles[id] != "" {
+				after = append(after, "“"+titles[id]+"”")
+			}
+		}
+		if len(after) > 0 {
+			return "Its time comes " + report.Span(s.After) + " after " + strings.Join(after, " and ") + "."
+		}
+	}
+	return ""
+}
+
 func busyWith(steps []stepView) string {
 	for _, s := range steps {
 		if s.Icon == "half" {
@@ -75,6 +104,24 @@ func timesOf(events []rotation.Event) map[string]stepTimes {
 		}
 	}
 	return out
+}
+
+// known adds when a step ended that no outcome of its own tells of: it was found done.
+func known(times map[string]stepTimes, st *rotation.State) map[string]stepTimes {
+	for _, list := range [][]rotation.Step{st.Plan.Steps, st.Plan.Back} {
+		for _, s := range list {
+			p, t := st.Step(s.ID), times[s.ID]
+			if p.Status != rotation.Ended || !t.ended.IsZero() || p.Done.IsZero() {
+				continue
+			}
+			t.ended = p.Done
+			if t.began.IsZero() {
+				t.began = p.Done
+			}
+			times[s.ID] = t
+		}
+	}
+	return times
 }
 
 // stepsOf are the steps of a plan as they stand.
@@ -116,7 +163,7 @@ func viewOf(s rotation.Step, p *rotation.Progress, t stepTimes, st *rotation.Sta
 	switch p.Status {
 	case rotation.Ended:
 		v.Word, v.Tone, v.Icon, v.Ended = "Done", "good", "check", t.ended
-		if s.Verb != rotation.Pause && !t.began.IsZero() {
+		if s.Verb != rotation.Pause && !t.began.IsZero() && t.ended.After(t.began) {
 			v.Took = t.ended.Sub(t.began)
 		}
 	case rotation.Open:

@@ -2,8 +2,11 @@ package lease
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"rekey/internal/journal"
 )
 
 // Limits keep how long looking is held back at a vendor, for all processes that share the
@@ -65,4 +68,34 @@ func (l *Limits) keep(vendor string, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.read[vendor] = limit{at: now, until: now.Add(d)}
+}
+
+// Limited is a vendor at which nobody looks for a while: what is left of its rate limit is
+// for changes.
+type Limited struct {
+	Vendor string
+	Left   time.Duration // how long that lasts still
+}
+
+// LimitedNow are the vendors of which that is so, writing nothing.
+func LimitedNow(ctx context.Context, j *journal.Journal) ([]Limited, error) {
+	s := of(j)
+	if there, err := s.there(ctx, "lease_limits"); err != nil || !there {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT vendor, until - `+s.now+` FROM lease_limits WHERE until > `+s.now+` ORDER BY vendor`)
+	if err != nil {
+		return nil, fmt.Errorf("read rate limits: %w", s.told(err))
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Limited
+	for rows.Next() {
+		l, left := Limited{}, int64(0)
+		if err := rows.Scan(&l.Vendor, &left); err != nil {
+			return nil, fmt.Errorf("read rate limits: %w", s.told(err))
+		}
+		l.Left = time.Duration(left) * time.Millisecond
+		out = append(out, l)
+	}
+	return out, rows.Err()
 }

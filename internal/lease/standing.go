@@ -23,12 +23,7 @@ type Standing struct {
 // may be no leases yet. Of a process that has locked its credential the lock tells.
 func Standings(ctx context.Context, j *journal.Journal) (runs map[string]Standing, err error) {
 	s := of(j)
-	there := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'lease_runs'`
-	if s.skip != "" {
-		there = `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'lease_runs'`
-	}
-	var n int
-	if _, err := s.ask(ctx, s.db, there, nil, &n); err != nil || n == 0 {
+	if there, err := s.there(ctx, "lease_runs"); err != nil || !there {
 		return nil, err
 	}
 	rows, err := s.rows(ctx, "", `''`) // its tables may be of an older version
@@ -48,6 +43,17 @@ func Standings(ctx context.Context, j *journal.Journal) (runs map[string]Standin
 		runs[r.Run] = s
 	}
 	return runs, nil
+}
+
+// there tells whether there is this table yet.
+func (s *Store) there(ctx context.Context, table string) (bool, error) {
+	query := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`
+	if s.skip != "" {
+		query = `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = $1`
+	}
+	n := 0
+	_, err := s.ask(ctx, s.db, query, []any{table}, &n)
+	return n > 0, err
 }
 
 // Row is how a run stands.

@@ -57,7 +57,7 @@ func (s *Service) faces(ctx context.Context) error {
 		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.mistaken,
 		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
 		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
-		Workers: s.workers, Leases: s.leases, Doctor: guarded.Doctor, Noted: s.noted, Guide: s.o.Guide,
+		Workers: s.workers, Leases: s.leases, Doctor: guarded.Doctor, Noted: s.noted, Facts: s.facts, Guide: s.o.Guide,
 	})
 	if err != nil {
 		return err

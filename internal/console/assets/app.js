@@ -7,6 +7,7 @@
   const at = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
   // span says a length of time as the server does: 3m12s, 5h, 92d.
@@ -31,7 +32,7 @@
   const show = (el) => {
     const t = new Date(el.dateTime);
     if (isNaN(t)) return;
-    const text = { ago: () => ago(t, now()), at: () => at.format(t), day: () => day.format(t), clock: () => clock.format(t) }[el.dataset.time]?.();
+    const text = { ago: () => ago(t, now()), age: () => span(Math.max(0, (now() - t) / 1000)), exact: () => exact.format(t), at: () => at.format(t), day: () => day.format(t), clock: () => clock.format(t) }[el.dataset.time]?.();
     if (text && el.textContent !== text) el.textContent = text;
     const utc = t.getUTCFullYear() + "-" + two(t.getUTCMonth() + 1) + "-" + two(t.getUTCDate()) + " " + two(t.getUTCHours()) + ":" + two(t.getUTCMinutes()) + ":" + two(t.getUTCSeconds()) + " UTC";
     el.title = whole.format(t) + " (" + zone + ")\n" + utc;
@@ -44,6 +45,9 @@
   document.addEventListener("click", (e) => {
     const b = e.target.closest("[data-copy]");
     if (b) navigator.clipboard.writeText(b.dataset.copy).then(() => { b.textContent = "Copied"; setTimeout(() => { b.textContent = "Copy"; }, 1500); });
+    const inside = e.target.closest('a[href^="#"]')?.hash.slice(1);
+    const folded = inside && document.getElementById(inside)?.closest("details");
+    if (folded) folded.open = true;
     if (e.target.closest("[data-help]")) document.getElementById("keys").showModal();
   });
   // A form is sent once; a second press would be refused, and frighten.
