@@ -109,9 +109,9 @@ func Notices(k Known) []Notice {
 		}
 		out = append(out, n)
 	}
-	owner := map[string]string{}
+	owner, undated := map[string]string{}, map[string]bool{}
 	for _, r := range k.Rows {
-		owner[r.Credential] = r.Owner
+		owner[r.Credential], undated[r.Credential] = r.Owner, r.Attention == "undated"
 		row(k, r, add)
 		k.found(r, add)
 	}
@@ -121,6 +121,10 @@ func Notices(k Known) []Notice {
 	}
 	for _, c := range k.Schedule.Credentials {
 		standing(k, c, add)
+		if undated[c.Credential] && c.Run != sop.ByHand.String() {
+			add(Notice{ID: "undated/" + c.Credential, Kind: Overdue, Credential: c.Credential, Owner: c.Owner, At: k.Now, Title: c.Credential + " never falls due: nobody knows when it was made or when it expires",
+				Text: "a check has not told, so that the schedule never begins it; its first rotation dates it", Next: "rekey plan " + c.Credential})
+		}
 	}
 	for _, a := range k.Approvals {
 		if a.Standing != approvals.Waiting {
@@ -170,7 +174,7 @@ func run(k Known, s history.Summary, owner string, add func(Notice)) {
 	n := Notice{Credential: s.Credential, Owner: owner, Run: s.Run}
 	switch {
 	case s.Stuck != "":
-		n.ID, n.Kind, n.At, n.Next = "stuck/"+s.Run+"/"+digest(s.Stuck), Stuck, s.Opened, "rekey resume "+s.Run
+		n.ID, n.Kind, n.At, n.Next = "stuck/"+s.Run+"/"+digest(steady(s.Stuck)), Stuck, s.Opened, "rekey resume "+s.Run
 		n.Title, n.Text = s.Credential+" is stuck in the middle of a run", s.Stuck
 	case s.Open():
 		if !waits(k, s, &n) {
@@ -198,11 +202,12 @@ func standing(k Known, c schedule.Standing, add func(Notice)) {
 		switch r.Code {
 		case schedule.CannotBegin:
 			f := n
-			f.ID, f.Kind, f.Next = "failed/"+c.Credential+"/"+digest(c.After+r.Why), Failed, "rekey check "+c.Credential
+			f.ID, f.Kind, f.Next = "failed/"+c.Credential+"/"+digest(c.After+steady(r.Why)), Failed, "rekey check "+c.Credential
 			f.Title, f.Text = "a rotation of "+c.Credential+" could not be begun", r.Why
 			add(f)
 		case schedule.ByHand:
-			if !c.Due.At.IsZero() && !c.Due.At.After(k.Now) {
+			going := slices.ContainsFunc(c.Why, func(r schedule.Reason) bool { return r.Code == schedule.RunOpen })
+			if !going && !c.Due.At.IsZero() && !c.Due.At.After(k.Now) {
 				o := n
 				o.ID, o.Kind, o.At, o.Next = "overdue/"+c.Credential+"/"+c.Due.At.UTC().Format(time.DateOnly), Overdue, c.Due.At, "rekey plan "+c.Credential
 				o.Title, o.Text = c.Credential+" is overdue since "+c.Due.At.UTC().Format(time.DateOnly), "a person begins it"
@@ -217,6 +222,17 @@ func standing(k Known, c schedule.Standing, add func(Notice)) {
 		o.Title, o.Text = c.Credential+" is overdue since "+c.Due.At.UTC().Format(time.DateOnly), c.Why[0].Why
 		add(o)
 	}
+}
+
+// steady is a reason without its numbers: how long to wait, which request it was and what
+// time it is are other ones each time, and the matter is the same.
+func steady(why string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, why)
 }
 
 func digest(s string) string {
