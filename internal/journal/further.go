@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -117,8 +118,19 @@ func barredText(to string, at time.Time) string {
 	return strings.ReplaceAll(barred+to+" at "+at.UTC().Format(time.RFC3339)+", and nothing is written here any more", "'", "''")
 }
 
-// Whereabouts refuses a journal that was moved away since it was opened (*Moved). It reads
-// one row.
+// Again opens the same journal once more, knowing nothing of what was seen of it before: one
+// that has missed entries (*Replaced) writes nothing more. The caller closes it.
+func (j *Journal) Again(ctx context.Context) (*Journal, error) {
+	if j.server == nil {
+		return Open(filepath.Dir(j.path))
+	}
+	again := of(&server{name: j.server.name, schema: j.server.schema, config: j.server.config.Copy()})
+	return opened(again, again.found(ctx, true, false))
+}
+
+// Whereabouts refuses a journal that was moved away since it was opened (*Moved), and one on
+// a server that has lost entries which this process has seen (*Replaced): the database failed
+// over to a standby that was behind, or was restored. It reads three rows.
 func (j *Journal) Whereabouts(ctx context.Context) error {
 	there := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'moved'`
 	var args []any
@@ -126,8 +138,16 @@ func (j *Journal) Whereabouts(ctx context.Context) error {
 		there, args = `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'moved'`, []any{j.server.schema}
 	}
 	n, err := scanned(j.db, there, args...)
-	if err != nil || n == 0 {
+	if err != nil {
 		return j.told(err)
 	}
-	return whereabouts(ctx, j.db, j.path, true, false)
+	if n > 0 {
+		if err := whereabouts(ctx, j.db, j.path, true, false); err != nil {
+			return err
+		}
+	}
+	if j.server != nil {
+		return j.server.stays(ctx)
+	}
+	return nil
 }

@@ -127,11 +127,18 @@ func sessions(address string, writes bool) (*Journal, error) {
 			return err
 		}
 	}
+	j := of(s)
+	j.whole = writes
+	return j, nil
+}
+
+// of is a journal that may be written, over sessions that are opened when they are needed.
+func of(s *server) *Journal {
 	s.db = sql.OpenDB(dialer{s.config})
 	s.db.SetMaxOpenConns(mostSessions)
 	s.db.SetConnMaxIdleTime(time.Minute)
 	s.locks.server = s
-	return &Journal{View: View{q: s.db, path: s.name}, db: s.db, server: s, whole: writes}, nil
+	return &Journal{View: View{q: s.db, path: s.name}, db: s.db, server: s, whole: true}
 }
 
 // still holds the head, and sees that the journal is the one that this process has
@@ -161,10 +168,31 @@ func (s *server) still(ctx context.Context, tx *sql.Tx) error {
 			return fmt.Errorf("append to journal: %w", damaged(s.name, err))
 		}
 		if !there {
-			return &Replaced{Path: s.name, What: "set back or replaced"}
+			return &Replaced{Path: s.name, What: "set back or replaced", Seq: known.Seq}
 		}
 	}
 	return s.locks.still(ctx, tx)
+}
+
+// stays sees that what this process has seen there is there still, and sees what is there
+// now: the more it has seen, the more it misses.
+func (s *server) stays(ctx context.Context) error {
+	known := s.known.Load()
+	if known == nil || known.Seq == 0 {
+		return nil
+	}
+	there, err := has(ctx, s.db, *known)
+	if err != nil {
+		return damaged(s.name, err)
+	}
+	if !there {
+		return &Replaced{Path: s.name, What: "set back or replaced", Seq: known.Seq}
+	}
+	last, err := head(ctx, s.db)
+	if err == nil && last.Seq > known.Seq {
+		s.known.CompareAndSwap(known, &last)
+	}
+	return damaged(s.name, err)
 }
 
 // wrote notes the newest entry where the next writer looks.

@@ -327,6 +327,29 @@ func TestAJournalOnAServerThatIsNotTheSameIsMissed(t *testing.T) {
 	}
 }
 
+// TestAProcessThatOnlyWatchesMissesWhatIsLost: it has written nothing, and seen what others did.
+func TestAProcessThatOnlyWatchesMissesWhatIsLost(t *testing.T) {
+	at := onServer(t)
+	j := open4(t, at)
+	watches, err := at.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = watches.Close() }()
+	if err := j.Append(t.Context(), draft("r")); err != nil {
+		t.Fatal(err)
+	}
+	if err := watches.Whereabouts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.db.Exec(`DELETE FROM entries WHERE seq > 4; UPDATE head SET (seq, hash) = (SELECT seq, hash FROM entries WHERE seq = 4)`); err != nil {
+		t.Fatal(err)
+	}
+	if lost, is := errors.AsType[*Replaced](watches.Whereabouts(t.Context())); !is || lost.Seq != 5 {
+		t.Errorf("it misses %+v", lost)
+	}
+}
+
 // TestNoAddressIsRepeated: what is wrong with it is told without its password, and
 // nothing goes over a network unencrypted by default.
 func TestNoAddressIsRepeated(t *testing.T) {

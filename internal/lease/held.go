@@ -220,7 +220,7 @@ func (h *Held) LetGo(ctx context.Context, tx Querier, l Letting) (Due, error) {
 		tries = `tries + 1`
 	}
 	d := Due{Run: h.Run, Wake: l.Wake}
-	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3, waits = $4, keeps = ''
+	n, err := h.store.ask(ctx, tx, `UPDATE lease_runs SET holder = '', expires = 0, epoch = epoch + 1, wake = `+wake+`, clean = $2, tries = `+tries+`, trouble = $3, waits = $4, keeps = '', line = `+h.store.line+`
 		WHERE run = $5 AND epoch = $6 AND holder = $7 AND (said = $8 OR $9 = 1) RETURNING epoch, rank`,
 		[]any{l.Wake.Milliseconds(), number(l.Clean), l.Trouble, l.Waits, h.Run, h.Epoch, h.Holder, heard, number(l.Deaf)}, &d.Epoch, &d.Rank)
 	if err != nil || n == 1 {

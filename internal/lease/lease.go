@@ -75,13 +75,14 @@ CREATE TABLE lease_asked (
 	sealed     TEXT NOT NULL,
 	signed     TEXT NOT NULL
 );
-`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}}
+`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN line TEXT NOT NULL DEFAULT '';`}}
 
 // Store keeps the leases, beside the journal.
 type Store struct {
 	db   *sql.DB
 	told func(error) error // in words
 	now  string            // the time, in the database's words
+	line string            // which line of its history the database is in; it changes with each failover and restored backup
 	skip string            // passes over rows that somebody else is at; "": there is one writer anyway
 }
 
@@ -90,15 +91,23 @@ func Open(ctx context.Context, j *journal.Journal) (*Store, error) {
 	if err := j.Tables(ctx, "lease", migrations...); err != nil {
 		return nil, err
 	}
-	return of(j), nil
+	s := of(j)
+	if s.skip != "" {
+		// A database that goes without PostgreSQL's log tells nothing of it.
+		const line = `substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)`
+		if _, err := s.ask(ctx, s.db, `SELECT `+line, nil, new(string)); err == nil {
+			s.line = line
+		}
+	}
+	return s, nil
 }
 
 func of(j *journal.Journal) *Store {
 	db, dialect := j.DB()
 	if dialect == journal.Postgres {
-		return &Store{db: db, told: j.Told, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, skip: ` FOR UPDATE SKIP LOCKED`}
+		return &Store{db: db, told: j.Told, now: `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint`, line: `''`, skip: ` FOR UPDATE SKIP LOCKED`}
 	}
-	return &Store{db: db, told: j.Told, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`}
+	return &Store{db: db, told: j.Told, now: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`, line: `''`}
 }
 
 // Querier is the database or a transaction.
@@ -124,8 +133,8 @@ const (
 // Add makes the row of a run that is opened in this transaction, for a worker to take up.
 // plan is what the worker needs to know that the journal does not.
 func (s *Store) Add(ctx context.Context, tx Querier, run, credential, plan string, rank int64) (Due, error) {
-	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan, rank)
-		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', '', $3, $4)`, []any{run, credential, plan, rank})
+	_, err := s.ask(ctx, tx, `INSERT INTO lease_runs (run, credential, epoch, holder, expires, wake, said, clean, was, tries, trouble, waits, plan, rank, line)
+		VALUES ($1, $2, 1, '', 0, `+s.now+`, 0, 1, 0, 0, '', '', $3, $4, `+s.line+`)`, []any{run, credential, plan, rank})
 	return Due{Run: run, Epoch: 1, Rank: rank}, err
 }
 
@@ -185,7 +194,7 @@ const Process = "process "
 func (s *Store) claim(ctx context.Context, h *Held, where string, args ...any) error {
 	begun := h.clock()
 	var clean int64
-	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = clean, clean = 0, waits = '', keeps = '' WHERE `+where+`
+	n, err := s.ask(ctx, s.db, `UPDATE lease_runs SET holder = $1, expires = `+s.now+` + $2, wake = 0, epoch = epoch + 1, was = CASE WHEN line = `+s.line+` THEN clean ELSE 0 END, clean = 0, waits = '', keeps = '' WHERE `+where+`
 		RETURNING epoch, said, was, plan, tries, credential`, append([]any{h.Holder, h.term.Milliseconds()}, args...), &h.Epoch, &h.said, &clean, &h.Plan, &h.Tries, &h.Credential)
 	switch {
 	case err != nil:

@@ -75,6 +75,13 @@ func (h *Held) leave(place string) {
 	delete(h.places, place)
 }
 
+// Doubt has everybody who takes a run up look anew before he acts, in this transaction: what
+// the journal says of it may not be all.
+func (s *Store) Doubt(ctx context.Context, tx Querier) error {
+	_, err := s.ask(ctx, tx, `UPDATE lease_runs SET clean = 0`, nil)
+	return err
+}
+
 // Seen notes that a worker lives, and forgets those that were not heard of for a day.
 func (s *Store) Seen(ctx context.Context, name string) error {
 	_, err := s.ask(ctx, s.db, `INSERT INTO lease_workers (name, seen) VALUES ($1, `+s.now+`) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`, []any{name})

@@ -142,6 +142,10 @@ func Notices(k Known) []Notice {
 		add(Notice{ID: "stopped/" + at.UTC().Format(time.RFC3339), Kind: Stopped, At: at, Title: "the schedule begins nothing more: too many runs ended badly",
 			Text: "runs " + strings.Join(k.Schedule.Failed, ", "), Next: "rekey schedule"})
 	}
+	if p := k.Schedule.Paused; p.Doubted() {
+		add(Notice{ID: "set-back/" + p.At.UTC().Format(time.RFC3339), Kind: Evidence, At: p.At, Title: "the journal has lost entries, and nothing begins by itself",
+			Text: p.Reason + "; look what is live, then let the schedule go on: rekey schedule continue", Next: "rekey drift"})
+	}
 	if k.Unverified != "" {
 		add(Notice{ID: "evidence/" + digest(k.Unverified), Kind: Evidence, At: k.Now, Title: "the journal does not verify", Text: k.Unverified, Next: "rekey verify"})
 	}

@@ -89,6 +89,13 @@ type Pause struct {
 	Reason string       `json:"reason,omitempty"`
 }
 
+// SetBack is Pause.By.How where nobody has paused it but a process that missed entries of
+// the journal.
+const SetBack = "the journal was set back"
+
+// Doubted tells whether the schedule is paused because the journal was set back.
+func (p *Pause) Doubted() bool { return p != nil && p.By.How == SetBack }
+
 // Kinds of the notes about the schedule. The body of the first two is a Pause.
 const (
 	Paused    = "schedule-paused"

@@ -17,7 +17,7 @@ const workersWithin = time.Minute
 // probes are what /readyz looks at beside the journal and rekey.yaml. That no worker lives
 // is told, and does not keep requests away: what they ask for waits in the database.
 func (s *Service) probes() []server.Probe {
-	return []server.Probe{{Name: "journal can be written", Look: func(context.Context) error { return s.engine.Unwritten() }}, {Name: "clock", Minor: true, Look: s.engine.Clock}, {Name: "workers", Minor: true, Look: func(ctx context.Context) error {
+	return []server.Probe{{Name: "journal can be written", Look: func(context.Context) error { return s.engine.Unwritten() }}, {Name: "journal is whole", Minor: true, Look: s.whole}, {Name: "clock", Minor: true, Look: s.engine.Clock}, {Name: "workers", Minor: true, Look: func(ctx context.Context) error {
 		workers, err := s.engine.Workers(ctx)
 		if err != nil {
 			return err
@@ -29,6 +29,15 @@ func (s *Service) probes() []server.Probe {
 		}
 		return errors.New("no worker was heard of within a minute: nothing is carried out")
 	}}}
+}
+
+// whole tells that the journal has lost entries, until somebody has looked.
+func (s *Service) whole(ctx context.Context) error {
+	why, err := s.estate.Load().SetBack(ctx)
+	if err != nil || why == "" {
+		return err
+	}
+	return errors.New(why + "; look what is live (rekey drift), then: rekey schedule continue")
 }
 
 // gauges are what the engine adds to /metrics.

@@ -212,8 +212,8 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	return errors.Join(all...)
 }
 
-// stays watches that the journal is where it is, and returns where it went if it was
-// moved: this process would serve what nobody writes any more.
+// stays watches that the journal is where it is and what it was, and returns where it went if
+// it was moved, or what was lost: this process would serve what nobody writes any more.
 func (s *Service) stays(ctx context.Context) error {
 	every := time.NewTicker(s.o.Every)
 	defer every.Stop()
@@ -224,7 +224,17 @@ func (s *Service) stays(ctx context.Context) error {
 		case <-every.C:
 		}
 		// That the database does not answer is told elsewhere.
-		if moved, is := errors.AsType[*journal.Moved](s.journal.Whereabouts(ctx)); is {
+		err := s.journal.Whereabouts(ctx)
+		if lost, is := errors.AsType[*journal.Replaced](err); is {
+			// This process would write nothing more. The next one knows what was missed, once
+			// that is written: until then, it is tried again.
+			if err := s.estate.Load().SetBackSeen(ctx, lost.Seq); err != nil {
+				s.o.Log.Error("the journal was set back, and that could not be written", "why", err)
+				continue
+			}
+			return fmt.Errorf("%w\n  next  start rekey serve again: open runs are looked at anew; then look what is live: rekey drift; and let the schedule go on: rekey schedule continue", lost)
+		}
+		if moved, is := errors.AsType[*journal.Moved](err); is {
 			return fmt.Errorf("%w\n  next  write in rekey.yaml where it is, and start rekey serve again", moved)
 		}
 	}
