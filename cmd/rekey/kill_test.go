@@ -46,8 +46,13 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// rekey is the program as a process of its own. The race detector, which is what -short is
+// for, does not watch one.
 func rekey(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: a process of its own is not watched")
+	}
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)

@@ -51,10 +51,15 @@ var postgres, stopPostgres = realserver.PostgresOnce()
 // schemas numbers those that tests have made.
 var schemas atomic.Int64
 
-// everywhere runs a test with the journal in a folder, and on PostgreSQL.
+// everywhere runs a test with the journal in a folder, and on PostgreSQL; with -short, which
+// is for the race detector, there alone: SQLite takes several times as long under it, and
+// what runs beside what is the same.
 func everywhere(t *testing.T, test func(b *bench)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
+		if testing.Short() {
+			t.Skip("-short: on PostgreSQL alone")
+		}
 		test(newBench(t))
 	})
 	t.Run("postgres", func(t *testing.T) {

@@ -126,7 +126,9 @@ func TestChaos(t *testing.T) {
 			p := <-free
 			happening.Go(func() { do(p); free <- p })
 		}
+		c.mu.Lock()
 		c.happened[name]++
+		c.mu.Unlock()
 	}
 	happening.Wait()
 	enough()
