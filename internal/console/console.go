@@ -75,6 +75,8 @@ type Options struct {
 	// Streams is how many runs may be followed at the same time; 0: 256. Whoever comes
 	// after has a page that does not move.
 	Streams int
+	// Each is how many of these one person may follow; 0: 32.
+	Each int
 	// Log is told of what failed and was not refused; nil: slog.Default().
 	Log *slog.Logger
 }
@@ -84,7 +86,7 @@ type Console struct {
 	o       Options
 	pages   map[string]*templates
 	assets  map[string]asset
-	streams chan struct{}
+	streams *seats
 	live    live
 	handler http.Handler
 }
@@ -100,10 +102,13 @@ func New(o Options) (*Console, error) {
 	if o.Streams <= 0 {
 		o.Streams = 256
 	}
+	if o.Each <= 0 {
+		o.Each = 32
+	}
 	if o.File == "" {
 		o.File = "rekey.yaml"
 	}
-	c := &Console{o: o, streams: make(chan struct{}, o.Streams), live: live{runs: map[string]*watched{}}}
+	c := &Console{o: o, streams: &seats{all: o.Streams, each: o.Each, of: map[string]int{}}, live: live{runs: map[string]*watched{}}}
 	var err error
 	if c.assets, err = readAssets(); err != nil {
 		return nil, err

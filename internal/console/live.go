@@ -56,14 +56,18 @@ func (c *Console) runEvents(w http.ResponseWriter, r *http.Request) error {
 	if _, err := c.o.Ops.OneRun(r.Context(), id); err != nil {
 		return err
 	}
-	select {
-	case c.streams <- struct{}{}:
-		defer func() { <-c.streams }()
-	default:
+	who := ""
+	if c.o.Who != nil {
+		known, _ := c.o.Who(r)
+		who = known.How + "\x00" + known.Name
+	}
+	goes, ok := c.streams.take(who)
+	if !ok {
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, "too many are watching; this page does not move until you load it again", http.StatusServiceUnavailable)
 		return nil
 	}
+	defer goes()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")

@@ -13,6 +13,7 @@ import (
 
 	"rekey/internal/console"
 	"rekey/internal/estate"
+	"rekey/internal/rotation"
 )
 
 // event is one of a stream.
@@ -139,6 +140,39 @@ func TestOnlySoManyWatch(t *testing.T) {
 		if resp.StatusCode == http.StatusOK {
 			return
 		}
+	}
+}
+
+// TestOnePersonLeavesRoomForOthers, however many pages he leaves open.
+func TestOnePersonLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	who := func(r *http.Request) (rotation.Who, bool) {
+		return rotation.Who{Name: r.Header.Get("X-Test-Who"), How: "session"}, true
+	}
+	server := httptest.NewServer(b.console(console.Options{Each: 2, Who: who}))
+	t.Cleanup(server.Close)
+	run := b.post("/credentials/"+svc+"/run", url.Values{"purpose": {""}})
+	b.settle(run)
+	watch := func(name string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+run+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Test-Who", name)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp.StatusCode
+	}
+	if a, b, c := watch("alice"), watch("alice"), watch("alice"); a != 200 || b != 200 || c != http.StatusServiceUnavailable {
+		t.Errorf("alice is answered %d, %d and %d", a, b, c)
+	}
+	if bob := watch("bob"); bob != 200 {
+		t.Errorf("bob is answered %d", bob)
 	}
 }
 
