@@ -187,6 +187,9 @@ func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	who := identity.Person(rules.id, in.Claims, false)
 	a.Log.InfoContext(r.Context(), "signed in", "who", who.Name, "roles", who.Roles, "fresh", fresh, "from", addressOf(r))
+	if left := in.Claims.LeftOut(rules.id); len(left) > 0 {
+		a.Log.WarnContext(r.Context(), "the issuer did not say everything by which rekey.yaml gives roles: of somebody in too many groups it says none; have it say only those that this client asks for", "who", who.Name, "claims", left)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)

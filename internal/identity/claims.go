@@ -15,6 +15,22 @@ import (
 // Claims are what a verified token says, by name: one value, or those of a list.
 type Claims map[string][]string
 
+// leftOut names the claims that an issuer tells elsewhere than in its token (OpenID Connect
+// Core 1.0 §5.6.2). Microsoft Entra ID leaves out the groups of whoever is in more than 200.
+const leftOut = "_claim_names"
+
+// LeftOut are claims by which rekey.yaml gives roles, which the issuer did not say of
+// somebody although it could: he may lack roles that are his.
+func (c Claims) LeftOut(id *sop.Identity) (out []string) {
+	for _, name := range c[leftOut] {
+		asked := slices.ContainsFunc(slices.Concat(slices.Collect(maps.Values(id.Roles))...), func(w sop.Who) bool { _, is := w.Claims[name]; return is })
+		if len(c[name]) == 0 && asked {
+			out = append(out, visible.Text(name))
+		}
+	}
+	return out
+}
+
 // Text is a claim of one value; "" if there is none, or several.
 func (c Claims) Text(name string) string {
 	if len(c[name]) == 1 {

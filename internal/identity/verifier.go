@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +102,12 @@ func (v *Verifier) Verify(ctx context.Context, token secret.Value) (Claims, erro
 	out := Claims{}
 	for name, raw := range all {
 		out[name] = values(raw)
+	}
+	// What the issuer tells elsewhere only, by name. It is not asked for there: the token
+	// would lead this process to whatever address it names.
+	var elsewhere map[string]json.RawMessage
+	if json.Unmarshal(all[leftOut], &elsewhere) == nil {
+		out[leftOut] = slices.Sorted(maps.Keys(elsewhere))
 	}
 	if out.Text("sub") == "" && (!v.gate || out.Text("common_name") == "") {
 		return nil, errors.New("it names nobody: it has no sub")
