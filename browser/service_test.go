@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,8 +36,8 @@ type site struct {
 
 	asked atomic.Pointer[estate.AskedByHand] // what runs ask a person to do; nil: nothing
 
-	down atomic.Bool // no answer comes
-	cut  func()      // every connection is
+	stop  func()           // ends the server: nobody listens any more
+	start func(*testing.T) // begins another one at the same address, as a deploy does
 
 	mu     sync.Mutex
 	who    rotation.Who                       // who asks
@@ -118,27 +119,39 @@ func newSite(t *testing.T, change ...string) *site {
 			t.Error(err)
 		}
 	})
-	c, err := console.New(console.Options{
-		ByHand: func(string) bool { return s.asked.Load() != nil }, Asked: func(context.Context, string) (*estate.AskedByHand, error) { return s.asked.Load(), nil },
-		Ops: s.Engine, Tool: "test", Simulated: true, Doctor: e.Doctor, Workers: s.Workers, Leases: s.Leases,
-		Noted: func(ctx context.Context) (console.Noted, error) {
-			compared, discovered, err := e.Noted(ctx)
-			return console.Noted{Compared: compared, Discovered: discovered}, err
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.down.Load() {
-			panic(http.ErrAbortHandler)
+	pages := func(t *testing.T) http.Handler {
+		t.Helper()
+		c, err := console.New(console.Options{
+			ByHand: func(string) bool { return s.asked.Load() != nil }, Asked: func(context.Context, string) (*estate.AskedByHand, error) { return s.asked.Load(), nil },
+			Ops: s.Engine, Tool: "test", Simulated: true, Doctor: e.Doctor, Workers: s.Workers, Leases: s.Leases,
+			Noted: func(ctx context.Context) (console.Noted, error) {
+				compared, discovered, err := e.Noted(ctx)
+				return console.Noted{Compared: compared, Discovered: discovered}, err
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		c.ServeHTTP(w, r)
-	}))
-	s.cut = server.CloseClientConnections
-	t.Cleanup(server.CloseClientConnections)
-	t.Cleanup(server.Close)
+		return c
+	}
+	server := httptest.NewServer(pages(t))
 	s.url = server.URL
+	s.stop = func() {
+		server.CloseClientConnections()
+		server.Close()
+	}
+	s.start = func(t *testing.T) {
+		t.Helper()
+		l, err := net.Listen("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server = httptest.NewUnstartedServer(pages(t))
+		_ = server.Listener.Close()
+		server.Listener = l
+		server.Start()
+	}
+	t.Cleanup(func() { s.stop() })
 	return s
 }
 

@@ -92,8 +92,8 @@ func TestARunMovesByItself(t *testing.T) {
 	}
 }
 
-// TestAPageThatLosesItsServerSaysSo, and goes on by itself when the server is back, with
-// what has happened meanwhile.
+// TestAPageThatLosesItsServerSaysSo, and goes on by itself when another one answers at its
+// address, as after a deploy, with what has happened meanwhile.
 func TestAPageThatLosesItsServerSaysSo(t *testing.T) {
 	t.Parallel()
 	ctx := newBrowser(t)
@@ -108,14 +108,13 @@ func TestAPageThatLosesItsServerSaysSo(t *testing.T) {
 	if !say[bool](t, ctx, `document.querySelector("[data-stopped]").hidden`) {
 		t.Error("it says that it has stopped while it has not")
 	}
-	s.down.Store(true)
-	s.cut()
+	s.stop()
 	wait(t, ctx, "that it has stopped", `!document.querySelector("[data-stopped]").hidden && document.querySelector("[data-stopped]").offsetHeight > 0`)
 	if _, err := s.TakeUp(t.Context(), estate.Advancing{Run: run, Confirm: svc}); err != nil { // somebody else
 		t.Fatal(err)
 	}
 	s.settle(t, run)
-	s.down.Store(false)
+	s.start(t)
 	wait(t, ctx, "the end", `document.querySelector("#ended") !== null && document.querySelector("[data-stopped]").hidden`)
 	if !say[bool](t, ctx, `window.loaded === true`) {
 		t.Error("the page was loaded again")
