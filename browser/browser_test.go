@@ -118,7 +118,7 @@ func say[T any](t *testing.T, ctx context.Context, script string) T {
 // wait waits until a script says true.
 func wait(t *testing.T, ctx context.Context, what, script string) {
 	t.Helper()
-	limit, cancel := context.WithTimeout(ctx, 30*time.Second)
+	limit, cancel := context.WithTimeout(ctx, 2*time.Minute) // processors may be shared by many
 	defer cancel()
 	for {
 		ok, err := chromedp.Run(limit, chromedp.Evaluate[bool](script))

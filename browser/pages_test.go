@@ -25,8 +25,9 @@ func TestEveryPageForEverybody(t *testing.T) {
 	page("/credentials/"+svc, "credential-new")
 	page("/credentials/"+svc+"/plan", "plan")
 	page("/credentials/"+svc+"/plan?purpose=revoke", "plan-revoke")
-	page("/credentials/PORTAL_KEY/plan", "ask-look")
-	page("/credentials/PORTAL_KEY/plan?look=one,two", "ask-which")
+	for name, path := range map[string]string{"look": "", "which": "?look=one,two"} {
+		judge(t, ctx, script, s.url+"/credentials/PORTAL_KEY/plan"+path, "ask-"+name, chromedp.WaitReady(css(`form [name="`+name+`"]:not([type=hidden])`)))
+	}
 
 	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}, Reason: "every 90 days", Ticket: "OPS-117"})
 	if err != nil {

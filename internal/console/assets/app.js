@@ -50,6 +50,9 @@
     if (folded) folded.open = true;
     if (e.target.closest("[data-help]")) document.getElementById("keys").showModal();
   });
+  // A search follows what is typed. That its field is left changes nothing, and must not
+  // exchange the list under somebody who goes on in it with the keys.
+  document.addEventListener("change", (e) => { if (e.target.matches("[data-search]")) e.stopPropagation(); }, true);
   // A form is sent once; a second press would be refused, and frighten.
   document.addEventListener("submit", (e) => {
     if (e.target.method !== "post" || e.target.dataset.stays) return;
