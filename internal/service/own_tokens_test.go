@@ -107,8 +107,8 @@ type own struct {
 	tokens  *access.Tokens
 	// lose: the answer to the next create is lost on its way.
 	lose, lost atomic.Bool
-	// passed is told of each request that changes a token, once it was answered; nil: nobody is.
-	passed func(path string)
+	// passed tells of a request that changed a token, once it was answered.
+	passed chan string
 	stop   func() error
 }
 
@@ -116,7 +116,7 @@ type own struct {
 // the tokens that are made by hand.
 func serveOwn(t *testing.T) *own {
 	t.Helper()
-	x := &own{T: t, dir: t.TempDir(), log: &lines{}}
+	x := &own{T: t, dir: t.TempDir(), log: &lines{}, passed: make(chan string, 1)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -192,8 +192,11 @@ func (x *own) way() string {
 	s := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{DisableKeepAlives: true}, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		ModifyResponse: func(r *http.Response) error {
-			if x.passed != nil && r.Request.Method == http.MethodPost {
-				x.passed(r.Request.URL.Path)
+			if r.Request.Method == http.MethodPost {
+				select {
+				case x.passed <- r.Request.URL.Path:
+				default: // nobody has heard of the one before
+				}
 			}
 			if r.Request.Method == http.MethodPost && r.Request.URL.Path == "/api/v1/tokens" && r.StatusCode == http.StatusCreated && x.lose.Swap(false) {
 				x.lost.Store(true)
@@ -359,17 +362,10 @@ func TestAServiceIsStoppedWhileItRotatesItsOwnTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := make(chan string, 1)
-	x.passed = func(path string) { // the answer goes out while it stops
-		select {
-		case now <- path:
-		default:
-		}
-	}
 	stopped := map[string]int{}
 	for range 4 {
 		select {
-		case path := <-now:
+		case path := <-x.passed: // the answer goes out while it stops
 			stopped[path]++
 		case <-time.After(60 * time.Second):
 			t.Fatalf("stopped after %v, and nothing goes on", stopped)
