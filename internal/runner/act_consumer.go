@@ -39,13 +39,14 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
 	}
 	age := r.Clock.Now().Sub(r.state.Plan.Seen.At)
+	var over []string
 	if a.Look || age > freshness {
 		now, err := c.Snapshot(ctx, place.SlotNames())
 		if err != nil {
 			return fromError(err)
 		}
 		if r.allExpected(place, now.Slots) == "" && !r.guessed(now.Slots) {
-			return rotation.Outcome{Class: cred.Done, Already: true}
+			return rotation.Outcome{Class: cred.Done, Already: true, Slots: r.hiddenStates(place, now.Slots)}
 		}
 		if now.Pending {
 			if now.Mark != seen.Mark && a.Look {
@@ -57,6 +58,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		if o := r.writtenByOthers(place.Key, now.Slots); o != nil {
 			return *o
 		}
+		over = r.writtenOver(place.Key, now.Slots)
 	} else if age > justNow {
 		held, err := heldByConsumer(ctx, c, place.SlotNames())
 		if err != nil {
@@ -89,7 +91,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 	if err := c.Write(ctx, vs); err != nil {
 		return fromError(err)
 	}
-	return r.dated(ctx, place, c, vs, func(slot string) time.Time {
+	o := r.dated(ctx, place, c, vs, func(slot string) time.Time {
 		for _, s := range seen.Slots {
 			if s.Slot == slot {
 				return s.Written
@@ -97,6 +99,19 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 		}
 		return time.Time{}
 	})
+	o.Evidence = append(o.Evidence, over...)
+	return o
+}
+
+// writtenOver says which slots were written since they were observed, show nobody what they
+// hold, and are written once more, for nobody can tell whether it was by this run.
+func (r *Runner) writtenOver(key string, held map[string]provider.Held) (told []string) {
+	for _, was := range r.seenSlots(key) {
+		if now := held[was.Slot]; now.Hidden && now.Stamp["fingerprint"] == "" && !now.Written.Equal(was.Written) {
+			told = append(told, "slot "+was.Slot+" of "+key+", which shows nobody what it holds, was written since it was observed, by this run or by somebody else, and is written once more")
+		}
+	}
+	return told
 }
 
 // proofLasts is for how long the proof that the new one works is taken for one of now, when

@@ -108,7 +108,13 @@ func (r *Runner) revokeAll(ctx context.Context, hs []cred.Handle) rotation.Outco
 	if err != nil {
 		return fromError(err)
 	}
+	failing := fail
 	for _, h := range hs {
+		fail := func(err error) rotation.Outcome { // what was about to end is told, whatever became of it
+			o := failing(err)
+			o.Why = "end " + h.Named() + ": " + o.Why
+			return o
+		}
 		err := r.Roles.Issuer.Revoke(ctx, h)
 		if cred.ClassOf(err) == cred.Absent {
 			gone, lookErr := r.isGone(ctx, h)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"maps"
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
@@ -154,7 +155,7 @@ func (r *Runner) restore(ctx context.Context, a rotation.Action) rotation.Outcom
 			remove = append(remove, v.Slot)
 		}
 	}
-	var given []cred.SlotState
+	given := r.hiddenStates(place, held) // what comes after this look has another date
 	if len(write) > 0 {
 		r.stamp(write, "given back")
 		written, err := s.Write(ctx, write)
@@ -167,7 +168,9 @@ func (r *Runner) restore(ctx context.Context, a rotation.Action) rotation.Outcom
 			}
 		}
 		if hidden := notReadBack(place.Key, written); hidden != nil {
-			given, evidence = r.asWritten(place, write, written), append(evidence, hidden...)
+			all := maps.Clone(held) // what was not written now has the date that it had
+			maps.Copy(all, written)
+			given, evidence = r.asWritten(place, write, all), append(evidence, hidden...)
 		}
 	}
 	if len(remove) > 0 {

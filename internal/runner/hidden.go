@@ -27,9 +27,9 @@ func (r *Runner) print(place, slot string, h provider.Held) cred.Fingerprint {
 	}
 	// A write of ours of which nobody knows whether it happened may have been this one.
 	switch {
-	case r.undated(r.state.Plan.GivesBack(place)):
+	case r.undated(r.state.Plan.GivesBack(place)) && !r.followed(string(rotation.Resettle)+" "+place):
 		return r.seenExpected(place, slot)
-	case r.undated(r.state.Plan.Writes(place)):
+	case r.undated(r.state.Plan.Writes(place)) && !r.followed(string(rotation.Settle)+" "+place):
 		return r.state.Expected(place, slot)
 	}
 	return ""
@@ -95,6 +95,22 @@ func (r *Runner) isOurs(place, slot string, fp cred.Fingerprint) bool {
 func (r *Runner) undated(id string) bool {
 	p := r.state.Step(id)
 	return (p.Maybe || p.Status == rotation.Ended) && (p.Last == nil || p.Last.Class != cred.Done || len(p.Last.Slots) == 0)
+}
+
+// followed reports whether a write was followed to its end, and dated by that: whatever has
+// another date came after it.
+func (r *Runner) followed(id string) bool {
+	p := r.state.Step(id)
+	return p.Status == rotation.Ended && p.Last != nil && len(p.Last.Slots) > 0
+}
+
+// hiddenStates are the dates of what a place shows nobody, by which it is known again; of
+// other places none are needed.
+func (r *Runner) hiddenStates(p sop.Place, held map[string]provider.Held) []cred.SlotState {
+	if !r.showsNobody(p.Key) {
+		return nil
+	}
+	return r.states(p.Key, p.SlotNames(), held)
 }
 
 // unsureOf reports whether some write of ours to a place had no clear answer, so that it may

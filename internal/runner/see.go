@@ -45,9 +45,9 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		var gone bool
 		if _, ok := r.Roles.Issuer.(provider.Finder); ok {
 			gone, err = r.unlisted(ctx, *h, listed)
-		} else if h == &plan.Old {
+		} else if h == &plan.Old || r.madeLongAgo() {
 			gone, err = r.unlistedAgain(ctx, *h, listed)
-		} // a list may be late with the new one, and nothing else can say that it is gone
+		} // a list may be late with what was just made, and nothing else can say that it is gone
 		if err != nil {
 			return fromError(err)
 		}
@@ -98,6 +98,13 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		return fromError(err)
 	}
 	return o
+}
+
+// madeLongAgo reports whether the new one was made so long ago that a list which is late
+// has it by now.
+func (r *Runner) madeLongAgo() bool {
+	made := r.state.Step(r.state.Plan.Maker())
+	return !made.Done.IsZero() && r.Clock.Now().Sub(made.Done) > arrives*r.state.Plan.Spec.Timing.Poll
 }
 
 // lateLists is how often a list that may be late is asked again.

@@ -137,6 +137,9 @@ func (s *Stage) outages(w *sim.State, st *rotation.State, bad func(string, ...an
 	if atOnce || st.Plan != nil && st.Plan.Strategy == rotation.RollAtOnce {
 		return
 	}
+	if st.Plan != nil && st.Plan.Strategy == rotation.RollWithGrace && s.SentTwice() {
+		return // the second roll ends the secret that everybody holds, before anybody can know of the first
+	}
 	for _, o := range w.Outages {
 		if st.Plan != nil && slices.Contains(st.Despite(), "heroku:"+o.App) && !registered(st, "heroku:"+o.App, o.Var) {
 			continue // a person has named it
