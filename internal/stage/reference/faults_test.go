@@ -116,7 +116,7 @@ type scenario struct {
 func (sc scenario) String() string { return sc.name + ": " + stage.Words(sc.faults) }
 
 // rough is a world whose gate learns late of every change, in both directions, and
-// whose issuer's clock is ten minutes off, ahead and behind by turns.
+// whose issuer's clock is ten minutes or an hour off, ahead and behind by turns.
 func (sc scenario) rough() world.Knobs {
 	k := world.Knobs{BootDelay: world.Duration(900 * time.Millisecond), Shutdown: world.Duration(5 * time.Second)}
 	if sc.polite {
@@ -125,6 +125,9 @@ func (sc scenario) rough() world.Knobs {
 	k.EdgeDelay = world.Duration(3 * time.Second)
 	off := world.Duration(10 * time.Minute)
 	for _, f := range sc.faults {
+		if f.Call%3 == 0 {
+			off = world.Duration(time.Hour) // a machine that keeps another zone's time
+		}
 		if (f.Call+len(f.Kind))%2 == 1 {
 			off = -off
 		}
