@@ -87,6 +87,14 @@ func (w *work) ours(ctx context.Context) error {
 	return w.recorder.Ours(ctx)
 }
 
+// late returns why nothing more is sent, by what is left of the lease.
+func (w *work) late() error {
+	if w.held == nil || w.held.Patient || w.held.Left() >= w.held.Term()/3 {
+		return nil
+	}
+	return lease.ErrLost
+}
+
 // keep writes notes, all or none.
 func (w *work) keep(ctx context.Context, notes ...history.Note) error {
 	if err := w.book.Add(context.WithoutCancel(ctx), notes...); err != nil {
@@ -126,7 +134,7 @@ func (w *work) open(spec sop.Spec) error {
 	}
 	w.finder = &refs.Finder{Dir: w.config.Dir, Env: lookup, Asked: &w.asked, Simulated: w.config.Simulate != ""}
 	w.env = provider.Env{
-		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours}, Now: w.now, Together: wire.Together,
+		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours, Late: w.late}, Now: w.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
 		Outside: w.ways(), Ours: w.ours, Memory: &w.memory, Limits: w.limits,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
