@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rekey/internal/journal"
+	"rekey/internal/rotation"
 	"rekey/internal/sim"
 )
 
@@ -137,9 +138,12 @@ type held struct {
 	holder     string
 }
 
-// holders are all that, as the database has it, the oldest first.
+// holders are all that, as the database has it, the oldest first, until each run is closed:
+// whoever takes one up after that, because its holder died before he had removed the lease,
+// removes it and does nothing else. By then the next run of the credential may be on its way.
 func holders(ctx context.Context, db *sql.DB) (out []held, err error) {
-	rows, err := db.QueryContext(ctx, `SELECT at, run, credential, epoch, holder FROM test_holders ORDER BY at`)
+	rows, err := db.QueryContext(ctx, `SELECT at, run, credential, epoch, holder FROM test_holders h
+		WHERE NOT EXISTS (SELECT 1 FROM test_written w WHERE w.run = h.run AND w.kind = $1 AND w.at < h.at) ORDER BY at`, rotation.KindClosed)
 	if err != nil {
 		return nil, err
 	}
