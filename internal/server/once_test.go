@@ -142,7 +142,8 @@ func TestWhatChangesSomethingIsDoneOnceForEachKey(t *testing.T) {
 	t.Parallel()
 	all := changes()
 	for _, way := range api.Ways() {
-		if _, there := all[way.ID]; there != way.Named {
+		// A token that is asked for again is not shown again: internal/access tries that.
+		if _, there := all[way.ID]; there != way.Named && way.Group != "Tokens" {
 			t.Errorf("%s takes a key: %v, and is tried here: %v", way.ID, way.Named, there)
 		}
 		if way.Role && !way.Named && way.Group != "Tokens" { // those say themselves why
