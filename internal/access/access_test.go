@@ -273,6 +273,7 @@ func newWorld(t *testing.T, config *sop.Config, change ...func(*Options)) *world
 	w.Access = a
 	mux := http.NewServeMux()
 	mux.Handle(Prefix, a.Routes())
+	tokenRoutes(a, mux)
 	mux.Handle("/", a.Middleware(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		who, err := a.Who(r.Context())
 		fresh := a.Fresh(r.Context())

@@ -236,7 +236,7 @@ func TestOtherSitesAndOtherNames(t *testing.T) {
 		"of another origin":            {"POST", "/api/v1/runs", []string{"Origin", "https://evil.example.com"}, 403},
 		"of no origin":                 {"DELETE", "/api/v1/x", []string{"Origin", "null"}, 403},
 		"signing out from elsewhere":   {"POST", "/access/sign-out", []string{"Sec-Fetch-Site", "cross-site"}, 403},
-		"a token from elsewhere":       {"POST", "/access/tokens", []string{"Origin", "https://evil.example.com"}, 403},
+		"a token from elsewhere":       {"POST", "/tokens", []string{"Origin", "https://evil.example.com"}, 403},
 		"a command line, by elsewhere": {"POST", "/access/cli", []string{"Origin", "https://evil.example.com"}, 403},
 		"its own page":                 {"POST", "/api/v1/runs", []string{"Sec-Fetch-Site", "same-origin"}, 200},
 		"its own origin":               {"POST", "/api/v1/runs", []string{"Origin", home}, 200},

@@ -23,9 +23,6 @@ import (
 //	GET    /access/ways                 whether people sign in by a browser: {browser, open}
 //	GET    /access/cli, POST            allows a command line
 //	POST   /access/cli/token            gives its code for a token
-//	GET    /access/tokens, POST         lists, makes (tokens)
-//	DELETE /access/tokens/{id}          revokes, by id or name (tokens); the own one without
-//	POST   /access/tokens/rotate        makes the successor of the token that asks
 func (a *Access) Routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /access/style.css", func(w http.ResponseWriter, r *http.Request) {
@@ -56,10 +53,6 @@ func (a *Access) Routes() http.Handler {
 	known("DELETE /access/sessions/{id}", a.endSession)
 	known("GET /access/cli", a.cliPage)
 	known("POST /access/cli", a.cliAllow)
-	known("GET /access/tokens", a.listTokens)
-	known("POST /access/tokens", a.createToken)
-	known("POST /access/tokens/rotate", a.rotateToken)
-	known("DELETE /access/tokens/{id}", a.revokeToken)
 	return a.guarded(mux)
 }
 
@@ -185,73 +178,4 @@ func (a *Access) endSession(w http.ResponseWriter, r *http.Request) {
 		a.Log.InfoContext(r.Context(), "a session was ended", "of", a.name(x), "by", c.who.Name)
 	}
 	w.WriteHeader(http.StatusNoContent) // the same whether there was one or not
-}
-
-func (a *Access) listTokens(w http.ResponseWriter, r *http.Request) {
-	list, err := a.ListTokens(r.Context(), true)
-	if err != nil {
-		a.told(w, r, err)
-		return
-	}
-	if list == nil {
-		list = []Token{}
-	}
-	answer(w, list)
-}
-
-// Minted is a new token with its text, which is shown this once.
-type Minted struct {
-	Token
-	Secret string `json:"secret"`
-}
-
-func (a *Access) createToken(w http.ResponseWriter, r *http.Request) {
-	var want struct {
-		Name        string       `json:"name"`
-		Only        []string     `json:"only"`
-		Credentials []string     `json:"credentials"`
-		Expires     sop.Duration `json:"expires"`
-	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
-	d.DisallowUnknownFields()
-	lives := time.Duration(0)
-	err := d.Decode(&want)
-	if err == nil && want.Expires != "" {
-		lives, err = sop.ParseDuration(string(want.Expires))
-	}
-	if err != nil {
-		a.told(w, r, &Wrong{Why: "want JSON of name, only, credentials and expires (as 90d)"})
-		return
-	}
-	made, text, err := a.CreateToken(r.Context(), Wanted{Name: want.Name, Only: want.Only, Credentials: want.Credentials, Lives: lives})
-	a.minted(w, r, made, text, err)
-}
-
-func (a *Access) minted(w http.ResponseWriter, r *http.Request, made Token, text string, err error) {
-	if err != nil {
-		a.told(w, r, err)
-		return
-	}
-	answer(w, Minted{Token: made, Secret: text})
-}
-
-func (a *Access) rotateToken(w http.ResponseWriter, r *http.Request) {
-	overlap, err := time.Hour, error(nil)
-	if s := r.URL.Query().Get("overlap"); s != "" {
-		overlap, err = sop.ParseDuration(s)
-	}
-	if err != nil {
-		a.told(w, r, &Wrong{Why: "overlap wants a length of time, as 1h"})
-		return
-	}
-	made, text, err := a.RotateToken(r.Context(), overlap)
-	a.minted(w, r, made, text, err)
-}
-
-func (a *Access) revokeToken(w http.ResponseWriter, r *http.Request) {
-	if _, err := a.RevokeTokens(r.Context(), r.PathValue("id")); err != nil {
-		a.told(w, r, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -106,7 +106,7 @@ func TestTheTableIsWhatTheAPIDoes(t *testing.T) {
 	}
 	s, err := server.New(server.Options{
 		Engine: a.Guard(beneath{config: config}), Configured: func() api.Configured { return api.Configured{} }, Version: "test",
-		SignIn: a.Middleware, Who: access.From, Public: map[string]http.Handler{access.Prefix: a.Routes()}, Log: slog.New(slog.DiscardHandler), Limits: server.Limits{Requests: 1000},
+		Tokens: listed{access: a}, SignIn: a.Middleware, Who: access.From, Public: map[string]http.Handler{access.Prefix: a.Routes()}, Log: slog.New(slog.DiscardHandler), Limits: server.Limits{Requests: 1000},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestTheTableIsWhatTheAPIDoes(t *testing.T) {
 		sop.OpWithoutRole: {"POST", base + "/runs", `{"credential":"%[1]s","purpose":"revoke","reason":"why","without_role":true}`},
 		sop.OpResume:      {"POST", base + "/runs/%[2]s/advance", `{}`}, sop.OpRollback: {"POST", base + "/runs/%[2]s/back", `{"reason":"why"}`}, sop.OpPause: {"POST", base + "/schedule/pause", `{"reason":"why"}`},
 		sop.OpApprove: {"POST", base + "/approvals/approve", `{"about":"%[1]s"}`}, sop.OpCheckpoint: {"POST", base + "/checkpoints", ""}, sop.OpNewKey: {"POST", base + "/key/new", `{"reason":"why"}`},
-		sop.OpTokens: {"GET", "/access/tokens", ""}, sop.OpSessions: {"GET", "/access/sessions?all=1", ""},
+		sop.OpTokens: {"GET", base + "/tokens", ""}, sop.OpSessions: {"GET", "/access/sessions?all=1", ""},
 	}
 	cells := 0
 	for _, right := range sop.Rights() {
@@ -209,4 +209,17 @@ func TestTheTableIsWhatTheAPIDoes(t *testing.T) {
 	if cells < 25*13*3 {
 		t.Errorf("%s were tried", fmt.Sprint(cells))
 	}
+}
+
+// listed are the tokens of the table: what making and ending them is refused for is told
+// where they are.
+type listed struct {
+	server.Tokens
+	access *access.Access
+}
+
+func (l listed) Noted() time.Duration { return time.Minute }
+func (l listed) List(ctx context.Context, revoked bool) ([]api.Token, error) {
+	_, err := l.access.ListTokens(ctx, revoked)
+	return nil, err
 }
