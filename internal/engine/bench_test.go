@@ -197,6 +197,18 @@ func (b *bench) tamper(f func(process string, req *http.Request, send func() (*h
 	b.around = f
 }
 
+// firstWaits has the first request wait until goOn is closed; busy: it does.
+func (b *bench) firstWaits() (busy *atomic.Bool, goOn chan struct{}) {
+	busy, goOn = new(atomic.Bool), make(chan struct{})
+	b.tamper(func(_ string, _ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		if busy.CompareAndSwap(false, true) {
+			<-goOn
+		}
+		return send()
+	})
+	return busy, goOn
+}
+
 // database is the journal's, by a connection of its own.
 func (b *bench) database() *sql.DB {
 	b.Helper()

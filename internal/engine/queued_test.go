@@ -5,7 +5,6 @@ package engine_test
 import (
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,14 +58,7 @@ func TestWhatWaitsForAHandIsQueuedOnce(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(b *bench) {
 		db := b.database()
-		goOn := make(chan struct{})
-		var busy atomic.Bool
-		b.tamper(func(_ string, _ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-			if busy.CompareAndSwap(false, true) {
-				<-goOn
-			}
-			return send()
-		})
+		busy, goOn := b.firstWaits()
 		one := b.engine("one", oneAtATime, func(o *engine.Options) { o.Lease = engine.Shortest })
 		begin := func(name string) string {
 			run, err := one.Begin(b.Context(), estate.Opening{Wish: estate.Wish{Credential: name}, Confirm: name, Alongside: true})

@@ -24,14 +24,7 @@ import (
 func TestAnEmergencyWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(b *bench) {
-		goOn := make(chan struct{})
-		var busy atomic.Bool
-		b.tamper(func(_ string, _ *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-			if busy.CompareAndSwap(false, true) {
-				<-goOn
-			}
-			return send()
-		})
+		busy, goOn := b.firstWaits()
 		one := b.engine("one", oneAtATime)
 		first, err := one.Begin(b.Context(), estate.Opening{Wish: estate.Wish{Credential: vault}, Confirm: vault})
 		if err != nil {
