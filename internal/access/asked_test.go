@@ -8,12 +8,6 @@ import (
 	"rekey/internal/sop"
 )
 
-// minted is a new token with its text.
-type minted struct {
-	Token
-	Secret string `json:"secret"`
-}
-
 // tokenRoutes have whoever signed in ask for tokens, as a face does.
 func tokenRoutes(a *Access, mux *http.ServeMux) {
 	known := func(pattern string, f func(r *http.Request) (any, error)) {
@@ -43,7 +37,7 @@ func tokenRoutes(a *Access, mux *http.ServeMux) {
 			want.Lives = lives
 		}
 		made, text, err := a.CreateToken(r.Context(), want.Wanted)
-		return minted{made, text}, err
+		return Minted{made, text}, err
 	})
 	known("POST /tokens/rotate", func(r *http.Request) (any, error) {
 		overlap, err := time.ParseDuration(r.URL.Query().Get("overlap"))
@@ -51,7 +45,7 @@ func tokenRoutes(a *Access, mux *http.ServeMux) {
 			return nil, &Wrong{Why: err.Error()}
 		}
 		made, text, err := a.RotateToken(r.Context(), overlap)
-		return minted{made, text}, err
+		return Minted{made, text}, err
 	})
 	known("DELETE /tokens/{id}", func(r *http.Request) (any, error) { return a.RevokeTokens(r.Context(), r.PathValue("id")) })
 }

@@ -77,6 +77,12 @@ func (t Token) Live(now time.Time) bool { return t.Revoked.IsZero() && now.Befor
 // name that he gave it; "": it has none. What is everything that he asked for.
 type Request struct{ Key, What string }
 
+// Minted is a new token with its text, which is shown this once.
+type Minted struct {
+	Token
+	Secret string `json:"secret"`
+}
+
 // Wanted is what somebody wants of a new token.
 type Wanted struct {
 	Name        string        `json:"name"`

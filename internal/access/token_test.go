@@ -94,9 +94,9 @@ func TestATokenRotatesItself(t *testing.T) {
 		w := newWorld(t, everything(), func(o *Options) { o.Journal = open(t) })
 		b := w.browser()
 		_, old := w.create(t, Wanted{Name: "nightly", Only: []string{"look"}, Lives: 24 * time.Hour})
-		rotate := func(token, overlap string) (minted, int) {
+		rotate := func(token, overlap string) (Minted, int) {
 			r := b.do("POST", "/tokens/rotate?overlap="+overlap, nil, bearer(token)...)
-			var m minted
+			var m Minted
 			if r.StatusCode == 200 {
 				if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
 					t.Fatal(err)
@@ -182,7 +182,7 @@ func TestTokensOfWhoeverSignedIn(t *testing.T) {
 		return b.do("POST", "/tokens", strings.NewReader(body), "Content-Type", "application/json")
 	}
 	r := post(`{"name":"dashboard","only":["look"],"expires":"7d"}`)
-	var m minted
+	var m Minted
 	if r.StatusCode != 200 || json.NewDecoder(r.Body).Decode(&m) != nil || !recognised.MatchString(m.Secret) || r.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %+v", r.StatusCode, m.Token)
 	}
