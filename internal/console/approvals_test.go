@@ -74,4 +74,7 @@ func TestTheCredentialsPageSaysWhyItDoesNotBegin(t *testing.T) {
 			t.Errorf("the page has no %q:\n%s", want, page)
 		}
 	}
+	if !strings.Contains(page, `<figure class="issues">`) || strings.Contains(page, "has not seen it in use") {
+		t.Error("a check has seen it in use, and its age is not drawn")
+	}
 }

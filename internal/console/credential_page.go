@@ -153,7 +153,11 @@ func (c *Console) history(ctx context.Context, b *credentialBody, now time.Time)
 		b.Spec, b.SpecRun = &st.Plan.Spec, s.Run
 		b.Places = placesOf(st, logged.Events)
 	}
-	b.issues(rotation.Generations(events), now)
+	all := rotation.Generations(events)
+	if len(all) == 0 && !b.Made.IsZero() { // no run yet: what a check has seen
+		all = []rotation.Generation{{Handle: cred.Handle{Name: b.Token, Created: b.Made, Expires: b.Expires}, From: b.Made}}
+	}
+	b.issues(all, now)
 	return nil
 }
 
