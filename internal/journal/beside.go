@@ -119,7 +119,10 @@ func ChangeCheck(ctx context.Context, tx *sql.Tx, name, value string) error {
 
 // MarkOf returns what is kept under a name; "": nothing.
 func (j *Journal) MarkOf(ctx context.Context, name string) (body string, err error) {
-	err = scan(ctx, j.db, func(r *sql.Rows) error { return r.Scan(&body) }, `SELECT body FROM beside_marks WHERE name = $1`, name)
+	there, err := j.hasBeside(ctx, j.db)
+	if err == nil && there {
+		err = scan(ctx, j.db, func(r *sql.Rows) error { return r.Scan(&body) }, `SELECT body FROM beside_marks WHERE name = $1`, name)
+	}
 	return body, j.told(err)
 }
 

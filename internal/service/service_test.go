@@ -45,6 +45,7 @@ func (l *lines) String() string {
 type place struct {
 	*testing.T
 	file, at string
+	roles    []string // of the process; none: all
 	log      *lines
 	world    *sim.World
 	stop     func() error
@@ -72,7 +73,7 @@ func serveWith(t *testing.T, env map[string]string, change ...func(p *place, tex
 	}
 	p.write(text)
 	s, err := service.Open(t.Context(), service.Options{
-		File: p.file, Listen: "127.0.0.1:0", Name: "one", Tool: "test", Drain: 5 * time.Second, Every: 10 * time.Millisecond,
+		File: p.file, Listen: "127.0.0.1:0", Roles: p.roles, Name: "one", Tool: "test", Drain: 5 * time.Second, Every: 10 * time.Millisecond,
 		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, User: func() string { return "alice@laptop" }, Log: slog.New(slog.NewJSONHandler(p.log, nil)),
 	})
 	if err != nil {
