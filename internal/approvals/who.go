@@ -107,7 +107,7 @@ func SignedIn(who rotation.Who) time.Time {
 const MadeBy = "made_by"
 
 // Same tells whether two may be one person. Whoever made a token has seen it, and may be who
-// comes with it: a request by it is his, and an agreement by it too.
+// comes with it: a request with that token is his, and so is an agreement.
 func Same(a, b rotation.Who) bool {
 	for _, x := range heads(a) {
 		for _, y := range heads(b) {

@@ -26,25 +26,27 @@ func (w *worker) person(run string, held *lease.Held, desk *estate.Desk, waits f
 
 // keeps notes beside the lease of a run why it is not let go of although it waits.
 func (w *worker) keeps(held *lease.Held, waits func()) func(rotation.Wait, string) func() {
+	note := func(why string) {
+		w.beside(held, "why a run is not let go of could not be noted", held.Keeps, why)
+	}
 	return func(_ rotation.Wait, why string) (over func()) {
 		waits()
-		note := func(why string) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), held.Term())
-			defer cancel()
-			if err := held.Keeps(ctx, why); err != nil {
-				w.e.o.Log.Warn("why a run is not let go of could not be noted", "run", held.Run, "why", err)
-			}
-		}
 		note(why)
 		return func() { note("") }
 	}
 }
 
+// asks notes what a person is asked. If it cannot be noted, the run's page shows it still.
 func (w *worker) asks(held *lease.Held, what string) {
+	w.beside(held, "that a run waits for a person could not be noted", held.Asks, what)
+}
+
+// beside notes something beside the lease of a run, for those who look; failed is what the
+// log says where it cannot be noted, which stops nothing.
+func (w *worker) beside(held *lease.Held, failed string, note func(context.Context, string) error, what string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), held.Term())
 	defer cancel()
-	// If it cannot be noted, the run's page shows it still.
-	if err := held.Asks(ctx, what); err != nil {
-		w.e.o.Log.Warn("that a run waits for a person could not be noted", "run", held.Run, "why", err)
+	if err := note(ctx, what); err != nil {
+		w.e.o.Log.Warn(failed, "run", held.Run, "why", err)
 	}
 }

@@ -21,7 +21,7 @@ import (
 func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 	known, err := e.known(ctx)
 	if err == nil {
-		err = e.standing(ctx, &known, a.Working)
+		_, err = e.standing(ctx, &known, a.Working)
 	}
 	if err == nil {
 		err = e.requested(ctx, &known)
@@ -42,15 +42,15 @@ func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 
 // standing notes whose open run waits for somebody's word, and at whose a worker is or
 // will be by itself; where it is wanted, at whose a process of this machine is, too. The
-// system frees the lock of a process when it dies, however it dies; a lease lapses.
-func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) error {
+// system frees the lock of a process when it dies, however it dies; a lease lapses. It
+// returns how the open runs stand with the workers, where there are any.
+func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) (leased map[string]lease.Standing, err error) {
 	known.Working, known.Asks = map[string]bool{}, map[string]bool{}
 	if !slices.ContainsFunc(known.Runs, Summary.Open) {
-		return nil
+		return nil, nil
 	}
-	return e.withJournal(ctx, func(book history.Book) error {
-		leased, err := lease.Standings(ctx, book.J)
-		if err != nil {
+	err = e.withJournal(ctx, func(book history.Book) (err error) {
+		if leased, err = lease.Standings(ctx, book.J); err != nil {
 			return err
 		}
 		for _, r := range known.Runs {
@@ -85,6 +85,7 @@ func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) 
 		}
 		return nil
 	})
+	return leased, err
 }
 
 // requested notes what others are asked to agree to.

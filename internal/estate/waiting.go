@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"rekey/internal/history"
-	"rekey/internal/lease"
 	"rekey/internal/notify"
 	"rekey/internal/provider"
 	"rekey/internal/report"
@@ -38,38 +36,32 @@ const (
 
 // waiting tells of the open runs that are not stuck and do not go on by themselves.
 func (e *Estate) waiting(ctx context.Context, known *report.Known) (map[string]notify.Waiting, error) {
-	if err := e.standing(ctx, known, false); err != nil {
+	leased, err := e.standing(ctx, known, false)
+	if err != nil {
 		return nil, err
 	}
 	out := map[string]notify.Waiting{}
-	err := e.ifJournal(ctx, func(book history.Book) error {
-		leased, err := lease.Standings(ctx, book.J)
-		if err != nil {
-			return err
+	for _, r := range known.Runs {
+		if !r.Open() || r.Stuck != "" {
+			continue
 		}
-		for _, r := range known.Runs {
-			if !r.Open() || r.Stuck != "" {
-				continue
-			}
-			var w notify.Waiting
-			switch s := leased[r.Run]; {
-			case s.ByHand != "":
-				w = notify.Waiting{For: s.ByHand, ByHand: true}
-			case s.Waits != "":
-				w.For = s.Waits
-			case s.Process:
-			case known.Asks[r.Credential]:
-				w.For = Unconfirmed
-			case s.Trouble != "" && s.Tries >= tellTrouble:
-				w.Trouble = s.Trouble
-			case !s.AtWork && e.now().Sub(r.Opened) >= tellLeft:
-				w.Left = true
-			}
-			if w != (notify.Waiting{}) {
-				out[r.Run] = w
-			}
+		var w notify.Waiting
+		switch s := leased[r.Run]; {
+		case s.ByHand != "":
+			w = notify.Waiting{For: s.ByHand, ByHand: true}
+		case s.Waits != "":
+			w.For = s.Waits
+		case s.Process:
+		case known.Asks[r.Credential]:
+			w.For = Unconfirmed
+		case s.Trouble != "" && s.Tries >= tellTrouble:
+			w.Trouble = s.Trouble
+		case !s.AtWork && e.now().Sub(r.Opened) >= tellLeft:
+			w.Left = true
 		}
-		return nil
-	})
-	return out, err
+		if w != (notify.Waiting{}) {
+			out[r.Run] = w
+		}
+	}
+	return out, nil
 }

@@ -85,8 +85,8 @@ func LeftUnlisted(spec sop.Spec, run string) Refusal {
 }
 
 // OffUnexplained says of an emergency that was begun before, whose journal knows of nothing
-// done, and which a person asks to go back: what is off may be off by it, or by somebody
-// else's will, and switching it on for him could give somebody access again who must not have
+// done, and which a person asks to go back: it may have switched off what is off, or somebody
+// else may, and switching it on for him could give somebody access again who must not have
 // it. nil where there is nothing to say.
 func OffUnexplained(s *State, plan *Plan) []Refusal {
 	if !s.Resumed || s.Asked == nil || plan.Strategy != Revoke || !plan.Old.Disabled {

@@ -68,7 +68,7 @@ func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 			o := failed(cred.Foreign, "nothing was rolled: somebody else has changed the secrets of %s since it was observed", h.Named())
 			return &o
 		}
-		// Another roll before a lost one arrives would be ended by it. Nobody is without
+		// Another roll before a lost one arrives would be ended by that one. Nobody is without
 		// meanwhile: by the list, the old one works.
 		if h.ID == old.ID && ours && p.First.IsZero() && h.Version == old.Version && h.Version != 0 && h.Previous.Equal(old.Previous) {
 			o := failed(cred.Limited, "the roll whose answer was lost has not happened, and may still: it is waited for before another")

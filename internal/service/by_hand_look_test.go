@@ -15,7 +15,7 @@ import (
 
 // TestALookThatWantsAPersonAsksOnItsPage: what a person has to see in a portal before a plan
 // and a check is asked by the page, and by the API in its refusal; whoever answers gets the
-// plan, and begins by it.
+// plan, and begins what it says.
 func TestALookThatWantsAPersonAsksOnItsPage(t *testing.T) {
 	t.Parallel()
 	p := serve(t, withPortal)

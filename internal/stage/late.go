@@ -55,7 +55,7 @@ func (s *Stage) remember(changes bool) {
 }
 
 // older lets a look be answered as the world was before the last change. What follows from
-// that look in the doubles, and who is found without access by it, is not so and is
+// that look in the doubles, and whom it finds without access, is not so and is
 // forgotten.
 func older[T any](s *Stage, send func() (T, error)) (T, error) {
 	if len(s.was) == 0 {
