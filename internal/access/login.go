@@ -44,7 +44,7 @@ type SignedInAs struct {
 
 // Network is the way to a server, by the proxies that the environment names.
 func Network(getenv func(string) string) http.RoundTripper {
-	return vendorhttp.NewTransport(vendorhttp.Proxies(getenv), getenv("GODEBUG"))
+	return vendorhttp.NewTransport(vendorhttp.Proxies(getenv))
 }
 
 // serverOf checks a server's address. A token is sent there.

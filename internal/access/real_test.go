@@ -64,7 +64,7 @@ func TestARealProvider(t *testing.T) {
 			Roles:  map[string][]sop.Who{"admin": {{Claims: map[string]string{"iss": p.Issuer, "email": p.Email}}}},
 		}},
 		Listen: address, Journal: openSQLite(t), Now: time.Now,
-		Transport: vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }, ""),
+		Transport: vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }),
 		Resolve:   func(context.Context, sop.Refs) (secret.Value, error) { return secret.New(p.Secret), nil },
 	})
 	if err != nil {

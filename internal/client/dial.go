@@ -28,7 +28,7 @@ func Dial(address string, here Here) (*Client, error) {
 		return nil, errors.New("the server's address is none; it wants the form https://rekey.example.com")
 	}
 	value := func(name string) string { v, _ := here.Env(name); return v }
-	o := Options{Transport: vendorhttp.NewTransport(vendorhttp.Proxies(value), value("GODEBUG")), Version: here.Version}
+	o := Options{Transport: vendorhttp.NewTransport(vendorhttp.Proxies(value)), Version: here.Version}
 	finder := &refs.Finder{Dir: here.Dir, Env: here.Env, Asked: new(refs.Asked)}
 	for _, ref := range here.Token {
 		if !finder.IsSet(ref) {

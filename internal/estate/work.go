@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/history"
@@ -87,12 +88,20 @@ func (w *work) ours(ctx context.Context) error {
 	return w.recorder.Ours(ctx)
 }
 
-// late returns why nothing more is sent, by what is left of the lease.
-func (w *work) late() error {
-	if w.held == nil || w.held.Patient || w.held.Left() >= w.held.Term()/3 {
+// late returns why nothing more is sent, right before it would be.
+func (w *work) late(ctx context.Context) error {
+	if w.held == nil {
 		return nil
 	}
-	return lease.ErrLost
+	return w.held.Late(ctx)
+}
+
+// left is how long the lease lasts still; 0: there is none.
+func (w *work) left() time.Duration {
+	if w.held == nil {
+		return 0
+	}
+	return max(w.held.Left(), 1)
 }
 
 // keep writes notes, all or none.
@@ -136,7 +145,7 @@ func (w *work) open(spec sop.Spec) error {
 	w.env = provider.Env{
 		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours, Late: w.late}, Now: w.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
-		Outside: w.ways(), Ours: w.ours, Memory: &w.memory, Limits: w.limits,
+		Outside: w.ways(), Ours: w.ours, Late: w.late, Left: w.left, Memory: &w.memory, Limits: w.limits,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.referred

@@ -23,7 +23,7 @@ func (e *Estate) network() (http.RoundTripper, func()) {
 		return e.here.Network, func() {}
 	}
 	value := func(name string) string { v, _ := e.here.Env(name); return v }
-	t := vendorhttp.NewTransport(vendorhttp.Proxies(value), value("GODEBUG"))
+	t := vendorhttp.NewTransport(vendorhttp.Proxies(value))
 	return t, t.CloseIdleConnections
 }
 

@@ -121,6 +121,21 @@ func (h *Held) Ours(ctx context.Context) error {
 	return nil
 }
 
+// Late is asked once more when the bytes of a change are about to go out, which may be long
+// after Ours: a connection was made, or the process was stopped. It asks nobody, but for a
+// patient holder, who renews a lease that has lapsed.
+func (h *Held) Late(ctx context.Context) error {
+	switch {
+	case h.lost.Err() != nil:
+		return fmt.Errorf("%w (epoch %d)", ErrLost, h.Epoch)
+	case h.Left() >= h.term/3:
+		return nil
+	case h.Patient:
+		return h.Ours(ctx)
+	}
+	return fmt.Errorf("%w: it was too late when the connection was there", ErrLost)
+}
+
 // Keep renews the lease each third of its term until Stop, and ends Lost when that has not
 // been possible for as long as it lasts.
 func (h *Held) Keep() {

@@ -293,6 +293,40 @@ func TestALaptopThatSleptGoesOn(t *testing.T) {
 	})
 }
 
+// TestItIsLookedAtAgainRightBeforeBytesGoOut: by then a lease may have lapsed that lasted when
+// the request began. A patient holder renews it, if nobody has taken the run up meanwhile.
+func TestItIsLookedAtAgainRightBeforeBytesGoOut(t *testing.T) {
+	everywhere(t, func(b *bench) {
+		const term = 600 * time.Millisecond
+		h, err := b.stores[0].Claim(b.Context(), b.add("run"), "one", term)
+		if err != nil {
+			b.Fatal(err)
+		}
+		patient, err := b.stores[0].Seize(b.Context(), "other", "NAME", lease.Process+"one", term)
+		if err != nil {
+			b.Fatal(err)
+		}
+		patient.Patient = true
+		for _, h := range []*lease.Held{h, patient} {
+			if err := errors.Join(h.Ours(b.Context()), h.Late(b.Context())); err != nil {
+				b.Error(err)
+			}
+		}
+		time.Sleep(term)
+		if err := h.Late(b.Context()); !errors.Is(err, lease.ErrLost) {
+			b.Errorf("it has lapsed, and it is %v", err)
+		}
+		if err := patient.Late(b.Context()); err != nil || patient.Left() < term/3 {
+			b.Errorf("a patient one did not renew it: %v, %s left", err, patient.Left())
+		}
+		time.Sleep(term)
+		b.handOn()
+		if err := patient.Late(b.Context()); !errors.Is(err, lease.ErrLost) {
+			b.Errorf("its run was handed on, and it is %v", err)
+		}
+	})
+}
+
 // TestALeaseThatCannotBeRenewedIsLost, and one that can is not.
 func TestALeaseThatCannotBeRenewedIsLost(t *testing.T) {
 	everywhere(t, func(b *bench) {

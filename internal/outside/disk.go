@@ -86,6 +86,11 @@ func (disk) Replace(path string, f File) (err error) {
 	if err := t.Close(); err != nil {
 		return err
 	}
+	if f.last != nil {
+		if err := f.last(); err != nil {
+			return err
+		}
+	}
 	if err := os.Rename(t.Name(), path); err != nil {
 		return err
 	}

@@ -57,6 +57,8 @@ type File struct {
 	UID, GID int    // owner; -1: this system has none
 	Changed  time.Time
 	ID       string // another one whenever the file was replaced (device and inode); "": not told
+
+	last func() error // asked when nothing is left to do but to put it in its place; nil: nobody is
 }
 
 // Files reads and replaces files.

@@ -125,6 +125,12 @@ type Env struct {
 	// Ours returns why the run that is carried out is not this process's any more; nil
 	// function or nil: it is. Change asks it right before it changes something.
 	Ours func(context.Context) error
+	// Late is Ours once more, right before the bytes of a change go out; nil: it is never
+	// too late.
+	Late func(context.Context) error
+	// Left is how long the lease on the run lasts still; nil or 0: there is none. A server
+	// that goes on without us is told to give a change up by then (Within).
+	Left func() time.Duration
 	// Random is where secrets that we make come from; nil: the system's.
 	Random io.Reader
 	// At is where rekey.yaml names the vendor that is opened: "rekey.yaml:12"; "": not known.

@@ -16,10 +16,26 @@ const patience = 30 * time.Second
 
 // Ways are the ways out that are not HTTP; closed ones where there are none.
 func (e Env) Ways() outside.Ways {
-	if e.Outside == nil {
+	switch {
+	case e.Outside == nil:
 		return outside.Closed{}
+	case e.Late == nil:
+		return e.Outside
 	}
-	return e.Outside
+	return outside.Fence{Ways: e.Outside, Late: e.Late}
+}
+
+// Within is how long a server may go on with a change that was sent to it and that we
+// cannot take back, where it lets itself be told: d, and no longer than the lease lasts.
+// Whoever takes the run up after that looks at what became of it.
+func (e Env) Within(d time.Duration) time.Duration {
+	if e.Left == nil {
+		return d
+	}
+	if left := e.Left(); left > 0 {
+		return min(d, left)
+	}
+	return d
 }
 
 // Where says for an error what was asked and where rekey.yaml names it: the address of
@@ -47,14 +63,16 @@ func (e Env) Look(ctx context.Context, vendor, op string, do func(context.Contex
 }
 
 // Change is Look for what changes something. Right before, the run is asked whether
-// it is still this process's; if it is not, nothing is done and that is the error.
+// it is still this process's; if it is not, nothing is done and that is the error. A
+// session that do opens and a program that it starts are asked once more right before
+// bytes go out (outside.Fence), for the login may have taken long.
 func (e Env) Change(ctx context.Context, vendor, op string, do func(context.Context) error) error {
 	if e.Ours != nil {
 		if err := e.Ours(ctx); err != nil {
 			return err
 		}
 	}
-	return e.call(ctx, vendor, op, true, do)
+	return e.call(outside.Changing(ctx), vendor, op, true, do)
 }
 
 func (e Env) call(ctx context.Context, vendor, op string, changes bool, do func(context.Context) error) error {

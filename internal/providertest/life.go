@@ -54,7 +54,7 @@ func (s *suite) live(t T) {
 }
 
 func realNetwork() http.RoundTripper {
-	return vendorhttp.NewTransport(vendorhttp.Proxies(os.Getenv), os.Getenv("GODEBUG"))
+	return vendorhttp.NewTransport(vendorhttp.Proxies(os.Getenv))
 }
 
 // life is one pass through all that a vendor's things go through.

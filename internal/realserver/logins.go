@@ -29,6 +29,9 @@ type Issuing struct {
 	Password   string         // what each reference in them gives
 	Ways       outside.Ways   // nil: the real ones
 
+	Late func(context.Context) error // as in provider.Env
+	Left func() time.Duration        // as in provider.Env
+
 	mu    sync.Mutex
 	calls []vendorhttp.Call
 }
@@ -40,7 +43,7 @@ func (i *Issuing) Env() provider.Env {
 		ways = outside.Real{}
 	}
 	return provider.Env{
-		Now: time.Now, Outside: ways,
+		Now: time.Now, Outside: ways, Late: i.Late, Left: i.Left,
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			return secret.New(i.Password), provider.Source{Ref: refs[0]}, nil
 		},

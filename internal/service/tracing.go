@@ -28,7 +28,7 @@ func (s *Service) traced() (*tracing, error) {
 		return nil, nil
 	}
 	value := func(name string) string { v, _ := s.o.Env(name); return v }
-	to := traces.NewExporter(c, vendorhttp.NewTransport(vendorhttp.Proxies(value), value("GODEBUG")))
+	to := traces.NewExporter(c, vendorhttp.NewTransport(vendorhttp.Proxies(value)))
 	s.o.Log.Info("traces are sent", "to", c.Host())
 	return &tracing{to: to, calls: &traces.Calls{To: to, Log: s.o.Log}}, nil
 }

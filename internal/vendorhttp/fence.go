@@ -14,10 +14,10 @@ type Fence struct {
 	// Ours returns why the run is not this process's any more; nil: it is. It is asked
 	// right before each request that is not a GET or HEAD.
 	Ours func(context.Context) error
-	// Late returns why it is too late to send anything more, by what this process knows without
-	// asking anybody; nil: it is not. It is asked once more when the connection is there, which
-	// may have taken long, or the process been stopped meanwhile. May be nil.
-	Late func() error
+	// Late returns why it is too late to send anything more; nil: it is not. It is asked
+	// once more when the connection is there, which may have taken long, or the process been
+	// stopped meanwhile. May be nil. It wants connections that one request has at a time.
+	Late func(context.Context) error
 }
 
 // RoundTrip sends the request, or returns the error of Ours: nothing was sent then.
@@ -29,7 +29,7 @@ func (f Fence) RoundTrip(req *http.Request) (*http.Response, error) {
 		if f.Late != nil {
 			ctx, cancel := context.WithCancelCause(req.Context())
 			req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
-				if err := f.Late(); err != nil {
+				if err := f.Late(ctx); err != nil {
 					cancel(err)
 					_ = got.Conn.Close() // or it would be written before anybody looks at ctx
 				}

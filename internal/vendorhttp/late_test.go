@@ -17,7 +17,7 @@ func TestNothingIsSentOnceItIsTooLate(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came.Add(1) }))
 	defer s.Close()
 	var late error
-	client := &http.Client{Transport: Fence{Next: &http.Transport{}, Ours: func(context.Context) error { return nil }, Late: func() error { return late }}}
+	client := &http.Client{Transport: Fence{Next: &http.Transport{}, Ours: func(context.Context) error { return nil }, Late: func(context.Context) error { return late }}}
 	send := func(method string) error {
 		req, err := http.NewRequestWithContext(t.Context(), method, s.URL, strings.NewReader("{}"))
 		if err != nil {

@@ -13,7 +13,8 @@ func WithTLS(way http.RoundTripper, set func(*tls.Config)) (_ http.RoundTripper,
 	switch w := way.(type) {
 	case Fence:
 		next, done := WithTLS(w.Next, set)
-		return Fence{Next: next, Ours: w.Ours}, done
+		w.Next = next
+		return w, done
 	case *http.Transport:
 		own := w.Clone()
 		if own.TLSClientConfig == nil {

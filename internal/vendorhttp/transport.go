@@ -10,13 +10,17 @@ import (
 )
 
 // NewTransport is the way to the network for everything that sends a credential.
-// choose names the proxy of a request (Proxies). godebug is the
-// setting of that name: with http2debug in it the library writes every header of
-// HTTP/2 to the log, tokens among them, and cannot be told not to; so HTTP/1.1 is
-// spoken then, which is not logged.
-func NewTransport(choose func(*http.Request) (*url.URL, error), godebug string) *http.Transport {
+// choose names the proxy of a request (Proxies).
+//
+// HTTP/1.1 is spoken, and not HTTP/2. There the library repeats by itself what a server
+// refused to take up (GOAWAY, REFUSED_STREAM), up to six times within half a minute, and lets a
+// request wait for its turn on a connection after Fence has looked a last time; requests
+// of several runs share a connection, so one that comes too late could only be stopped
+// by cutting the others off. And with http2debug in GODEBUG it writes every header to the
+// log, tokens among them.
+func NewTransport(choose func(*http.Request) (*url.URL, error)) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 8
+	t.MaxIdleConnsPerHost = 32 // one for each request that is under way at once
 	t.Proxy = noting(choose)
 	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, got *http.Response) error {
 		if got.StatusCode == http.StatusOK {
@@ -24,14 +28,12 @@ func NewTransport(choose func(*http.Request) (*url.URL, error), godebug string) 
 		}
 		return proxyRefusal(got.StatusCode)
 	}
-	if strings.Contains(godebug, "http2debug") {
-		t.Protocols = &http.Protocols{}
-		t.Protocols.SetHTTP1(true)
-		t.ForceAttemptHTTP2 = false
-		// The default one, of which this is a copy, has prepared for HTTP/2 already.
-		t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-		t.TLSClientConfig = &tls.Config{NextProtos: []string{"http/1.1"}}
-	}
+	t.Protocols = &http.Protocols{}
+	t.Protocols.SetHTTP1(true)
+	t.ForceAttemptHTTP2 = false
+	// The default one, of which this is a copy, has prepared for HTTP/2 already.
+	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	t.TLSClientConfig = &tls.Config{NextProtos: []string{"http/1.1"}}
 	return t
 }
 

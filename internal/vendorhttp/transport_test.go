@@ -1,8 +1,6 @@
 package vendorhttp
 
 import (
-	"bufio"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -77,7 +75,7 @@ func TestTheProxyIsNamed(t *testing.T) {
 		"a certificate of others": {proxy(t, 200, there), trusted, "example.org", "the certificate of example.org is not trusted: it is of another host, through the proxy PROXY"},
 		"an answer behind it":     {proxy(t, 200, there), trusted, "example.com", "an empty answer, not in the vendor's own words: something between here and example.com (the way leads through the proxy PROXY) answered"},
 	} {
-		tr := NewTransport(http.ProxyURL(c.proxy), "")
+		tr := NewTransport(http.ProxyURL(c.proxy))
 		tr.TLSClientConfig = &tls.Config{RootCAs: c.roots}
 		cl := client("https://" + c.host)
 		cl.Transport = tr
@@ -89,7 +87,7 @@ func TestTheProxyIsNamed(t *testing.T) {
 		tr.CloseIdleConnections()
 	}
 	cl := client("https://example.com")
-	cl.Transport = NewTransport(func(*http.Request) (*url.URL, error) { return nil, errors.New(`parse "http://user:hunter2": bad`) }, "")
+	cl.Transport = NewTransport(func(*http.Request) (*url.URL, error) { return nil, errors.New(`parse "http://user:hunter2": bad`) })
 	if _, err := cl.Do(t.Context(), Request{Op: "look", Method: http.MethodGet}); !strings.Contains(err.Error(), "names a proxy") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("an address that is none: %v", err)
 	}
@@ -131,38 +129,6 @@ func TestOverIPv6(t *testing.T) {
 	c := client("http://[::1]:1")
 	if _, err := c.Do(t.Context(), Request{Op: "look", Method: http.MethodGet}); err == nil || !strings.Contains(err.Error(), "[::1]:1") {
 		t.Errorf("%v", err)
-	}
-}
-
-// TestHTTP2IsNotLogged: asked to log HTTP/2, the library would log tokens.
-func TestHTTP2IsNotLogged(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		_, _ = io.WriteString(rw, `{"proto":"`+req.Proto+`"}`)
-	}))
-	s.EnableHTTP2 = true
-	s.StartTLS()
-	defer s.Close()
-	for godebug, want := range map[string]string{"": "HTTP/2.0", "http2debug=1": "HTTP/1.1", "netdns=go,http2debug=2": "HTTP/1.1"} {
-		tr := NewTransport(http.ProxyFromEnvironment, godebug)
-		if tr.TLSClientConfig == nil {
-			tr.TLSClientConfig = &tls.Config{}
-		}
-		tr.TLSClientConfig.RootCAs = x509.NewCertPool()
-		tr.TLSClientConfig.RootCAs.AddCert(s.Certificate())
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := tr.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, _ := bufio.NewReader(resp.Body).ReadString('}')
-		_ = resp.Body.Close()
-		if !strings.Contains(got, want) {
-			t.Errorf("GODEBUG=%s: %s, want %s", godebug, got, want)
-		}
-		tr.CloseIdleConnections()
 	}
 }
 

@@ -146,7 +146,7 @@ func (c *control) ready() {
 		if err != nil {
 			continue
 		}
-		t := vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }, "")
+		t := vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil })
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(pem)
 		t.TLSClientConfig = &tls.Config{RootCAs: pool}
@@ -192,7 +192,7 @@ func (c *control) must(method, path, body string) []byte {
 func (c *control) cluster(around func(http.RoundTripper) http.RoundTripper) *cluster {
 	c.t.Helper()
 	v, err := Descriptor.Open(provider.Env{
-		Transport: vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }, ""), Now: time.Now, Outside: outside.Real{},
+		Transport: vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }), Now: time.Now, Outside: outside.Real{},
 		Text: func(x sop.Text) (string, error) { return x[0], nil },
 	}, "kubernetes", json.RawMessage(fmt.Sprintf(`{"kubeconfig":[%q]}`, filepath.Join(c.dir, "kubeconfig"))))
 	if err != nil {

@@ -96,7 +96,7 @@ func TestEveryWayOfAKubeconfig(t *testing.T) {
 		put("config", fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: k, cluster: {server: %q%s}}]\nusers: [{name: u, user: {%s}}]\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n",
 			s.URL, at, user), 0o600)
 		v, err := Descriptor.Open(provider.Env{
-			Transport: vendorhttp.Fence{Next: vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }, ""), Ours: func(context.Context) error { return nil }},
+			Transport: vendorhttp.Fence{Next: vendorhttp.NewTransport(func(*http.Request) (*url.URL, error) { return nil, nil }), Ours: func(context.Context) error { return nil }},
 			Now:       func() time.Time { return now }, Outside: ways,
 			Text: func(x sop.Text) (string, error) { return x[0], nil },
 		}, "kubernetes", json.RawMessage(fmt.Sprintf(`{"kubeconfig":[%q]}`, filepath.Join(dir, "config"))))

@@ -41,6 +41,7 @@ var numbers = map[uint16]logins.Meaning{
 	1819: {Class: cred.Refused, Why: "the server's policy refuses the password"},
 	1836: {Class: cred.Refused, Why: "the server can be read only: is it a replica?"},
 	1959: {Class: cred.Refused, Why: "there is no such role"},
+	1969: {Class: cred.Unknown, Why: "it took too long, and the server gave it up"},
 	3523: {Class: cred.Refused, Why: "there is no such role"},
 }
 

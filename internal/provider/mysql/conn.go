@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	my "github.com/go-sql-driver/mysql"
 
@@ -35,7 +36,7 @@ func (s *Server) connect(ctx context.Context, user, password, database string) (
 		c.TLS = t
 	}
 	c.DialFunc = s.Env.Ways().Dial
-	c.Params = map[string]string{"sql_mode": "'NO_BACKSLASH_ESCAPES'", "lock_wait_timeout": "10"}
+	c.Params = map[string]string{"sql_mode": "'NO_BACKSLASH_ESCAPES'"}
 	connector, err := my.NewConnector(c)
 	if err != nil {
 		return nil, err
@@ -45,6 +46,18 @@ func (s *Server) connect(ctx context.Context, user, password, database string) (
 		return nil, err
 	}
 	return &session{Conn: conn}, nil
+}
+
+// bound has the server give the next statement up while the lease on the run lasts: one
+// that waits for a lock goes on when its session is gone, and would be carried out after
+// another process has looked. Tables of accounts are waited for without lock_wait_timeout
+// [dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_lock_wait_timeout],
+// so MariaDB is told the other bound as well; MySQL has none for what changes something.
+func (s *Server) bound(ctx context.Context, conn *session) error {
+	wait := max(int(s.Env.Within(10*time.Second).Seconds()), 1)
+	whole := max(s.Env.Within(25*time.Second).Seconds(), 0.1)
+	_, err := conn.Conn.(driver.ExecerContext).ExecContext(ctx, fmt.Sprintf("SET /*M!100101 max_statement_time = %.1f, */ lock_wait_timeout = %d", whole, wait), nil)
+	return err
 }
 
 // admin opens a session as the user that Rekey works as.
@@ -128,6 +141,9 @@ func (s *Server) change(ctx context.Context, op string, sql func(dialect) []stri
 			return s.unreached(ctx, err)
 		}
 		for i, statement := range sql(d) {
+			if err := s.bound(ctx, conn); err != nil {
+				return s.answer(ctx, err, i > 0)
+			}
 			if _, err := conn.Conn.(driver.ExecerContext).ExecContext(ctx, statement, nil); err != nil {
 				return s.answer(ctx, err, i > 0)
 			}

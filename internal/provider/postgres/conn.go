@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -65,12 +67,19 @@ func (s *Server) admin(ctx context.Context, database string) (*pgconn.PgConn, er
 	if err != nil {
 		return nil, s.unreached(ctx, err)
 	}
-	_, err = conn.Exec(ctx, "SET standard_conforming_strings = on; SET search_path = pg_catalog; SET statement_timeout = '25s'; SET lock_timeout = '10s'").ReadAll()
+	_, err = conn.Exec(ctx, "SET standard_conforming_strings = on; SET search_path = pg_catalog; "+s.bounds()).ReadAll()
 	if err != nil {
 		_ = conn.Close(ctx)
 		return nil, s.unreached(ctx, err)
 	}
 	return conn, nil
+}
+
+// bounds has the server give a statement up while the lease on the run lasts: one that
+// waits for a lock goes on when its session is gone, and would be carried out after
+// another process has looked.
+func (s *Server) bounds() string {
+	return fmt.Sprintf("SET statement_timeout = %d; SET lock_timeout = %d", s.Env.Within(25*time.Second).Milliseconds(), s.Env.Within(10*time.Second).Milliseconds())
 }
 
 // rows asks one question. NULL comes back as "".
@@ -116,7 +125,8 @@ func (s *Server) change(ctx context.Context, op, database, sql string) error {
 			return err
 		}
 		defer func() { _ = conn.Close(ctx) }()
-		if _, err := conn.Exec(ctx, sql).ReadAll(); err != nil {
+		// The bounds once more, for the login took a part of them.
+		if _, err := conn.Exec(ctx, s.bounds()+"; "+sql).ReadAll(); err != nil {
 			return s.answer(ctx, err)
 		}
 		return nil

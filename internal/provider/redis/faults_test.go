@@ -34,7 +34,7 @@ var deeds = map[string]deed{
 			_, _, err := mustUsers(t, o).Create(t.Context(), "new")
 			return err
 		},
-		func(s *server) bool { return strings.Contains(s.acl(), "user new on #") },
+		func(s *server) bool { return strings.Contains(s.acl(), "user new on ") },
 	},
 	"delete": {
 		func(t *testing.T, o *opened) error {

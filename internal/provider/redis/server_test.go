@@ -167,6 +167,7 @@ func (s *server) acl() string {
 type way struct {
 	outside.Real
 	sent *strings.Builder
+	late func(context.Context) error // as in provider.Env
 }
 
 func (w way) Dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -194,7 +195,7 @@ func openAt(t testing.TB, port int, w way, settings string) *opened {
 	t.Helper()
 	o := &opened{}
 	v, err := Descriptor.Open(provider.Env{
-		Now: time.Now, Outside: w, Observe: func(c vendorhttp.Call) { o.calls = append(o.calls, c) },
+		Now: time.Now, Outside: w, Late: w.late, Observe: func(c vendorhttp.Call) { o.calls = append(o.calls, c) },
 		Text: func(x sop.Text) (string, error) { return x[0], nil },
 		Resolve: func(_ context.Context, refs sop.Refs) (secret.Value, provider.Source, error) {
 			return secret.New(map[sop.Ref]string{"env:ADMIN": adminPassword, "env:WRONG": "canary-wrong"}[refs[0]]), provider.Source{Ref: refs[0]}, nil
