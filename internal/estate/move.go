@@ -95,7 +95,7 @@ func (e *Estate) Move(ctx context.Context, m Moving) (MovedTo, error) {
 	}
 	defer free()
 	c, err := j.Move(ctx, dest, journal.Carrying{
-		ID: id, Name: m.To, At: e.now().UTC(), Tell: m.Tell, Busy: busy, Further: append(slices.Clone(m.Further), requestTables(), toldTables()),
+		ID: id, Name: m.To, At: e.now().UTC(), Tell: m.Tell, Busy: busy, Further: append(slices.Clone(m.Further), requestTables(), toldTables(), lease.Further()),
 		Beside: func(ctx context.Context, into *journal.Journal) error { return from.CarryTo(ctx, to, into) },
 	})
 	if errors.Is(err, journal.ErrLocked) {

@@ -77,6 +77,12 @@ CREATE TABLE lease_asked (
 );
 `}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN line TEXT NOT NULL DEFAULT '';`}}
 
+// Further are the tables that go along when a journal is moved: which run a worker is to
+// take up, and when. Where they are, the sweep of a worker finds them.
+func Further() journal.Further {
+	return journal.Further{Name: "lease", Migrations: migrations, Tables: []string{"lease_runs"}}
+}
+
 // Store keeps the leases, beside the journal.
 type Store struct {
 	db   *sql.DB
