@@ -76,3 +76,76 @@ func TestAnOpenRunGoesOnWhereTheJournalWasMoved(t *testing.T) {
 	b.agreed(console)
 	b.agreed(vault)
 }
+
+// TestARestoredBackupIsLookedBehind: a run that waits in it with nothing begun may have ended
+// since the backup was made.
+func TestARestoredBackupIsLookedBehind(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := filepath.Join(b.dir, ".rekey", "journal.db")
+	backup := filepath.Join(b.dir, "backup.db")
+	working, stop := context.WithCancel(t.Context())
+	one := b.idle("one", func(o *engine.Options) { o.Park = 30 * time.Second })
+	worked := make(chan error, 1)
+	go func() { worked <- one.Work(working) }()
+	// goOn has waits be over, until nothing waits any more or f says so.
+	goOn := func(e *engine.Engine, f func() bool) {
+		for {
+			over := false
+			b.wait("it waits or is over", func() bool {
+				rows, err := e.Leases(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				over = len(rows) == 0
+				return over || rows[0].Holder == "" && time.Until(rows[0].Wake) > 10*time.Second
+			})
+			if over || f != nil && f() {
+				return
+			}
+			b.clock.Pass(time.Hour)
+			if _, err := b.database().ExecContext(t.Context(), `UPDATE lease_runs SET wake = 1 WHERE holder = ''`); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run, err := one.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: console}, Confirm: console})
+	if err != nil {
+		t.Fatal(err)
+	}
+	goOn(one, func() bool { return true })
+	if _, err := b.estate("who backs it up").Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	goOn(one, nil)
+	stop()
+	if err := <-worked; err != nil {
+		t.Fatal(err)
+	}
+	b.agreed(console)
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(file + end); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Rename(backup, file); err != nil {
+		t.Fatal(err)
+	}
+	two := b.engine("two")
+	if _, err := b.database().ExecContext(t.Context(), `UPDATE lease_runs SET wake = 1`); err != nil {
+		t.Fatal(err)
+	}
+	f := &told{}
+	ended, err := two.Follow(t.Context(), run, 0, f)
+	if err != nil || ended.State == nil {
+		t.Fatalf("it ended as %+v (%v)", ended, err)
+	}
+	looked := false
+	for _, e := range f.of(rotation.KindOutcome) {
+		looked = looked || e.Outcome.Step == rotation.ResumeStep
+	}
+	if !looked {
+		t.Error("it went on as if nothing had been")
+	}
+	b.agreed(console)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rekey/internal/history"
+	"rekey/internal/lease"
 )
 
 // BackedUp is what a backup of the journal holds.
@@ -20,7 +21,7 @@ type BackedUp struct {
 func (e *Estate) Backup(ctx context.Context, file string) (BackedUp, error) {
 	out := BackedUp{File: file}
 	err := e.withJournal(ctx, func(b history.Book) (err error) {
-		out.Entries, out.Last, err = b.J.Backup(ctx, file)
+		out.Entries, out.Last, err = b.J.Backup(ctx, file, lease.InCopy())
 		return err
 	})
 	return out, err

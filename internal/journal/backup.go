@@ -15,8 +15,9 @@ var ErrThere = errors.New("it is there already, and is not written over")
 // Backup writes a copy of the journal, as it is at one moment, to a new file that only
 // its owner may read, while others write on. It is verified before it gets its name: a
 // file of that name is whole. n and last are its number of entries and its last hash.
-// Of one on a server it is a file as Open takes it, of one snapshot.
-func (j *Journal) Backup(ctx context.Context, path string) (n int64, last string, err error) {
+// Of one on a server it is a file as Open takes it, of one snapshot. in is carried out in
+// the copy: what is true of the journal only as long as it goes on from where it is now.
+func (j *Journal) Backup(ctx context.Context, path string, in ...InCopy) (n int64, last string, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return 0, "", fmt.Errorf("back up the journal: %s: %w", path, ErrThere)
 	}
@@ -31,6 +32,9 @@ func (j *Journal) Backup(ctx context.Context, path string) (n int64, last string
 		fill = j.copyServer
 	}
 	if err := fill(ctx, dir); err != nil {
+		return 0, "", fmt.Errorf("back up the journal: %w", err)
+	}
+	if err := carriedOut(ctx, fresh, in); err != nil {
 		return 0, "", fmt.Errorf("back up the journal: %w", err)
 	}
 	if n, last, err = verified(ctx, dir); err != nil {
@@ -50,6 +54,31 @@ func (j *Journal) Backup(ctx context.Context, path string) (n int64, last string
 	// Not every system can sync a folder; the file itself is on disk.
 	_ = onDisk(filepath.Dir(path))
 	return n, last, nil
+}
+
+// InCopy is a statement that is carried out in a backup, if it has the table.
+type InCopy struct{ Table, Statement string }
+
+func carriedOut(ctx context.Context, path string, in []InCopy) error {
+	if len(in) == 0 {
+		return nil
+	}
+	db, err := connect(path, "rw")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	for _, c := range in {
+		there := 0
+		err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, c.Table).Scan(&there)
+		if err == nil && there > 0 {
+			_, err = db.ExecContext(ctx, c.Statement)
+		}
+		if err != nil {
+			return fmt.Errorf("%s in the copy: %w", c.Table, err)
+		}
+	}
+	return db.Close()
 }
 
 // verified opens a copy that nobody writes, and walks its chain.

@@ -83,6 +83,13 @@ func Further() journal.Further {
 	return journal.Further{Name: "lease", Migrations: migrations, Tables: []string{"lease_runs"}}
 }
 
+// InCopy is what is otherwise in a backup of a file: whoever goes on from it may be the
+// second one to do so, and looks at what is live before he acts. PostgreSQL tells by itself
+// that it was restored (line).
+func InCopy() journal.InCopy {
+	return journal.InCopy{Table: "lease_runs", Statement: `UPDATE lease_runs SET clean = 0`}
+}
+
 // Store keeps the leases, beside the journal.
 type Store struct {
 	db   *sql.DB
