@@ -75,7 +75,7 @@ func carriedOut(ctx context.Context, path string, in []InCopy) error {
 			_, err = db.ExecContext(ctx, c.Statement)
 		}
 		if err != nil {
-			return fmt.Errorf("%s in the copy: %w", c.Table, err)
+			return fmt.Errorf("change the table %s in the copy: %w", c.Table, err)
 		}
 	}
 	return db.Close()

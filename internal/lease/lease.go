@@ -78,7 +78,7 @@ CREATE TABLE lease_asked (
 `}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN line TEXT NOT NULL DEFAULT '';`}}
 
 // Further are the tables that go along when a journal is moved: which run a worker is to
-// take up, and when. Where they are, the sweep of a worker finds them.
+// take up, and when. Workers look for such rows by themselves.
 func Further() journal.Further {
 	return journal.Further{Name: "lease", Migrations: migrations, Tables: []string{"lease_runs"}}
 }
