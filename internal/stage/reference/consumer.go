@@ -18,14 +18,23 @@ type app struct {
 }
 
 // start starts a process on what the app holds now.
-func (d *Double) start() *Process {
+func (d *Double) start() *Process { return d.startAs(d.image()) }
+
+// startAs starts a process on an image.
+func (d *Double) startAs(image *Process) *Process {
+	p := *image
+	p.ID, p.Started, p.Up = fmt.Sprintf("process-%d", len(d.M.Processes)+1), d.At, d.At.Add(d.Knobs.BootDelay.Std())
+	d.M.Processes = append(d.M.Processes, &p)
+	return &p
+}
+
+// image is what a process is started on: what the app holds now.
+func (d *Double) image() *Process {
 	env := map[string]string{}
 	for k, v := range d.M.Vars {
 		env[k] = v.Value
 	}
-	p := &Process{ID: fmt.Sprintf("process-%d", len(d.M.Processes)+1), Mark: d.M.Mark, Env: env, Started: d.At, Up: d.At.Add(d.Knobs.BootDelay.Std())}
-	d.M.Processes = append(d.M.Processes, p)
-	return p
+	return &Process{Mark: d.M.Mark, Env: env}
 }
 
 // replace lets every process be followed by one that holds what the app holds now.
@@ -97,6 +106,7 @@ func (a app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, e
 
 func (a app) Write(ctx context.Context, values []provider.SlotValue) error {
 	return a.change(ctx, a.env, consumerName, "write", func() error {
+		a.M.Image = a.image()
 		a.M.Mark++
 		vars := maps.Clone(a.M.Vars)
 		for _, v := range values {

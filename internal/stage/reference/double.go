@@ -31,6 +31,7 @@ type Memory struct {
 	Vars      map[string]Var       `json:"vars"`
 	Mark      int                  `json:"mark"`
 	Processes []*Process           `json:"processes"`
+	Image     *Process             `json:"image,omitempty"` // what was run before the last write
 	Known     View                 `json:"known"`
 	Coming    []View               `json:"coming,omitempty"`
 }

@@ -242,6 +242,15 @@ func (d *Double) othersConsume(add func(string, func() bool)) {
 	})
 	add("restart the consumer", func() bool { d.replace(); return true })
 	add("scale the consumer up", func() bool { d.start(); return true })
+	if d.Restarts {
+		add("scale the consumer up from a cached image", func() bool {
+			if d.M.Image == nil {
+				return false
+			}
+			d.startAs(d.M.Image)
+			return true
+		})
+	}
 	add("scale the consumer down", func() bool {
 		run := d.running()
 		if len(run) < 2 {
