@@ -268,6 +268,7 @@ type Followed struct {
 type Progress struct {
 	Class    cred.Class // Done, Waiting or Failed
 	Unwell   bool       // Failed, although the values were taken up: processes crash
+	Behind   bool       // Waiting, for something that runs on what was there before, and that one more roll-out would replace
 	Detail   string     // what is being waited for, or what failed
 	Mark     string     // the write that is being followed; "": none can be, only what is held tells
 	Slots    map[string]Held

@@ -151,6 +151,8 @@ func (s *State) proceed(r round, end func() Decision) Decision {
 		return Decision{Ask: s.asking()}
 	case !r.until.IsZero():
 		return Decision{Wait: &Wait{Until: r.until, For: r.waits}}
+	case r.left:
+		return Decision{} // steps wait for each other: no ending says what was not done
 	}
 	return end()
 }

@@ -31,6 +31,7 @@ func (s *State) outcome(o *Outcome, at time.Time) {
 	switch {
 	case len(o.Redo) > 0:
 		p.Status, p.Next = Retry, at.Add(s.pause(p.Tries))
+		p.First = time.Time{}        // how long it may take counts once that is done
 		if o.Class != cred.Waiting { // it failed at nothing yet: what is done again has a bound of its own
 			p.Tries++
 		}

@@ -1,12 +1,15 @@
 package rotation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // writeAnew makes a write be looked for, and made again where it is not, if a run is stuck
 // because nothing of it was ever seen: it was answered well, and may not have happened.
 func (s *State) writeAnew(id string, at time.Time) {
 	if p := s.Steps[id]; p != nil && p.Status == Ended {
-		p.Status, p.Next, p.Maybe = Retry, at, true
+		p.Status, p.Next, p.Maybe, p.Redone = Retry, at, true, true
 	}
 }
 
@@ -39,6 +42,7 @@ func (s *State) applyAnew() {
 func (s *State) redo(id string, at time.Time) {
 	p := s.step(id)
 	p.Maybe, p.Redone = p.Maybe || p.Status == Ended, true
+	p.First, p.Polls = time.Time{}, 0 // how long it may take counts anew
 	s.again(id, at)
 	st, ok := s.planStep(id)
 	if ok && st.Undoes != "" {
@@ -51,7 +55,14 @@ func (s *State) redo(id string, at time.Time) {
 		s.reapplied(s.Plan.StoreOf(st).Key, at)
 	case Store:
 		s.applied(s.Plan.StoreOf(st).Key, at)
+	case Propagate:
+		s.applied(st.Target, at)
 	}
+}
+
+// awaits reports whether a step waits for what it had done again; it may be among that itself.
+func (s *State) awaits(own string, p *Progress, active map[string]bool) bool {
+	return p.Status == Retry && p.Last != nil && slices.ContainsFunc(p.Last.Redo, func(id string) bool { return id != own && active[id] && !s.done(id) })
 }
 
 // reapplied makes what is written once more be applied once more, too.

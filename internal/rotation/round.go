@@ -23,6 +23,7 @@ type round struct {
 	ask    bool      // something waits for a person
 	until  time.Time // earliest time at which something can be tried
 	waits  []string  // what is being waited for
+	left   bool      // not every step has ended
 	failed *Step
 	why    string
 }
@@ -56,8 +57,9 @@ func (s *State) round(now time.Time) round {
 			r.failed, r.why = st, why
 			return r
 		}
+		r.left = r.left || !st.Recurs
 		at, ok := s.readyAt(*st, in)
-		if !ok {
+		if !ok || s.awaits(st.ID, p, in) {
 			continue
 		}
 		if p.Next.After(at) {

@@ -46,7 +46,20 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 			return fromError(err)
 		}
 		if r.allExpected(place, now.Slots) == "" && !r.guessed(now.Slots) {
-			return rotation.Outcome{Class: cred.Done, Already: true, Slots: r.hiddenStates(place, now.Slots)}
+			already := rotation.Outcome{Class: cred.Done, Already: true, Slots: r.hiddenStates(place, now.Slots)}
+			again, err := r.leftBehind(ctx, a, place)
+			switch {
+			case err != nil:
+				return fromError(err)
+			case !again:
+				return already
+			}
+			if o := r.provenLongAgo(); o != nil {
+				return *o
+			}
+			if r.Can.Places[place.Key].Applied {
+				return already // the step that follows restarts it
+			}
 		}
 		if now.Pending {
 			if now.Mark != seen.Mark && a.Look {
@@ -168,10 +181,9 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 	follow := provider.Followed{Since: seen.Mark}
 	want := func(slot string) cred.Fingerprint { return r.state.Expected(place.Key, slot) }
 	if a.Step.Verb == rotation.Resettle {
-		given := r.state.Step(string(rotation.Return) + " " + place.Key).Last
-		follow = provider.Followed{Since: given.Mark, Same: seen.Mark}
+		follow = r.returned(place.Key, seen)
 		held := map[string]cred.Fingerprint{}
-		for _, s := range given.Slots {
+		for _, s := range r.state.Step(string(rotation.Return) + " " + place.Key).Last.Slots {
 			held[s.Slot] = s.Fingerprint
 		}
 		want = func(slot string) cred.Fingerprint { return held[slot] }
@@ -186,9 +198,11 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 		// and nothing better can be given to it.
 		o.Class = cred.Waiting
 	}
-	if first := r.state.Step(a.Step.ID).First; o.Class == cred.Waiting && !first.IsZero() && r.Clock.Now().Sub(first)+10*r.state.Plan.Spec.Timing.Poll >= a.Step.Within {
-		// It is about to be given up.
+	if o.Class == cred.Waiting && r.endsSoon(a) {
 		o.Why += r.meddled(ctx, place, c, want)
+		if gives := r.rollsOut(place.Key)[0]; p.Behind && !r.state.Step(gives).Redone {
+			o.Why, o.Redo = o.Why+"; the roll-out is made once more", []string{gives}
+		}
 	}
 	if o.Class != cred.Done {
 		return o
@@ -214,6 +228,7 @@ func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome
 	}
 	o.Why, o.Evidence, o.Slots = "", append(p.Evidence, notReadBack(place.Key, p.Slots)...), r.states(place.Key, place.SlotNames(), p.Slots)
 	r.noteSlots(place.Key, o.Slots, true)
+	r.noteRan(place.Key, p)
 	return o
 }
 
@@ -247,7 +262,12 @@ func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outco
 		// It may be our own write, on its way to succeed: wait for what it becomes.
 		return failed(cred.Waiting, "%s is still rolling out a write", place.Key)
 	}
-	back, evidence, err := r.givingBack(ctx, place, seen.Slots, now.Slots)
+	again, err := r.leftBehind(ctx, a, place)
+	if err != nil {
+		return fromError(err)
+	}
+	again = again && !r.Can.Places[place.Key].Applied // there the step that follows restarts it
+	back, evidence, err := r.givingBack(ctx, place, seen.Slots, now.Slots, again)
 	if err != nil {
 		return fromError(err)
 	}

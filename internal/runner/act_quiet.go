@@ -18,7 +18,7 @@ func (r *Runner) quiet(ctx context.Context, a rotation.Action) rotation.Outcome 
 	if err != nil {
 		return fromError(err)
 	}
-	o := r.quietBy(ctx, a, listed)
+	o := r.usedBy(ctx, a, r.quietBy(ctx, a, listed))
 	o.Stray = r.doubled(listed)
 	return o
 }

@@ -136,7 +136,7 @@ func (r *Runner) restore(ctx context.Context, a rotation.Action) rotation.Outcom
 	if err != nil {
 		return fromError(err)
 	}
-	back, evidence, err := r.givingBack(ctx, place, r.seenSlots(place.Key), held)
+	back, evidence, err := r.givingBack(ctx, place, r.seenSlots(place.Key), held, false)
 	if err != nil {
 		return fromError(err)
 	}
@@ -191,8 +191,8 @@ func (r *Runner) keeper(key string) provider.Store {
 
 // givingBack returns what has to be written so that a place holds again what was
 // observed. A slot that holds neither the old nor the new value was changed by
-// somebody else and is left alone (T45).
-func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.SlotSeen, held map[string]provider.Held) ([]provider.SlotValue, []string, error) {
+// somebody else and is left alone (T45). again: what holds the old value is written, too.
+func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.SlotSeen, held map[string]provider.Held, again bool) ([]provider.SlotValue, []string, error) {
 	var back []provider.SlotValue
 	var evidence []string
 	var old secret.Bundle
@@ -203,7 +203,9 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		}
 		switch {
 		case now == was.Had() && held[was.Slot].Present == was.Present:
-			continue
+			if !again || !was.Present {
+				continue
+			}
 		case now == "" && held[was.Slot].Present && held[was.Slot].Hidden && was.Present && r.unsureOf(p.Key):
 			// It may be a write of ours that came late, and the new one is about to end: the old
 			// one works, whoever wrote last.

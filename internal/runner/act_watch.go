@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"rekey/internal/cred"
-	"rekey/internal/provider"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -45,33 +44,11 @@ func (r *Runner) watch(ctx context.Context, a rotation.Action) rotation.Outcome 
 func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome) {
 	plan := r.state.Plan
 	var seen, why, keys []string
-	var errs []error
 	unwell := false
-	ran := make([]*provider.Progress, len(plan.Spec.Consumers)) // nil: it could not be looked at
-	var looks []func() error
+	around := r.lookAround(ctx, true)
+	errs := []error{around.err}
 	for i, c := range plan.Spec.Consumers {
-		looks = append(looks, func() error {
-			p, err := r.progress(ctx, c)
-			if err == nil {
-				ran[i] = &p
-			}
-			if err == nil && p.Class == cred.Done {
-				r.noteRan(c.Key, p)
-			}
-			return err
-		})
-	}
-	places := r.places()
-	held, holds := r.lookingAt(ctx, places, true)
-	// What consumers hold is mostly seen by whether they run; the stores are asked beside that.
-	stores := 1 + len(plan.Spec.Further)
-	for _, err := range []error{r.Together(append(looks, holds[:stores]...)...), r.Together(holds[stores:]...)} {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	for i, c := range plan.Spec.Consumers {
-		p := ran[i]
+		p := around.ran[i]
 		if p == nil {
 			continue
 		}
@@ -84,11 +61,11 @@ func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome)
 			errs = append(errs, &cred.Error{Vendor: c.Key, Op: "look whether it runs", Class: cred.Waiting, Why: p.Detail})
 		}
 	}
-	for i, p := range places {
-		if held[i] == nil {
+	for i, p := range r.places() {
+		if around.held[i] == nil {
 			continue // it could not be asked
 		}
-		if w := r.mismatch(p, held[i]); w != "" && !r.Unguarded {
+		if w := r.mismatch(p, around.held[i]); w != "" && !r.Unguarded {
 			why, keys = append(why, w), append(keys, p.Key)
 		}
 	}
@@ -100,59 +77,15 @@ func (r *Runner) consumersRun(ctx context.Context) ([]string, *rotation.Outcome)
 	case unwell:
 		o := failed(cred.Failed, "%s", strings.Join(why, "; "))
 		return seen, &o
-	case len(errs) > 0:
-		o := fromError(errors.Join(errs...))
+	}
+	if o := r.behind(plan.Spec.Consumers, around.ran, "look at what runs"); o != nil && !r.Unguarded {
+		return seen, o
+	}
+	if err := errors.Join(errs...); err != nil {
+		o := fromError(err)
 		return seen, &o
 	}
 	return seen, nil
-}
-
-// ran is how a consumer was when it was last looked at, and when.
-type ran struct {
-	at time.Time
-	p  provider.Progress
-}
-
-func (r *Runner) noteRan(key string, p provider.Progress) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.alive == nil {
-		r.alive = map[string]ran{}
-	}
-	p.Slots = nil
-	if seen, ok := r.alive[key]; !ok || r.Clock.Now().Sub(seen.at) > justNow {
-		r.alive[key] = ran{r.Clock.Now(), p}
-	}
-}
-
-// forgetRan: what runs at a consumer is about to be changed.
-func (r *Runner) forgetRan(key string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.alive, key)
-}
-
-// progress looks how a consumer is on the write that it was given.
-func (r *Runner) progress(ctx context.Context, c sop.Place) (provider.Progress, error) {
-	_, consumer, seen := r.consumer(c.Key)
-	if consumer == nil {
-		return provider.Progress{}, &cred.Error{Vendor: c.Vendor, Op: "look at " + c.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
-	}
-	r.mu.Lock()
-	lately, ok := r.alive[c.Key]
-	r.mu.Unlock()
-	if ok && r.Clock.Now().Sub(lately.at) <= justNow {
-		return lately.p, nil
-	}
-	follow := provider.Followed{Since: seen.Mark}
-	if settled := r.state.Step(string(rotation.Settle) + " " + c.Key).Last; settled != nil {
-		follow.Own = settled.Mark
-	}
-	p, err := consumer.Progress(ctx, follow, c.SlotNames())
-	if err == nil && p.Slots != nil {
-		r.noteSlots(c.Key, r.states(c.Key, c.SlotNames(), p.Slots), true)
-	}
-	return p, err
 }
 
 // running is the last look of a rotation. What it sees is what the ending says; a

@@ -140,16 +140,14 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 	}
 	sure := a.Step.Verb != rotation.Disable
 	var keys, why, redo, missing []string
-	places := r.places()
-	held, looks := r.lookingAt(ctx, places, sure)
-	err := r.Together(append(looks, func() (err error) { redo, missing, err = r.unadmitted(ctx, a); return err })...)
-	if err != nil {
-		o := fromError(err)
+	around := r.lookAround(ctx, sure, func() (err error) { redo, missing, err = r.unadmitted(ctx, a); return err })
+	if around.err != nil {
+		o := fromError(around.err)
 		o.Why = "before anything is taken away: " + o.Why
 		return &o
 	}
-	for i, p := range places {
-		if w := r.mismatch(p, held[i]); w != "" {
+	for i, p := range r.places() {
+		if w := r.mismatch(p, around.held[i]); w != "" {
 			keys, why = append(keys, p.Key), append(why, w)
 		}
 	}
@@ -167,7 +165,11 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 		o := failed(cred.Foreign, "the new one is no longer named in %s: somebody else wrote it at the same time", strings.Join(missing, ", "))
 		o.Redo = redo
 		return &o
-	case sure:
+	}
+	if o := r.guardRuns(r.state.Plan.Spec.Consumers, around.ran); o != nil {
+		return o
+	}
+	if sure {
 		return r.guardWorks(ctx)
 	}
 	return nil
@@ -240,7 +242,7 @@ func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
 		}
 	}
 	if len(redo) == 0 {
-		return nil
+		return r.guardRunsBack(ctx)
 	}
 	o := failed(cred.Foreign, "nothing was taken away: %s", strings.Join(why, "; "))
 	o.Redo = slices.DeleteFunc(redo, func(id string) bool { _, known := r.state.Plan.Step(id); return !known })

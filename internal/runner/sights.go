@@ -40,6 +40,7 @@ func (r *Runner) forgetSlots(key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.sights, key)
+	delete(r.alive, key)
 }
 
 // notePlace remembers how a rule was seen.

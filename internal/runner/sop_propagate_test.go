@@ -187,8 +187,17 @@ func TestT26DynosInEveryState(t *testing.T) {
 				return pass()
 			})
 		}, rotation.RolledBack, "has crashed"},
-		"stays on the old one": {func(s *stage.Stage) {
+		"stays on the old one until it is rolled out once more": {func(s *stage.Stage) {
 			after(s, appWrites, 1, func(w *sim.State) { keepRunning(w.Heroku.Apps[0], "worker.1") })
+		}, rotation.Rotated, ""},
+		"stays on the old one whatever is rolled out": {func(s *stage.Stage) {
+			whenever(s, appWrites, func(n int, _ *http.Request, pass send) (*http.Response, error) {
+				resp, err := pass()
+				if n <= 2 {
+					s.World.Look(func(w *sim.State) { keepRunning(w.Heroku.Apps[0], "worker.1") })
+				}
+				return resp, err
+			})
 		}, rotation.RolledBack, "worker.1 on v41 is to be replaced"},
 		"one-off that ends": {func(s *stage.Stage) {
 			s.World.Look(func(w *sim.State) { oneOff(w, "run.4711", 10*time.Minute) })

@@ -40,8 +40,8 @@ func (j *judge) byOthers(o world.Outage) bool {
 			return true // whoever had it then, or was just being given it
 		case wrote && j.hides(o.Var):
 			return true // they gave out what nobody but they can see
-		case wrote && (soon || !j.opened(d, o.Held)):
-			return true // they gave it out while it was being taken away, or it was nothing
+		case (wrote || d.after.processes[o.Process] && !d.before.processes[o.Process]) && (soon || !j.opened(d, o.Held)):
+			return true // they gave it out, or started it on that, while it was being taken away, or it was nothing
 		}
 	}
 	return false

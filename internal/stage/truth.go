@@ -18,6 +18,7 @@ type truth struct {
 	kept        map[place]string
 	secrets     map[string]string // by what they are
 	outages     []world.Outage
+	processes   map[string]bool // that live, by their ids
 }
 
 // generation finds one by its id.
@@ -40,7 +41,7 @@ type place struct{ where, slot string }
 
 // truth looks at every double.
 func (s *Stage) truth() truth {
-	t := truth{kept: map[place]string{}, secrets: map[string]string{}}
+	t := truth{kept: map[place]string{}, secrets: map[string]string{}, processes: map[string]bool{}}
 	s.World.See(func(w *world.State) {
 		t.outages = slices.Clone(w.Outages)
 		for _, d := range s.World.Doubles() {
@@ -49,6 +50,9 @@ func (s *Stage) truth() truth {
 			}
 			if k, ok := d.(world.Keeps); ok {
 				k.Kept(func(k world.Kept) { t.kept[place{k.Where, k.Slot}] = k.Value })
+			}
+			if r, ok := d.(world.Runs); ok {
+				r.Processes(func(p world.Process) { t.processes[p.ID] = t.processes[p.ID] || p.Alive(w.At) })
 			}
 			if h, ok := d.(world.Hides); ok {
 				maps.Copy(t.secrets, h.Secrets())

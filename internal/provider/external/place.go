@@ -167,6 +167,7 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 	var out struct {
 		Class    cred.Class
 		Unwell   bool
+		Behind   bool
 		Detail   string
 		Mark     string
 		Slots    map[string]held
@@ -179,5 +180,5 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 		return provider.Progress{}, &cred.Error{Vendor: c.p.name, Op: "progress", Class: cred.Unknown, Why: "the driver's answer is neither done, nor waiting, nor failed"}
 	}
 	all, err := c.p.all("progress", slots, out.Slots)
-	return provider.Progress{Class: out.Class, Unwell: out.Unwell, Detail: out.Detail, Mark: out.Mark, Slots: all, Evidence: out.Evidence}, err
+	return provider.Progress{Class: out.Class, Unwell: out.Unwell, Behind: out.Behind, Detail: out.Detail, Mark: out.Mark, Slots: all, Evidence: out.Evidence}, err
 }

@@ -18,7 +18,7 @@ const untold = "the driver's own words are not told: there is a secret in them"
 
 // wordy are the keys of answers under which a driver has words for people. They are
 // shown, and written into the journal.
-var wordy = []string{"detail", "notes", "problems", "problem", "evidence", "unwell", "pending", "refused", "told"}
+var wordy = []string{"detail", "notes", "problems", "problem", "evidence", "unwell", "behind", "pending", "refused", "told"}
 
 // public are the fields that are no secret of the kind that a message is about.
 func (p *driver) public(sent string) []string {

@@ -93,7 +93,7 @@ func (c *consumer) Snapshot(ctx context.Context, slots []string) (s provider.Sna
 	}
 	if c.s.Environment {
 		for _, p := range found {
-			if detail, err := c.runsWith(ctx, p, f, slots); err != nil {
+			if detail, _, err := c.runsWith(ctx, p, f, slots); err != nil {
 				return s, err
 			} else if detail != "" {
 				s.Problems = append(s.Problems, detail+": restart it first")
@@ -171,7 +171,7 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 		detail := ""
 		switch {
 		case c.s.Environment:
-			detail, err = c.runsWith(ctx, proc, f, slots)
+			detail, p.Behind, err = c.runsWith(ctx, proc, f, slots)
 			p.Evidence = append(p.Evidence, fmt.Sprintf("process %d of %s has the values in its environment", proc.pid, proc.of))
 		case w.Since == "": // nothing was written that it would have to be younger than
 			p.Evidence = append(p.Evidence, fmt.Sprintf("process %d of %s runs", proc.pid, proc.of))
@@ -179,7 +179,7 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 			var started time.Time
 			started, err = c.started(ctx, proc)
 			if err == nil && !holds(started, f, w) {
-				detail = fmt.Sprintf("process %d of %s runs since before the file was written", proc.pid, proc.of)
+				detail, p.Behind = fmt.Sprintf("process %d of %s runs since before the file was written", proc.pid, proc.of), true
 			}
 			p.Evidence = append(p.Evidence, fmt.Sprintf("process %d of %s started after the file was written", proc.pid, proc.of))
 		}

@@ -178,13 +178,13 @@ func holds(started time.Time, f outside.File, w provider.Followed) bool {
 }
 
 // runsWith returns why a process is not seen to have what the file holds; "": it has.
-func (c *consumer) runsWith(ctx context.Context, p process, f outside.File, slots []string) (detail string, err error) {
+func (c *consumer) runsWith(ctx context.Context, p process, f outside.File, slots []string) (detail string, behind bool, err error) {
 	if p.pid == 0 {
-		return "", nil
+		return "", false, nil
 	}
 	want, err := c.held("compare the environment", f, slots)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	op := fmt.Sprintf("read the environment of process %d", p.pid)
 	err = c.env.Look(ctx, c.name, op, func(context.Context) error {
@@ -205,10 +205,10 @@ func (c *consumer) runsWith(ctx context.Context, p process, f outside.File, slot
 				set += h.Value.Reveal() + "\x00"
 			}
 			if strings.Contains(variables, set) != want[name].Present {
-				detail = fmt.Sprintf("process %d of %s still runs with another value in %s", p.pid, p.of, name)
+				detail, behind = fmt.Sprintf("process %d of %s still runs with another value in %s", p.pid, p.of, name), true
 			}
 		}
 		return nil
 	})
-	return detail, err
+	return detail, behind, err
 }

@@ -49,7 +49,7 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 		return provider.Progress{}, err
 	}
 	if p.Slots == nil {
-		if p.Class, p.Detail = a.readiness(running, ours.Version, w.Same); p.Class != cred.Done {
+		if p.Class, p.Detail, p.Behind = a.readiness(running, ours.Version, w.Same); p.Class != cred.Done {
 			p.Unwell = p.Class == cred.Failed
 			return p, nil // what it holds is compared once everything runs
 		}
@@ -63,7 +63,7 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 	if w.Own == "" {
 		p.Evidence = append(p.Evidence, fmt.Sprintf("release v%d succeeded", ours.Version))
 	}
-	p.Class, p.Detail = a.readiness(running, ours.Version, w.Same)
+	p.Class, p.Detail, p.Behind = a.readiness(running, ours.Version, w.Same)
 	p.Unwell = p.Class == cred.Failed
 	if p.Class == cred.Done {
 		p.Evidence = append(p.Evidence, p.Detail)
@@ -118,8 +118,8 @@ func underway(newest []release) (release, bool) {
 }
 
 // readiness looks at every process. A one-off dyno is replaced by nothing, but
-// one that began before the values were changed and changed back holds the right ones.
-func (a *app) readiness(running dynos, version int, same string) (cred.Class, string) {
+// one that began before the values were changed and changed back holds the right ones. behind: a dyno of the formation runs on an earlier release.
+func (a *app) readiness(running dynos, version int, same string) (class cred.Class, says string, behind bool) {
 	up := 0
 	right, err := strconv.Atoi(same)
 	if err != nil {
@@ -130,23 +130,23 @@ func (a *app) readiness(running dynos, version int, same string) (cred.Class, st
 		switch {
 		case d.oneOff:
 			if d.Release.Version < version && d.Release.Version > right && a.settings.OneOffDynos != "ignore" {
-				return cred.Waiting, "one-off dyno " + on + " still holds what it began with"
+				return cred.Waiting, "one-off dyno " + on + " still holds what it began with", false
 			}
 		case d.Release.Version < version:
-			return cred.Waiting, on + " is to be replaced"
+			return cred.Waiting, on + " is to be replaced", true
 		case d.State == "crashed":
-			return cred.Failed, on + " has crashed"
+			return cred.Failed, on + " has crashed", false
 		case d.State == "up", d.State == "idle":
 			up++
 		default:
-			return cred.Waiting, on + " is " + d.State
+			return cred.Waiting, on + " is " + d.State, false
 		}
 	}
 	if running.missing != "" {
-		return cred.Waiting, "no dyno is listed, and the formation wants " + running.missing
+		return cred.Waiting, "no dyno is listed, and the formation wants " + running.missing, false
 	}
 	if up == 0 {
-		return cred.Done, "no dynos run: nothing to restart"
+		return cred.Done, "no dynos run: nothing to restart", false
 	}
-	return cred.Done, fmt.Sprintf("all %d dynos run on v%d or later", up, version)
+	return cred.Done, fmt.Sprintf("all %d dynos run on v%d or later", up, version), false
 }

@@ -191,12 +191,12 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 	}
 	p.Mark = strconv.Itoa(counted(s))
 	for _, n := range c.workloads {
-		says, failed, pods, err := c.settled(ctx, n, s, w.Since == "")
+		says, failed, old, pods, err := c.settled(ctx, n, s, w.Since == "")
 		if err != nil {
 			return p, err
 		}
 		if says != "" {
-			p.Class, p.Detail, p.Unwell, p.Evidence = cred.Waiting, n.String()+": "+says, failed, nil
+			p.Class, p.Detail, p.Unwell, p.Behind, p.Evidence = cred.Waiting, n.String()+": "+says, failed, old, nil
 			if failed {
 				p.Class = cred.Failed
 			}
@@ -211,21 +211,22 @@ func (c *consumer) Progress(ctx context.Context, w provider.Followed, slots []st
 	return p, nil
 }
 
-// settled tells what a workload still waits for; "": nothing.
-func (c *consumer) settled(ctx context.Context, n named, s opaque, any bool) (says string, failed bool, count int, err error) {
+// settled tells what a workload still waits for; "": nothing. before: the template is of
+// before the last write, so that nothing replaces its pods but one more roll-out.
+func (c *consumer) settled(ctx context.Context, n named, s opaque, any bool) (says string, failed, before bool, count int, err error) {
 	w, err := c.workload(ctx, n)
 	if err != nil {
-		return "", false, 0, err
+		return "", false, false, 0, err
 	}
 	pods, err := c.pods(ctx, n, w)
 	if err != nil {
-		return "", false, 0, err
+		return "", false, false, 0, err
 	}
 	old := 0
 	for _, p := range pods {
 		fresh := any || c.began(p.Meta, s) || p.Meta.Created.After(s.changed())
 		if why := p.broken(); fresh && why != "" && p.Meta.Deleted == nil {
-			return "a new pod does not come up (" + why + ")", true, 0, nil
+			return "a new pod does not come up (" + why + ")", true, false, 0, nil
 		}
 		if !fresh {
 			old++
@@ -233,9 +234,9 @@ func (c *consumer) settled(ctx context.Context, n named, s opaque, any bool) (sa
 	}
 	switch says, failed = w.rolled(); {
 	case says != "":
-		return says, failed, 0, nil
+		return says, failed, false, 0, nil
 	case old > 0:
-		return strconv.Itoa(old) + " pods began before the Secret was written", false, 0, nil
+		return strconv.Itoa(old) + " pods began before the Secret was written", false, !c.began(w.Spec.Template.Meta, s), 0, nil
 	}
-	return "", false, len(pods), nil
+	return "", false, false, len(pods), nil
 }

@@ -146,7 +146,7 @@ func (a app) Progress(ctx context.Context, w provider.Followed, slots []string) 
 		}
 		for _, one := range a.running() {
 			if one.Mark < own {
-				p.Class, p.Detail = cred.Waiting, one.ID+" runs on what was there before"
+				p.Class, p.Detail, p.Behind = cred.Waiting, one.ID+" runs on what was there before", true
 				return nil
 			}
 			if one.Up.After(a.At) {

@@ -150,7 +150,7 @@ func TestWhatWasFound(t *testing.T) {
 				call := at(1, "consumer", "follow")
 				return []stage.Fault{{Call: call, Kind: stage.NotThere}, others(call+6, "write beside ours at the consumer")}
 			},
-			"stuck", `"step":"resettle consumer:app","generation":1,"class":"done"`, // once resumed
+			string(rotation.RolledBack), "runs on what was there before; the roll-out is made once more",
 		},
 		"the journal forgot that the old secret was ended, the issuer's clock is behind, and a person asked to go back": {
 			"roll with grace", func(at at) []stage.Fault {

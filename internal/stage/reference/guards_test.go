@@ -32,7 +32,12 @@ type broken struct{ guard, file, from, to string }
 //   - "silence is longer than the plan wants": nobody but the consumer uses the old one here.
 var guardsOut = []broken{
 	{"the look before the old one is taken away", "runner/guard.go", "		return r.guardOld(ctx, a)\n", "		return nil\n"},
-	{"that look finds who holds the old one", "runner/guard.go", `		if w := r.mismatch(p, held[i]); w != "" {`, `		if w := r.mismatch(p, held[i]); w == "never" {`},
+	{"that look finds who holds the old one", "runner/guard.go", `		if w := r.mismatch(p, around.held[i]); w != "" {`, `		if w := r.mismatch(p, around.held[i]); w == "never" {`},
+	{"that look finds who runs on what was there before", "runner/behind.go", "p.Class == cred.Waiting && p.Behind {", "p.Class == cred.Waiting && p.Behind && i < 0 {"},
+	{"what runs on what it was given is looked at before the old one is taken away", "runner/guard.go", "	if o := r.guardRuns(r.state.Plan.Spec.Consumers, around.ran); o != nil {\n		return o\n	}\n", ""},
+	{"the same on the way back", "runner/guard.go", "		return r.guardRunsBack(ctx)\n", "		return nil\n"},
+	{"what is rolled out once more is written once more", "runner/behind.go", "	return p.Behind, err\n", "	return false, err\n"},
+	{"old processes of a roll-out that is made once more are waited for", "runner/behind.go", "			if slices.Contains(st.Needs, settles) {\n				ids = append(ids, st.ID)\n			}\n", ""},
 	{"the look before the new one is taken away", "runner/guard.go", "			return r.guardNew(ctx)\n", "			return nil\n"},
 	{"the gate has learned before the old one is switched on again", "runner/guard.go", "		return r.guardAgain(ctx, a)\n", "		return nil\n"},
 	{"the rules still name the new one", "runner/guard.go", "		if !now.NamesAny(*r.state.Made.Handle) {\n			redo", "		if now.ID == \"never\" {\n			redo"},
@@ -62,7 +67,7 @@ var guardsOut = []broken{
 	{"a process that takes a run up looks first", "rotation/sight.go", "	return s.Plan != nil && s.Closed == nil && (", "	return false && s.Plan != nil && s.Closed == nil && ("},
 	{"writes that the journal has forgotten", "runner/see.go", "	for _, p := range r.state.Unwritten() {\n", "	for range r.state.Unwritten() {\n		p := r.state.Plan.Spec.Store\n"},
 	{"the new one is validated again by who goes on", "rotation/resume.go", "		if st.Verb == Validate && s.done(st.ID) && !s.Given() {", "		if st.Verb == Validate && s.done(st.ID) && false {"},
-	{"the watch looks whether everybody still holds it", "runner/act_watch.go", `		if w := r.mismatch(p, held[i]); w != "" && !r.Unguarded {`, `		if w := r.mismatch(p, held[i]); w == "never" && !r.Unguarded {`},
+	{"the watch looks whether everybody still holds it", "runner/act_watch.go", `		if w := r.mismatch(p, around.held[i]); w != "" && !r.Unguarded {`, `		if w := r.mismatch(p, around.held[i]); w == "never" && !r.Unguarded {`},
 	{"the last look of the way back finds the new one alive", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Discard))\n", ""},
 	{"the last look of the way back finds the old one off", "runner/act_watch.go", "			o.Redo = append(o.Redo, string(rotation.Enable))\n", ""},
 	{"a rule that names it again is edited again", "runner/act_issuer.go", "				o.Redo = append(o.Redo, id)\n", "				_ = id\n"},

@@ -242,7 +242,7 @@ func (d *Double) othersConsume(add func(string, func() bool)) {
 	})
 	add("restart the consumer", func() bool { d.replace(); return true })
 	add("scale the consumer up", func() bool { d.start(); return true })
-	if d.Restarts {
+	if d.Restarts || d.Applied {
 		add("scale the consumer up from a cached image", func() bool {
 			if d.M.Image == nil {
 				return false
