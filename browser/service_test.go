@@ -127,10 +127,6 @@ func newSite(t *testing.T, change ...string) *site {
 		c, err := console.New(console.Options{
 			ByHand: func(string) bool { return s.asked.Load() != nil }, Asked: func(context.Context, string) (*estate.AskedByHand, error) { return s.asked.Load(), nil },
 			Ops: s.Engine, Tool: "test", Simulated: true, Doctor: e.Doctor, Workers: s.Workers, Leases: s.Leases,
-			Noted: func(ctx context.Context) (console.Noted, error) {
-				compared, discovered, err := e.Noted(ctx)
-				return console.Noted{Compared: compared, Discovered: discovered}, err
-			},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -88,7 +88,7 @@ Start with  rekey demo  (nothing to set up), then  rekey init.`,
 	a.remoteFlags(root)
 	root.AddCommand(
 		a.initCommand(), a.lintCommand(), a.doctorCommand(), a.checkCommand(), a.planCommand(), a.runCommand(), a.rehearseCommand(), a.revokeCommand(), a.resumeCommand(),
-		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.discoverCommand(), a.namesCommand(), a.logCommand(), a.scheduleCommand(), a.approvalsCommand(), a.approveCommand(), a.refuseCommand(), a.notifyCommand(),
+		a.rollbackCommand(), a.statusCommand(), a.driftCommand(), a.repairCommand(), a.discoverCommand(), a.findingsCommand(), a.acknowledgeCommand(), a.namesCommand(), a.logCommand(), a.scheduleCommand(), a.approvalsCommand(), a.approveCommand(), a.refuseCommand(), a.notifyCommand(),
 		a.verifyCommand(), a.checkpointCommand(), a.journalCommand(), a.evidenceCommand(), a.sopCommand(), a.explainCommand(), a.whoamiCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(),
 		a.demoCommand(), a.simCommand(), a.serveCommand(), a.schemaCommand(), a.driverCommand(), a.versionCommand(),
 	)

@@ -82,7 +82,7 @@ func (a *app) self() string {
 }
 
 // toRun finds commands in a text: rekey and one of its verbs.
-var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|approvals|approve|checkpoint|check|completion|demo|discover|doctor|drift|driver|evidence|explain|init|journal|lint|login|logout|log|names|notify|plan|refuse|rehearse|repair|resume|revoke|rollback|run|schedule|schema|serve|sim|sop|status|token|verify|version|whoami)(?:\b|$)`)
+var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|acknowledge|approvals|approve|checkpoint|check|completion|demo|discover|doctor|drift|driver|evidence|explain|findings|init|journal|lint|login|logout|log|names|notify|plan|refuse|rehearse|repair|resume|revoke|rollback|run|schedule|schema|serve|sim|sop|status|token|verify|version|whoami)(?:\b|$)`)
 
 // pasteable makes every command in a text one that can be pasted as it stands: the
 // program as it was called, and where it works.

@@ -63,6 +63,8 @@ func contracts() map[string]contract {
 		"rekey drift":             {[]string{"rekey drift", "rekey drift " + name}, finds},
 		"rekey repair":            {[]string{"rekey repair " + name + " --plan", "rekey repair " + name}, runs},
 		"rekey discover":          {[]string{"rekey discover"}, finds},
+		"rekey findings":          {[]string{"rekey findings", "rekey findings " + name + " --all"}, finds},
+		"rekey acknowledge":       {[]string{"rekey acknowledge 3f9a1c02bd --reason 'moves in March' --until 2027-03-31", "rekey acknowledge 3f9a1c02bd --take-back"}, looks},
 		"rekey names":             {[]string{"rekey names"}, looks},
 		"rekey names retire":      {[]string{"rekey names retire CF_ACCESS_SERVICE_TOKEN_CONSOLE"}, runs},
 		"rekey journal":           {[]string{"rekey journal backup journal.backup"}, looks},

@@ -19,6 +19,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/history"
 	"rekey/internal/journal"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/schedule"
 	"rekey/internal/sim"
@@ -28,13 +29,14 @@ import (
 type faceOf struct {
 	*testing.T
 	name, dir, at string // at: the server's address; "": there is none
+	world         *sim.World
 	end           func()
 	ask           func(d deedOf) (refused bool)
 }
 
 // deedOf is one thing that a person asks for.
 type deedOf struct {
-	what    string // "run", "pause", "continue", "resume", "back"
+	what    string // "run", "pause", "continue", "resume", "back", "drifts", "acknowledge"
 	purpose string
 	fields  map[string]string // credential, target, reason, confirm, ticket
 	refused string            // by which code; "": it is done
@@ -55,7 +57,11 @@ func deedsOfFaces() []deedOf {
 		{"resume", "", map[string]string{"confirm": onlyCredential}, "run-over", "over"},
 		{"back", "", map[string]string{"reason": "why not"}, "run-over", "over"},
 		{"run", "revoke", map[string]string{"credential": onlyCredential, "confirm": onlyCredential, "reason": "it leaked"}, "", ""},
+		{"acknowledge", "", map[string]string{"reason": "nothing was found yet"}, "no-finding", "0123456789"},
 		{"run", "after revoke", map[string]string{"credential": onlyCredential, "confirm": onlyCredential, "reason": "a new one"}, "", ""},
+		{"drifts", "", map[string]string{}, "", ""},
+		{"acknowledge", "", map[string]string{}, "no-reason", "with its reason"},
+		{"acknowledge", "", map[string]string{"reason": "it moves in March"}, "", ""},
 	}
 }
 
@@ -65,6 +71,7 @@ func newFaceOf(t *testing.T, name string, served bool, change func(string) strin
 	f := &faceOf{T: t, name: name, dir: t.TempDir(), end: func() {}}
 	world := sim.Open(sim.New(sim.Options{Seed: 7, Now: time.Now(), Knobs: sim.Knobs{Shutdown: sim.Duration(20 * time.Millisecond)}}), time.Now)
 	world.Look(func(s *sim.State) { s.Fleet(1, 1) })
+	f.world = world
 	vendors := httptest.NewServer(world)
 	t.Cleanup(vendors.Close)
 	text := strings.Replace(sim.FleetConfig(1, vendors.URL, "poll: 20ms, quiet: 100ms, watch: 20ms"), "rekey: 1\n",
@@ -118,6 +125,11 @@ func (f *faceOf) command(d deedOf) bool {
 		args = []string{"resume", f.last()}
 	case "back":
 		args = []string{"rollback", f.last()}
+	case "drifts":
+		f.drifts()
+		args = []string{"drift"}
+	case "acknowledge":
+		args = []string{"acknowledge", f.found(), "--until", "30d"}
 	default:
 		args = map[string][]string{"": {"run"}, "after revoke": {"run", "--after-revoke"}, "revoke": {"revoke"}}[d.purpose]
 		args = append(slices.Clone(args), d.fields["credential"])
@@ -133,7 +145,7 @@ func (f *faceOf) command(d deedOf) bool {
 	var said bytes.Buffer
 	code := execute(f.Context(), append([]string{"-C", f.dir}, args...), streams{out: &said, err: &said})
 	refused := code == exitUsage || code == exitFailed
-	if !refused && code != exitDone || !strings.Contains(said.String(), d.words) {
+	if !refused && code != exitDone && !(d.what == "drifts" && code == exitNeeds) || !strings.Contains(said.String(), d.words) {
 		f.Errorf("%s: %v ended with %d:\n%s", f.name, args, code, said.String())
 	}
 	return refused
@@ -172,13 +184,19 @@ func (f *faceOf) until(what, words, path string) {
 
 // api asks as a program does that knows HTTP and JSON only.
 func (f *faceOf) api(d deedOf) bool {
-	path := map[string]string{"pause": "/schedule/pause", "continue": "/schedule/continue", "run": "/runs", "resume": "/runs/" + f.last() + "/advance", "back": "/runs/" + f.last() + "/back"}[d.what]
+	path := map[string]string{"pause": "/schedule/pause", "continue": "/schedule/continue", "drifts": "/compare", "acknowledge": "/findings/acknowledge", "run": "/runs", "resume": "/runs/" + f.last() + "/advance", "back": "/runs/" + f.last() + "/back"}[d.what]
 	fields := map[string]string{}
 	for k, v := range d.fields {
 		fields[k] = v
 	}
 	if d.purpose != "" {
 		fields["purpose"] = d.purpose
+	}
+	switch d.what {
+	case "drifts":
+		f.drifts()
+	case "acknowledge":
+		fields["finding"], fields["until"] = f.found(), time.Now().AddDate(0, 0, 30).UTC().Format(time.RFC3339)
 	}
 	body, err := json.Marshal(fields)
 	if err != nil {
@@ -193,7 +211,10 @@ func (f *faceOf) api(d deedOf) bool {
 
 // pages asks by the forms of the console, as a browser without JavaScript sends them.
 func (f *faceOf) pages(d deedOf) bool {
-	path := map[string]string{"pause": "/schedule/pause", "continue": "/schedule/continue", "run": "/credentials/" + d.fields["credential"] + "/run", "resume": "/runs/" + f.last() + "/resume", "back": "/runs/" + f.last() + "/back"}[d.what]
+	if d.what == "drifts" {
+		f.drifts()
+	}
+	path := map[string]string{"pause": "/schedule/pause", "continue": "/schedule/continue", "drifts": "/findings/compare", "acknowledge": "/findings/" + f.found() + "/acknowledge", "run": "/credentials/" + d.fields["credential"] + "/run", "resume": "/runs/" + f.last() + "/resume", "back": "/runs/" + f.last() + "/back"}[d.what]
 	form := url.Values{}
 	for k, v := range d.fields {
 		if k != "credential" {
@@ -203,7 +224,43 @@ func (f *faceOf) pages(d deedOf) bool {
 	if d.purpose != "" {
 		form.Set("purpose", d.purpose)
 	}
+	if d.what == "acknowledge" {
+		form.Set("days", "30")
+	}
 	return f.send(path, "application/x-www-form-urlencoded", form.Encode(), "")
+}
+
+// drifts has the credential's only app hold something else.
+func (f *faceOf) drifts() {
+	f.world.Look(func(s *sim.State) {
+		for _, app := range s.Heroku.Apps {
+			if app.Name == "fleet-0" {
+				app.Current().Vars[onlyCredential] = "something:else"
+			}
+		}
+	})
+}
+
+// found is the id of what the last comparison has found; one of nothing where it found
+// nothing.
+func (f *faceOf) found() string {
+	f.Helper()
+	var text string
+	if f.at != "" {
+		_, text = get(f.T, f.at+"/api/v1/findings?credential="+onlyCredential)
+	} else {
+		var out bytes.Buffer
+		execute(f.Context(), []string{"-C", f.dir, "findings", "--json"}, streams{out: &out, err: io.Discard})
+		text = out.String()
+	}
+	var list struct{ Findings []report.Finding }
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		f.Fatalf("%v: %s", err, text)
+	}
+	if i := slices.IndexFunc(list.Findings, func(x report.Finding) bool { return x.Counts }); i >= 0 {
+		return list.Findings[i].ID
+	}
+	return "0123456789"
 }
 
 // last is the newest run; an id of none where there is none.
@@ -251,6 +308,17 @@ func (f *faceOf) says() (out []string) {
 				f.Fatal(err)
 			}
 			out = append(out, fmt.Sprintf("%s by %s (%s) because %q", n.Kind, p.By.Name, p.By.How, p.Reason))
+		}
+		acknowledged, err := b.Notes(f.Context(), onlyCredential, history.Acknowledged)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, n := range acknowledged {
+			var k report.Acknowledged
+			if err := json.Unmarshal(n.Body, &k); err != nil || len(k.Standing) != 1 {
+				f.Fatalf("%s %v", n.Body, err)
+			}
+			out = append(out, fmt.Sprintf("%s %q by %s (%s) because %q", k.Said, k.Standing[0].What, k.By.Name, k.By.How, k.Reason))
 		}
 		runs, err := b.Runs(f.Context())
 		if err != nil {

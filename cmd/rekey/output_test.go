@@ -68,7 +68,7 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 	fits("stream_error", "an error", run("run", "CF_ACCESS_SVC_VAULT"))
 	fits("stream_error", "an error", run("run", "nobody"))
 	for _, command := range []string{
-		"status", "schedule", "approvals", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "names", "log", "verify", "checkpoint", "checkpoint key", "journal backup copy.db",
+		"status", "schedule", "approvals", "lint", "doctor", "check CF_ACCESS_SVC_VAULT", "plan CF_ACCESS_SVC_VAULT", "drift", "discover", "findings", "names", "log", "verify", "checkpoint", "checkpoint key", "journal backup copy.db",
 		"whoami", "version", "explain stuck", "sop", "revoke CF_ACCESS_SVC_VAULT --plan",
 	} {
 		words := strings.Fields(command)
@@ -118,6 +118,13 @@ func TestJSONIsWhatTheSchemaSays(t *testing.T) {
 			b := newBench(t)
 			drifts(b)
 			dir = b.dir
+			run("drift")
+			var list struct{ Findings []struct{ ID string } }
+			if err := json.Unmarshal(run("findings"), &list); err != nil || len(list.Findings) == 0 {
+				t.Fatalf("%v %+v", err, list)
+			}
+			fits("acknowledge", "acknowledge", run("acknowledge", list.Findings[0].ID, "--reason", "known", "--until", "30d"))
+			fits("findings", "findings", run("findings"))
 		case "plan CF_ACCESS_SVC_CONSOLE":
 			name = "refused"
 			b := newBench(t)

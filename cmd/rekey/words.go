@@ -43,7 +43,8 @@ func exitOf(code estate.Code) int {
 		return exitLocked
 	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
-		estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs:
+		estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs,
+		estate.NoFinding, estate.FindingChanged, estate.BadUntil, estate.NotAcknowledged:
 		return exitUsage
 	}
 	return exitFailed
@@ -51,7 +52,7 @@ func exitOf(code estate.Code) int {
 
 // worded is what is said of an error.
 func (a *app) worded(e *estate.Error) error {
-	for _, words := range []func(*estate.Error) error{a.wordsOfAsking, a.wordsOfRuns, a.wordsOfWho, a.wordsOfApprovals, a.wordsOfSeeing, a.wordsOfMachine} {
+	for _, words := range []func(*estate.Error) error{a.wordsOfAsking, a.wordsOfRuns, a.wordsOfWho, a.wordsOfApprovals, a.wordsOfFindings, a.wordsOfSeeing, a.wordsOfMachine} {
 		if err := words(e); err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func (a *app) wordsOfWho(e *estate.Error) error {
 		if e.Without {
 			return fmt.Errorf("to do this without the role is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
 		}
-		return fmt.Errorf("an emergency is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
+		return fmt.Errorf("this is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
 	case estate.NoRole:
 		out := fmt.Sprintf("%v (%s)\n  live  nothing was touched", e.Err, how(*e.Who))
 		for i, t := range e.Known {

@@ -22,7 +22,7 @@ func TestTheTable(t *testing.T) {
 		config.Identity.Roles[role] = []sop.Who{{Token: role}}
 	}
 	const reads = "status log sop due check plan drift discover names doctor evidence verify"
-	const changes = "rotate rehearse repair retire-name resume rollback revoke pause"
+	const changes = "rotate rehearse repair retire-name resume rollback revoke pause acknowledge"
 	want := map[string]map[string]string{ // of each role: on CF_A (superadmin), on CF_B (no role), on all
 		"":           {},
 		"stranger":   {"CF_A": reads, "CF_B": reads, "": reads}, // a role that says nothing may look
@@ -66,7 +66,7 @@ func TestTheTable(t *testing.T) {
 			}
 		}
 	}
-	if ops != len(want)*3*27 {
+	if ops != len(want)*3*28 {
 		t.Errorf("%d questions: an operation has come or gone; say here who may", ops)
 	}
 	dba := rotation.Who{Name: "d", Roles: []string{"dba", "superadmin"}}

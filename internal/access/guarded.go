@@ -67,6 +67,39 @@ func (g *Guarded) Status(ctx context.Context, a estate.StatusAsked) (estate.Stat
 	return s, err
 }
 
+// Findings are those of what whoever asks may see; what is no credential's is for who may
+// look at all.
+func (g *Guarded) Findings(ctx context.Context) (estate.Findings, error) {
+	sees, err := g.sees(ctx, sop.OpStatus)
+	if err != nil {
+		return estate.Findings{}, err
+	}
+	f, err := g.inner.Findings(ctx)
+	f.Findings = kept(f.Findings, func(f report.Finding) bool { return sees(f.Credential) })
+	return f, err
+}
+
+// Acknowledge is of the finding's credential, or of all where it is none's. Who may not
+// know of it is told what he would be told of one that there is not.
+func (g *Guarded) Acknowledge(ctx context.Context, a estate.Acknowledging) (estate.Acknowledged, error) {
+	known, err := g.known(ctx, sop.OpStatus, sop.OpAcknowledge)
+	if err != nil {
+		return estate.Acknowledged{}, err
+	}
+	all, err := g.inner.Findings(ctx)
+	if err != nil {
+		return estate.Acknowledged{}, err
+	}
+	i := slices.IndexFunc(all.Findings, func(f report.Finding) bool { return f.ID == a.Finding && known(f.Credential) })
+	if i < 0 {
+		return estate.Acknowledged{}, &estate.Error{Code: estate.NoFinding, Name: a.Finding}
+	}
+	if err := g.may(ctx, sop.OpAcknowledge, all.Findings[i].Credential, false); err != nil {
+		return estate.Acknowledged{}, err
+	}
+	return g.inner.Acknowledge(ctx, a)
+}
+
 // Doctor is of those that whoever asks may look at.
 func (g *Guarded) Doctor(ctx context.Context, credentials []string) ([]estate.Finding, error) {
 	these, err := g.these(ctx, sop.OpDoctor, credentials)

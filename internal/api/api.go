@@ -100,6 +100,9 @@ func Ways() []Way {
 		{Group: "Looks", ID: "compare", Method: post, Path: "/compare", Body: typed[Named](), Answer: typed[estate.Compared](), Summary: "Compare issuer, store and consumers."},
 		{Group: "Looks", ID: "discover", Method: post, Path: "/discover", Body: typed[Named](), Answer: typed[estate.Discovered](), Summary: "Who holds a credential without being registered."},
 		{Group: "Looks", ID: "formerNames", Method: post, Path: "/former-names", Body: typed[Named](), Answer: typed[estate.FormerNames](), Summary: "Who still has a former name."},
+		{Group: "Looks", ID: "listFindings", Method: get, Path: "/findings", Answer: typed[FoundList](), Params: page(
+			Param{Name: "credential", Type: "string", Summary: "Only of this credential."}, Param{Name: "acknowledged", Type: "boolean", Summary: "Only those that somebody has acknowledged, or only those that nobody has."}), Summary: "Everything that the last looks have found, and who has acknowledged it."},
+		{Group: "Looks", ID: "acknowledge", Method: post, Path: "/findings/acknowledge", Named: true, Role: true, Body: typed[estate.Acknowledging](), Answer: typed[estate.Acknowledged](), Summary: "Acknowledge a finding until a day, or take that back."},
 		{Group: "Looks", ID: "doctor", Method: post, Path: "/doctor", Body: typed[Named](), Answer: typed[Findings](), Summary: "Everything that the server's machine lacks for these credentials, or for all."},
 
 		{Group: "Configuration", ID: "getCredentials", Method: get, Path: "/credentials", Answer: typed[Configured](), Summary: "What rekey.yaml says, and what is wrong with its newest version."},

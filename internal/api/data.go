@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rekey/internal/estate"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
@@ -74,6 +75,13 @@ type Reason struct {
 // Approvals are the requests that somebody can still answer.
 type Approvals struct {
 	Approvals []estate.Approval `json:"approvals"`
+}
+
+// FoundList is estate.Findings in pages.
+type FoundList struct {
+	At       time.Time        `json:"at"`
+	Findings []report.Finding `json:"findings"`
+	Next     string           `json:"next,omitempty"`
 }
 
 // Status is estate.Status in pages.

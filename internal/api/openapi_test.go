@@ -300,7 +300,7 @@ func (d *definitions) fields(t reflect.Type, schema *jsonschema.Schema) {
 // TestEveryOperationHasItsWay: what estate.Operations offers can be asked for.
 func TestEveryOperationHasItsWay(t *testing.T) {
 	ids := map[string]string{"Open": "openRun", "Advance": "advanceRun", "GoBack": "goBack", "PlanBack": "planBack", "Check": "check", "Plan": "plan", "Compare": "compare",
-		"Discover": "discover", "FormerNames": "formerNames", "Status": "getStatus", "Doctor": "doctor", "Document": "document", "Evidence": "evidence", "Verify": "verify",
+		"Discover": "discover", "FormerNames": "formerNames", "Status": "getStatus", "Findings": "listFindings", "Acknowledge": "acknowledge", "Doctor": "doctor", "Document": "document", "Evidence": "evidence", "Verify": "verify",
 		"Sign": "sign", "Key": "getKey", "NewKey": "newKey", "Whoami": "whoami", "Runs": "listRuns", "RunsOf": "listRuns", "OneRun": "getRun", "OpenRuns": "listOpenRuns", "Schedule": "getSchedule", "Pause": "pause", "Continue": "continue", "Approvals": "listApprovals", "Approve": "approve", "Refuse": "refuse", "TakeBack": "takeBack", "Log": "getLog"}
 	ops := reflect.TypeFor[estate.Operations]()
 	for i := range ops.NumMethod() {

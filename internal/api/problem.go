@@ -70,13 +70,13 @@ func StatusOf(code estate.Code) int {
 		return http.StatusUnauthorized
 	case estate.NoRole, estate.RoleNeeded, estate.NotApprover, estate.NotProven, estate.OwnRequest, estate.NotFresh, CrossSite:
 		return http.StatusForbidden
-	case estate.NoRun, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NoJournal, estate.NothingAsked, NoWay:
+	case estate.NoRun, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NoJournal, estate.NothingAsked, estate.NoFinding, NoWay:
 		return http.StatusNotFound
 	case estate.NotFormer, estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides,
-		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest, TokenRefused:
+		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest, estate.BadUntil, TokenRefused:
 		return http.StatusUnprocessableEntity
 	case estate.Refused, estate.NotSeen, estate.RunUnseen, estate.WindowClosed, estate.RunOpen, estate.PlaceBusy, estate.PlanDone, estate.Repeated, estate.Busy, estate.NoneOpen,
-		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs, TokenTaken:
+		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs, estate.FindingChanged, estate.NotAcknowledged, TokenTaken:
 		return http.StatusConflict
 	case BadRequest:
 		return http.StatusBadRequest

@@ -96,7 +96,7 @@ func (b *bench) console(o console.Options) http.Handler {
 	if o.Ops == nil {
 		o.Ops = b.service
 	}
-	o.Now, o.Tool, o.Noted, o.Doctor, o.Workers, o.Leases = b.clock.Now, "test", b.service.Noted, b.service.Doctor, b.service.Workers, b.service.Leases
+	o.Now, o.Tool, o.Doctor, o.Workers, o.Leases = b.clock.Now, "test", b.service.Doctor, b.service.Workers, b.service.Leases
 	o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	c, err := console.New(o)
 	if err != nil {
@@ -170,12 +170,6 @@ func (b *bench) settle(run string) {
 	if _, err := b.service.Follow(b.Context(), strings.TrimPrefix(run, "/runs/"), 0, estate.Silent{}); err != nil {
 		b.Fatal(err)
 	}
-}
-
-// Noted is what the last looks found.
-func (s *service) Noted(ctx context.Context) (console.Noted, error) {
-	compared, discovered, err := s.estate.Noted(ctx)
-	return console.Noted{Compared: compared, Discovered: discovered}, err
 }
 
 // watcher is a face that wants to know nothing.

@@ -48,8 +48,6 @@ type Options struct {
 	// File is what rekey.yaml is called here, for the texts that tell what to write there.
 	File string
 
-	// Noted tells what the last looks found. nil: there is no page of findings.
-	Noted func(ctx context.Context) (Noted, error)
 	// Mistakes are those of a rekey.yaml that is not in force because of them, for whoever may
 	// read them; none: it is.
 	Mistakes func(ctx context.Context) []string
@@ -186,11 +184,10 @@ func (c *Console) routes() http.Handler {
 	page("POST /evidence/export", c.export)
 	page("POST /evidence/verify", c.verify)
 	page("GET /health", c.healthPage)
-	if c.o.Noted != nil {
-		page("GET /findings", c.findingsPage)
-		page("POST /findings/compare", c.compareAll)
-		page("POST /findings/discover", c.discoverAll)
-	}
+	page("GET /findings", c.findingsPage)
+	page("POST /findings/compare", c.compareAll)
+	page("POST /findings/discover", c.discoverAll)
+	page("POST /findings/{id}/{what}", c.acknowledge)
 	page("/", func(http.ResponseWriter, *http.Request) error { return errNoPage })
 	return mux
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"rekey/internal/cred"
-	"rekey/internal/discover"
-	"rekey/internal/drift"
 	"rekey/internal/estate"
 	"rekey/internal/report"
 	"rekey/internal/rotation"
@@ -27,10 +25,7 @@ type credentialBody struct {
 	Places   []place
 	Runs     []runRow
 	Of       int // runs there are
-	Drift    []drift.Finding
-	Others   []discover.Finding
-	Findings bool // there is a page of findings
-	Unseen   int
+	Found    []foundView
 }
 
 // issue is one generation of the credential, on the axis of all of them.
@@ -94,7 +89,7 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 	if err != nil {
 		return credentialBody{}, err
 	}
-	b := credentialBody{Listed: r, Findings: c.o.Noted != nil}
+	b := credentialBody{Listed: r}
 	me, err := c.o.Ops.Whoami(ctx)
 	switch role, refused := me.Refused[name]; {
 	case err != nil:
@@ -124,14 +119,13 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 	if err := c.history(ctx, &b, now); err != nil {
 		return b, err
 	}
-	if c.o.Noted != nil {
-		noted, err := c.o.Noted(ctx)
-		if err != nil {
-			return b, err
-		}
-		b.Drift, b.Others = noted.Compared[name].Findings, noted.Discovered[name].Findings
-		if b.Listed.Drift != nil && b.Listed.Drift.At.After(noted.Compared[name].At) {
-			b.Drift = nil // a run has proven since that all hold the same
+	found, err := c.o.Ops.Findings(ctx)
+	if err != nil {
+		return b, err
+	}
+	for _, f := range found.Findings {
+		if f.Credential == name {
+			b.Found = append(b.Found, foundView{Finding: f})
 		}
 	}
 	return b, nil

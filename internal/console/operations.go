@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"rekey/internal/estate"
-	"rekey/internal/report"
 )
 
 // Operations are what the pages are made of and what their forms ask for: those of an
@@ -30,6 +29,8 @@ type Operations interface {
 	Refuse(ctx context.Context, a estate.Answering) (estate.Approval, error)
 	TakeBack(ctx context.Context, a estate.Answering) (estate.Approval, error)
 	Schedule(ctx context.Context) (estate.Schedule, error)
+	Findings(ctx context.Context) (estate.Findings, error)
+	Acknowledge(ctx context.Context, a estate.Acknowledging) (estate.Acknowledged, error)
 	Pause(ctx context.Context, reason string) error
 	Continue(ctx context.Context, reason string) error
 
@@ -44,13 +45,6 @@ type Operations interface {
 	// Follow tells f of a run's events after the journal's number after, until it is over,
 	// stuck, waits for a person, or ctx is done.
 	Follow(ctx context.Context, run string, after int64, f estate.Face) (estate.Ended, error)
-}
-
-// Noted is what the last looks found of each credential, as the journal keeps it: the
-// newest of each, for those that were ever looked at.
-type Noted struct {
-	Compared   map[string]report.Compared
-	Discovered map[string]report.Discovered
 }
 
 // Hint is one thing that somebody who is new may try.

@@ -82,11 +82,7 @@ func frame[T any](c *Console, r *http.Request, title, here string, body T) page[
 }
 
 func (c *Console) menu() []link {
-	out := []link{{"Estate", "/"}, {"Runs", "/runs"}, {"Calendar", "/calendar"}, {"Approvals", "/approvals"}}
-	if c.o.Noted != nil {
-		out = append(out, link{"Findings", "/findings"})
-	}
-	return append(out, link{"Evidence", "/evidence"}, link{"Health", "/health"})
+	return []link{{"Estate", "/"}, {"Runs", "/runs"}, {"Calendar", "/calendar"}, {"Approvals", "/approvals"}, {"Findings", "/findings"}, {"Evidence", "/evidence"}, {"Health", "/health"}}
 }
 
 // show renders a page.

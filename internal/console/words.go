@@ -61,14 +61,14 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, status int, p pro
 // statusOf is the HTTP status of everything that an operation may end with.
 func statusOf(code estate.Code) int {
 	switch code {
-	case estate.NoCredential, estate.NoRun, estate.NoFormerName, estate.NotFormer:
+	case estate.NoCredential, estate.NoRun, estate.NoFormerName, estate.NotFormer, estate.NoFinding:
 		return http.StatusNotFound
 	case estate.NoRole, estate.RoleNeeded, estate.NotApprover, estate.NotProven, estate.OwnRequest, estate.NotFresh, estate.NotTheirs:
 		return http.StatusForbidden
 	case estate.NotIdentified:
 		return http.StatusUnauthorized
 	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
-		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready:
+		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready, estate.FindingChanged, estate.NotAcknowledged:
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
 		return http.StatusInternalServerError
@@ -81,7 +81,7 @@ func statusOf(code estate.Code) int {
 // worded says what an error is made of.
 func (c *Console) worded(e *estate.Error) problem {
 	e = visible.Copy(e)
-	for _, words := range []func(*estate.Error) problem{c.wordsOfAsking, c.wordsOfAgreeing, c.wordsOfRuns, c.wordsOfWho, c.wordsOfSeeing, c.wordsOfMachine} {
+	for _, words := range []func(*estate.Error) problem{c.wordsOfAsking, c.wordsOfFindings, c.wordsOfAgreeing, c.wordsOfRuns, c.wordsOfWho, c.wordsOfSeeing, c.wordsOfMachine} {
 		if p := words(e); p.Title != "" {
 			return p
 		}
@@ -229,7 +229,7 @@ func (c *Console) wordsOfWho(e *estate.Error) problem {
 		if e.Without {
 			return problem{Title: "A reason is wanted", Why: "To do this without the role is recorded with its reason.", Live: []string{untouched}}
 		}
-		return problem{Title: "A reason is wanted", Why: "An emergency is recorded with its reason.", Live: []string{untouched}}
+		return problem{Title: "A reason is wanted", Why: "This is recorded with its reason.", Live: []string{untouched}}
 	case estate.NoRole:
 		p := problem{Title: "You may not do this", Why: errText(e), Live: []string{untouched}, Then: "Have one of them do it, or change identity.roles in " + c.o.File + ".", Lines: e.Known}
 		if e.Who != nil {

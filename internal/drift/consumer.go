@@ -34,6 +34,7 @@ func (c *comparison) first() string {
 
 // consumer: does it hold what the store holds, and if not, what?
 func (c *comparison) consumer(k *rotation.ConsumerSeen) {
+	defer c.as(len(c.out), k.Slots)
 	c.untold(k)
 	differing, missing := split(k.Slots)
 	if len(missing) > 0 {

@@ -2,7 +2,10 @@
 package drift
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +44,9 @@ type Finding struct {
 	Slots  []string `json:"slots,omitempty"`
 	What   string   `json:"what"`
 	Repair string   `json:"repair"` // command, or what a person has to do
+	// As tells one content of these slots from another, where the words are the same: a keyed
+	// hash of their fingerprints and dates.
+	As string `json:"as,omitempty"`
 }
 
 // Serious reports whether it is a disagreement and not a gap in what was seen.
@@ -147,6 +153,7 @@ func name(g rotation.Generation) string {
 
 // store: do its own slots agree?
 func (c *comparison) store() {
+	defer c.as(len(c.out), c.seen.Store.Slots)
 	differing, missing := split(c.seen.Store.Slots)
 	if len(differing) > 0 {
 		c.add(Names, c.spec.Store.Key, names(differing), c.repair(), "%s holds something else in %s than its other slots say%s",
@@ -154,6 +161,22 @@ func (c *comparison) store() {
 	}
 	if len(missing) > 0 && len(missing) < len(c.seen.Store.Slots) {
 		c.add(Missing, c.spec.Store.Key, missing, c.repair(), "%s has no %s", c.spec.Store.Key, strings.Join(missing, ", "))
+	}
+}
+
+// as marks what was found since with what the slots hold.
+func (c *comparison) as(since int, slots []rotation.SlotSeen) {
+	for i := range c.out[since:] {
+		f := &c.out[since+i]
+		h := sha256.New()
+		for _, s := range slots {
+			if slices.Contains(f.Slots, s.Slot) {
+				_, _ = fmt.Fprintf(h, "%q %q %d\n", s.Slot, s.Fingerprint, s.Written.UnixNano())
+			}
+		}
+		if len(f.Slots) > 0 {
+			f.As = hex.EncodeToString(h.Sum(nil)[:5])
+		}
 	}
 }
 

@@ -79,6 +79,16 @@ func (e *Engine) NewKey(ctx context.Context, n estate.NewKey) (estate.HandedOver
 	return e.o.Estate().NewKey(ctx, n)
 }
 
+// Findings are the estate's.
+func (e *Engine) Findings(ctx context.Context) (estate.Findings, error) {
+	return e.o.Estate().Findings(ctx)
+}
+
+// Acknowledge is the estate's.
+func (e *Engine) Acknowledge(ctx context.Context, a estate.Acknowledging) (estate.Acknowledged, error) {
+	return e.o.Estate().Acknowledge(ctx, a)
+}
+
 // Schedule is the estate's.
 func (e *Engine) Schedule(ctx context.Context) (estate.Schedule, error) {
 	return e.o.Estate().Schedule(ctx)

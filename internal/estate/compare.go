@@ -89,6 +89,7 @@ func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
 	}
 	var all []report.Compared
 	var notes []history.Note
+	var seen []report.Sighting
 	for _, spec := range m.specs {
 		if ctx.Err() != nil {
 			return nil, &Error{Code: Interrupted}
@@ -104,9 +105,9 @@ func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
 		if err != nil {
 			return nil, failed(err)
 		}
-		all, notes = append(all, c), append(notes, n)
+		all, notes, seen = append(all, c), append(notes, n), append(seen, report.SightingOf(c, m.going[spec.Name] != ""))
 	}
-	return all, m.keep(ctx, notes...)
+	return all, m.keepSeen(ctx, seen, notes...)
 }
 
 func (m *many) compareOne(ctx context.Context, spec sop.Spec) (report.Compared, error) {

@@ -113,6 +113,10 @@ func (m *many) pastRuns(ctx context.Context) ([]discover.Run, error) {
 
 // note writes what was found about each credential into the journal, for status.
 func (m *many) note(ctx context.Context, all []report.Discovered) error {
+	going, err := m.book.Going(ctx)
+	if err != nil {
+		return failed(err)
+	}
 	var notes []history.Note
 	for _, d := range all {
 		n, err := history.NoteOf(d.At, d.Credential, history.Discovered, d)
@@ -121,7 +125,11 @@ func (m *many) note(ctx context.Context, all []report.Discovered) error {
 		}
 		notes = append(notes, n)
 	}
-	return m.keep(ctx, notes...)
+	open := map[string]bool{}
+	for _, r := range going {
+		open[r.Credential] = true
+	}
+	return m.keepSeen(ctx, report.SightingsOf(all, open), notes...)
 }
 
 // about keeps what concerns the named credentials, and what could not be seen.

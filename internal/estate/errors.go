@@ -70,6 +70,11 @@ const (
 	RehearsalGone Code = "rehearsal-gone" // Run
 	NotHeld       Code = "not-held"       // Place, Run
 
+	NoFinding       Code = "no-finding"       // Name: the last looks have found nothing of this id
+	FindingChanged  Code = "finding-changed"  // Name, Credential, Err (what it is by now)
+	BadUntil        Code = "bad-until"        // Err: it is to be acknowledged until then
+	NotAcknowledged Code = "not-acknowledged" // Name, Credential: nobody has, so there is nothing to take back
+
 	AwaitsApproval  Code = "awaits-approval"  // Credential, Run (of a retiring), Approval: it was asked for
 	ApprovalRefused Code = "approval-refused" // as AwaitsApproval: somebody has refused it
 	NothingAsked    Code = "nothing-asked"    // Name: nobody waits for an answer about it
@@ -93,6 +98,7 @@ func Codes() []Code {
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
 		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, OtherRequest, NotNewest, Busy,
 		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld,
+		NoFinding, FindingChanged, BadUntil, NotAcknowledged,
 		AwaitsApproval, ApprovalRefused, NothingAsked, NotTaken, OtherAsked, NotApprover, NotProven, OwnRequest, NotFresh, AgreedAlready, NotTheirs, Stopped, Overtaken,
 	}
 }

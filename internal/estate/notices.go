@@ -49,7 +49,10 @@ func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 		return Told{}, err
 	}
 	now := e.now().UTC()
-	k := notify.Known{Now: now, Rows: report.Rows(e.config.Specs, known, now), Runs: known.Runs, Compared: known.Compared, Discovered: known.Discovered, Console: e.config.Notify.Console}
+	k := notify.Known{Now: now, Rows: report.Rows(e.config.Specs, known, now), Runs: known.Runs, Compared: known.Compared, Discovered: known.Discovered, Console: e.config.Notify.Console, Acknowledged: map[string]bool{}}
+	for _, f := range report.Findings(k.Rows, known, now) {
+		k.Acknowledged[f.ID] = f.Acknowledged != nil
+	}
 	planned, err := e.schedule(ctx, known, k.Rows, now)
 	if err != nil {
 		return Told{}, err

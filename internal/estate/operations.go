@@ -166,6 +166,17 @@ type Operations interface {
 	// OtherAsked, NotTheirs, NotIdentified, Unwritable.
 	TakeBack(ctx context.Context, a Answering) (Approval, error)
 
+	// Findings tells everything that the last looks have found, as the journal keeps it,
+	// with who lets it be. It asks nobody.
+	Findings(ctx context.Context) (Findings, error)
+
+	// Acknowledge notes that whoever asks knows of a finding and lets it be, until a day and
+	// for as long as it stays as it is: it is not notified then, and does not count for a
+	// credential's status. It stays in every list, and in the evidence. Refused, with nothing
+	// written: NoFinding, FindingChanged, BadUntil, NotAcknowledged, NoReason, NoRole,
+	// NotIdentified, Unwritable.
+	Acknowledge(ctx context.Context, a Acknowledging) (Acknowledged, error)
+
 	// Whoami tells who asks, how sure that is, and which credentials he may not change.
 	// Refused: NotIdentified.
 	Whoami(ctx context.Context) (Whoami, error)

@@ -32,10 +32,11 @@ func readers() map[string]func(history.Note) (any, error) {
 			err := json.Unmarshal(n.Body, &c.Check)
 			return c, unreadNote(err, "the journal's check of %s cannot be read: %w", n)
 		},
-		history.Compared:   reads[report.Compared]("the journal's comparison of %s cannot be read: %w"),
-		history.Discovered: reads[report.Discovered]("what the journal notes about others that hold %s cannot be read: %w"),
-		schedule.CannotBe:  reads[schedule.Refusal]("the journal's note about why %s could not be begun cannot be read: %w"),
-		approvals.Asked:    reads[approvals.Request]("the journal's note about the approval of %s cannot be read: %w"),
+		history.Compared:     reads[report.Compared]("the journal's comparison of %s cannot be read: %w"),
+		history.Discovered:   reads[report.Discovered]("what the journal notes about others that hold %s cannot be read: %w"),
+		history.Acknowledged: reads[report.Acknowledged]("the journal's note about what people let be of %s cannot be read: %w"),
+		schedule.CannotBe:    reads[schedule.Refusal]("the journal's note about why %s could not be begun cannot be read: %w"),
+		approvals.Asked:      reads[approvals.Request]("the journal's note about the approval of %s cannot be read: %w"),
 	}
 }
 

@@ -340,6 +340,11 @@ func TestWhateverFailsHasACode(t *testing.T) {
 		"OpenRuns": func() error { _, err := ops.OpenRuns(ctx); return err },
 		"Log":      func() error { _, err := ops.Log(ctx, "222222"); return err },
 
+		"Findings": func() error { _, err := ops.Findings(ctx); return err },
+		"Acknowledge": func() error {
+			_, err := ops.Acknowledge(ctx, estate.Acknowledging{Finding: "x", Reason: "why", Until: b.clock.Now().Add(time.Hour)})
+			return err
+		},
 		"Schedule":  func() error { _, err := ops.Schedule(ctx); return err },
 		"Pause":     func() error { return ops.Pause(ctx, "why") },
 		"Continue":  func() error { return ops.Continue(ctx, "why") },

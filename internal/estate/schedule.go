@@ -168,20 +168,8 @@ func (e *Estate) tellSchedule(ctx context.Context, kind, reason string) error {
 	if err := w.named(ctx); err != nil {
 		return err
 	}
-	var refused error
-	for i, spec := range e.config.Specs {
-		// Whoever may rotate one of them may do so.
-		if err := w.may(ctx, sop.OpRotate, false, spec); err == nil {
-			refused = nil
-			break
-		} else if i == 0 || CodeOf(err) != NoRole {
-			refused = err
-		}
-	}
-	if refused != nil {
-		return refused
-	}
-	if w.by, err = e.who(ctx); err != nil {
+	// Whoever may rotate one of them may do so.
+	if err := w.mayOne(ctx, sop.OpRotate); err != nil {
 		return err
 	}
 	note, err := history.NoteOf(e.now().UTC(), "", kind, schedule.Pause{At: e.now().UTC(), By: w.by, Reason: reason})

@@ -111,6 +111,7 @@ func (e *Estate) known(ctx context.Context) (known report.Known, err error) {
 		known.Checked = notesOf[report.Checked](seen, history.Checked)
 		known.Compared = notesOf[report.Compared](seen, history.Compared)
 		known.Discovered = notesOf[report.Discovered](seen, history.Discovered)
+		known.Acknowledged = notesOf[report.Acknowledged](seen, history.Acknowledged)
 		sinks := []string{}
 		for _, s := range e.config.Evidence.Sinks {
 			sinks = append(sinks, s.Name)

@@ -82,6 +82,24 @@ func (w *work) may(ctx context.Context, op sop.Op, without bool, specs ...sop.Sp
 	return nil
 }
 
+// mayOne is may of what is about no credential in particular: whoever may do it to one of
+// them may.
+func (w *work) mayOne(ctx context.Context, op sop.Op) (err error) {
+	var refused error
+	for i, spec := range w.config.Specs {
+		if err := w.may(ctx, op, false, spec); err == nil {
+			return nil
+		} else if i == 0 || CodeOf(err) != NoRole {
+			refused = err
+		}
+	}
+	if refused == nil {
+		w.by, err = w.who(ctx)
+		refused = err
+	}
+	return refused
+}
+
 // reasoned refuses to go without the role for no reason.
 func reasoned(without bool, reason string) error {
 	if without && strings.TrimSpace(reason) == "" {

@@ -20,6 +20,7 @@ const (
 	JournalMoved  = "moved"            // the journal is kept elsewhere from here on
 	HandedOver    = "handed-over"      // somebody has answered what a run had asked him to do by hand
 	PrintsChanged = "new-fingerprints" // another key makes fingerprints from here on
+	Acknowledged  = "acknowledged"     // what somebody lets be of what was found, or not any more
 )
 
 // KeyChange is the body of a KeyChanged note.

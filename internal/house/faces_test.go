@@ -41,7 +41,6 @@ var faces = map[string]map[string]string{
 		"internal/approvals": "how a request for an agreement stands, which it shows",
 		"internal/cred":      "fingerprints and handles, which it shows",
 		"internal/drift":     "what was found, which it shows",
-		"internal/discover":  "what was found, which it shows",
 		"internal/evidence":  "how far the journal is signed, and checkpoints that are typed",
 		"internal/dossier":   "evidence as a page",
 		"internal/visible":   "text of unknown origin is made safe before a page has it",

@@ -19,11 +19,14 @@ func (k Known) found(r report.Row, add func(Notice)) {
 	n := Notice{Kind: Found, Credential: r.Credential, Owner: r.Owner}
 	if c := k.Compared[r.Credential]; r.Drift != nil && !c.At.Before(r.Drift.At) { // or a run has put it right since
 		for _, f := range c.Findings {
-			if f.Serious() {
+			if f.Serious() && !k.Acknowledged[report.OfDrift(c.Credential, f).ID] {
 				add(drifted(n, c, f, since(r)))
 			}
 		}
 		for _, s := range c.Strangers {
+			if k.Acknowledged[report.OfStranger(r.Credential, s).ID] {
+				continue
+			}
 			s := n.of("stranger/"+r.Credential+"/"+digest(s), r.Credential+": one bears its name of which the journal knows nothing", s, "rekey discover "+r.Credential)
 			s.At = c.At
 			add(s)
@@ -31,7 +34,7 @@ func (k Known) found(r report.Row, add func(Notice)) {
 	}
 	if d := k.Discovered[r.Credential]; looked(r, d) {
 		for _, f := range d.Findings {
-			if f.Counts() {
+			if f.Counts() && !k.Acknowledged[report.OfDiscovered(f).ID] {
 				add(unregistered(n, d, f, since(r)))
 			}
 		}
@@ -95,6 +98,7 @@ func (k Known) ofNone(add func(Notice)) {
 	n := Notice{Kind: Found, At: d.At}
 	for _, f := range d.Findings {
 		switch {
+		case k.Acknowledged[report.OfDiscovered(f).ID]:
 		case f.Counts():
 			add(unregistered(n, d, f, "first"))
 		case f.Kind == discover.NotSeen:

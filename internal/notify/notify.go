@@ -65,9 +65,11 @@ type Known struct {
 	// What was last seen of each credential; of none in particular under "".
 	Compared   map[string]report.Compared
 	Discovered map[string]report.Discovered
-	Schedule   schedule.Decided
-	Approvals  []approvals.State
-	Waiting    map[string]Waiting // open runs that do not go on by themselves, by id
+	// Acknowledged are findings that somebody knows of and lets be, by report.Finding.ID.
+	Acknowledged map[string]bool
+	Schedule     schedule.Decided
+	Approvals    []approvals.State
+	Waiting      map[string]Waiting // open runs that do not go on by themselves, by id
 	// Unverified is why the evidence does not verify; "": it does, or it was not looked at.
 	Unverified string
 	Console    string // address, for links; "": none

@@ -34,7 +34,7 @@ func (r *Row) attend(now time.Time, asks bool, requested string) {
 		needs(6, "open", "rekey log "+r.Open.Run)
 	case r.Open != nil:
 		needs(2, "open", "rekey resume "+r.Open.Run)
-	case r.Drift != nil && r.Drift.Findings > 0:
+	case r.HasDrifted():
 		needs(3, "drift", "rekey drift "+r.Credential)
 	case !r.Due.At.IsZero() && !r.Due.At.After(now):
 		needs(4, "overdue", plan)
@@ -100,8 +100,8 @@ func (r Row) Against(due, drift bool, now time.Time) (why, next string) {
 // IsDue reports whether it has to be rotated now.
 func (r Row) IsDue(now time.Time) bool { return !r.Due.At.IsZero() && !r.Due.At.After(now) }
 
-// HasDrifted reports whether the last comparison found a disagreement.
-func (r Row) HasDrifted() bool { return r.Drift != nil && r.Drift.Findings > 0 }
+// HasDrifted reports whether the last comparison found a disagreement that nobody lets be.
+func (r Row) HasDrifted() bool { return r.Drift != nil && r.Drift.Findings > r.Drift.Acknowledged }
 
 func driftAt(d *Drifted) time.Time {
 	if d == nil {

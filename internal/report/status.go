@@ -35,6 +35,7 @@ type Row struct {
 	Working    bool             `json:"working,omitempty"`   // a process is at its open run now; of a worker always, of other processes only where that was asked
 	Next       string           `json:"next"`                // command
 	urgency    int
+	agreed     time.Time // when a run last proved that every place holds the same
 }
 
 // CheckedAt is what the last check came to.
@@ -49,6 +50,8 @@ type Drifted struct {
 	At       time.Time `json:"at"`
 	Findings int       `json:"findings"` // disagreements
 	Unseen   int       `json:"unseen"`   // what could not be looked at
+
+	Acknowledged int `json:"acknowledged,omitempty"` // of the disagreements, those that somebody knows of and lets be
 }
 
 // Others is what the last rekey discover found about it.
@@ -56,14 +59,19 @@ type Others struct {
 	At     time.Time `json:"at"`
 	Found  int       `json:"found"`  // what nobody registered
 	Unseen int       `json:"unseen"` // what could not be looked at
+
+	Acknowledged int `json:"acknowledged,omitempty"` // of what nobody registered, what somebody knows of and lets be
 }
 
-func others(d Discovered) *Others {
+func others(d Discovered, said Acknowledged, now time.Time) *Others {
 	o := &Others{At: d.At}
 	for _, f := range d.Findings {
 		switch {
 		case f.Counts():
 			o.Found++
+			if said.of(OfDiscovered(f), time.Time{}, now) != nil {
+				o.Acknowledged++
+			}
 		case f.Kind == discover.NotSeen:
 			o.Unseen++
 		}
@@ -91,6 +99,8 @@ type Known struct {
 	Working    map[string]bool       // credentials that a process is working on now
 	Asks       map[string]bool       // credentials whose open run waits for somebody's word
 	Requested  map[string]string     // by credential, what others are asked to agree to: its run, or itself
+	// Acknowledged is what people let be, by credential; of none in particular under "".
+	Acknowledged map[string]Acknowledged
 }
 
 // Checked is the last rekey check of a credential.
@@ -180,7 +190,7 @@ func Rows(specs []sop.Spec, known Known, now time.Time) []Row {
 func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 	row := Row{
 		Credential: sp.Name, Owner: sp.Owner, Issuer: sp.Issuer.Vendor + " " + sp.Issuer.Kind,
-		Last: p.last, Open: p.open, Validated: p.proven, Next: "rekey plan " + sp.Name,
+		Last: p.last, Open: p.open, Validated: p.proven, Next: "rekey plan " + sp.Name, agreed: p.agreed,
 	}
 	handle := p.current
 	// A run that was refused has touched nothing: what was seen before it holds still.
@@ -216,16 +226,20 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 	if c, ok := known.Compared[sp.Name]; ok {
 		d := &Drifted{At: c.At}
 		for _, f := range c.Findings {
-			if f.Serious() {
-				d.Findings++
-			} else {
+			switch {
+			case !f.Serious():
 				d.Unseen++
+			default:
+				d.Findings++
+				if known.Acknowledged[sp.Name].of(OfDrift(sp.Name, f), p.agreed, now) != nil {
+					d.Acknowledged++
+				}
 			}
 		}
 		row.Drift = d
 	}
 	if d, ok := known.Discovered[sp.Name]; ok {
-		row.Others = others(d)
+		row.Others = others(d, known.Acknowledged[sp.Name], now)
 	}
 	if p.agreed.After(driftAt(row.Drift)) {
 		row.Drift = &Drifted{At: p.agreed} // every place was proven to hold the same

@@ -44,9 +44,9 @@ func Status(rows []Row, s Style, now time.Time) string {
 		for _, t := range r.Strangers {
 			lines = append(lines, "", s.Mind("unknown")+" "+r.Credential+": "+t, "  next  rekey discover "+r.Credential)
 		}
-		if r.Others != nil && r.Others.Found > 0 {
+		if r.Others != nil && r.Others.Found > r.Others.Acknowledged {
 			lines = append(lines, "", fmt.Sprintf("%s %s: %s not registered, found %s; look with: rekey discover %s",
-				s.Mind("others"), r.Credential, countOf(r.Others.Found, "thing"), Ago(r.Others.At, now), r.Credential))
+				s.Mind("others"), r.Credential, countOf(r.Others.Found-r.Others.Acknowledged, "thing"), Ago(r.Others.At, now), r.Credential))
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
@@ -190,10 +190,12 @@ func drifted(d *Drifted, s Style, now time.Time) string {
 	switch {
 	case d == nil:
 		return s.Dim("–")
-	case d.Findings > 0:
+	case d.Findings > d.Acknowledged:
 		return s.Bad("yes") + s.Dim(" "+Ago(d.At, now))
 	case d.Unseen > 0:
 		return s.Mind("partly seen") + s.Dim(" "+Ago(d.At, now))
+	case d.Acknowledged > 0:
+		return s.Mind("acknowledged") + s.Dim(" "+Ago(d.At, now))
 	}
 	return s.Good("no") + s.Dim(" "+Ago(d.At, now))
 }

@@ -245,6 +245,7 @@ func TestTheContract(t *testing.T) {
 				return ops.Evidence(ctx, estate.Period{From: time.Unix(0, 0), To: time.Unix(1<<33, 0), Credential: "NOBODY"}, nil)
 			}},
 		}},
+		{name: "found", deeds: foundDeeds()},
 		{name: "waiting", deeds: []deed{
 			{"nobody confirms", "Open", "", open(estate.Opening{Wish: of(console)}, false)},
 			{"", "OpenRuns", "", func(ctx context.Context, ops estate.Operations) (any, error) { return ops.OpenRuns(ctx) }},

@@ -211,7 +211,7 @@ func (s *Server) answers() map[string]answer {
 	return map[string]answer{
 		"openRun": s.openRun, "listRuns": s.listRuns, "listOpenRuns": s.listOpenRuns, "getRun": s.getRun, "getLog": s.getLog, "followRun": s.followRun,
 		"advanceRun": s.advanceRun, "planBack": s.planBack, "goBack": s.goBack,
-		"getStatus": s.getStatus, "check": s.check, "plan": s.plan, "compare": s.compare, "discover": s.discover, "formerNames": s.formerNames, "doctor": s.doctor,
+		"getStatus": s.getStatus, "check": s.check, "plan": s.plan, "compare": s.compare, "discover": s.discover, "formerNames": s.formerNames, "listFindings": s.listFindings, "acknowledge": s.acknowledge, "doctor": s.doctor,
 		"getCredentials": s.getCredentials, "document": s.written, "whoami": s.whoami,
 		"getSchedule": s.getSchedule, "pause": s.pause, "continue": s.goOn,
 		"listApprovals": s.listApprovals, "approve": s.approve, "refuse": s.refuseRequest, "takeBack": s.takeBack,

@@ -57,6 +57,13 @@ func (b beneath) Status(context.Context, estate.StatusAsked) (out estate.Status,
 	return out, nil
 }
 
+func (b beneath) Findings(context.Context) (out estate.Findings, _ error) {
+	for _, s := range b.config.Specs {
+		out.Findings = append(out.Findings, report.Finding{ID: "of" + s.Name, Credential: s.Name})
+	}
+	return out, nil
+}
+
 func (b beneath) Approvals(context.Context) (out []estate.Approval, _ error) {
 	for _, s := range b.runs() {
 		out = append(out, estate.Approval{Request: &approvals.Request{ID: "ask" + s.Run, Run: s.Run, Credential: s.Credential}})
@@ -157,7 +164,8 @@ func TestTheTableIsWhatTheAPIDoes(t *testing.T) {
 		sop.OpRetire: {"POST", base + "/runs", `{"credential":"","purpose":"retire name","target":"OLD_%[1]s"}`}, sop.OpRevoke: {"POST", base + "/runs", `{"credential":"%[1]s","purpose":"revoke","reason":"why"}`},
 		sop.OpWithoutRole: {"POST", base + "/runs", `{"credential":"%[1]s","purpose":"revoke","reason":"why","without_role":true}`},
 		sop.OpResume:      {"POST", base + "/runs/%[2]s/advance", `{}`}, sop.OpRollback: {"POST", base + "/runs/%[2]s/back", `{"reason":"why"}`}, sop.OpPause: {"POST", base + "/schedule/pause", `{"reason":"why"}`},
-		sop.OpApprove: {"POST", base + "/approvals/approve", `{"about":"%[1]s"}`}, sop.OpCheckpoint: {"POST", base + "/checkpoints", ""}, sop.OpNewKey: {"POST", base + "/key/new", `{"reason":"why"}`},
+		sop.OpAcknowledge: {"POST", base + "/findings/acknowledge", `{"finding":"of%[1]s","reason":"why","until":"2030-01-01T00:00:00Z"}`},
+		sop.OpApprove:     {"POST", base + "/approvals/approve", `{"about":"%[1]s"}`}, sop.OpCheckpoint: {"POST", base + "/checkpoints", ""}, sop.OpNewKey: {"POST", base + "/key/new", `{"reason":"why"}`},
 		sop.OpTokens: {"GET", base + "/tokens", ""}, sop.OpSessions: {"GET", "/access/sessions?all=1", ""},
 	}
 	cells := 0

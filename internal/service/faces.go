@@ -57,7 +57,7 @@ func (s *Service) faces(ctx context.Context) error {
 		Ops: guarded, Now: s.o.Now, Tool: s.o.Tool, Log: s.o.Log, File: s.config.Told().File, Simulated: s.config.Now().Simulate != "", Mistakes: s.mistaken,
 		Who:    func(r *http.Request) (rotation.Who, bool) { return access.From(r.Context()) },
 		SignIn: s.access.SignInAt, SignOut: func(r *http.Request) string { return access.SignOutAt(r.Context()) },
-		Workers: s.workers, Leases: s.leases, Doctor: guarded.Doctor, Noted: s.noted, Facts: s.facts, Guide: s.o.Guide,
+		Workers: s.workers, Leases: s.leases, Doctor: guarded.Doctor, Facts: s.facts, Guide: s.o.Guide,
 	})
 	if err != nil {
 		return err
@@ -108,15 +108,6 @@ func (s *Service) mistaken(ctx context.Context) []string {
 // byHand reports whether a person makes what a vendor of rekey.yaml issues.
 func (s *Service) byHand(vendor string) bool {
 	return s.config.Now().Vendors[vendor].Type == "assisted"
-}
-
-// noted is what the last looks found, for whoever may look at all.
-func (s *Service) noted(ctx context.Context) (out console.Noted, err error) {
-	if err := s.access.Can(ctx, sop.OpStatus, ""); err != nil {
-		return out, err
-	}
-	out.Compared, out.Discovered, err = s.estate.Load().Noted(ctx)
-	return out, err
 }
 
 // resolve finds the secret that a reference of rekey.yaml names.

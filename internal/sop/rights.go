@@ -35,6 +35,8 @@ const (
 	OpRevoke   Op = "revoke" // switch off, or delete, in an emergency
 	OpPause    Op = "pause"  // have nothing begin by itself, and let it begin again
 
+	OpAcknowledge Op = "acknowledge" // let what a look has found be, until a day
+
 	OpWithoutRole Op = "without-role" // revoke, resume or roll back although the credential's role is lacking; wants a reason
 
 	OpApprove Op = "approve" // what somebody else has asked for
@@ -71,7 +73,7 @@ func Rights() []Right {
 		{Name: "look", Ops: []Op{OpStatus, OpLog, OpSop, OpDue}},
 		{Name: "ask", Ops: []Op{OpCheck, OpPlan, OpDrift, OpDiscover, OpNames, OpDoctor}},
 		{Name: "evidence", Ops: []Op{OpEvidence, OpVerify}},
-		{Name: "change", Ops: []Op{OpRotate, OpRehearse, OpRepair, OpRetire, OpResume, OpRollback, OpRevoke, OpPause}, Changes: true},
+		{Name: "change", Ops: []Op{OpRotate, OpRehearse, OpRepair, OpRetire, OpResume, OpRollback, OpRevoke, OpPause, OpAcknowledge}, Changes: true},
 		{Name: "emergency", Ops: []Op{OpWithoutRole}},
 		{Name: "approve", Ops: []Op{OpApprove}},
 		{Name: "keys", Ops: []Op{OpCheckpoint, OpNewKey}},
