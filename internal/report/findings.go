@@ -61,9 +61,9 @@ type Acknowledgement struct {
 
 // What an Acknowledged note says.
 const (
-	SaidSeen      = "seen"      // somebody lets these be
+	SaidSeen      = "seen"       // somebody lets these be
 	SaidTakenBack = "taken back" // somebody does not any more
-	SaidOver      = "over"      // a look has not found them any more, or as something else
+	SaidOver      = "over"       // a look has not found them any more, or as something else
 )
 
 // Acknowledged is the body of the journal's note about what people let be of one

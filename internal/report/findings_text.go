@@ -63,7 +63,7 @@ func findingLines(f Finding, s Style, width int, now time.Time) []string {
 		mark = s.Mind("?")
 	}
 	out := wrapped(f.What, width, "  "+mark+" ", "    ")
-	out = append(out, fmt.Sprintf("    %s", s.Dim(fmt.Sprintf("%s  found %s by rekey %s", f.ID, Ago(f.At, now), f.Look))))
+	out = append(out, fmt.Sprintf("    %s", s.Dim(fmt.Sprintf("%s  found %s, by a look (%s)", f.ID, Ago(f.At, now), f.Look))))
 	if k := f.Acknowledged; k != nil {
 		return append(out, wrapped(fmt.Sprintf("acknowledged by %s until %s: %s", k.By.Name, k.Until.UTC().Format("2006-01-02 15:04Z"), k.Reason), width, "    ", "      ")...)
 	}

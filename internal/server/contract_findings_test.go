@@ -57,4 +57,3 @@ func acknowledge(a estate.Acknowledging) func(context.Context, estate.Operations
 		return done, nil
 	}
 }
-
