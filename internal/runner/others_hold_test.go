@@ -88,7 +88,7 @@ func TestDespite(t *testing.T) {
 // goes on when that one is named or has let go of it.
 func TestCopiedWhileTheRunIsUnderWay(t *testing.T) {
 	list, off := lastLook(t, "")
-	if list == 0 || off <= list || off-list > 7 {
+	if list == 0 || off <= list || off-list > 6 {
 		t.Fatalf("the last look is call %d, and the old one is switched off in call %d", list, off)
 	}
 	refused, held := 0, 0

@@ -24,7 +24,11 @@ func (a *app) Progress(ctx context.Context, w provider.Followed, slots []string)
 	// nothing goes back to an older one.
 	looks := []func() error{func() (err error) { ours, newest, err = a.followed(ctx, w, slots); return err }}
 	if w.Own != "" { // everything ran on it before: what it holds is asked in the same look
-		looks = append(looks, func() (err error) { p.Slots, err = a.configVars(ctx, slots); return err })
+		looks = append(looks, func() error {
+			all, err := a.lately(ctx, "read config vars", a.path, nil)
+			p.Slots = named(all, slots)
+			return err
+		})
 	}
 	looks = append(looks, func() (err error) { running, err = a.dynos(ctx); return err })
 	if err := a.env.Together(looks...); err != nil {
