@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,8 +80,17 @@ func (a *app) self() string {
 	return out
 }
 
-// toRun finds commands in a text: rekey and one of its verbs.
-var toRun = regexp.MustCompile(`(^|[\s(` + "`" + `])rekey (--help|help|acknowledge|approvals|approve|checkpoint|check|completion|demo|discover|doctor|drift|driver|evidence|explain|findings|init|journal|lint|login|logout|log|names|notify|plan|refuse|rehearse|repair|resume|revoke|rollback|run|schedule|schema|serve|sim|sop|status|token|verify|version|whoami)(?:\b|$)`)
+// verbs are what may follow rekey in a command that somebody is told to run; true: it
+// goes by no rekey.yaml.
+var verbs = map[string]bool{
+	"--help": true, "help": true, "completion": true, "demo": true, "driver": true, "explain": true,
+	"login": true, "logout": true, "schema": true, "sim": true, "version": true,
+	"acknowledge": false, "approvals": false, "approve": false, "check": false, "checkpoint": false, "discover": false, "doctor": false,
+	"drift": false, "evidence": false, "findings": false, "init": false, "journal": false, "lint": false, "log": false, "names": false,
+	"notify": false, "plan": false, "refuse": false, "rehearse": false, "repair": false, "resume": false,
+	"revoke": false, "rollback": false, "run": false, "schedule": false, "serve": false, "sop": false,
+	"status": false, "token": false, "verify": false, "whoami": false,
+}
 
 // pasteable makes every command in a text one that can be pasted as it stands: the
 // program as it was called, and where it works.
@@ -91,17 +99,49 @@ func (a *app) pasteable(text string) string {
 	if self == "rekey" {
 		return text
 	}
-	return toRun.ReplaceAllStringFunc(text, func(found string) string {
-		m := toRun.FindStringSubmatch(found)
-		switch m[2] {
-		case "--help", "help", "completion", "demo", "driver", "explain", "login", "logout", "schema", "sim", "version": // they go by no rekey.yaml
-			if a.called != "" {
-				return m[1] + a.called + " " + m[2]
-			}
-			return found
+	const program = "rekey "
+	var b strings.Builder
+	rest, from := text, 0 // what is not written yet, and where in it is looked next
+	for {
+		i := strings.Index(rest[from:], program)
+		if i < 0 {
+			break
 		}
-		return m[1] + self + " " + m[2]
-	})
+		i += from
+		from = i + len(program)
+		verb := firstWord(rest[from:])
+		bare, known := verbs[verb]
+		if begins := i == 0 && len(rest) == len(text) || i > 0 && strings.IndexByte(" \t\n\f\r(`", rest[i-1]) >= 0; !begins || !known {
+			continue
+		}
+		switch {
+		case !bare:
+			b.WriteString(rest[:i] + self + " ")
+		case a.called != "":
+			b.WriteString(rest[:i] + a.called + " ")
+		default:
+			b.WriteString(rest[:from])
+		}
+		rest, from = rest[from:], 0
+	}
+	if b.Len() == 0 {
+		return text
+	}
+	b.WriteString(rest)
+	return b.String()
+}
+
+// firstWord is the word that a text begins with: letters, digits and _, with -- before it
+// if that is there.
+func firstWord(text string) string {
+	n := 0
+	if strings.HasPrefix(text, "--") {
+		n = 2
+	}
+	for n < len(text) && (text[n] == '_' || '0' <= text[n] && text[n] <= '9' || 'a' <= text[n]|0x20 && text[n]|0x20 <= 'z') {
+		n++
+	}
+	return text[:n]
 }
 
 // again is the command that is being carried out, with everything that was said,

@@ -45,7 +45,7 @@ func (a *app) status(ctx context.Context, live bool, failIf []string) error {
 	}
 	// Everything is read once and shown: with thousands of credentials a quarter of
 	// the time went into looking for what could be thrown away.
-	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	config, err := a.load()
 	if err != nil {
 		return err

@@ -16,7 +16,8 @@ type evidenceBody struct {
 	Credential string
 	Names      []string
 	Standing   evidence.Standing
-	Runs       []runRow
+	Runs       []runRow // the newest of those that were found
+	Found      int
 	Endings    []filter
 	Mistake    string
 	NoRuns     bool
@@ -48,17 +49,17 @@ func (c *Console) evidencePage(w http.ResponseWriter, r *http.Request) error {
 		}
 		b.Runs = append(b.Runs, runRowOf(s))
 	}
-	for i := range b.Runs {
-		x := &b.Runs[i]
-		for _, row := range status.Rows {
-			x.as(row)
-		}
+	stand(b.Runs, status.Rows)
+	for _, x := range b.Runs {
 		if counts[x.State.Word]++; counts[x.State.Word] == 1 {
 			b.Endings = append(b.Endings, filter{Text: x.State.Word, Tone: x.State.Tone, Icon: x.State.Icon})
 		}
 	}
 	for i := range b.Endings {
 		b.Endings[i].N = counts[b.Endings[i].Text]
+	}
+	if b.Found = len(b.Runs); b.Found > rowsPerPage {
+		b.Runs = b.Runs[:rowsPerPage]
 	}
 	return show(c, w, http.StatusOK, "evidence", frame(c, r, "Evidence", "/evidence", b))
 }

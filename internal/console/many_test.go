@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rekey/internal/console"
 	"rekey/internal/estate"
 	"rekey/internal/report"
+	"rekey/internal/rotation"
 	"rekey/internal/sop"
 )
 
@@ -140,3 +142,42 @@ func (onlyLooks) Follow(context.Context, string, int64, estate.Face) (estate.End
 }
 
 var errBegun = &estate.Error{Code: estate.Failed}
+
+// manyRuns answers with runs that are there already.
+type manyRuns struct {
+	*statuses
+	runs []estate.Summary
+}
+
+func (m *manyRuns) Runs(context.Context) ([]estate.Summary, error) { return m.runs, nil }
+
+// TestTheEvidenceOfManyRunsIsALightPage: it counts all of them and shows the newest, says
+// so, and says of an open one how it stands.
+func TestTheEvidenceOfManyRunsIsALightPage(t *testing.T) {
+	t.Parallel()
+	const all = 10_000
+	b := newBench(t)
+	ops := &manyRuns{statuses: &statuses{service: b.service}}
+	for i := range all {
+		s := estate.Summary{Run: fmt.Sprintf("r%05d", i), Credential: fmt.Sprintf("FLEET_%d", i), Opened: b.clock.Now(), Closed: b.clock.Now(), Ending: rotation.Rotated}
+		row := report.Row{Credential: s.Credential}
+		if i == all-1 {
+			s.Ending, s.Closed = "", time.Time{}
+			row.Open, row.Working = &s, true
+		}
+		ops.runs, ops.rows = append(ops.runs, s), append(ops.rows, row)
+	}
+	b.handler = b.console(console.Options{Ops: ops})
+	page := b.get("/evidence")
+	if len(page) > 250_000 {
+		t.Errorf("it has %d bytes", len(page))
+	}
+	for _, want := range []string{"r09999", "r09900", "newest 100 of 10000", ">9999</b><span>rotated<", ">1</b><span>running<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "r09899") {
+		t.Error("it shows more than the newest")
+	}
+}

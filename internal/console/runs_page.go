@@ -48,14 +48,23 @@ func (c *Console) standings(ctx context.Context, rows []runRow) error {
 		return nil
 	}
 	status, err := c.o.Ops.Status(ctx, estate.StatusAsked{})
-	for _, row := range status.Rows {
-		for i := range rows {
-			if row.Open != nil && row.Open.Run == rows[i].Run {
-				rows[i].as(row)
-			}
+	stand(rows, status.Rows)
+	return withoutRole(err)
+}
+
+// stand says of the open ones among many runs how they stand.
+func stand(runs []runRow, rows []report.Row) {
+	open := map[string]*report.Row{} // by run
+	for i := range rows {
+		if r := &rows[i]; r.Open != nil {
+			open[r.Open.Run] = r
 		}
 	}
-	return withoutRole(err)
+	for i := range runs {
+		if r := open[runs[i].Run]; r != nil {
+			runs[i].as(*r)
+		}
+	}
 }
 
 type runsBody struct {

@@ -55,7 +55,7 @@ func (m *many) looker(spec sop.Spec) (*runner.Runner, error) {
 // of all that were to be looked at: it is set in one go.
 func (m *many) unwired(spec sop.Spec, err error) error {
 	out := &Error{Code: Misfit, Credential: spec.Name, Err: err}
-	for _, f := range variables(m.config, m.specs, m.finder) {
+	for _, f := range variables(m.config, m.specs, wantedBy(m.config, m.specs).inputs, m.finder) {
 		if !f.OK {
 			out.Code, out.Problems = Unwired, append(out.Problems, f.What)
 		}

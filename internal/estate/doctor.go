@@ -22,6 +22,7 @@ import (
 
 const (
 	knockTimeout = 5 * time.Second  // how long a host may take to answer at all
+	knocksAtOnce = 200              // at how many hosts: there may be thousands, and a process has few connections
 	skewed       = 30 * time.Second // how far two clocks may be apart before it is said
 	worldFew     = 0o077            // nobody else may read or write the journal's folder
 )
@@ -35,17 +36,18 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 	w := &work{Estate: e, calls: map[string]int{}}
 	defer w.close()
 	transport, lookup, worldErr := w.surroundings()
+	want := wantedBy(e.config, specs)
 	var all []Finding
 	if worldErr != nil {
 		all = append(all, Finding{"network", strings.SplitN(worldErr.Error(), "\n", 2)[0], false, "start it, or fix simulate in rekey.yaml"})
 	} else {
 		finder := &refs.Finder{Dir: e.config.Dir, Env: lookup, Simulated: e.config.Simulate != ""}
-		all = append(all, variables(e.config, specs, finder)...)
+		all = append(all, variables(e.config, specs, want.inputs, finder)...)
 		if len(names) == 0 {
 			all = append(all, channels(e.config, finder)...)
 		}
 	}
-	all = append(all, tools(e.config, specs)...)
+	all = append(all, tools(e.config, specs, want.inputs)...)
 	all = append(all, drivers(e.config, specs)...)
 	if e.config.Database != "" {
 		all = append(all, e.databaseFindings(ctx)...)
@@ -53,29 +55,55 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 		all = append(all, e.journalFinding(ctx)...)
 	}
 	if worldErr == nil {
-		all = append(all, e.knock(ctx, hosts(e.config, specs), transport)...)
+		all = append(all, e.knock(ctx, hosts(specs, want.addresses), transport)...)
 	}
 	return all, nil
 }
 
-// recipes of everybody in these specs.
-func recipes(config *sop.Config, specs []sop.Spec) (out []byhand.Recipe) {
+// wanted is what the recipes of everybody in some specs have to have at hand, each thing
+// once: it is the same for most credentials of a vendor, and a recipe is long.
+type wanted struct {
+	inputs    []byhand.Input
+	addresses []string
+}
+
+func wantedBy(config *sop.Config, specs []sop.Spec) (all wanted) {
+	seen := map[string]bool{}
+	first := func(kind string, of ...string) bool {
+		key := kind + "\x00" + strings.Join(of, "\x00")
+		known := seen[key]
+		seen[key] = true
+		return !known
+	}
+	add := func(r byhand.Recipe) {
+		for _, in := range r.Inputs {
+			if first("input", slices.Concat([]string{in.Title}, in.Refs, in.Least)...) {
+				all.inputs = append(all.inputs, in)
+			}
+		}
+		for _, x := range r.Addresses {
+			if first("address", x.Default) {
+				all.addresses = append(all.addresses, x.Default)
+			}
+		}
+	}
 	for _, spec := range specs {
 		// Of a vendor that nobody can do by hand there is no recipe: of the others there is.
 		hands, _ := wire.ByHand(spec, config.Vendors)
-		out = append(out, hands.Issuer, hands.Store)
+		add(hands.Issuer)
+		add(hands.Store)
 		for _, s := range spec.Further {
-			out = append(out, hands.Further[s.Key])
+			add(hands.Further[s.Key])
 		}
 		for _, c := range spec.Consumers {
-			out = append(out, hands.Consumers[c.Key])
+			add(hands.Consumers[c.Key])
 		}
 	}
-	return out
+	return all
 }
 
 // variables are all references: of several, one that is set is enough.
-func variables(config *sop.Config, specs []sop.Spec, finder *refs.Finder) (out []Finding) {
+func variables(config *sop.Config, specs []sop.Spec, inputs []byhand.Input, finder *refs.Finder) (out []Finding) {
 	seen, told := map[string]bool{}, map[string]bool{}
 	look := func(title string, list []string, least []string) {
 		key := strings.Join(list, ", or ")
@@ -105,10 +133,8 @@ func variables(config *sop.Config, specs []sop.Spec, finder *refs.Finder) (out [
 		}
 		out = append(out, Finding{"variables", title + ": " + key + " is not set", false, then})
 	}
-	for _, r := range recipes(config, specs) {
-		for _, in := range r.Inputs {
-			look(in.Title, in.Refs, in.Least)
-		}
+	for _, in := range inputs {
+		look(in.Title, in.Refs, in.Least)
 	}
 	for _, name := range involved(config, specs) {
 		for _, n := range settingsOf(name, config.Vendors[name].Settings) {
@@ -128,7 +154,7 @@ func variables(config *sop.Config, specs []sop.Spec, finder *refs.Finder) (out [
 }
 
 // tools are the programs that references run.
-func tools(config *sop.Config, specs []sop.Spec) (out []Finding) {
+func tools(config *sop.Config, specs []sop.Spec, inputs []byhand.Input) (out []Finding) {
 	seen := map[string]bool{}
 	look := func(list []string) {
 		for _, x := range list {
@@ -145,10 +171,8 @@ func tools(config *sop.Config, specs []sop.Spec) (out []Finding) {
 			}
 		}
 	}
-	for _, r := range recipes(config, specs) {
-		for _, in := range r.Inputs {
-			look(in.Refs)
-		}
+	for _, in := range inputs {
+		look(in.Refs)
 	}
 	for _, name := range involved(config, specs) {
 		for _, n := range settingsOf(name, config.Vendors[name].Settings) {

@@ -15,20 +15,20 @@ import (
 )
 
 // hosts are all places that a run asks.
-func hosts(config *sop.Config, specs []sop.Spec) (out []string) {
+func hosts(specs []sop.Spec, addresses []string) (out []string) {
+	seen := map[string]bool{}
 	add := func(address string) {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" {
 			return
 		}
-		if base := u.Scheme + "://" + u.Host; !slices.Contains(out, base) {
+		if base := u.Scheme + "://" + u.Host; !seen[base] {
+			seen[base] = true
 			out = append(out, base)
 		}
 	}
-	for _, r := range recipes(config, specs) {
-		for _, x := range r.Addresses {
-			add(x.Default)
-		}
+	for _, x := range addresses {
+		add(x)
 	}
 	for _, spec := range specs {
 		for _, p := range spec.Validate {
@@ -46,8 +46,13 @@ func hosts(config *sop.Config, specs []sop.Spec) (out []string) {
 func (e *Estate) knock(ctx context.Context, bases []string, transport http.RoundTripper) []Finding {
 	found := make([][]Finding, len(bases))
 	var wait sync.WaitGroup
+	turn := make(chan struct{}, knocksAtOnce)
 	for i, base := range bases {
-		wait.Go(func() { found[i] = e.knockAt(ctx, base, transport) })
+		turn <- struct{}{}
+		wait.Go(func() {
+			found[i] = e.knockAt(ctx, base, transport)
+			<-turn
+		})
 	}
 	wait.Wait()
 	out := slices.Concat(found...)

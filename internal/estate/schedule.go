@@ -94,13 +94,18 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 	if err != nil {
 		return Schedule{}, failed(err)
 	}
-	rows := make(map[string]report.Row, len(of))
-	for _, r := range of {
-		rows[r.Credential] = r
+	rows := make(map[string]*report.Row, len(of)) // one is large
+	for i := range of {
+		rows[of[i].Credential] = &of[i]
 	}
+	k.Credentials = make([]schedule.Credential, 0, len(e.config.Specs))
 	for _, s := range e.config.Specs {
-		c := schedule.Credential{Spec: s, Made: rows[s.Name].Made, Expires: rows[s.Name].Expires, Approval: states[s.Name]}
-		for _, last := range []*Summary{rows[s.Name].Last, rows[s.Name].Open} {
+		row := rows[s.Name]
+		if row == nil {
+			row = &report.Row{}
+		}
+		c := schedule.Credential{Spec: s, Made: row.Made, Expires: row.Expires, Approval: states[s.Name]}
+		for _, last := range []*Summary{row.Last, row.Open} {
 			if last != nil {
 				c.Last = last.Run
 			}
@@ -108,7 +113,7 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 		if r, ok := refusals[s.Name]; ok {
 			c.Refusal = &r
 		}
-		if d := rows[s.Name].Due; d.Why == "incident" {
+		if d := row.Due; d.Why == "incident" {
 			c.Revoked = d.At
 		}
 		k.Credentials = append(k.Credentials, c)

@@ -69,7 +69,7 @@ func (e *Estate) prepare(spec sop.Spec, with ...func(*work)) (*work, error) {
 
 // missing are all references of the credential that are not set: they are set in one go.
 func (w *work) missing() (out []string) {
-	for _, f := range variables(w.config, []sop.Spec{w.spec}, w.finder) {
+	for _, f := range variables(w.config, []sop.Spec{w.spec}, wantedBy(w.config, []sop.Spec{w.spec}).inputs, w.finder) {
 		if !f.OK {
 			out = append(out, f.What)
 		}

@@ -117,7 +117,12 @@ func (b Book) summaries(ctx context.Context, begun func(func(journal.Entry) erro
 	if err := begun(take); err != nil {
 		return nil, err
 	}
-	if err := b.read().EachOf(ctx, take, string(rotation.KindClosed), string(rotation.KindStuck), string(rotation.KindResumed)); err != nil {
+	// Few get stuck and nearly all are closed, which comes last and says that none is stuck
+	// any more: so only those few are put in order.
+	if err := b.read().EachOf(ctx, take, string(rotation.KindStuck), string(rotation.KindResumed)); err != nil {
+		return nil, err
+	}
+	if err := b.read().EachTextOf(ctx, string(rotation.KindClosed), take); err != nil {
 		return nil, err
 	}
 	inOrder(out)
@@ -145,7 +150,11 @@ func (s *Summary) add(en journal.Entry) error {
 	case rotation.KindResumed:
 		s.Stuck = ""
 	case rotation.KindClosed:
-		var o rotation.Closed
+		var o struct { // of rotation.Closed; the record of the procedure is not for a line
+			Ending  rotation.Ending
+			Why     string
+			Current *cred.Handle
+		}
 		if err := json.Unmarshal(en.Body, &o); err != nil {
 			return err
 		}

@@ -86,6 +86,13 @@ func (v View) EachHeadOf(ctx context.Context, kind string, f func(Entry) error) 
 	return v.visit(ctx, f, `SELECT seq, at, run, subject, kind, '', '', '' FROM entries WHERE kind = $1 ORDER BY seq`, kind)
 }
 
+// EachTextOf calls f for every entry of one kind without its hashes, in order, without
+// holding them all: the index has them in order, where those of several kinds have to be
+// sorted with all they say. f's error is returned as it is.
+func (v View) EachTextOf(ctx context.Context, kind string, f func(Entry) error) error {
+	return v.visit(ctx, f, `SELECT seq, at, run, subject, kind, body, '', '' FROM entries WHERE kind = $1 ORDER BY seq`, kind)
+}
+
 // EachOf calls f for every entry of some kinds, of all runs, in order, without holding
 // them all. f's error is returned as it is.
 func (v View) EachOf(ctx context.Context, f func(Entry) error, kinds ...string) error {

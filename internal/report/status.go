@@ -175,7 +175,7 @@ func Rows(specs []sop.Spec, known Known, now time.Time) []Row {
 		rows = append(rows, rowOf(sp, p, known, now))
 	}
 	sort.SliceStable(rows, func(i, j int) bool {
-		a, b := rows[i], rows[j]
+		a, b := &rows[i], &rows[j] // a row is large
 		switch {
 		case a.urgency != b.urgency:
 			return a.urgency < b.urgency

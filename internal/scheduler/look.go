@@ -33,13 +33,23 @@ func (s *Scheduler) Look(ctx context.Context) error {
 	}
 	ctx = As(ctx, rotation.Who{Name: schedule.Actor, How: "schedule.looks"})
 	due := func(what string, every time.Duration, most int, at func(report.Row) time.Time) (names []string) {
-		rows := slices.Clone(status.Rows)
-		slices.SortStableFunc(rows, func(a, b report.Row) int {
-			return cmp.Or(at(a).Compare(at(b)), cmp.Compare(a.Credential, b.Credential))
+		type look struct {
+			credential string
+			at         time.Time
+		}
+		var looks []look // and not rows, each of which is large
+		now := s.o.Now()
+		for _, r := range status.Rows {
+			if at := at(r); every > 0 && r.Open == nil && now.Sub(at) >= every {
+				looks = append(looks, look{r.Credential, at})
+			}
+		}
+		slices.SortFunc(looks, func(a, b look) int {
+			return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.credential, b.credential))
 		})
-		for _, r := range rows {
-			if every > 0 && len(names) < most && r.Open == nil && s.dueFor(what+" "+r.Credential, every, at(r)) {
-				names = append(names, r.Credential)
+		for _, l := range looks {
+			if len(names) < most && s.dueFor(what+" "+l.credential, every, l.at) {
+				names = append(names, l.credential)
 			}
 		}
 		return names

@@ -18,7 +18,8 @@ const maxName = 200
 
 func (p *parser) credentials() {
 	p.places = map[string]string{}
-	p.slots = map[held]string{}
+	p.slots, p.holders = map[held]string{}, map[string]int{}
+	p.bases = map[string]*yaml.Node{}
 	p.config.formerLines = map[string]int{}
 	all := get(p.root, "credentials")
 	names := map[string]string{}
@@ -78,7 +79,7 @@ func (c *credential) resolve(v *yaml.Node) {
 	s.Name = c.key.Value
 	procedure, scope := c.procedure(v)
 	s.Procedure = procedure
-	base := get(get(c.root, "procedures"), procedure)
+	base := c.base(procedure)
 	if procedure != "" && base == nil {
 		return // told; whatever it would have said is not missing
 	}
@@ -93,9 +94,6 @@ func (c *credential) resolve(v *yaml.Node) {
 				c.config.formerLines[n.Value] = n.Line
 			}
 		}
-	}
-	if base != nil {
-		base = without(base, "applies_to")
 	}
 	words := map[string]string{}
 	if scope != "" {
@@ -124,6 +122,19 @@ func (c *credential) resolve(v *yaml.Node) {
 	c.rehearse()
 	c.lengths()
 	c.advise()
+}
+
+// base is what a procedure says of its credentials; nil: there is no such procedure.
+func (p *parser) base(procedure string) *yaml.Node {
+	if known, ok := p.bases[procedure]; ok {
+		return known
+	}
+	n := get(get(p.root, "procedures"), procedure)
+	if n != nil {
+		n = without(n, "applies_to")
+	}
+	p.bases[procedure] = n
+	return n
 }
 
 // usable tells of a name that is none.

@@ -20,7 +20,11 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 		c.wrong(n, under, "the key slots is missing", "")
 		return nil
 	}
-	var out []Slot
+	out := make([]Slot, 0, len(slots.Content)/2)
+	where, given := c.holder(place), c.spec.Issuer.Fields
+	if len(c.optional) > 0 {
+		given = slices.Concat(given, c.optional)
+	}
 	for _, name := range append([]string{c.spec.Name}, c.spec.Former...) {
 		each(slots, func(k, v *yaml.Node) {
 			slot := strings.ReplaceAll(k.Value, "<name>", name)
@@ -37,13 +41,12 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 				c.wrong(v, at(), err.Error(), "")
 				return
 			}
-			given := slices.Concat(c.spec.Issuer.Fields, c.optional)
 			for _, f := range t.Fields() {
 				if !contains(given, f) && len(given) > 0 {
 					c.wrong(v, at(), "the issuer gives no field {"+f+"}; it gives {"+strings.Join(given, "}, {")+"}", didYouMean(f, given))
 				}
 			}
-			here := held{place, slot}
+			here := held{where, slot}
 			if other, taken := c.slots[here]; taken {
 				c.wrong(k, at(), "slot "+slot+" is already written for "+other, "")
 			}
@@ -94,8 +97,11 @@ func (c *credential) checks() {
 		}
 		c.headers(get(item, "headers"), join(c.path, under+".headers"))
 		each(get(item, "headers"), func(h, v *yaml.Node) {
-			var refs Refs
-			_ = refs.UnmarshalJSON(raw(c.doc(v).plain(v, "")))
+			refs := Refs{Ref(v.Value)} // as most are
+			if v.Kind != yaml.ScalarNode || v.Tag != "!!str" {
+				refs = nil
+				_ = refs.UnmarshalJSON(raw(c.doc(v).plain(v, "")))
+			}
 			if k.Headers == nil {
 				k.Headers = map[string]Refs{}
 			}
@@ -116,7 +122,7 @@ func (c *credential) address(n *yaml.Node, under string) {
 		return // told by the schema
 	}
 	address := c.named(n)
-	if placeholder.MatchString(address) {
+	if strings.Contains(address, "<") {
 		return // told with its word
 	}
 	if err := CheckAddress(address, simulates(c.root)); err != nil {

@@ -126,14 +126,29 @@ type parser struct {
 	advice   Problems
 	told     map[mistake]bool // advice that is given already: a procedure's is the same for each of its credentials
 	config   *Config
-	applies  []applies         // procedures that apply by name
-	slots    map[held]string   // the credential that writes it
-	places   map[string]string // of issuers that show no name of ours -> the credential that is made there
-	parts    int               // of the credentials so far, their procedures laid under them
+	applies  []applies             // procedures that apply by name
+	slots    map[held]string       // the credential that writes it
+	holders  map[string]int        // places by a short name each: there are many slots in each of them
+	places   map[string]string     // of issuers that show no name of ours -> the credential that is made there
+	bases    map[string]*yaml.Node // what each procedure says of its credentials
+	parts    int                   // of the credentials so far, their procedures laid under them
 }
 
 // held is a slot of a place.
-type held struct{ place, slot string }
+type held struct {
+	place int
+	slot  string
+}
+
+// holder is the short name of a place.
+func (p *parser) holder(place string) int {
+	n, known := p.holders[place]
+	if !known {
+		n = len(p.holders)
+		p.holders[place] = n
+	}
+	return n
+}
 
 type applies struct {
 	prefix, suffix, procedure string
@@ -234,7 +249,7 @@ func each(n *yaml.Node, f func(k, v *yaml.Node)) {
 // without returns a mapping without some keys.
 func without(n *yaml.Node, keys ...string) *yaml.Node {
 	out := *n
-	out.Content = nil
+	out.Content = make([]*yaml.Node, 0, len(n.Content))
 	each(n, func(k, v *yaml.Node) {
 		for _, drop := range keys {
 			if k.Value == drop {

@@ -2,6 +2,7 @@ package sop
 
 import (
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,9 +16,27 @@ import (
 	"rekey/internal/visible"
 )
 
-// placeholder is a word to be filled in: <scope>; also where it is none that could
-// ever be, < scope > for example, and where it is never closed.
-var placeholder = regexp.MustCompile(`<([^<>]*)(>?)`)
+// placeholdersIn are the words of a text that are to be filled in: <scope>; also where
+// it is none that could ever be, < scope > for example, and where it is never closed.
+func placeholdersIn(text string) iter.Seq2[string, bool] {
+	return func(yield func(word string, closed bool) bool) {
+		for {
+			_, rest, there := strings.Cut(text, "<")
+			if !there {
+				return
+			}
+			end := strings.IndexAny(rest, "<>")
+			if end < 0 {
+				yield(rest, false)
+				return
+			}
+			if !yield(rest[:end], rest[end] == '>') {
+				return
+			}
+			text = rest[end:]
+		}
+	}
+}
 
 // placeholders finds words that nothing fills in: they would stand in a name as
 // they are written. jq and headers have < of their own, and people's words are
@@ -43,9 +62,9 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 		if !strings.Contains(n.Value, "<") {
 			return // as nearly all
 		}
-		for _, m := range placeholder.FindAllStringSubmatch(n.Value, -1) {
-			switch word := m[1]; {
-			case m[2] == "":
+		for word, closed := range placeholdersIn(n.Value) {
+			switch {
+			case !closed:
 				c.wrong(n, under, "a placeholder is begun here and never closed: want <name>, <scope>, <SCOPE>, or in issuer.name <date> and <run>", "")
 			case word == "name":
 			case (word == "date" || word == "run") && under == "issuer.name":
@@ -90,7 +109,9 @@ func (c *credential) longest() string {
 func (c *credential) nameFits(def string, n *yaml.Node) {
 	limit := unknownNameMax
 	if l, ok := c.definition(def)["x-name-max"]; ok {
-		_, _ = fmt.Sscan(fmt.Sprint(l), &limit)
+		if n, err := strconv.Atoi(fmt.Sprint(l)); err == nil {
+			limit = n
+		}
 	}
 	name := c.longest()
 	with := "-xxxxxx-nn at its end"

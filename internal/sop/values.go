@@ -82,6 +82,9 @@ func ParseDuration(s string) (time.Duration, error) {
 
 // Or returns the length, or fallback where nothing was written.
 func (d Duration) Or(fallback time.Duration) time.Duration {
+	if d == "" {
+		return fallback
+	}
 	if v, err := ParseDuration(string(d)); err == nil {
 		return v
 	}

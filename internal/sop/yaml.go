@@ -34,10 +34,9 @@ func (d doc) form(n *yaml.Node, path, msg string) {
 func (d doc) plain(n *yaml.Node, path string) any {
 	switch n.Kind {
 	case yaml.MappingNode:
-		out := map[string]any{}
+		out := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k, v := n.Content[i], n.Content[i+1]
-			at := join(path, k.Value)
 			switch {
 			case k.Kind != yaml.ScalarNode:
 				d.at(k, path, "a key must be a plain word", "")
@@ -47,9 +46,13 @@ func (d doc) plain(n *yaml.Node, path string) any {
 				continue
 			}
 			if _, twice := out[k.Value]; twice {
-				d.at(k, at, "this key stands here twice", "")
+				d.at(k, join(path, k.Value), "this key stands here twice", "")
 			}
-			out[k.Value] = d.plain(v, at)
+			under := "" // nothing is told of a scalar
+			if v.Kind != yaml.ScalarNode {
+				under = join(path, k.Value)
+			}
+			out[k.Value] = d.plain(v, under)
 		}
 		return out
 	case yaml.SequenceNode:
@@ -134,20 +137,51 @@ func overlay(base, over *yaml.Node) *yaml.Node {
 	out := *base
 	out.Content = append([]*yaml.Node{}, base.Content...)
 	out.Line, out.Column = over.Line, over.Column
-	at := make(map[string]int, len(out.Content)/2)
-	for j := 0; j+1 < len(out.Content); j += 2 {
-		at[out.Content[j].Value] = j
-	}
+	at := placesOf(out.Content)
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		k, v := over.Content[i], over.Content[i+1]
-		if j, there := at[k.Value]; there {
+		if j, there := at.of(k.Value, out.Content); there {
 			out.Content[j], out.Content[j+1] = k, overlay(out.Content[j+1], v)
 		} else {
-			at[k.Value] = len(out.Content)
+			if at != nil {
+				at[k.Value] = len(out.Content)
+			}
 			out.Content = append(out.Content, k, v)
 		}
 	}
 	return &out
+}
+
+// places say where the keys of a mapping are. Nearly all have few, which are looked
+// through faster than a table of them is made: those have nil.
+type places map[string]int
+
+// fewKeys is up to where that is so.
+const fewKeys = 32
+
+func placesOf(content []*yaml.Node) places {
+	if len(content) <= 2*fewKeys {
+		return nil
+	}
+	at := make(places, len(content)/2)
+	for j := 0; j+1 < len(content); j += 2 {
+		at[content[j].Value] = j
+	}
+	return at
+}
+
+// of tells where a key is; of several the last, as everywhere.
+func (at places) of(key string, content []*yaml.Node) (j int, there bool) {
+	if at != nil {
+		j, there = at[key]
+		return j, there
+	}
+	for j = len(content) - 2; j >= 0; j -= 2 {
+		if content[j].Value == key {
+			return j, true
+		}
+	}
+	return 0, false
 }
 
 // only is a mapping with one of its keys.
