@@ -22,6 +22,7 @@ type many struct {
 	shared *wire.Estate
 	open   []string          // runs, as they were when everything was compared
 	going  map[string]string // the open run of a credential
+	from   int64             // number of the newest entry of the journal then
 }
 
 // many opens these credentials, or all. Nothing of it touches a vendor.
@@ -78,14 +79,25 @@ func (e *Estate) Compare(ctx context.Context, names []string) (Compared, error) 
 	return Compared{At: e.now().UTC(), Credentials: all, Calls: m.called(), Evidence: signed}, nil
 }
 
-func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
+// standing reads what stands in the journal before anything is looked at.
+func (m *many) standing(ctx context.Context) (err error) {
+	if m.from, err = m.book.Newest(ctx); err != nil {
+		return failed(err)
+	}
 	going, err := m.book.Going(ctx)
 	if err != nil {
-		return nil, failed(err)
+		return failed(err)
 	}
-	m.going = map[string]string{}
+	m.open, m.going = nil, map[string]string{}
 	for _, r := range going {
 		m.open, m.going[r.Credential] = append(m.open, r.Run), r.Run
+	}
+	return nil
+}
+
+func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
+	if err := m.standing(ctx); err != nil {
+		return nil, err
 	}
 	var all []report.Compared
 	var notes []history.Note
@@ -94,7 +106,7 @@ func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
 		if ctx.Err() != nil {
 			return nil, &Error{Code: Interrupted}
 		}
-		c, err := m.compareOne(ctx, spec)
+		c, err := m.compareSteady(ctx, spec)
 		if err != nil && ctx.Err() != nil {
 			return nil, &Error{Code: Interrupted}
 		}
@@ -108,6 +120,32 @@ func (m *many) compare(ctx context.Context) ([]report.Compared, error) {
 		all, notes, seen = append(all, c), append(notes, n), append(seen, report.SightingOf(c, m.going[spec.Name] != ""))
 	}
 	return all, m.keepSeen(ctx, seen, notes...)
+}
+
+// lookedAgain is how often a credential is looked at that is being rotated meanwhile.
+const lookedAgain = 3
+
+// compareSteady compares one credential. What was asked once for all may be older than
+// what a run has written to it since: then nothing of that is told, and it is looked at
+// anew.
+func (m *many) compareSteady(ctx context.Context, spec sop.Spec) (report.Compared, error) {
+	c, err := m.compareOne(ctx, spec)
+	for range lookedAgain {
+		if err != nil || len(c.Findings)+len(c.Strangers) == 0 {
+			return c, err
+		}
+		if written, err := m.book.WrittenSince(ctx, spec.Name, m.from); err != nil || !written {
+			return c, failed(err)
+		}
+		alone := &many{work: m.work, specs: m.specs, shared: wire.OpenEstate([]sop.Spec{spec}, m.config.Vendors, m.env)}
+		if err := alone.standing(ctx); err != nil {
+			return c, err
+		}
+		c, err = alone.compareOne(ctx, spec)
+		alone.shared.Close(context.WithoutCancel(ctx))
+		m = alone
+	}
+	return c, err
 }
 
 func (m *many) compareOne(ctx context.Context, spec sop.Spec) (report.Compared, error) {

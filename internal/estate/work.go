@@ -33,7 +33,7 @@ type work struct {
 	face       Face                       // of the run that is carried out; nil: none
 	recorder   *history.Recorder          // of the run that is carried out; nil: none
 	leases     *lease.Store               // nil: not opened yet
-	limits     vendorhttp.Limits          // what all workers know of the vendors' rate limits; nil: no worker
+	limits     vendorhttp.Limits          // what all processes know of the vendors' rate limits; nil: each on its own
 	held       *lease.Held                // the lease on the run that is carried out; nil: none
 	by         rotation.Who               // who does this; set before anything is changed
 	asks       provider.Person            // instead of whoever the surroundings name; nil: those
@@ -145,7 +145,7 @@ func (w *work) open(spec sop.Spec) error {
 	w.env = provider.Env{
 		Transport: vendorhttp.Fence{Next: transport, Ours: w.ours, Late: w.late}, Now: w.now, Together: wire.Together,
 		Resolve: w.finder.Secret, Text: w.finder.Text, Observe: w.observe,
-		Outside: w.ways(), Ours: w.ours, Late: w.late, Left: w.left, Memory: &w.memory, Limits: w.limits,
+		Outside: w.ways(), Ours: w.ours, Late: w.late, Left: w.left, Memory: &w.memory,
 		Person: w.person, Urgent: spec.Purpose == sop.ToRevoke || spec.Purpose == sop.ToDelete,
 	}
 	w.finder.Store = w.referred
@@ -155,6 +155,10 @@ func (w *work) open(spec sop.Spec) error {
 	}
 	w.closes = append(w.closes, func() { _ = closing() })
 	w.book = history.Book{J: j}
+	if _, real := w.here.Clock.(RealClock); w.limits == nil && real { // the database goes by no other
+		w.limits = lease.LimitsOf(j)
+	}
+	w.env.Limits = w.limits
 	if err := w.sameWorld(context.Background(), w.book); err != nil {
 		return err
 	}

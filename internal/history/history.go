@@ -28,6 +28,23 @@ func (b Book) read() journal.View {
 	return b.J.View
 }
 
+// Newest returns the number of the newest entry.
+func (b Book) Newest(ctx context.Context) (int64, error) {
+	e, err := b.read().Last(ctx)
+	return e.Seq, err
+}
+
+// WrittenSince tells whether a run of a credential has begun, done or ended something after
+// the entry of this number.
+func (b Book) WrittenSince(ctx context.Context, credential string, seq int64) (written bool, err error) {
+	kinds := []string{string(rotation.KindOpened), string(rotation.KindIntent), string(rotation.KindOutcome), string(rotation.KindClosed)}
+	err = b.read().EachHeadAfter(ctx, seq, func(e journal.Entry) error {
+		written = written || e.Subject == credential
+		return nil
+	}, kinds...)
+	return written, err
+}
+
 // Events returns the events of a run, in order. What is done goes by them, so they
 // have to be as they were written.
 func (b Book) Events(ctx context.Context, run string) ([]rotation.Event, error) {

@@ -108,6 +108,12 @@ func (v View) EachAfter(ctx context.Context, seq int64, f func(Entry) error, bod
 		append([]any{bodiless, seq}, args...)...)
 }
 
+// EachHeadAfter is EachAfter without the bodies of any kind.
+func (v View) EachHeadAfter(ctx context.Context, seq int64, f func(Entry) error, kinds ...string) error {
+	in, args := numbered(2, kinds)
+	return v.visit(ctx, f, `SELECT seq, at, run, subject, kind, '', prev, hash FROM entries WHERE seq > $1 AND kind IN (`+in+`) ORDER BY seq`, append([]any{seq}, args...)...)
+}
+
 // EachOfRuns calls f for every entry of a kind of these runs. f's error is returned as it
 // is.
 func (v View) EachOfRuns(ctx context.Context, kind string, runs []string, f func(Entry) error) error {

@@ -75,7 +75,7 @@ CREATE TABLE lease_asked (
 	sealed     TEXT NOT NULL,
 	signed     TEXT NOT NULL
 );
-`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN line TEXT NOT NULL DEFAULT '';`}}
+`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN rank BIGINT NOT NULL DEFAULT 0;`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN keeps TEXT NOT NULL DEFAULT '';`}, {SQLite: `ALTER TABLE lease_runs ADD COLUMN line TEXT NOT NULL DEFAULT '';`}, {SQLite: `ALTER TABLE lease_limits ADD COLUMN changes BIGINT NOT NULL DEFAULT 0;`}}
 
 // Further are the tables that go along when a journal is moved: which run a worker is to
 // take up, and when. Workers look for such rows by themselves.

@@ -17,6 +17,7 @@ import (
 	"rekey/internal/journal"
 	"rekey/internal/lease"
 	"rekey/internal/realserver"
+	"rekey/internal/vendorhttp"
 )
 
 var postgres, stopPostgres = realserver.PostgresOnce()
@@ -407,27 +408,33 @@ func TestWhoWorksIsKnown(t *testing.T) {
 	})
 }
 
-// TestWhatOneProcessHoldsBackIsHeldByTheOther.
+// TestWhatOneProcessHoldsBackIsHeldByTheOther: looks and changes apart, for as long as who
+// knows of the longest time says, and by what rekey.yaml leads to, on the database's clock.
 func TestWhatOneProcessHoldsBackIsHeldByTheOther(t *testing.T) {
 	everywhere(t, func(b *bench) {
-		one, two := b.stores[0].Limits(), b.stores[1].Limits()
-		if d := one.Held(b.Context(), "a vendor"); d != 0 {
-			b.Errorf("held for %s by nobody", d)
+		one, two := b.stores[0].Limits(), lease.LimitsOf(b.journals[1])
+		if h := one.Held(b.Context(), "a vendor"); h != (vendorhttp.Held{}) {
+			b.Errorf("held for %+v by nobody", h)
 		}
-		one.Hold(b.Context(), "a vendor", time.Hour)
+		one.Hold(b.Context(), "a vendor", vendorhttp.Held{Looks: time.Hour})
+		one.Hold(b.Context(), "a vendor", vendorhttp.Held{Looks: time.Second, Changes: time.Minute})
+		time.Sleep(1100 * time.Millisecond) // what was read counts for a second
 		for i, l := range []*lease.Limits{one, two} {
-			if d := l.Held(b.Context(), "a vendor"); d < 50*time.Minute || d > time.Hour {
-				b.Errorf("process %d: held for %s", i, d)
+			if h := l.Held(b.Context(), "a vendor"); h.Looks < 50*time.Minute || h.Looks > time.Hour || h.Changes < 50*time.Second || h.Changes > time.Minute {
+				b.Errorf("process %d: held for %+v", i, h)
 			}
 		}
-		if d := two.Held(b.Context(), "another vendor"); d != 0 {
-			b.Errorf("another vendor is held for %s", d)
+		if h := two.Held(b.Context(), "another vendor"); h != (vendorhttp.Held{}) {
+			b.Errorf("another vendor is held for %+v", h)
+		}
+		if all, err := lease.LimitedNow(b.Context(), b.journals[1]); err != nil || len(all) != 1 || all[0].Vendor != "a vendor" {
+			b.Errorf("told are %+v (%v)", all, err)
 		}
 		if err := b.journals[1].Close(); err != nil {
 			b.Fatal(err)
 		}
-		if d := two.Held(b.Context(), "a third vendor"); d != 0 {
-			b.Errorf("without the database it is held for %s", d)
+		if h := two.Held(b.Context(), "a third vendor"); h != (vendorhttp.Held{}) {
+			b.Errorf("without the database it is held for %+v", h)
 		}
 	})
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"rekey/internal/journal"
+	"rekey/internal/vendorhttp"
 )
 
-// Limits keep how long looking is held back at a vendor, for all processes that share the
+// Limits keep how long asking is held back at a vendor, for all processes that share the
 // journal (vendorhttp.Limits). What one has read counts for a second: so often it is
 // asked for again at most.
 type Limits struct {
@@ -20,8 +21,8 @@ type Limits struct {
 }
 
 type limit struct {
-	at    time.Time
-	until time.Time
+	at             time.Time
+	looks, changes time.Time // nobody is to ask before
 }
 
 // readFor is how long what was read counts, and askFor how long the database may take: a
@@ -34,40 +35,51 @@ const (
 // Limits are those of all processes that share these leases.
 func (s *Store) Limits() *Limits { return &Limits{store: s, read: map[string]limit{}} }
 
-// Hold notes that nobody is to look for so long.
-func (l *Limits) Hold(ctx context.Context, vendor string, d time.Duration) {
+// LimitsOf are those of all processes that share a journal, whether or not anybody has made
+// the tables of its leases: without them each is on its own.
+func LimitsOf(j *journal.Journal) *Limits { return of(j).Limits() }
+
+// Hold notes that nobody is to ask for so long, unless that is so for longer already.
+func (l *Limits) Hold(ctx context.Context, account string, h vendorhttp.Held) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor)
 	defer cancel()
+	till := func(n string) string {
+		return `CASE WHEN $` + n + ` = 0 THEN 0 ELSE ` + l.store.now + ` + $` + n + ` END`
+	}
+	later := func(column string) string {
+		return column + ` = CASE WHEN excluded.` + column + ` > lease_limits.` + column + ` THEN excluded.` + column + ` ELSE lease_limits.` + column + ` END`
+	}
 	// Kept or not: the vendor tells the others when they ask.
-	_, _ = l.store.ask(ctx, l.store.db, `INSERT INTO lease_limits (vendor, until) VALUES ($1, `+l.store.now+` + $2) ON CONFLICT (vendor) DO UPDATE SET until = excluded.until`, []any{vendor, d.Milliseconds()})
-	l.keep(vendor, d)
+	_, _ = l.store.ask(ctx, l.store.db, `INSERT INTO lease_limits (vendor, until, changes) VALUES ($1, `+till("2")+`, `+till("3")+`) ON CONFLICT (vendor) DO UPDATE SET `+later("until")+`, `+later("changes"),
+		[]any{account, h.Looks.Milliseconds(), h.Changes.Milliseconds()})
+	l.keep(account, h)
 }
 
 // Held returns for how long that is so still.
-func (l *Limits) Held(ctx context.Context, vendor string) time.Duration {
+func (l *Limits) Held(ctx context.Context, account string) vendorhttp.Held {
 	l.mu.Lock()
-	known, ok := l.read[vendor]
+	known, ok := l.read[account]
 	l.mu.Unlock()
 	now := time.Now()
 	if ok && now.Sub(known.at) < readFor {
-		return max(known.until.Sub(now), 0)
+		return vendorhttp.Held{Looks: max(known.looks.Sub(now), 0), Changes: max(known.changes.Sub(now), 0)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	var left int64
-	if _, err := l.store.ask(ctx, l.store.db, `SELECT until - `+l.store.now+` FROM lease_limits WHERE vendor = $1`, []any{vendor}, &left); err != nil {
-		return 0 // the vendor says it itself
+	var looks, changes int64
+	if _, err := l.store.ask(ctx, l.store.db, `SELECT until - `+l.store.now+`, changes - `+l.store.now+` FROM lease_limits WHERE vendor = $1`, []any{account}, &looks, &changes); err != nil {
+		looks, changes = 0, 0 // the vendor says it itself
 	}
-	d := max(time.Duration(left)*time.Millisecond, 0)
-	l.keep(vendor, d)
-	return d
+	h := vendorhttp.Held{Looks: max(time.Duration(looks)*time.Millisecond, 0), Changes: max(time.Duration(changes)*time.Millisecond, 0)}
+	l.keep(account, h)
+	return h
 }
 
-func (l *Limits) keep(vendor string, d time.Duration) {
+func (l *Limits) keep(account string, h vendorhttp.Held) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.read[vendor] = limit{at: now, until: now.Add(d)}
+	l.read[account] = limit{at: now, looks: now.Add(h.Looks), changes: now.Add(h.Changes)}
 }
 
 // Limited is a vendor at which nobody looks for a while: what is left of its rate limit is

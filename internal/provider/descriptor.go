@@ -141,6 +141,9 @@ type Env struct {
 	Memory *Memory
 	// Limits are what all processes know of the vendors' rate limits; nil: each on its own.
 	Limits vendorhttp.Limits
+	// Account is whose rate limit the vendor that is opened uses: the first of the names that
+	// rekey.yaml has for one connection.
+	Account string
 }
 
 // Marks outlive the process: what was refused is not tried again at once by the next
@@ -159,13 +162,11 @@ type Marks interface {
 }
 
 // Pace is how a client shares the vendor's rate limit: looking leaves so many
-// calls, unless it is urgent; so many come back each second where the vendor does
-// not say when (0: it does).
+// calls and changes a fifth of them, unless it is urgent; so many come back each second
+// where the vendor does not say when (0: it does). With a reserve of 0 only what the vendor
+// refuses holds anything back.
 func (e Env) Pace(reserve int, perSecond float64) *vendorhttp.Pace {
-	if e.Urgent {
-		return nil
-	}
-	return &vendorhttp.Pace{Reserve: reserve, PerSecond: perSecond, Limits: e.Limits}
+	return &vendorhttp.Pace{Reserve: reserve, PerSecond: perSecond, Urgent: e.Urgent, Limits: e.Limits, Account: e.Account}
 }
 
 // Source tells where a secret came from, to be shown.

@@ -62,7 +62,7 @@ type Client struct {
 	// shape, is documented by the vendor to mean that nothing was applied. nil: no
 	// answer is, but those that deny the credential or tell of the rate limit.
 	NotApplied func(*Response) bool
-	// Pace leaves a part of the vendor's rate limit to changes; nil: none.
+	// Pace leaves a part of the vendor's rate limit to changes and to emergencies; nil: none.
 	Pace *Pace
 	// Clock learns how far the vendor's clock is ahead of ours; nil: nobody asks.
 	Clock *Clock
@@ -150,7 +150,7 @@ func (c *Client) Raw(ctx context.Context, r Request) (*Response, error) {
 		return nil, &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Unknown, Why: unanswered(ctx, err, req.URL.Host, way), Err: contextError(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.Pace.learns(ctx, c.Vendor, resp.Header, c.Now())
+	c.Pace.learns(ctx, c, r, resp.StatusCode, resp.Header)
 	c.Clock.learns(resp.Header, start, c.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	c.observe(r, resp.StatusCode, start)

@@ -24,6 +24,15 @@ func TestLeft(t *testing.T) {
 		{map[string]string{"Ratelimit": `"default";r=50;t=30`}, 50, 30 * time.Second, true},
 		{map[string]string{"Ratelimit": `"default";r=900;t=200, "burst";r=3;t=2`}, 3, 2 * time.Second, true},
 		{map[string]string{"RateLimit-Remaining": "4499"}, 4499, 0, true},
+		{map[string]string{"RateLimit-Limit": "100", "RateLimit-Remaining": "5", "RateLimit-Reset": "40"}, 5, 40 * time.Second, true},
+		{map[string]string{"RateLimit": "limit=100, remaining=50, reset=5"}, 50, 5 * time.Second, true},
+		{map[string]string{"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": strconv.FormatInt(epoch.Add(50*time.Second).Unix(), 10)}, 3, 50 * time.Second, true},
+		{map[string]string{"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": strconv.FormatInt(epoch.Add(-time.Hour).Unix(), 10)}, 3, 0, true},
+		{map[string]string{"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "-5"}, 3, 0, true},
+		{map[string]string{"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "99999999999999999999"}, 3, 0, true},
+		{map[string]string{"X-RateLimit-Remaining": "-1"}, 0, 0, true},
+		{map[string]string{"RateLimit-Remaining": "many"}, 0, 0, false},
+		{map[string]string{"Ratelimit": `"default";r=99999999999999999999;t=1`}, 0, 0, false},
 		{map[string]string{"X-Ratelimit-Remaining": "7", "X-Ratelimit-Reset": "60"}, 7, time.Minute, true},
 		{map[string]string{"Ratelimit": "nonsense"}, 0, 0, false},
 		{nil, 0, 0, false},
@@ -32,7 +41,7 @@ func TestLeft(t *testing.T) {
 		for k, v := range c.headers {
 			h.Set(k, v)
 		}
-		if calls, full, ok := Left(h); calls != c.calls || full != c.full || ok != c.ok {
+		if calls, full, ok := Left(h, epoch); calls != c.calls || full != c.full || ok != c.ok {
 			t.Errorf("%v: %d, %s, %v", c.headers, calls, full, ok)
 		}
 	}
@@ -93,10 +102,12 @@ func TestPaceLeavesRoomForChanges(t *testing.T) {
 }
 
 // known is what several processes know together.
-type known map[string]time.Duration
+type known map[string]Held
 
-func (k known) Hold(_ context.Context, vendor string, d time.Duration) { k[vendor] = d }
-func (k known) Held(_ context.Context, vendor string) time.Duration    { return k[vendor] }
+func (k known) Hold(_ context.Context, account string, h Held) {
+	k[account] = Held{max(k[account].Looks, h.Looks), max(k[account].Changes, h.Changes)}
+}
+func (k known) Held(_ context.Context, account string) Held { return k[account] }
 
 // TestWhatOneProcessLearnsOfALimitHoldsForTheOthers: one that has asked nothing yet does
 // not look while another one was told that little is left; what changes something goes out,
@@ -118,7 +129,7 @@ func TestWhatOneProcessLearnsOfALimitHoldsForTheOthers(t *testing.T) {
 			return err
 		}
 	}
-	one, two, urgent := process(&Pace{Reserve: 10, Limits: all}), process(&Pace{Reserve: 10, Limits: all}), process(nil)
+	one, two, urgent := process(&Pace{Reserve: 10, Limits: all}), process(&Pace{Reserve: 10, Limits: all}), process(&Pace{Reserve: 10, Limits: all, Urgent: true})
 	if err := one(http.MethodGet); err != nil || sent != 1 {
 		t.Fatalf("the first: %v, %d sent", err, sent)
 	}

@@ -3,6 +3,7 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -178,7 +179,7 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 		return nil, fmt.Errorf("vendor %s: there is no vendor of type %s", name, conf.Type)
 	}
 	env := o.env
-	env.At = conf.At
+	env.At, env.Account = conf.At, o.account(name)
 	v, err := d.Open(env, name, conf.Settings)
 	if err != nil {
 		return nil, err
@@ -189,6 +190,22 @@ func (o *opener) vendor(name string) (provider.Vendor, error) {
 	o.byName[name] = v
 	o.crew.opened = append(o.crew.opened, v)
 	return v, nil
+}
+
+// account is the first of the names that rekey.yaml has for the connection of this one.
+func (o *opener) account(name string) string {
+	plain := func(v sop.Vendor) string {
+		var settings any
+		_ = json.Unmarshal(v.Settings, &settings) // what cannot be read was refused before
+		text, _ := json.Marshal(settings)         // with its keys in order
+		return v.Type + "\x00" + string(text)
+	}
+	for _, n := range slices.Sorted(maps.Keys(o.vendors)) {
+		if plain(o.vendors[n]) == plain(o.vendors[name]) {
+			return n
+		}
+	}
+	return name
 }
 
 func (o *opener) issuer(spec sop.Issuer, of sop.Spec) error {

@@ -49,3 +49,18 @@ func TestNothingWithoutAProof(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesWithOneConnectionAreOneAccount, whose rate limit they share.
+func TestNamesWithOneConnectionAreOneAccount(t *testing.T) {
+	o := opener{vendors: map[string]sop.Vendor{
+		"shop":   {Type: "heroku", Settings: json.RawMessage(`{"token":["env:A"],"base_url":"https://x"}`)},
+		"heroku": {Type: "heroku", Settings: json.RawMessage(`{"base_url": "https://x", "token": ["env:A"]}`)},
+		"other":  {Type: "heroku", Settings: json.RawMessage(`{"token":["env:B"],"base_url":"https://x"}`)},
+		"github": {Type: "github", Settings: json.RawMessage(`{"token":["env:A"],"base_url":"https://x"}`)},
+	}}
+	for name, want := range map[string]string{"shop": "heroku", "heroku": "heroku", "other": "other", "github": "github"} {
+		if got := o.account(name); got != want {
+			t.Errorf("%s is of the account %s, want %s", name, got, want)
+		}
+	}
+}

@@ -104,7 +104,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	s := &Server{project: project}
 	plain := vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Where: env.Where("project "+project, c.BaseURL), Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{},
+		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(0, 0),
 	}
 	s.session = &session{env: env, conn: c, api: &plain, said: &s.said}
 	authorized := plain

@@ -94,7 +94,7 @@ func (c *cluster) client(ctx context.Context) (*vendorhttp.Client, error) {
 	c.done, c.who = done, who
 	c.api = &vendorhttp.Client{
 		Vendor: c.name, Base: base, Transport: way, Now: c.env.Now, Observe: c.env.Observe,
-		Explain: explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{},
+		Explain: explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{}, Pace: c.env.Pace(0, 0),
 		Authorize: c.authorize,
 	}
 	return c.api, nil

@@ -84,7 +84,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	client := func() *vendorhttp.Client {
 		return &vendorhttp.Client{
 			Vendor: name, Base: base, Where: env.Where("", c.BaseURL), Transport: env.Transport, Now: env.Now, Observe: env.Observe,
-			Own: own, Explain: explain, NotApplied: notApplied, Clock: &vendorhttp.Clock{},
+			Own: own, Explain: explain, NotApplied: notApplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(0, 0),
 		}
 	}
 	s := &Service{env: env, token: c.Token, bare: client(), api: client()}

@@ -91,7 +91,7 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	}
 	plain := vendorhttp.Client{
 		Vendor: name, Base: c.BaseURL, Where: env.Where(c.scope(), c.BaseURL), Transport: env.Transport, Now: env.Now, Observe: env.Observe,
-		Explain: explain, Own: own, NotApplied: notApplied,
+		Explain: explain, Own: own, NotApplied: notApplied, Pace: env.Pace(0, 0),
 		Authorize: func(_ context.Context, r *http.Request) (string, error) { c.address(r); return "", nil },
 	}
 	s := &Server{session: &session{env: env, conn: c, api: &plain}, kinds: map[string]mount{}}
