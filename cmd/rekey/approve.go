@@ -81,6 +81,11 @@ func (a *app) asked(r estate.Approval, s report.Style) string {
 		}
 	}
 	line("asked", asked)
+	if q.Plan != nil {
+		for _, w := range q.Plan.Spec.Windows {
+			line("begins", w.String())
+		}
+	}
 	role := "anybody"
 	if q.Rule.Role != "" {
 		role = "the role " + q.Rule.Role

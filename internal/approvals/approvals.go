@@ -79,8 +79,42 @@ type Note struct {
 	Answer  *Answer
 }
 
-// StartDigest is what agreeing to the start of a plan means.
-func StartDigest(plan *rotation.Plan) string { return plan.Digest() }
+// StartDigest is what agreeing to the start of a plan means: what it does, and in which
+// windows it may begin. When it falls due is no part of it: it is begun because it was
+// agreed to.
+func StartDigest(plan *rotation.Plan) string {
+	if len(plan.Spec.Windows) == 0 {
+		return plan.Digest()
+	}
+	sum := sha256.Sum256([]byte(plan.Digest() + "\n" + windows(plan)))
+	return hex.EncodeToString(sum[:])
+}
+
+// Changed says in what agreeing to the start of two plans is not the same.
+func Changed(before, now *rotation.Plan) []string {
+	out := rotation.Differences(before, now)
+	if was, is := windows(before), windows(now); was != is {
+		out = append(out, "the windows in which it may begin were "+was+" and are "+is)
+	}
+	return out
+}
+
+func windows(p *rotation.Plan) string {
+	if len(p.Spec.Windows) == 0 {
+		return "always"
+	}
+	var out []string
+	for _, w := range p.Spec.Windows {
+		out = append(out, w.String())
+	}
+	return strings.Join(out, "; ")
+}
+
+// asks reports whether a request is about this digest. What an earlier version has written
+// down is told by its plan, whatever that one took into the digest.
+func (r *Request) asks(digest string) bool {
+	return r.Digest == digest || r.Gate == Start && r.Plan != nil && StartDigest(r.Plan) == digest
+}
 
 // RetiringDigest is what agreeing to the end of the old credential means: the plan, what
 // is lost by it, and who is left with a dead one knowingly.
@@ -172,7 +206,7 @@ func (s *State) add(kind string, a Answer) {
 }
 
 // Holds tells whether what was agreed to is what is about to be done.
-func (s State) Holds(digest string) bool { return s.Standing == Agreed && s.Request.Digest == digest }
+func (s State) Holds(digest string) bool { return s.Standing == Agreed && s.Request.asks(digest) }
 
 // Live tells whether somebody can still answer, or has agreed.
 func (s State) Live() bool { return s.Standing == Waiting || s.Standing == Agreed }
@@ -192,9 +226,9 @@ func (s State) Says() string {
 func (s State) Again(digest string, now time.Time) bool {
 	switch s.Standing {
 	case Waiting, Agreed:
-		return s.Request.Digest != digest
+		return !s.Request.asks(digest)
 	case Denied:
-		return s.Request.Digest != digest || !now.Before(s.Request.Until)
+		return !s.Request.asks(digest) || !now.Before(s.Request.Until)
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"rekey/internal/approvals"
 	"rekey/internal/estate"
 	"rekey/internal/rotation"
+	"rekey/internal/sop"
 )
 
 type approvalsBody struct {
@@ -58,6 +59,14 @@ func (v approvalView) Final() []string {
 		return nil
 	}
 	return v.Ask.Final
+}
+
+// Windows are those in which it may begin; none: it may at any time, or it has begun.
+func (v approvalView) Windows() []sop.Window {
+	if v.Request.Plan == nil {
+		return nil
+	}
+	return v.Request.Plan.Spec.Windows
 }
 
 // Ends tells when it expires.

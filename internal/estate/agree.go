@@ -136,7 +136,7 @@ func (w *work) ask(ctx context.Context, want *approvals.Request) (s Approval, er
 			return s, err
 		}
 		if s.Request != nil && s.Request.Plan != nil && want.Plan != nil && s.Standing != approvals.Used {
-			want.Changed = rotation.Differences(s.Request.Plan, want.Plan)
+			want.Changed = approvals.Changed(s.Request.Plan, want.Plan)
 		}
 		var notes []history.Note
 		if s.Standing == approvals.Over {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -138,6 +140,61 @@ func TestAPlanIsWhatIsAgreedTo(t *testing.T) {
 	again := b.refused(err, estate.AwaitsApproval).Approval
 	if again.Request.ID == r.ID || len(again.Given) != 0 || len(again.Request.Changed) == 0 || !strings.Contains(strings.Join(again.Request.Changed, "\n"), "renamed") {
 		t.Errorf("%+v", again.Request)
+	}
+}
+
+// TestASettingOfTheScheduleAsksNobodyAgain, for nothing that is done is another: when it is
+// due, whose it is, and how it is rehearsed. The windows in which it may begin, what the run
+// waits for, and who has to agree do.
+func TestASettingOfTheScheduleAsksNobodyAgain(t *testing.T) {
+	t.Parallel()
+	b := agreeing(t, "    run: after approval\n    approvals: {role: release, how_many: 2}\n    windows: [Mon 00:00-24:00 UTC]\n")
+	edit := func(old, text string) {
+		t.Helper()
+		file := filepath.Join(b.dir, "rekey.yaml")
+		was, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(was), old) {
+			t.Fatalf("rekey.yaml has no %q (%v)", old, err)
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(string(was), old, text, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := func() approvals.State {
+		t.Helper()
+		b.as("bob", "superadmin")
+		_, err := b.open(estate.Opening{Confirm: console})
+		return *b.refused(err, estate.AwaitsApproval).Approval
+	}
+	first := asked()
+	b.as("carol", "release")
+	b.approve(console)
+	for old, text := range map[string]string{
+		"    cadence: 90d\n": "    cadence: 60d\n    jitter: 2d\n", "    before_expiry: 14d\n": "    before_expiry: 20d\n    owner: platform\n",
+	} {
+		edit(old, text)
+		if again := asked(); again.Request.ID != first.Request.ID || len(again.Given) != 1 {
+			t.Fatalf("%q asks again: %v", text, again.Request.Changed)
+		}
+	}
+	for _, c := range []struct{ old, text, says string }{
+		{"Mon 00:00-24:00 UTC", "Mon 00:00-23:00 UTC", "windows in which it may begin were Mon 00:00-24:00 UTC and are Mon 00:00-23:00 UTC"},
+		{"how_many: 2", "how_many: 1", "spec.approvals.how_many was 2 and is 1"},
+		{"    cadence: 60d\n", "    cadence: 60d\n    timing: {soak: 3h}\n", "soak"},
+	} {
+		before := asked()
+		edit(c.old, c.text)
+		again := asked()
+		if text := strings.Join(again.Request.Changed, "\n"); again.Request.ID == before.Request.ID || len(again.Given) != 0 || !strings.Contains(text, c.says) || strings.Contains(text, "cadence") {
+			t.Errorf("%s is not asked again: %s", c.text, text)
+		}
+	}
+	b.as("carol", "release")
+	b.approve(console)
+	edit("    cadence: 60d\n", "    cadence: 45d\n")
+	b.as("bob", "superadmin")
+	if ended, err := b.open(estate.Opening{Confirm: console}); err != nil || ended.State.Closed == nil {
+		t.Errorf("what was agreed to does not begin after its cadence is another: %+v %v", ended.State, err)
 	}
 }
 

@@ -109,7 +109,7 @@ func (e *Estate) begin(ctx context.Context, o Opening, by here) (w *work, c carr
 			return err
 		}
 		if gated {
-			if err := w.startHolds(ctx, book, opened.Expect); err != nil {
+			if err := w.startHolds(ctx, book, approvals.StartDigest(o.Reviewed)); err != nil {
 				return err
 			}
 		}

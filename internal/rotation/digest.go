@@ -17,12 +17,14 @@ import (
 const PlanChanged = "plan-changed"
 
 // essence is what of a plan is agreed to: what it does, and what it touches of this
-// credential. It leaves out what changes by itself (the time, the run's id, when things
+// credential. It leaves out when it is due and may begin, which is the schedule's and said
+// of each beginning anew (approvals.StartDigest), and who is told; what changes by itself (the time, the run's id, when things
 // were last used) and what others change beside it: who else a rule names, which release
 // an app is at and how many processes run, a number that a store counts writes by. Two
 // plans with the same essence do the same.
 func (p *Plan) essence() map[string]any {
 	q := *p
+	q.Spec = p.Spec.Doing()
 	q.Seen.At, q.Seen.Issuer.Ahead, q.Run = time.Time{}, 0, ""
 	q.NewName = strings.ReplaceAll(q.Spec.Issuer.Name, p.Run, "")
 	q.Old.LastSeen = time.Time{}
@@ -89,8 +91,21 @@ func fields(v any) (out map[string]any) {
 }
 
 // Digest identifies what the plan does, in hex.
-func (p *Plan) Digest() string {
-	b, _ := json.Marshal(p.essence())
+func (p *Plan) Digest() string { return digestOf(p.essence()) }
+
+// Is reports whether a digest is the plan's. Earlier versions took what the schedule says
+// into it, and what they have written down stays what it was.
+func (p *Plan) Is(digest string) bool {
+	if digest == p.Digest() {
+		return true
+	}
+	before := p.essence()
+	before["spec"] = fields(p.Spec)
+	return digest == digestOf(before)
+}
+
+func digestOf(essence map[string]any) string {
+	b, _ := json.Marshal(essence)
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

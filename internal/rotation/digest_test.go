@@ -1,63 +1,41 @@
-package rotation_test
+package rotation
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
-	"rekey/internal/cred"
-	"rekey/internal/rotation"
-	"rekey/internal/sim/stage"
 	"rekey/internal/sop"
 )
 
-// TestWhatOthersChangeBesideAPlanIsNoPartOfIt: a shared rule is edited whenever another
-// credential is rotated, and an app is deployed every day. An agreement outlives that, and
-// the plan that is carried out says it; what is of this credential is part of it.
-func TestWhatOthersChangeBesideAPlanIsNoPartOfIt(t *testing.T) {
-	reviewed := planOf(t, played(t, func(*stage.Stage) {}))
-	rule := &reviewed.Seen.Admission.Places[0]
-	for name, tt := range map[string]struct {
-		change func(*rotation.Plan)
-		part   bool
-		says   string
-	}{
-		"nothing":                           {func(*rotation.Plan) {}, false, ""},
-		"a rule names another one as well":  {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Names = append([]string{"other"}, rule.Names...) }, false, "seen.admission.places[0].names"},
-		"a rule was edited":                 {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Revision = "later" }, false, "seen.admission.places[0].revision"},
-		"a rule names this one no more":     {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Names = nil }, true, ""},
-		"a rule does not accept any more":   {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Admits = false }, true, ""},
-		"a rule guards another app":         {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Guards = []string{"x"} }, true, ""},
-		"this one cannot be replaced there": {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Problems = map[string]string{p.Old.ID: "no"} }, true, ""},
-		"another cannot be replaced there":  {func(p *rotation.Plan) { p.Seen.Admission.Places[0].Problems = map[string]string{"other": "no"} }, false, "seen.admission.places[0].problems"},
-		"an app was deployed":               {func(p *rotation.Plan) { p.Seen.Consumers[0].Mark = "77" }, false, `seen.consumers[0].mark was "41" and is "77"`},
-		"an app has more processes":         {func(p *rotation.Plan) { p.Seen.Consumers[0].Units, p.Costs = 9, nil }, false, "seen.consumers[0].units"},
-		"old processes live on for longer":  {func(p *rotation.Plan) { p.Seen.Consumers[0].Grace += time.Hour }, true, ""},
-		"a slot was written again":          {func(p *rotation.Plan) { p.Seen.Store.Slots[0].Version = "77" }, false, "seen.store.slots[0].version"},
-		"a slot holds something else":       {func(p *rotation.Plan) { p.Seen.Store.Slots[0].Fingerprint = "other" }, true, ""},
-		"the issuer lists another's": {func(p *rotation.Plan) {
-			p.Seen.Issuer.Live = append(p.Seen.Issuer.Live, cred.Handle{ID: "x", Name: "somebody's"})
-		}, false, ""},
-		"the issuer lists one more of ours": {func(p *rotation.Plan) {
-			p.Seen.Issuer.Live = append(p.Seen.Issuer.Live, cred.Handle{ID: "x", Name: p.Old.Name})
-		}, true, ""},
-		"another one is in use":              {func(p *rotation.Plan) { p.Old.ID = "x" }, true, ""},
-		"another step":                       {func(p *rotation.Plan) { p.Steps = p.Steps[1:] }, true, ""},
-		"rekey.yaml asks for more agreement": {func(p *rotation.Plan) { p.Spec.Approvals = &sop.Approval{HowMany: 2} }, true, ""},
+// TestADigestIsOfWhatIsDone: what the schedule goes by is none of it, and what an earlier
+// version has written down, who took it in, is known again.
+func TestADigestIsOfWhatIsDone(t *testing.T) {
+	t.Parallel()
+	plan := func(change func(*sop.Spec)) *Plan {
+		p := &Plan{Run: "abcdef", Spec: sop.Spec{Name: "A", Owner: "team", Cadence: 90 * 24 * time.Hour, Issuer: sop.Issuer{Vendor: "cloudflare", Name: "a"}}, NewName: "a abcdef"}
+		change(&p.Spec)
+		return p
+	}
+	p := plan(func(*sop.Spec) {})
+	for what, change := range map[string]func(*sop.Spec){
+		"owner": func(s *sop.Spec) { s.Owner = "other" }, "cadence": func(s *sop.Spec) { s.Cadence = 1 }, "jitter": func(s *sop.Spec) { s.Jitter = 1 }, "before expiry": func(s *sop.Spec) { s.BeforeExpiry = 1 },
+		"windows": func(s *sop.Spec) { s.Windows = []sop.Window{{}} }, "run": func(s *sop.Spec) { s.Run = sop.Automatically }, "canary": func(s *sop.Spec) { s.Canary = true }, "document": func(s *sop.Spec) { s.Document = "x" },
+		"rehearse": func(s *sop.Spec) { s.Rehearse = &sop.Rehearsed{} },
 	} {
-		now := new(rotation.Plan)
-		if b, err := json.Marshal(reviewed); err != nil || json.Unmarshal(b, now) != nil {
-			t.Fatal(err)
+		if other := plan(change); other.Digest() != p.Digest() || len(Differences(p, other)) != 0 {
+			t.Errorf("another %s is another plan: %v", what, Differences(p, other))
 		}
-		notes := len(now.Notes)
-		tt.change(now)
-		if part := now.Digest() != reviewed.Digest(); part != tt.part || part != (len(rotation.Differences(reviewed, now)) > 0) {
-			t.Errorf("%s: part of the plan: %t, %v", name, part, rotation.Differences(reviewed, now))
+	}
+	for what, change := range map[string]func(*sop.Spec){
+		"role": func(s *sop.Spec) { s.Role = "x" }, "approvals": func(s *sop.Spec) { s.Approvals = &sop.Approval{HowMany: 2} }, "timing": func(s *sop.Spec) { s.Timing.Soak = 1 }, "discover": func(s *sop.Spec) { s.Discover = "off" },
+		"issuer": func(s *sop.Spec) { s.Issuer.Kind = "x" }, "rehearsal": func(s *sop.Spec) { s.Purpose = sop.ToRehearse },
+	} {
+		if other := plan(change); other.Digest() == p.Digest() || len(Differences(p, other)) == 0 || p.Is(other.Digest()) {
+			t.Errorf("another %s is the same plan", what)
 		}
-		now.NoteSince(reviewed)
-		if said := strings.Join(now.Notes[notes:], "\n"); !tt.part && (!strings.Contains(said, tt.says) || (said == "") != (tt.says == "")) {
-			t.Errorf("%s: noted %q", name, said)
-		}
+	}
+	const before = "2bfc06fc41d56ab9837cc3f67cbc38c9bdac5ad3b8e6cd3e7f0284812c022a1c"
+	if !p.Is(before) || !p.Is(p.Digest()) || p.Digest() == before || plan(func(s *sop.Spec) { s.Cadence = 1 }).Is(before) {
+		t.Errorf("it is %s", p.Digest())
 	}
 }

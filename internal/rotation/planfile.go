@@ -109,7 +109,7 @@ func (r *planReader) check(f *planFile) {
 	case len(r.problems) > before:
 	case f.Digest == "":
 		wrong("digest", "the plan's digest is missing", "make it anew: rekey plan --out new-plan.json")
-	case f.Digest != f.Plan.Digest():
+	case !f.Plan.Is(f.Digest):
 		wrong("digest", "the plan was changed after it was made: what it says now has another digest", "make it anew: rekey plan --out new-plan.json")
 	}
 }

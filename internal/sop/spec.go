@@ -52,6 +52,17 @@ type Spec struct {
 	Others []string `json:"others,omitempty"`
 }
 
+// Doing is the spec without what a run does not go by: when it is due, when it may begin
+// and what begins it, whose it is, and how it is rehearsed (unless this is a rehearsal).
+// Two specs with the same one make runs that do the same.
+func (s Spec) Doing() Spec {
+	s.Document, s.Owner, s.Cadence, s.Jitter, s.BeforeExpiry, s.Windows, s.Run, s.Canary = "", "", 0, 0, 0, nil, ByHand, false
+	if s.Purpose != ToRehearse {
+		s.Rehearse = nil
+	}
+	return s
+}
+
 // Purpose of a run.
 type Purpose string
 
