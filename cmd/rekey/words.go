@@ -43,7 +43,7 @@ func exitOf(code estate.Code) int {
 		return exitLocked
 	case estate.OtherWorld, estate.OtherKey, estate.MovedAway, estate.Misfit, estate.Unwired, estate.Unnamed, estate.NoCredential, estate.NoCredentials, estate.NoFormerName, estate.NotFormer,
 		estate.NoConsumer, estate.NotRehearsed, estate.BadStrategy, estate.UnknownPlace, estate.OtherName, estate.NoReason, estate.PlanDecides, estate.RoleNeeded,
-		estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs,
+		estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NoRun, estate.NoneOpen, estate.SeveralOpen, estate.RunOver, estate.RehearsalGone, estate.NewerRun, estate.NotHeld, estate.NothingAsked, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs,
 		estate.NoFinding, estate.FindingChanged, estate.BadUntil, estate.NotAcknowledged:
 		return exitUsage
 	}
@@ -143,6 +143,8 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		return fmt.Errorf("run %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", e.Run, e.Run)
 	case estate.RehearsalGone:
 		return fmt.Errorf("run %s is a rehearsal, and rekey.yaml does not say any more where that is", e.Run)
+	case estate.NewerRun:
+		return fmt.Errorf("run %s of %s is left to a newer version of Rekey: %w\n  live  what the run says; nothing was touched by this one: rekey log %s\n  next  see which version this is, and install the one that the others use: rekey version\n  or    where a rekey serve of that version runs, it goes on with it: rekey status", e.Run, e.Credential, e.Err, e.Run)
 	case estate.Stopped:
 		next := "rekey resume " + e.Run
 		if e.Dir != "" {

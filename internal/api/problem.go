@@ -76,7 +76,7 @@ func StatusOf(code estate.Code) int {
 		estate.NotHeld, estate.Unnamed, estate.Misfit, estate.OtherRequest, estate.BadUntil, TokenRefused:
 		return http.StatusUnprocessableEntity
 	case estate.Refused, estate.NotSeen, estate.RunUnseen, estate.WindowClosed, estate.RunOpen, estate.PlaceBusy, estate.PlanDone, estate.Repeated, estate.Busy, estate.NoneOpen,
-		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs, estate.FindingChanged, estate.NotAcknowledged, TokenTaken:
+		estate.SeveralOpen, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.NewerRun, estate.Overtaken, estate.OtherWorld, estate.NoEntries, estate.Unsigned, estate.NotThisKey, estate.AwaitsApproval, estate.ApprovalRefused, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready, estate.NotTheirs, estate.FindingChanged, estate.NotAcknowledged, TokenTaken:
 		return http.StatusConflict
 	case BadRequest:
 		return http.StatusBadRequest

@@ -67,7 +67,7 @@ func statusOf(code estate.Code) int {
 		return http.StatusForbidden
 	case estate.NotIdentified:
 		return http.StatusUnauthorized
-	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
+	case estate.RunOpen, estate.PlaceBusy, estate.Busy, estate.Overtaken, estate.PlanDone, estate.Repeated, estate.OtherRequest, estate.NotNewest, estate.PlanDecides, estate.RunOver, estate.PastReturn, estate.RehearsalGone, estate.NewerRun, estate.WindowClosed, estate.Refused, estate.NoneOpen, estate.SeveralOpen,
 		estate.AwaitsApproval, estate.ApprovalRefused, estate.NothingAsked, estate.NotTaken, estate.OtherAsked, estate.AgreedAlready, estate.FindingChanged, estate.NotAcknowledged:
 		return http.StatusConflict
 	case estate.Failed, estate.OtherWorld, estate.KeyDamaged, estate.Misfit, estate.Unwritable, estate.Stopped:
@@ -165,6 +165,8 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 		return problem{Title: "There is no way back any more", Why: "The run is past the point of no return, so there is nothing to go back to.", Live: []string{"The run can only go on."}, Links: []link{toRun(e.Run)}}
 	case estate.RehearsalGone:
 		return problem{Title: "The rehearsal cannot go on", Why: c.o.File + " does not say any more where run " + e.Run + " is rehearsed.", Links: []link{toRun(e.Run)}}
+	case estate.NewerRun:
+		return problem{Title: "The run is left to a newer version of Rekey", Why: errText(e), Live: []string{untouched}, Then: "A process of the newer version goes on with it. Install that version here, too.", Links: []link{toRun(e.Run)}}
 	case estate.Stopped:
 		return problem{Title: "The run has stopped", Why: errText(e), Live: e.Live, Then: stoppedThen(e), Links: []link{toRun(e.Run), toCredential(e.Credential)}}
 	case estate.Overtaken:

@@ -28,6 +28,11 @@ const (
 	Unknown  Class = "unknown"  // time-out, cut connection, 5xx, nonsense: may have happened
 )
 
+// Classes are all of them.
+func Classes() []Class {
+	return []Class{Done, Waiting, Denied, Absent, Conflict, Refused, Limited, Unsent, Foreign, Failed, Unknown}
+}
+
 // NotApplied reports whether an answer of this class proves that the request
 // changed nothing.
 func (c Class) NotApplied() bool {

@@ -101,7 +101,11 @@ func (w *worker) carry(d lease.Due, waits func()) {
 		if err != nil && w.ctx.Err() != nil && estate.CodeOf(err) == estate.Interrupted {
 			ended, err = estate.Ended{Detached: true, Clean: held.Clean}, nil // nothing was begun
 		}
-		if err != nil {
+		switch {
+		case err != nil && estate.CodeOf(err) == estate.NewerRun:
+			log.Warn("a run is left to a newer version of Rekey", "why", err)
+			w.e.failing(d.Run, err)
+		case err != nil:
 			log.Error("a run could not be carried out", "why", err)
 			w.e.failing(d.Run, err)
 		}
@@ -136,6 +140,9 @@ func (w *worker) letGo(held *lease.Held, ended estate.Ended, failed error) (agai
 	switch {
 	case failed != nil:
 		l.Wake, l.Trouble, l.Deaf = w.e.o.backoff(held.Tries), firstLine(failed), true
+		if estate.CodeOf(failed) == estate.NewerRun {
+			l.Clean, l.Wake = held.Clean, w.e.o.offer(held.Tries)
+		}
 	case ended.State != nil && ended.State.Closed != nil:
 		return false, w.trying(held, func(ctx context.Context) error { return held.Over(ctx) })
 	case ended.Parked != nil:
@@ -187,6 +194,15 @@ func (w *worker) trying(held *lease.Held, do func(context.Context) error) error 
 // row: longer each time, up to a minute.
 func (o Options) backoff(tries int64) time.Duration {
 	return min(2*o.Poll<<min(tries, 8), time.Minute)
+}
+
+// offer is how long a run rests that another version is to carry out: workers of that
+// version are there while versions are changed, and take it the next time or the one after.
+func (o Options) offer(tries int64) time.Duration {
+	if tries < 40 {
+		return 6 * o.Poll
+	}
+	return o.backoff(tries)
 }
 
 // face wakes those who follow a run when it is written to.

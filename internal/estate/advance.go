@@ -73,7 +73,7 @@ func (e *Estate) say(ctx context.Context, a Advancing, asked *rotation.Asked, by
 	// Read only now: until the lock was ours another process may have written.
 	events, recorder, err := w.book.Take(ctx, spec.Name, run.Run)
 	if err != nil {
-		return w, c, failed(err)
+		return w, c, notTaken(err, spec.Name, run.Run)
 	}
 	state := rotation.Fold(events)
 	w.recorder = recorder

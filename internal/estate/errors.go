@@ -69,6 +69,7 @@ const (
 	PastReturn    Code = "past-return"    // Run
 	RehearsalGone Code = "rehearsal-gone" // Run
 	NotHeld       Code = "not-held"       // Place, Run
+	NewerRun      Code = "newer-run"      // Credential, Run, Err: what of it this version does not know
 
 	NoFinding       Code = "no-finding"       // Name: the last looks have found nothing of this id
 	FindingChanged  Code = "finding-changed"  // Name, Credential, Err (what it is by now)
@@ -97,7 +98,7 @@ func Codes() []Code {
 		Failed, OtherWorld, KeyDamaged, OtherKey, MovedAway, NoDatabase, Interrupted, Misfit, Unwritable, NoJournal, NotSeen, Refused, Unwired, NotThisKey, KeysUnread, NoEntries, Unsigned, Unnamed, RunUnseen,
 		NoCredential, NoCredentials, NoFormerName, NotFormer, NoConsumer, NotRehearsed, BadStrategy, UnknownPlace, OtherName, NoReason, PlanDecides,
 		WindowClosed, NoRole, RoleNeeded, NotIdentified, RunOpen, PlaceBusy, PlanDone, Repeated, OtherRequest, NotNewest, Busy,
-		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld,
+		NoRun, NoneOpen, SeveralOpen, RunOver, PastReturn, RehearsalGone, NotHeld, NewerRun,
 		NoFinding, FindingChanged, BadUntil, NotAcknowledged,
 		AwaitsApproval, ApprovalRefused, NothingAsked, NotTaken, OtherAsked, NotApprover, NotProven, OwnRequest, NotFresh, AgreedAlready, NotTheirs, Stopped, Overtaken,
 	}
@@ -191,6 +192,14 @@ func failed(err error) error {
 		return e
 	}
 	return &Error{Code: Failed, Err: err}
+}
+
+// notTaken is why a run cannot be gone on with.
+func notTaken(err error, credential, run string) error {
+	if newer, is := errors.AsType[*rotation.NotUnderstood](err); is {
+		return &Error{Code: NewerRun, Credential: credential, Run: run, Err: newer}
+	}
+	return failed(err)
 }
 
 func failedf(format string, args ...any) error {

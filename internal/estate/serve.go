@@ -115,7 +115,7 @@ type Worker struct {
 
 // Carry carries an open run out as a worker. No role is asked for: what people have
 // decided stands in the journal, and the worker asks nobody. It ends as Advance does, or
-// parked; a run that is over already is no error.
+// parked; a run that is over already is no error. NewerRun: a newer version is to.
 func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ended, error) {
 	opened, err := e.openedAs(ctx, run)
 	if err != nil {
@@ -134,7 +134,7 @@ func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ende
 	w.by = rotation.Who{Name: by.Name, How: "worker"}
 	events, recorder, err := w.book.Take(ctx, spec.Name, run)
 	if err != nil {
-		return Ended{}, failed(err)
+		return Ended{}, notTaken(err, spec.Name, run)
 	}
 	recorder.Words = true
 	recorder.With = func(ctx context.Context, tx *sql.Tx) error { return by.Held.Check(ctx, tx) }

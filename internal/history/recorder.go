@@ -201,7 +201,8 @@ func (r *Recorder) Ours(ctx context.Context) error {
 }
 
 // Take reads a run in order to go on with it: what it returns is what the recorder
-// has seen.
+// has seen. It goes on with no run that says anything which this version does not know: one
+// of a newer Rekey, which has written it, is to (*rotation.NotUnderstood).
 func (b Book) Take(ctx context.Context, credential, run string) ([]rotation.Event, *Recorder, error) {
 	entries, err := b.read().Run(ctx, run)
 	if err != nil {
@@ -215,5 +216,10 @@ func (b Book) Take(ctx context.Context, credential, run string) ([]rotation.Even
 		r.last = entries[n-1]
 	}
 	events, err := Decode(entries)
+	for i := range events {
+		if err == nil {
+			err = rotation.Understood(events[i], entries[i].Body)
+		}
+	}
 	return events, r, err
 }

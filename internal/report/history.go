@@ -134,7 +134,7 @@ func Say(e rotation.Event, titles map[string]string, s Style) []string {
 		}
 		return []string{line}
 	}
-	return nil
+	return []string{s.Mind("?") + fmt.Sprintf(" %q, which this version of Rekey does not know: a newer one has written it", string(e.Kind))}
 }
 
 // by is who did it, and what is remarkable about that.

@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"errors"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -103,7 +104,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 		}
 	}
 	e := rotation.Event{Kind: "of a newer version"}
-	if err := e.Decode([]byte(`{}`)); err == nil || !strings.Contains(err.Error(), "newer Rekey") {
+	if err := errors.Join(e.Decode([]byte(`{}`)), rotation.Understood(e, []byte(`{}`))); err == nil || !strings.Contains(err.Error(), "a newer one has written it") {
 		t.Errorf("an event of a newer version: %v", err)
 	}
 }
