@@ -71,7 +71,7 @@ UPDATE access_tokens SET held = name WHERE subject = '' AND revoked = 0 AND succ
 	AND (newer.made > access_tokens.made OR newer.made = access_tokens.made AND newer.id > access_tokens.id));
 CREATE UNIQUE INDEX access_tokens_held ON access_tokens (held) WHERE held <> '';
 CREATE UNIQUE INDEX access_tokens_asked ON access_tokens (asked) WHERE asked <> '';
-`}}
+`, Breaks: true}} // an older version would make a second token of a name
 }
 
 // Carried are the tables that go with the journal when it is moved: the tokens. Sessions

@@ -31,10 +31,10 @@ func (j *Journal) Beside(ctx context.Context) error { return j.Tables(ctx, "besi
 
 func (j *Journal) hasBeside(ctx context.Context, q querier) (bool, error) {
 	n, err := j.version(ctx, q, "beside")
-	if n > len(besideTables) {
-		return false, &Newer{Path: j.path, Name: "beside", Version: n, Known: len(besideTables)}
+	if err == nil {
+		err = j.beyond(ctx, q, "beside", n, len(besideTables))
 	}
-	return n > 0, err
+	return n > 0 && err == nil, err
 }
 
 // Keys are the public keys that have signed checkpoints, oldest first.

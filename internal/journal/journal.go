@@ -63,7 +63,8 @@ type Journal struct {
 	server *server // nil: a file
 	mu     sync.Mutex
 
-	whole bool // it has all tables of this version
+	whole  bool     // it has all tables of this version
+	tables sync.Map // names of further tables, and how many of their migrations this process knows
 }
 
 const schema = `

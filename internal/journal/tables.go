@@ -41,9 +41,16 @@ func (j *Journal) DB() (*sql.DB, Dialect) {
 
 // Migration is statements that bring tables from one version to the next, in each
 // dialect. They run in a transaction, so none of them may begin or end one.
+//
+// One only adds: tables, indexes, and columns that have a default. Then a process of the
+// version before goes on beside it, and that version can be started again; internal/house
+// asserts it.
 type Migration struct {
 	SQLite   string
 	Postgres string // "": the same
+	// Breaks: it does more than that, or an older version that does not know it would do harm.
+	// Processes of older versions end, and are not started again.
+	Breaks bool
 }
 
 // Newer means that tables were made by a newer version of Rekey than this one.
@@ -85,6 +92,8 @@ CREATE TABLE IF NOT EXISTS versions (
 // does it, and the others find it done. Where nothing is to be done, a role needs no more
 // than to read which version there is.
 //
+// Tables of a newer version will do, unless one of its migrations Breaks.
+//
 // Errors: *Newer, *Unprivileged (PostgreSQL: which right the role lacks), or the
 // database's own.
 func (j *Journal) Tables(ctx context.Context, name string, migrations ...Migration) error {
@@ -95,15 +104,16 @@ func (j *Journal) Tables(ctx context.Context, name string, migrations ...Migrati
 	if err == nil && version < len(migrations) {
 		version, err = j.migrate(ctx, name, migrations)
 	}
+	if err == nil {
+		err = j.beyond(ctx, j.db, name, version, len(migrations))
+	}
 	if newer, ok := errors.AsType[*Newer](err); ok {
 		return newer
 	}
 	if err != nil {
 		return fmt.Errorf("make the tables for the %s: %w", name, j.lacking(err))
 	}
-	if version > len(migrations) {
-		return &Newer{Path: j.path, Name: name, Version: version, Known: len(migrations)}
-	}
+	j.tables.Store(name, len(migrations))
 	return nil
 }
 
@@ -150,8 +160,10 @@ func (j *Journal) migrate(ctx context.Context, name string, migrations []Migrati
 		}
 	}
 	version = len(migrations)
-	if _, err := tx.ExecContext(ctx, `INSERT INTO versions (name, version) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET version = excluded.version`, name, version); err != nil {
-		return 0, err
+	for of, v := range map[string]int{name: version, name + ofLeast: least(migrations)} {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO versions (name, version) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET version = excluded.version`, of, v); err != nil {
+			return 0, err
+		}
 	}
 	return version, tx.Commit()
 }

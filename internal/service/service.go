@@ -213,7 +213,8 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // stays watches that the journal is where it is and what it was, and returns where it went if
-// it was moved, or what was lost: this process would serve what nobody writes any more.
+// it was moved, what was lost, or that its tables are a newer version's: this process would
+// serve what nobody writes any more, or what it does not understand.
 func (s *Service) stays(ctx context.Context) error {
 	every := time.NewTicker(s.o.Every)
 	defer every.Stop()
@@ -233,6 +234,12 @@ func (s *Service) stays(ctx context.Context) error {
 				continue
 			}
 			return fmt.Errorf("%w\n  next  start rekey serve again: open runs are looked at anew; then look what is live: rekey drift; and let the schedule go on: rekey schedule continue", lost)
+		}
+		if err == nil {
+			err = s.journal.Outdated(ctx)
+		}
+		if newer, is := errors.AsType[*journal.Newer](err); is {
+			return newer // which says what to do
 		}
 		if moved, is := errors.AsType[*journal.Moved](err); is {
 			return fmt.Errorf("%w\n  next  write in rekey.yaml where it is, and start rekey serve again", moved)
