@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -118,7 +119,7 @@ It may what its name may by rekey.yaml, and no more than --may and --credentials
 				if err != nil {
 					return err
 				}
-				return a.minted(made, text)
+				return a.minted(made, text, "rekey token revoke "+made.ID+"   (then make it once more)")
 			})
 		},
 	}
@@ -129,13 +130,23 @@ It may what its name may by rekey.yaml, and no more than --may and --credentials
 }
 
 // minted prints a token, this once: its text alone on standard output.
-func (a *app) minted(made access.Token, text string) error {
+func (a *app) minted(made access.Token, text, next string) error {
 	if a.json {
-		return a.printJSON(access.Minted{Token: made, Secret: text})
+		if err := a.printJSON(access.Minted{Token: made, Secret: text}); err != nil {
+			return unprinted(made, next, err)
+		}
+		return nil
 	}
-	_, _ = a.out.Write([]byte(text + "\n"))
+	if _, err := a.out.Write([]byte(text + "\n")); err != nil {
+		return unprinted(made, next, err)
+	}
 	_, _ = a.err.Write([]byte("token " + made.ID + " of " + visible.Text(made.Name) + ", until " + made.Expires.UTC().Format(time.RFC3339) + "; it is not shown again\n"))
 	return nil
+}
+
+// unprinted is the error where a token was made and nobody has it, and what to do then.
+func unprinted(made access.Token, next string, err error) error {
+	return fmt.Errorf("token %s was made and could not be printed, so nobody has it: %w\n  next  %s", made.ID, err, next)
 }
 
 func (a *app) tokenRotateCommand() *cobra.Command {
@@ -143,9 +154,11 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rotate", Short: "Make the successor of the token that this asks the server with, and print it, this once",
 		Long: `Make the successor of the token that this asks the server with, and print it, this once:
-the same name, the same limits, as long a life. The old one stays good for the overlap.
+the same name, the same limits, as long a life. The old one stays good for the overlap, and
+until the successor was used.
 
-If the answer was lost, ask again. Once the successor was used, the old one makes no other.`,
+If the answer was lost, or this was killed, ask again with the old one: that revokes the
+successor that nobody has. Once the successor was used, the old one makes no other.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ops, err := a.operations()
@@ -160,10 +173,10 @@ If the answer was lost, ask again. Once the successor was used, the old one make
 			if err != nil {
 				return a.told(err)
 			}
-			return a.minted(tokenOf(made.Token), made.Secret)
+			return a.minted(tokenOf(made.Token), made.Secret, "rekey token rotate   (the old one is good still)")
 		},
 	}
-	c.Flags().StringVar(&overlap, "overlap", "1h", "how long the old one stays good, at most 7d")
+	c.Flags().StringVar(&overlap, "overlap", "1h", "how long the old one stays good at least, at most 7d")
 	return c
 }
 

@@ -8,10 +8,12 @@ import (
 )
 
 // Rotate makes a successor of a token: the same name, the same limits, as long a life.
-// The old one stays good for the overlap (at most 7 days, and not beyond its own end).
+// The old one stays good for the overlap (at most 7 days, and not beyond its own end), and
+// until the successor was used: the answer may be lost, or whoever asked may die before he
+// has kept what it says, and then the old one is all he has.
 // It is done by the token itself, so that whoever holds it needs no other right.
 //
-// Whoever did not get the answer may ask again: a successor that nobody has used is
+// Whoever did not get the answer asks again: a successor that nobody has used is
 // revoked then. Once it was used, the old one makes no other, so that one that was
 // stolen cannot outlive the theft unseen.
 //
@@ -68,7 +70,7 @@ func (t *Tokens) succeed(ctx context.Context, old, made Token, hash string, over
 			}
 			return r.RowsAffected()
 		}
-		n, err := changed(`UPDATE access_tokens SET successor = $1, expires = $2, held = '' WHERE id = $3 AND revoked = 0 AND successor = $4`, made.ID, ms(end), old.ID, old.Successor)
+		n, err := changed(`UPDATE access_tokens SET successor = $1, ends = $2, held = '' WHERE id = $3 AND revoked = 0 AND successor = $4`, made.ID, ms(end), old.ID, old.Successor)
 		switch {
 		case err != nil:
 			return err

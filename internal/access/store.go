@@ -16,7 +16,8 @@ import (
 // migrations of the tables. What is secret stands there as its SHA-256 only: each is of
 // 200 bits of chance or more, so nobody can try them all. Times are milliseconds since
 // 1970. held is the name of the one token that is the live one of that name; asked is the
-// key of the request that made it.
+// key of the request that made it; ends is until when a token is good that has a
+// successor, once that was used.
 func migrations() []journal.Migration {
 	return []journal.Migration{{SQLite: `
 CREATE TABLE access_tokens (
@@ -71,7 +72,9 @@ UPDATE access_tokens SET held = name WHERE subject = '' AND revoked = 0 AND succ
 	AND (newer.made > access_tokens.made OR newer.made = access_tokens.made AND newer.id > access_tokens.id));
 CREATE UNIQUE INDEX access_tokens_held ON access_tokens (held) WHERE held <> '';
 CREATE UNIQUE INDEX access_tokens_asked ON access_tokens (asked) WHERE asked <> '';
-`, Breaks: true}} // an older version would make a second token of a name
+`, Breaks: true}, // an older version would make a second token of a name
+		// and it would let one live on whose successor is in use
+		{SQLite: `ALTER TABLE access_tokens ADD COLUMN ends BIGINT NOT NULL DEFAULT 0;`, Breaks: true}}
 }
 
 // Carried are the tables that go with the journal when it is moved: the tokens. Sessions

@@ -207,6 +207,10 @@ func (s *store) tokenOf(ctx context.Context, secret string) (Token, error) {
 		return Token{}, err
 	}
 	if now := s.now(); t.Live(now) && now.Sub(t.Used) > s.noted() {
+		// Whoever has this one needs the one before it no longer.
+		if _, err := s.changed(ctx, `UPDATE access_tokens SET expires = ends WHERE successor = $1 AND ends <> 0 AND ends < expires`, t.ID); err != nil {
+			return Token{}, err
+		}
 		if _, err := s.changed(ctx, `UPDATE access_tokens SET used = $1 WHERE id = $2`, ms(now), t.ID); err != nil {
 			return Token{}, err
 		}

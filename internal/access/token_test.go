@@ -144,6 +144,48 @@ func TestATokenRotatesItself(t *testing.T) {
 	})
 }
 
+// TestATokenWhoseRotationDiedLocksNobodyOut: whoever rotates it is killed before he has kept
+// the answer, with no overlap at all, and comes back much later. The old one is good until
+// a successor was used, and at the end there is one that works.
+func TestATokenWhoseRotationDiedLocksNobodyOut(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(t *testing.T) *journal.Journal) {
+		w := newWorld(t, everything(), func(o *Options) { o.Journal = open(t) })
+		b := w.browser()
+		_, old := w.create(t, Wanted{Name: "nightly", Only: []string{"look"}, Lives: 24 * time.Hour})
+		var texts []string
+		for range 3 { // each answer but the last is lost
+			r := b.do("POST", "/tokens/rotate?overlap=0s", nil, bearer(old)...)
+			var m Minted
+			if err := json.NewDecoder(r.Body).Decode(&m); err != nil || r.StatusCode != 200 {
+				t.Fatalf("%d (%v)", r.StatusCode, err)
+			}
+			texts = append(texts, m.Secret)
+			w.time.pass(2 * time.Hour)
+			if _, status := b.met(bearer(old)...); status != 200 {
+				t.Fatalf("nobody has its successor, and the old one is answered %d", status)
+			}
+		}
+		if _, status := b.met(bearer(texts[2])...); status != 200 {
+			t.Errorf("the successor is answered %d", status)
+		}
+		for n, dead := range append(texts[:2:2], old) {
+			if _, status := b.met(bearer(dead)...); status != 401 {
+				t.Errorf("one that was replaced (%d) lives on: %d", n, status)
+			}
+		}
+		live := 0
+		all, err := w.Access.Tokens().List(t.Context(), root())
+		for _, x := range all {
+			if x.Name == "nightly" && x.Live(w.time.now()) {
+				live++
+			}
+		}
+		if err != nil || live != 1 {
+			t.Errorf("%d live ones are left (%v)", live, err)
+		}
+	})
+}
+
 // TestNobodyGivesWhatHeHasNot.
 func TestNobodyGivesWhatHeHasNot(t *testing.T) {
 	w := newWorld(t, everything())

@@ -57,11 +57,14 @@ func TestTokensThroughTheAPI(t *testing.T) {
 	if err != nil || next.Secret == made.Secret || next.Name != "nightly" || strings.Join(next.Credentials, "") != "CF_*" {
 		t.Fatalf("%+v (%v)", next.Token, err)
 	}
-	_, err = bot.Whoami(t.Context())
-	code("the old one", err, estate.NotIdentified)
+	if _, err := bot.Whoami(t.Context()); err != nil {
+		t.Errorf("the old one is over before the new one was used: %v", err)
+	}
 	if _, err := as(next.Secret).Whoami(t.Context()); err != nil {
 		t.Error(err)
 	}
+	_, err = bot.Whoami(t.Context())
+	code("the old one", err, estate.NotIdentified)
 	// The same request again, because the answer was lost, makes none and shows no text.
 	texts := 0
 	for i := range 2 {
