@@ -45,7 +45,7 @@ func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 // system frees the lock of a process when it dies, however it dies; a lease lapses. It
 // returns how the open runs stand with the workers, where there are any.
 func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) (leased map[string]lease.Standing, err error) {
-	known.Working, known.Asks = map[string]bool{}, map[string]bool{}
+	known.Working, known.Asks, known.ByHand = map[string]bool{}, map[string]bool{}, map[string]string{}
 	if !slices.ContainsFunc(known.Runs, Summary.Open) {
 		return nil, nil
 	}
@@ -58,6 +58,15 @@ func (e *Estate) standing(ctx context.Context, known *report.Known, locks bool) 
 				continue
 			}
 			s := leased[r.Run]
+			if s.ByHand != "" {
+				if err := unserved(ctx, book.J, known, e.now()); err != nil {
+					return err
+				}
+				known.ByHand[r.Credential] = s.ByHand
+				if known.Unserved {
+					known.ByHand[r.Credential] += "; " + NobodyServes
+				}
+			}
 			known.Working[r.Credential] = s.AtWork
 			switch known.Asks[r.Credential] = (s.Waits != "" || s.ByHand != "") && r.Stuck == ""; {
 			case s.AtWork, s.Waits != "":

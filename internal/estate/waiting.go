@@ -48,7 +48,7 @@ func (e *Estate) waiting(ctx context.Context, known *report.Known) (map[string]n
 		var w notify.Waiting
 		switch s := leased[r.Run]; {
 		case s.ByHand != "":
-			w = notify.Waiting{For: s.ByHand, ByHand: true}
+			w = notify.Waiting{For: known.ByHand[r.Credential], ByHand: true, Unserved: known.Unserved}
 		case s.Waits != "":
 			w.For = s.Waits
 		case s.Process:

@@ -77,10 +77,12 @@ type Known struct {
 
 // Waiting is why an open run that is not stuck does not go on by itself.
 type Waiting struct {
-	For     string // what it waits for a person to say or to do
-	ByHand  bool   // something that no request can do
-	Trouble string // why it could not be carried out, many times in a row
-	Left    bool   // it was interrupted, and nobody goes on with it
+	For    string // what it waits for a person to say or to do
+	ByHand bool   // something that no request can do
+	// Unserved: no process serves the page on which it would be answered.
+	Unserved bool
+	Trouble  string // why it could not be carried out, many times in a row
+	Left     bool   // it was interrupted, and nobody goes on with it
 }
 
 // recent is how long ago a run may have failed for somebody to be told who was not told

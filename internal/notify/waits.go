@@ -25,6 +25,9 @@ func waits(k Known, s history.Summary, n *Notice) bool {
 	case w.ByHand:
 		n.ID, n.Next = "waits/"+s.Run+"/"+digest(w.For), "rekey log "+s.Run
 		n.Title = s.Credential + " waits for something that is done by hand"
+		if w.Unserved {
+			n.Title, n.Next = n.Title+", and nobody can answer", "rekey serve --role api"
+		}
 	default:
 		n.ID, n.Next = "waits/"+s.Run+"/"+digest(w.For), "rekey resume "+s.Run
 		n.Title = s.Credential + " waits for somebody's word"

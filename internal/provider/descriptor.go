@@ -62,6 +62,7 @@ type Sheet struct {
 	Admits   bool     // rules elsewhere decide who gets in
 	Label    bool     // it shows a name that we choose
 	NameMax  int      // characters that this name may have, as the vendor publishes; 0: not known
+	Person   bool     // only a person makes, lists and ends it: nothing is planned where nobody can be asked
 	Verifies bool     // it tells by itself whether a credential works (sop.IssuerItself), so validate may be left out
 
 	NameChars string        // characters that this name may have, as the inside of a regexp class: "a-z0-9_"; "": any that can be printed

@@ -33,6 +33,7 @@ type Row struct {
 	Problem    string           `json:"problem,omitempty"`   // what the issuer says against it
 	Strangers  []string         `json:"strangers,omitempty"` // listed under its name, and unknown to the journal
 	Working    bool             `json:"working,omitempty"`   // a process is at its open run now; of a worker always, of other processes only where that was asked
+	ByHand     string           `json:"by_hand,omitempty"`   // what its open run asks somebody to do by hand
 	Next       string           `json:"next"`                // command
 	urgency    int
 	agreed     time.Time // when a run last proved that every place holds the same
@@ -99,6 +100,8 @@ type Known struct {
 	Working    map[string]bool       // credentials that a process is working on now
 	Asks       map[string]bool       // credentials whose open run waits for somebody's word
 	Requested  map[string]string     // by credential, what others are asked to agree to: its run, or itself
+	ByHand     map[string]string     // by credential, what its open run asks somebody to do by hand
+	Unserved   bool                  // nobody can answer that: no process serves pages
 	// Acknowledged is what people let be, by credential; of none in particular under "".
 	Acknowledged map[string]Acknowledged
 }
@@ -249,6 +252,10 @@ func rowOf(sp sop.Spec, p *past, known Known, now time.Time) Row {
 		row.Due = rotation.Due{At: p.revoked, Why: "incident", Start: p.revoked}
 	}
 	row.Working = row.Open != nil && known.Working[sp.Name]
+	row.ByHand = known.ByHand[sp.Name]
 	row.attend(now, known.Asks[sp.Name], known.Requested[sp.Name])
+	if row.ByHand != "" && known.Unserved && row.Attention == "asks" {
+		row.Next = "rekey serve --role api"
+	}
 	return row
 }

@@ -37,7 +37,11 @@ func Status(rows []Row, s Style, now time.Time) string {
 		case "undated":
 			lines = append(lines, "", s.Mind("undated")+" "+r.Credential+": the issuer does not tell when it was made; a rotation by Rekey dates it")
 		case "asks":
-			lines = append(lines, "", s.Bad("waits")+" "+r.Credential+": run "+r.Open.Run+" goes on when somebody confirms it or agrees")
+			what := "goes on when somebody confirms it or agrees"
+			if r.ByHand != "" {
+				what = "waits: " + r.ByHand
+			}
+			lines = append(lines, "", s.Bad("waits")+" "+r.Credential+": run "+r.Open.Run+" "+what)
 		case "lost":
 			lines = append(lines, "", s.Bad("lost")+" "+r.Credential+": "+r.Problem)
 		}

@@ -71,6 +71,9 @@ func Schema(root string, vendors []provider.Descriptor) ([]byte, error) {
 			if !sheet.Label && sheet.Create {
 				d.Extras["x-nameless"] = true
 			}
+			if sheet.Person {
+				d.Extras["x-person"] = true
+			}
 			if sheet.Verifies {
 				d.Extras["x-verifies"] = true
 			}

@@ -179,6 +179,9 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	}
 	if s.has(API) {
 		context.AfterFunc(ctx, s.server.Drain)
+		// Before a worker of this process asks anybody.
+		s.noteServed(ctx)
+		parts["served"] = func() error { return s.saysServed(ctx) }
 		parts[API] = func() error { return s.server.Serve(answers, l, s.o.Drain) }
 	}
 	if s.has(Scheduler) {
@@ -210,6 +213,26 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		all = append(all, <-ended)
 	}
 	return errors.Join(all...)
+}
+
+// saysServed notes now and then that pages are served, until ctx is done.
+func (s *Service) saysServed(ctx context.Context) error {
+	every := time.NewTicker(estate.ServedEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+			s.noteServed(ctx)
+		}
+	}
+}
+
+func (s *Service) noteServed(ctx context.Context) {
+	if err := estate.NoteServed(ctx, s.journal, s.o.Now()); err != nil && ctx.Err() == nil {
+		s.o.Log.Warn("that pages are served could not be noted: what is done by hand may be told to be answered by nobody", "why", err)
+	}
 }
 
 // stays watches that the journal is where it is and what it was, and returns where it went if

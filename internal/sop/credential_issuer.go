@@ -28,6 +28,10 @@ func (c *credential) issuer() {
 	}
 	s.Fields, c.optional = c.texts(def, "x-fields"), c.texts(def, "x-optional")
 	c.verifies, _ = c.definition(def)["x-verifies"].(bool)
+	if person, _ := c.definition(def)["x-person"].(bool); person && c.spec.Run == AfterApproval {
+		c.wrong(orNode(get(c.node, "run"), n), "run", "it says run: after approval, and the plan for others to agree to cannot be made: only a person can tell which of these are live, and nobody is there when it falls due",
+			"want run: automatically, with approvals: {before: retiring} where others have to agree; or run: by hand: whoever plans it on its page is asked")
+	}
 	s.Name = value(get(n, "name"))
 	defer func() { c.nameFits(def, orNode(get(n, "name"), n)) }()
 	if nameless, _ := c.definition(def)["x-nameless"].(bool); s.Name == "" && !nameless {

@@ -2,6 +2,7 @@ package sop
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +138,25 @@ notify:
 	c, err := said("", "    approvals: {role: nobody}\n", "identity:\n  roles: {superadmin: [{user: alice}]}\n")
 	if err != nil || !strings.Contains(c.Advice.Error(), "nobody has the role nobody, so nobody can agree to a rotation") {
 		t.Errorf("%v %v", err, c)
+	}
+}
+
+// TestWhatOnlyAPersonCanListIsNotPlannedWithoutOne: nobody is there when it falls due to say
+// which are live, so the plan that people would agree to is never made. It is told by its line.
+func TestWhatOnlyAPersonCanListIsNotPlannedWithoutOne(t *testing.T) {
+	t.Parallel()
+	text := func(run string) string {
+		return strings.Replace(strings.Replace(Example(), "\nvendors:\n", "\nvendors:\n  portal: {vendor: assisted, link: \"https://portal.example.com/keys\"}\n", 1),
+			"\ncredentials:\n", "\ncredentials:\n  BY_HAND:\n"+run+"    issuer: {vendor: portal, kind: portal-key, name: console-<date>, create: [Make it.], revoke: [Delete it.], headers: {Authorization: \"Bearer {value}\"}}\n    validate: [{url: \"https://portal.example.com/v1/me\"}]\n    store: {vendor: infisical, path: /x/, environment: prod, slots: {<name>: \"{value}\"}}\n    consumers: [{vendor: heroku, app: raxx-console-prod, slots: {<name>: \"{value}\"}}]\n", 1)
+	}
+	_, err := Parse("rekey.yaml", []byte(text("    run: after approval\n")))
+	line := 1 + strings.Count(text("")[:strings.Index(text(""), "  BY_HAND:\n")], "\n") + 1
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("rekey.yaml:%d", line)) || !strings.Contains(err.Error(), "only a person can tell which of these are live") {
+		t.Errorf("line %d: %v", line, err)
+	}
+	for _, run := range []string{"    run: automatically\n    approvals: {before: retiring}\n", "    approvals: {before: start}\n", ""} {
+		if _, err := Parse("rekey.yaml", []byte(text(run))); err != nil {
+			t.Errorf("%s: %v", run, err)
+		}
 	}
 }

@@ -52,8 +52,8 @@ type Settings struct {
 var Descriptor = provider.Descriptor{
 	Name: "assisted", Title: "a portal, by hand", Connection: &Connection{}, Doc: doc, ByHand: byHand, Open: open,
 	Issuers: []provider.Sheet{
-		{Kind: KindKey, Settings: &Settings{}, Fields: []string{FieldValue}, Create: true, Label: true},
-		{Kind: KindClient, Settings: &Settings{}, Fields: []string{FieldClientID, FieldClientSecret}, Public: []string{FieldClientID}, Create: true, Label: true},
+		{Kind: KindKey, Settings: &Settings{}, Fields: []string{FieldValue}, Create: true, Label: true, Person: true},
+		{Kind: KindClient, Settings: &Settings{}, Fields: []string{FieldClientID, FieldClientSecret}, Public: []string{FieldClientID}, Create: true, Label: true, Person: true},
 	},
 }
 
