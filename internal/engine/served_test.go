@@ -74,7 +74,9 @@ func TestWhereNoProcessServesPagesItIsSaidAtOnceThatNobodyCanAnswer(t *testing.T
 	if says, next := stands(); !strings.Contains(says, estate.NobodyServes) || next != "rekey serve --role api" {
 		t.Errorf("it stands as %q, next %q", says, next)
 	}
-	b.wait("the log says so", func() bool { return strings.Contains(log.String(), "nobody can answer") && strings.Contains(log.String(), run) })
+	b.wait("the log says so", func() bool {
+		return strings.Contains(log.String(), "nobody can answer") && strings.Contains(log.String(), run)
+	})
 	j, closing, err := es().Journal()
 	if err != nil {
 		t.Fatal(err)
