@@ -134,6 +134,9 @@ func (e *Error) word() string {
 // Unwrap returns the transport error.
 func (e *Error) Unwrap() error { return e.Err }
 
+// AsError finds what a vendor's answer amounted to in an error.
+func AsError(err error) (*Error, bool) { return errors.AsType[*Error](err) }
+
 // ClassOf returns the class of err: Done for nil, Unknown for anything that is
 // not an *Error.
 func ClassOf(err error) Class {

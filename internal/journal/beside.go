@@ -30,11 +30,7 @@ CREATE TABLE beside_marks (
 func (j *Journal) Beside(ctx context.Context) error { return j.Tables(ctx, "beside", besideTables...) }
 
 func (j *Journal) hasBeside(ctx context.Context, q querier) (bool, error) {
-	n, err := j.version(ctx, q, "beside")
-	if err == nil {
-		err = j.beyond(ctx, q, "beside", n, len(besideTables))
-	}
-	return n > 0 && err == nil, err
+	return j.hasTables(ctx, q, "beside", besideTables)
 }
 
 // Keys are the public keys that have signed checkpoints, oldest first.

@@ -117,6 +117,21 @@ func (j *Journal) Tables(ctx context.Context, name string, migrations ...Migrati
 	return nil
 }
 
+// HasTables tells whether the tables of a name are there, for who only looks: he makes
+// none, and one who may not write can ask. Errors: *Newer, or the database's own.
+func (j *Journal) HasTables(ctx context.Context, name string, migrations ...Migration) (bool, error) {
+	there, err := j.hasTables(ctx, j.db, name, migrations)
+	return there, j.told(err)
+}
+
+func (j *Journal) hasTables(ctx context.Context, q querier, name string, migrations []Migration) (bool, error) {
+	n, err := j.version(ctx, q, name)
+	if err == nil {
+		err = j.beyond(ctx, q, name, n, len(migrations))
+	}
+	return n > 0 && err == nil, err
+}
+
 // version is which version the tables of a name have; 0 where there are none.
 func (j *Journal) version(ctx context.Context, q querier, name string) (version int, err error) {
 	there := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'versions'`

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rekey/internal/journal"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 )
@@ -184,5 +186,25 @@ func TestWhoCannotProveWhoHeIsIsToldNothing(t *testing.T) {
 	told := b.tell(onSlack(), stuck())
 	if why := told.Trouble["team"]; told.Sent != 0 || reached || !strings.Contains(why, "certificate") || strings.Contains(why, canary) {
 		t.Errorf("%+v", told)
+	}
+}
+
+// TestCountingWhatIsUndeliveredMakesNoTables: a scrape or a page of health only looks, also
+// with a role that may not make any.
+func TestCountingWhatIsUndeliveredMakesNoTables(t *testing.T) {
+	b := newBench(t)
+	if n, err := Undelivered(t.Context(), b.j); err != nil || n != 0 {
+		t.Errorf("%d undelivered (%v)", n, err)
+	}
+	if there, err := b.j.HasTables(t.Context(), "notices", tables()...); err != nil || there {
+		t.Errorf("a look has made tables (%v)", err)
+	}
+	b.tell(onBoth(), stuck())
+	if there, err := b.j.HasTables(t.Context(), "notices", tables()...); err != nil || !there {
+		t.Errorf("what was told is written nowhere (%v)", err)
+	}
+	var newer *journal.Newer
+	if _, err := b.j.HasTables(t.Context(), "notices"); !errors.As(err, &newer) {
+		t.Errorf("tables of a newer version are taken for ours: %v", err)
 	}
 }

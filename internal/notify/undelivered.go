@@ -38,9 +38,9 @@ func (t *telling) undelivered(holds map[[2]string]bool) (out []Notice) {
 }
 
 // Undelivered counts what was tried in vain and is tried again, over all channels. 0 where
-// nobody was ever told anything.
+// nobody was ever told anything: a scrape or a page makes no tables.
 func Undelivered(ctx context.Context, j *journal.Journal) (n int, err error) {
-	if err := j.Tables(ctx, "notices", tables()...); err != nil {
+	if there, err := j.HasTables(ctx, "notices", tables()...); err != nil || !there {
 		return 0, err
 	}
 	db, _ := j.DB()

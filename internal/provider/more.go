@@ -2,12 +2,22 @@ package provider
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 )
+
+// Gone is a write that takes slots away, each once and in order.
+func Gone(slots []string) []SlotValue {
+	out := make([]SlotValue, 0, len(slots))
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slots))) {
+		out = append(out, SlotValue{Slot: name})
+	}
+	return out
+}
 
 // Maker is an issuer whose secrets we make: a database's passwords, keys. The secret
 // is made before anything is sent and is held by the caller, so after a lost answer it

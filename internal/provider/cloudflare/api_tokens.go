@@ -11,6 +11,7 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/secret"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 // Kinds of API tokens, and the one field of their bundle.
@@ -29,6 +30,7 @@ type APITokenSettings struct {
 // apiTokens issues API tokens of a user or of an account (docs/vendors/cloudflare.md). A new
 // one is made after the one in use: same policies, same conditions.
 type apiTokens struct {
+	webapi.ByItself
 	*Account
 	root     string // below which they are
 	settings APITokenSettings

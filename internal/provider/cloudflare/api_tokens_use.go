@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -35,19 +34,18 @@ func (a *apiTokens) verify(ctx context.Context, v secret.Value, used string) (id
 // 1000, or 6003 for what cannot be one. Every other refusal tells of the address that
 // asked, of a permission or of a gateway, and nothing of the token.
 func dead(err error) bool {
-	e, ok := asError(err)
+	e, ok := cred.AsError(err)
 	return ok && (e.Code == "1000" || e.Code == "6003")
 }
 
 // Probe asks the verify endpoint. A token goes to Cloudflare and nowhere else, so
 // no other place is asked.
 func (a *apiTokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
-	if p.URL != sop.IssuerItself {
-		return cred.Unclear, "", &cred.Error{Vendor: a.api.Vendor, Op: "verify API token", Class: cred.Refused,
-			Why: "an API token is proven by Cloudflare itself and sent nowhere else: leave validate out"}
+	if err := a.Elsewhere(p, a.api.Vendor, "verify API token", "an API token", "Cloudflare"); err != nil {
+		return cred.Unclear, "", err
 	}
 	_, status, err := a.verify(ctx, b[FieldToken], "the token that is being proven")
-	e, _ := asError(err)
+	e, _ := cred.AsError(err)
 	switch {
 	case err == nil && status == "active":
 		return cred.Accepted, "active", nil
@@ -62,9 +60,6 @@ func (a *apiTokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cr
 	}
 	return cred.Unclear, "no answer", err
 }
-
-// Guard: no application protects the verify endpoint.
-func (a *apiTokens) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up a token that Cloudflare never issued.
 func (a *apiTokens) Wrong() secret.Bundle {
@@ -133,10 +128,4 @@ func (a *apiTokens) Switch(ctx context.Context, h cred.Handle, on bool) (cred.Ha
 		return cred.Handle{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Unknown, Why: "the answer shows another status than was sent"}
 	}
 	return now.handle(), nil
-}
-
-func asError(err error) (*cred.Error, bool) {
-	var e *cred.Error
-	ok := errors.As(err, &e)
-	return e, ok
 }

@@ -11,7 +11,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"rekey/internal/rotation"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 //go:embed doc.md
@@ -119,18 +119,9 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 		c.BaseURL = DefaultBase
 	}
 	a := &Account{env: env, account: url.PathEscape(account)}
-	a.api = &vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Where: env.Where("account "+account, c.BaseURL), Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain, Own: own, NotApplied: unapplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(reserve, 0),
-		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
-			token, source, err := env.Resolve(ctx, c.Token)
-			if err != nil {
-				return "", fmt.Errorf("token: %w", err)
-			}
-			req.Header.Set("Authorization", "Bearer "+token.Reveal())
-			return source.String(), nil
-		},
-	}
+	a.api = webapi.Client(env, name, c.BaseURL, "account "+account)
+	a.api.Explain, a.api.Own, a.api.NotApplied, a.api.Pace = explain, own, unapplied, env.Pace(reserve, 0)
+	a.api.Authorize = webapi.Bearer(webapi.By(env, c.Token), nil)
 	a.edge = &vendorhttp.Client{Vendor: name + " edge", Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
 	return a, nil
 }

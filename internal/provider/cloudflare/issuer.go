@@ -2,7 +2,6 @@ package cloudflare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -131,7 +130,7 @@ func (t *tokens) Revoke(ctx context.Context, h cred.Handle) error {
 // withUsers adds to a refused delete who still names the token: the answer does
 // not tell (12139), and no endpoint does (docs/vendors/cloudflare.md).
 func (t *tokens) withUsers(ctx context.Context, h cred.Handle, err error) error {
-	refused, ok := errors.AsType[*cred.Error](err)
+	refused, ok := cred.AsError(err)
 	if !ok || refused.Code != codeInUse {
 		return err
 	}

@@ -242,10 +242,6 @@ func (s *store) put(ctx context.Context, path string, content secret.Value) erro
 
 // Remove takes slots away.
 func (s *store) Remove(ctx context.Context, slots []string) error {
-	gone := make([]provider.SlotValue, 0, len(slots))
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(slots))) {
-		gone = append(gone, provider.SlotValue{Slot: name})
-	}
-	_, err := s.Write(ctx, gone)
+	_, err := s.Write(ctx, provider.Gone(slots))
 	return err
 }

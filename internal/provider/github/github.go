@@ -17,6 +17,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 //go:embed doc.md
@@ -89,22 +90,10 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if c.BaseURL == "" {
 		c.BaseURL = DefaultBase
 	}
-	a := &Account{env: env}
-	a.api = &vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Where: env.Where("", c.BaseURL), Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain, Own: own, Pace: env.Pace(reserve, refill), Clock: &vendorhttp.Clock{},
-		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
-			token, source, err := env.Resolve(ctx, c.Token)
-			if err != nil {
-				return "", fmt.Errorf("token: %w", err)
-			}
-			req.Header.Set("Accept", "application/vnd.github+json")
-			req.Header.Set("X-GitHub-Api-Version", apiVersion)
-			req.Header.Set("Authorization", "Bearer "+token.Reveal())
-			return source.String(), nil
-		},
-	}
-	return a, nil
+	api := webapi.Client(env, name, c.BaseURL, "")
+	api.Explain, api.Own, api.Pace = explain, own, env.Pace(reserve, refill)
+	api.Authorize = webapi.Bearer(webapi.By(env, c.Token), map[string]string{"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": apiVersion})
+	return &Account{env: env, api: api}, nil
 }
 
 // Close does nothing: a token has no session.

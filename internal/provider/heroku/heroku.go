@@ -19,9 +19,9 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
-	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 //go:embed doc.md
@@ -104,7 +104,7 @@ type Platform struct {
 	// account asks with the credential of a probe, never with our own.
 	account *vendorhttp.Client
 	// token is the one by which we ourselves work.
-	token  func(context.Context) (secret.Value, provider.Source, error)
+	token  webapi.Token
 	recall recall
 	// looks are shared by the runs of this process.
 	looks *looks
@@ -124,22 +124,16 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	}
 	p := &Platform{env: env}
 	p.looks = provider.Of(env.Memory, "heroku\x00"+name+"\x00"+string(settings), newLooks)
-	p.token = func(ctx context.Context) (secret.Value, provider.Source, error) { return env.Resolve(ctx, c.Token) }
-	p.account = &vendorhttp.Client{Vendor: name, Base: c.BaseURL, Transport: env.Transport, Now: env.Now, Observe: env.Observe, Timeout: probeTimeout}
-	p.api = &vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Where: env.Where("", c.BaseURL), Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: explain, Own: own, Pace: env.Pace(reserve, refill), Clock: &vendorhttp.Clock{},
-		Authorize: func(ctx context.Context, req *http.Request) (string, error) {
-			token, source, err := p.token(ctx)
-			if err != nil {
-				return "", fmt.Errorf("token: %w", err)
-			}
-			if !strings.HasPrefix(req.Header.Get("Accept"), acceptV3) {
-				req.Header.Set("Accept", acceptV3) // a variant of it is asked for by the call
-			}
-			req.Header.Set("Authorization", "Bearer "+token.Reveal())
-			return source.String(), nil
-		},
+	p.token = webapi.By(env, c.Token)
+	p.account, p.api = webapi.Client(env, name, c.BaseURL, ""), webapi.Client(env, name, c.BaseURL, "")
+	p.account.Timeout, p.account.Pace = probeTimeout, nil // the limit of whose token it is
+	p.api.Explain, p.api.Own, p.api.Pace = explain, own, env.Pace(reserve, refill)
+	bearer := webapi.Bearer(p.token, nil)
+	p.api.Authorize = func(ctx context.Context, req *http.Request) (string, error) {
+		if !strings.HasPrefix(req.Header.Get("Accept"), acceptV3) {
+			req.Header.Set("Accept", acceptV3) // a variant of it is asked for by the call
+		}
+		return bearer(ctx, req)
 	}
 	return p, nil
 }

@@ -16,6 +16,7 @@ import (
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 // KindAuthorization is the kind of issuer for direct OAuth authorizations.
@@ -38,6 +39,7 @@ type AuthorizationSettings struct {
 
 // authorizations issues OAuth authorizations of the account that we work as.
 type authorizations struct {
+	webapi.ByItself
 	*Platform
 	settings AuthorizationSettings
 }

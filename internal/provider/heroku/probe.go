@@ -21,9 +21,8 @@ const probeTimeout = 10 * time.Second
 // so no other place is asked.
 func (a *authorizations) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
 	const op = "ask whose the token is"
-	if p.URL != sop.IssuerItself {
-		return cred.Unclear, "", &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Refused,
-			Why: "an authorization is proven by Heroku itself and sent nowhere else: leave validate out"}
+	if err := a.Elsewhere(p, a.api.Vendor, op, "an authorization", "Heroku"); err != nil {
+		return cred.Unclear, "", err
 	}
 	r := vendorhttp.Request{Op: op, Method: http.MethodGet, Path: "/account", Header: map[string]string{"Accept": acceptV3}}
 	bearing := b[FieldToken].Present()
@@ -56,9 +55,6 @@ func grade(resp *vendorhttp.Response, bearing bool) (cred.Verdict, string) {
 	}
 	return cred.Unclear, fmt.Sprintf("%d, neither Heroku's own 200 nor its own 401", resp.Status)
 }
-
-// Guard names no application: nothing else protects Heroku's API.
-func (a *authorizations) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up a token that Heroku never issued, in its present form
 // [devcenter.heroku.com/articles/oauth, Prefixed OAuth Tokens].

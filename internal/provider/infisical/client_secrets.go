@@ -16,6 +16,7 @@ import (
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 // KindClientSecret is the kind of issuer for the client secrets of a machine
@@ -41,6 +42,7 @@ type ClientSecretSettings struct {
 // clientSecrets issues client secrets of one identity. Several may live at once
 // (recorded: 04-client-secrets.json).
 type clientSecrets struct {
+	webapi.ByItself
 	*Server
 	identity string
 	life     time.Duration
@@ -133,7 +135,7 @@ func (c *clientSecrets) now() time.Time {
 func (c *clientSecrets) ask(ctx context.Context, r vendorhttp.Request, out any) (*vendorhttp.Response, error) {
 	resp, err := c.api.Do(ctx, r)
 	if err != nil {
-		if e, ok := asError(err); ok && e.Class == cred.Absent && e.Code == noIdentity && e.Why == noSuchLogin {
+		if e, ok := cred.AsError(err); ok && e.Class == cred.Absent && e.Code == noIdentity && e.Why == noSuchLogin {
 			e.Why = "there is no machine identity " + c.identity + " with Universal Auth, or no such client secret of it"
 		}
 		return nil, c.session.ended(err, r.Op)

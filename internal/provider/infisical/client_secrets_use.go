@@ -60,9 +60,8 @@ func fitting(live []clientSecret, b secret.Bundle) []clientSecret {
 // Probe logs in with a secret that the list shows as live. One that it does not
 // show is not tried: that revoked ones vanish from the list is what tells.
 func (c *clientSecrets) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
-	if p.URL != sop.IssuerItself {
-		return cred.Unclear, "", &cred.Error{Vendor: c.api.Vendor, Op: "log in to see whether it works", Class: cred.Refused,
-			Why: "a client secret is proven by Infisical itself and sent nowhere else: leave validate out"}
+	if err := c.Elsewhere(p, c.api.Vendor, "log in to see whether it works", "a client secret", "Infisical"); err != nil {
+		return cred.Unclear, "", err
 	}
 	v, detail, _, err := c.try(ctx, b)
 	return v, detail, err
@@ -157,9 +156,6 @@ func (c *clientSecrets) login(ctx context.Context, id string, key secret.Value, 
 	}
 	return cred.Unclear, fmt.Sprintf("%d, neither Infisical's own yes nor its own no", resp.Status), "", nil
 }
-
-// Guard names no application: nothing else protects the login.
-func (c *clientSecrets) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up an identity with its secret: asking with it harms none that is.
 func (c *clientSecrets) Wrong() secret.Bundle {

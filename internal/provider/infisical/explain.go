@@ -150,7 +150,7 @@ func absent(a answer, text, says string) (cred.Class, string, string) {
 
 // absentWhat returns which thing an Absent error is about.
 func absentWhat(err error) string {
-	if e, ok := asError(err); ok && e.Class == cred.Absent {
+	if e, ok := cred.AsError(err); ok && e.Class == cred.Absent {
 		return e.Code
 	}
 	return ""

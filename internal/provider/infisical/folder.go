@@ -3,7 +3,6 @@ package infisical
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -158,12 +157,6 @@ func (f *folder) Read(ctx context.Context, slots []string) (map[string]provider.
 	return held, nil
 }
 
-func asError(err error) (*cred.Error, bool) {
-	var e *cred.Error
-	ok := errors.As(err, &e)
-	return e, ok
-}
-
 // remember keeps what was read: what others have noted there, which an update
 // replaces, and which secret it is that has a name now.
 func (f *folder) remember(items []item) {
@@ -192,7 +185,7 @@ func (f *folder) whichIsAbsent(ctx context.Context, err error) error {
 		return err
 	}
 	envs := p.Environments
-	e, _ := asError(err)
+	e, _ := cred.AsError(err)
 	told := *e
 	told.Why = "the environment " + f.at.Environment + " has no folder " + f.at.Path
 	for _, env := range envs {

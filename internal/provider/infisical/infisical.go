@@ -18,6 +18,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 //go:embed doc.md
@@ -102,12 +103,10 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 		c.BaseURL = DefaultBase
 	}
 	s := &Server{project: project}
-	plain := vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Where: env.Where("project "+project, c.BaseURL), Transport: env.Transport, Now: env.Now,
-		Observe: env.Observe, Explain: s.explain, Own: own, NotApplied: notApplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(0, 0),
-	}
-	s.session = &session{env: env, conn: c, api: &plain, said: &s.said}
-	authorized := plain
+	plain := webapi.Client(env, name, c.BaseURL, "project "+project)
+	plain.Explain, plain.Own, plain.NotApplied = s.explain, own, notApplied
+	s.session = &session{env: env, conn: c, api: plain, said: &s.said}
+	authorized := *plain
 	authorized.Authorize = s.session.authorize
 	s.api = &authorized
 	return s, nil

@@ -78,7 +78,7 @@ func (s *session) own(ctx context.Context) (id, key secret.Value, ok bool) {
 // sessionError gives an error of a session the class that it has for the request
 // which was not sent.
 func sessionError(vendor, op string, err error) error {
-	if _, ok := asError(err); ok {
+	if _, ok := cred.AsError(err); ok {
 		return err
 	}
 	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Unsent, Why: err.Error()}
@@ -136,7 +136,7 @@ func (s *session) login(ctx context.Context) (secret.Value, string, error) {
 		// The request that wanted the token was not sent, so it changed nothing;
 		// only the login itself is uncertain, and it changes nothing either.
 		err = notSent(err, used)
-		if e, ok := asError(err); ok && e.Class == cred.Denied && e.Status == http.StatusUnauthorized {
+		if e, ok := cred.AsError(err); ok && e.Class == cred.Denied && e.Status == http.StatusUnauthorized {
 			s.refusedKey, s.refusedAt, s.refusedErr = key, s.env.Now(), err
 			s.mark(id, key)
 		}
@@ -191,7 +191,7 @@ func loginClass(err error) cred.Class {
 
 // notSent is the error of the request that was not sent because its login failed.
 func notSent(err error, used string) error {
-	e, ok := asError(err)
+	e, ok := cred.AsError(err)
 	if !ok {
 		return err
 	}
@@ -216,7 +216,7 @@ func (s *session) ended(err error, op string) error {
 // expired forgets the token if the server says that it has ended; it reports
 // whether trying again can help.
 func (s *session) expired(err error) bool {
-	e, ok := asError(err)
+	e, ok := cred.AsError(err)
 	if !ok || e.Class != cred.Denied {
 		return false
 	}

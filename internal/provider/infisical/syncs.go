@@ -20,7 +20,7 @@ import (
 // endpoints/secret-syncs/list].
 func (f *folder) Advise(ctx context.Context, _ cred.Handle) ([]string, error) {
 	syncs, err := f.syncs(ctx)
-	if e, ok := asError(err); ok && e.Code != noRoute && e.Code != "PermissionDenied" {
+	if e, ok := cred.AsError(err); ok && e.Code != noRoute && e.Code != "PermissionDenied" {
 		return nil, err // what stands in the way here stands in the way of the other
 	}
 	notes, unread := f.notes(ctx)

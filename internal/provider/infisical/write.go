@@ -36,7 +36,7 @@ func (f *folder) Write(ctx context.Context, values []provider.SlotValue) (map[st
 		return f.writeInHalves(ctx, op, values, entries, held)
 	}
 	items, err := f.send(ctx, op, http.MethodPatch, entries)
-	if e, ok := asError(err); ok && e.Code == wantEncrypted && f.encrypts() {
+	if e, ok := cred.AsError(err); ok && e.Code == wantEncrypted && f.encrypts() {
 		// That refusal changed nothing, so the same values with notes of another kind
 		// are no repetition of an effect.
 		for i, v := range sortedBySlot(values) {
@@ -117,7 +117,7 @@ func (f *folder) writeInHalves(ctx context.Context, op string, values []provider
 	if len(there) > 0 {
 		updated, err := f.send(ctx, op, http.MethodPatch, there)
 		if err != nil {
-			if e, ok := asError(err); ok && len(missing) > 0 {
+			if e, ok := cred.AsError(err); ok && len(missing) > 0 {
 				half := *e
 				half.Class, half.Maybe, half.Why = cred.Unknown, true, "half of the names were made before this: "+e.Why
 				return nil, &half

@@ -17,8 +17,8 @@ import (
 // Probe asks the service who the token is. It goes there and nowhere else.
 func (t *tokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
 	const op = "ask who the token is"
-	if p.URL != sop.IssuerItself {
-		return cred.Unclear, "", t.refused(op, "a token is proven by the service itself and sent nowhere else: leave validate out")
+	if err := t.Elsewhere(p, t.api.Vendor, op, "a token", "the service"); err != nil {
+		return cred.Unclear, "", err
 	}
 	r := vendorhttp.Request{Op: op, Method: http.MethodGet, Path: "/whoami"}
 	bearing := b[FieldToken].Present()
@@ -54,9 +54,6 @@ func grade(resp *vendorhttp.Response, bearing bool) (cred.Verdict, string) {
 	}
 	return cred.Unclear, fmt.Sprintf("%d, neither the service's own yes nor its own no", resp.Status)
 }
-
-// Guard: nothing else protects the service.
-func (t *tokens) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up a token of the form that docs/access.md describes: 40 characters of
 // chance, and the CRC-32 of all before it in base 62.

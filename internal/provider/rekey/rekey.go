@@ -18,6 +18,7 @@ import (
 	"rekey/internal/secret"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 //go:embed doc.md
@@ -69,7 +70,7 @@ type Service struct {
 	api *vendorhttp.Client
 	// bare asks with the token that is being proven, never with our own.
 	bare  *vendorhttp.Client
-	token sop.Refs
+	token webapi.Token
 
 	mu      sync.Mutex
 	adopted secret.Value // goes before token
@@ -82,20 +83,12 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	}
 	base := strings.TrimSuffix(c.BaseURL, "/") + "/api/v1"
 	client := func() *vendorhttp.Client {
-		return &vendorhttp.Client{
-			Vendor: name, Base: base, Where: env.Where("", c.BaseURL), Transport: env.Transport, Now: env.Now, Observe: env.Observe,
-			Own: own, Explain: explain, NotApplied: notApplied, Clock: &vendorhttp.Clock{}, Pace: env.Pace(0, 0),
-		}
+		api := webapi.Client(env, name, base, "")
+		api.Own, api.Explain, api.NotApplied = own, explain, notApplied
+		return api
 	}
-	s := &Service{env: env, token: c.Token, bare: client(), api: client()}
-	s.api.Authorize = func(ctx context.Context, req *http.Request) (string, error) {
-		token, used, err := s.ours(ctx)
-		if err != nil {
-			return "", fmt.Errorf("token: %w", err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token.Reveal())
-		return used, nil
-	}
+	s := &Service{env: env, token: webapi.By(env, c.Token), bare: client(), api: client()}
+	s.api.Authorize = webapi.Bearer(s.ours, nil)
 	return s, nil
 }
 
@@ -107,8 +100,7 @@ func (s *Service) ours(ctx context.Context) (secret.Value, string, error) {
 	if adopted.Present() {
 		return adopted, "the token that this run has made", nil
 	}
-	token, source, err := s.env.Resolve(ctx, s.token)
-	return token, source.String(), err
+	return s.token(ctx)
 }
 
 // Close does nothing: a token has no session.

@@ -15,10 +15,12 @@ import (
 	"rekey/internal/cred"
 	"rekey/internal/secret"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 // tokens issues tokens whose names have the same roles.
 type tokens struct {
+	webapi.ByItself
 	*Service
 	settings TokenSettings
 }

@@ -14,6 +14,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/secret"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 // KindSecretID is a secret id of an AppRole; the others are the fields of its bundle.
@@ -41,6 +42,7 @@ type SecretIDSettings struct {
 // its accessor, and what it is worth is up to the role
 // (developer.hashicorp.com/vault/api-docs/auth/approle).
 type secretIDs struct {
+	webapi.ByItself
 	*Server
 	settings SecretIDSettings
 	root     string // of the role, without /v1/

@@ -55,8 +55,8 @@ func (a *secretIDs) Owner(ctx context.Context, b secret.Bundle, _ []cred.Handle)
 // logins within 15 minutes lock the role for everybody who uses it.
 func (a *secretIDs) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
 	const op = "log in to see whether it works"
-	if p.URL != sop.IssuerItself {
-		return cred.Unclear, "", a.problem(op, cred.Refused, "a secret id is proven by Vault itself and sent nowhere else: leave validate out")
+	if err := a.Elsewhere(p, a.api.Vendor, op, "a secret id", "Vault"); err != nil {
+		return cred.Unclear, "", err
 	}
 	if !b[FieldSecretID].Present() {
 		return cred.Rejected, "without a secret id no login is tried, since refused ones lock the role", nil
@@ -77,7 +77,7 @@ func (a *secretIDs) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cr
 		return cred.Unclear, fmt.Sprintf("it can be used %d times more, so no login was spent on it", x.Uses), nil
 	}
 	granted, err := login(ctx, a.session.api, op, a.settings.Mount, role, b[FieldSecretID])
-	switch e, _ := asError(err); {
+	switch e, _ := cred.AsError(err); {
 	case err == nil:
 		_ = endToken(ctx, a.session.api, granted.Token)
 		return cred.Accepted, "logged in", nil
@@ -90,9 +90,6 @@ func (a *secretIDs) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cr
 	}
 	return cred.Unclear, "no answer", err
 }
-
-// Guard: nothing else protects the login.
-func (a *secretIDs) Guard(context.Context, sop.Probe) (string, error) { return "", nil }
 
 // Wrong makes up one that Vault never issued.
 func (a *secretIDs) Wrong() secret.Bundle {

@@ -2,7 +2,6 @@ package vault_test
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -292,7 +291,7 @@ func TestNoAnswerIsTakenForAnother(t *testing.T) {
 		}}}
 		st := (&server{base: "http://vault.invalid", token: "t"}).store(t, w, "")
 		_, err := st.Read(t.Context(), []string{"KEY"})
-		if _, classified := errors.AsType[*cred.Error](err); !classified || cred.ClassOf(err) != want || strings.Contains(err.Error(), "canary") {
+		if _, classified := cred.AsError(err); !classified || cred.ClassOf(err) != want || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v, want %s", said, err, want)
 		}
 		_, err = st.Write(t.Context(), []provider.SlotValue{slot("KEY", "v")})

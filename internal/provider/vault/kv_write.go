@@ -147,7 +147,7 @@ func (k *kv) note(ctx context.Context, values []provider.SlotValue) {
 // after is an error past the point where the effect has happened.
 func (k *kv) after(op, why string, err error) error {
 	out := &cred.Error{Vendor: k.api.Vendor, Op: op, Class: cred.Unknown, Maybe: true, Why: why}
-	if e, ok := asError(err); ok {
+	if e, ok := cred.AsError(err); ok {
 		out.Status, out.RetryAfter, out.Err = e.Status, e.RetryAfter, e.Err
 		if e.Why != "" {
 			out.Why += ": " + e.Why

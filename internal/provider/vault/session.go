@@ -74,7 +74,7 @@ func (s *session) login(ctx context.Context) error {
 		}
 	}
 	auth, err := login(ctx, s.api, op, s.conn.LoginMount, role, key)
-	if e, ok := asError(err); ok {
+	if e, ok := cred.AsError(err); ok {
 		out := *e
 		out.Maybe, out.Why = false, strings.TrimPrefix(e.Why+"; used "+used, "; ")
 		switch {

@@ -17,6 +17,7 @@ import (
 	"rekey/internal/provider"
 	"rekey/internal/sop"
 	"rekey/internal/vendorhttp"
+	"rekey/internal/webapi"
 )
 
 //go:embed doc.md
@@ -89,13 +90,11 @@ func open(env provider.Env, name string, settings json.RawMessage) (provider.Ven
 	if c.LoginMount == "" {
 		c.LoginMount = "approle"
 	}
-	plain := vendorhttp.Client{
-		Vendor: name, Base: c.BaseURL, Where: env.Where(c.scope(), c.BaseURL), Transport: env.Transport, Now: env.Now, Observe: env.Observe,
-		Explain: explain, Own: own, NotApplied: notApplied, Pace: env.Pace(0, 0),
-		Authorize: func(_ context.Context, r *http.Request) (string, error) { c.address(r); return "", nil },
-	}
-	s := &Server{session: &session{env: env, conn: c, api: &plain}, kinds: map[string]mount{}}
-	authorized := plain
+	plain := webapi.Client(env, name, c.BaseURL, c.scope())
+	plain.Explain, plain.Own, plain.NotApplied = explain, own, notApplied
+	plain.Authorize = func(_ context.Context, r *http.Request) (string, error) { c.address(r); return "", nil }
+	s := &Server{session: &session{env: env, conn: c, api: plain}, kinds: map[string]mount{}}
+	authorized := *plain
 	authorized.Authorize = s.session.authorize
 	s.api = &authorized
 	return s, nil
@@ -191,11 +190,9 @@ func (s *Server) problem(op string, class cred.Class, why string) error {
 	return &cred.Error{Vendor: s.api.Vendor, Op: op, Class: class, Why: why}
 }
 
-func asError(err error) (*cred.Error, bool) { return errors.AsType[*cred.Error](err) }
-
 // codeOf tells which thing an error is about; "" if it does not say.
 func codeOf(err error) string {
-	if e, ok := asError(err); ok {
+	if e, ok := cred.AsError(err); ok {
 		return e.Code
 	}
 	return ""
