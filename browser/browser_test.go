@@ -99,10 +99,7 @@ type look struct {
 var looks = []look{{1280, "light"}, {1280, "dark"}, {360, "light"}, {360, "dark"}}
 
 func (l look) set() chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(chromedp.EmulateViewport(l.width, 900), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-		return chromedp.Void{}, err
-	})
+	return chromedp.Steps(chromedp.EmulateViewport(l.width, 900), emulate(emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}))
 }
 
 // say evaluates a script in the page.
@@ -133,6 +130,14 @@ func wait(t *testing.T, ctx context.Context, what, script string) {
 			t.Fatalf("%s: it has not come, and the page is\n%s", what, say[string](t, ctx, `document.body.innerText`))
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+}
+
+// emulate has the page shown as a medium (print), or as one who prefers something.
+func emulate(p emulation.SetEmulatedMediaParams) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, p)
+		return chromedp.Void{}, err
 	}
 }
 
@@ -192,6 +197,12 @@ func judge(t *testing.T, ctx context.Context, script, url, name string, then ...
 			for _, n := range v.Nodes {
 				t.Errorf("%s at %d, %s: %s: %s\n\t%s\n\t%s", name, l.width, l.scheme, v.ID, v.Help, n.HTML, strings.ReplaceAll(n.Failure, "\n", " "))
 			}
+		}
+	}
+	for _, width := range []int64{600, 768, 1024, 1680} { // between, where a column may find no room
+		do(t, ctx, chromedp.EmulateViewport(width, 900))
+		if wide := say[int64](t, ctx, `document.documentElement.scrollWidth`); wide > width {
+			t.Errorf("%s at %d is %d wide", name, width, wide)
 		}
 	}
 }

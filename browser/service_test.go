@@ -35,6 +35,7 @@ type site struct {
 	world *sim.World
 
 	asked atomic.Pointer[estate.AskedByHand] // what runs ask a person to do; nil: nothing
+	late  atomic.Pointer[string]             // a part of the path of what comes a second late; nil: nothing does
 
 	stop  func()           // ends the server: nobody listens any more
 	start func(*testing.T) // begins another one at the same address, as a deploy does
@@ -131,7 +132,12 @@ func newSite(t *testing.T, change ...string) *site {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if late := s.late.Load(); late != nil && strings.Contains(r.URL.Path, *late) {
+				time.Sleep(time.Second)
+			}
+			c.ServeHTTP(w, r)
+		})
 	}
 	server := httptest.NewServer(pages(t))
 	s.url = server.URL

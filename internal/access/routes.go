@@ -25,10 +25,12 @@ import (
 //	POST   /access/cli/token            gives its code for a token
 func (a *Access) Routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /access/style.css", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=3600")
-		http.ServeFileFS(w, r, files, "pages/style.css")
-	})
+	for _, name := range []string{"style.css", "icon.svg"} {
+		mux.HandleFunc("GET /access/"+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=3600")
+			http.ServeFileFS(w, r, files, "pages/"+name)
+		})
+	}
 	mux.HandleFunc("GET /access/sign-in", a.signInPage)
 	mux.HandleFunc("GET /access/start", a.signing(a.start))
 	mux.HandleFunc("GET /access/callback", a.callback)

@@ -33,7 +33,7 @@ func retiring(s estate.Approval) bool { return s.Request.Gate == approvals.Retir
 func approvalViewOf(s estate.Approval, who rotation.Who) approvalView {
 	v := approvalView{Approval: s, What: "begin to rotate"}
 	if retiring(s) {
-		v.What = "take the old one away"
+		v.What = "revoke the old one"
 	} else if p := s.Request.Plan; p != nil {
 		v.What = "begin to " + doing(p.Spec.Purpose)
 		v.Steps = planSteps(p)

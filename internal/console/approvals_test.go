@@ -27,8 +27,11 @@ func TestOthersAgreeByForms(t *testing.T) {
 		t.Fatalf("it leads to %s", to)
 	}
 	page := b.get("/approvals")
-	has(page, "Somebody is wanted", "it is time", "1 still wanted", "Take mine back", "point of no return")
-	has(b.get("/"), "1 approval wanted")
+	has(page, "Waiting for an answer", "it is time", "1 still wanted", "Take mine back", "point of no return")
+	has(b.get("/"), "1 approval wanted", "Approval wanted", `href="/approvals#`+id+`">Answer`, "begins when somebody agrees", `data-title="(1) Estate"`)
+	has(b.get("/?needs=you"), "/credentials/"+svc)
+	has(b.get("/credentials/"+svc), "Approval wanted", `href="/approvals#`+id+`">Read and answer`)
+	has(b.get("/health"), `<span class="waiting">1<span class="sr"> wanted</span></span>`) // as on every page
 	seen := url.Values{"seen": {value(t, page, "seen")}}
 	if status, body := b.ask("POST", "/approvals/"+id+"/approve", seen); status != 403 || !strings.Contains(body, "asked for this yourself") {
 		t.Errorf("who asks agrees: %d", status)
@@ -61,6 +64,9 @@ func TestOthersAgreeByForms(t *testing.T) {
 	b.post(run+"/resume", url.Values{})
 	b.settle(run)
 	has(b.get(run), "Rotated in")
+	if page := b.get("/"); strings.Contains(page, "Approval wanted") || strings.Contains(page, `class="waiting"`) {
+		t.Error("somebody is wanted still")
+	}
 }
 
 // TestTheCredentialsPageSaysWhyItDoesNotBegin, each reason, once it is due.

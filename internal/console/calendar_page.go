@@ -65,7 +65,11 @@ func (c *Console) calendarPage(w http.ResponseWriter, r *http.Request) error {
 	if err = withoutRole(err); err != nil {
 		return err
 	}
-	b := calendarOf(status.Rows, schedule.Credentials, c.o.Now())
+	wanted, err := c.wanted(r.Context())
+	if err != nil {
+		return err
+	}
+	b := calendarOf(asking(status.Rows, wanted), schedule.Credentials, c.o.Now())
 	b.Begins = schedule.Begin
 	if schedule.Decided.Paused != nil || !schedule.Stopped.IsZero() {
 		b.Paused = &schedule
@@ -109,7 +113,7 @@ func calendarOf(rows []report.Row, standings []estate.Scheduled, now time.Time) 
 			continue
 		}
 		day := r.Due.At.UTC().Truncate(24 * time.Hour)
-		g.Rows = append(g.Rows, dueRow{Listed: rowOf(r, now), Says: by[r.Credential], Day: r.Due.At, NewDay: !day.Equal(last), Expires: r.Due.Why == "expiry", Window: r.Due.Start.After(r.Due.At)})
+		g.Rows = append(g.Rows, dueRow{Listed: rowOf(r, now), Says: by[r.Credential], Day: r.Due.At, NewDay: !day.Equal(last), Expires: r.Due.Why == "expiry", Window: r.Due.Start.After(r.Due.At) && !untilThen(by[r.Credential], r.Due.Start)})
 		last = day
 	}
 	return b
@@ -162,6 +166,27 @@ func (b *calendarBody) weeks(dated []report.Row, now time.Time) {
 		}
 		b.Weeks = append(b.Weeks, w)
 	}
+}
+
+// untilThen: that it waits until then is among the reasons why it does not begin now.
+func untilThen(s estate.Scheduled, at time.Time) bool {
+	for _, why := range s.Why {
+		if why.Until.Equal(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// beginsWords says how runs of a credential begin, which rekey.yaml has under run.
+func beginsWords(run string) string {
+	switch run {
+	case sop.ByHand.String():
+		return "begun by hand"
+	case sop.Automatically.String():
+		return "begins by itself"
+	}
+	return "begins " + run
 }
 
 // Label is what a week says to who cannot see it.

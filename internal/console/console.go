@@ -16,6 +16,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"rekey/internal/engine"
@@ -234,12 +236,21 @@ func (c *Console) signIn() []link {
 	return nil
 }
 
-// signInAgain leads to a sign-in that does not go by an old one.
-func (c *Console) signInAgain() []link {
+// signInAgain leads to a sign-in that does not go by an old one, and from there to a page.
+func (c *Console) signInAgain(then string) []link {
 	if to := c.signInAt(); to != "" {
-		return []link{{"Sign in again", to + "?fresh=1"}}
+		return []link{{"Sign in again", to + "?fresh=1&to=" + queryEscape(then)}}
 	}
 	return nil
+}
+
+// cameFrom is the page of this console whose form was sent.
+func cameFrom(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || u.Path == "" || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, `\`) {
+		return "/" // what a browser could take for another site is none of its pages
+	}
+	return u.RequestURI()
 }
 
 // withoutRole is nil where somebody may not see what a page has besides: the page is

@@ -76,7 +76,15 @@ func (c *Console) rowNamed(ctx context.Context, name string) (Listed, error) {
 	if i < 0 {
 		return Listed{}, &estate.Error{Code: estate.NoCredential, Credential: name, Err: errNotNamed(name)}
 	}
-	return rowOf(status.Rows[i], c.o.Now()), nil
+	wanted, err := c.wanted(ctx)
+	if err != nil {
+		return Listed{}, err
+	}
+	out := rowOf(asking(status.Rows[i:i+1], wanted)[0], c.o.Now())
+	if s, ok := wanted[name]; ok && (out.Attention == agrees || out.Attention == "asks") {
+		out.wanted(s)
+	}
+	return out, nil
 }
 
 type errNotNamed string

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,80 +13,10 @@ import (
 
 	"rekey/internal/estate"
 	"rekey/internal/report"
-	"rekey/internal/rotation"
 )
 
 // rowsPerPage keeps a page of 10,000 credentials as light as one of 100.
 const rowsPerPage = 100
-
-// need is what a credential needs, in a word, with its colour and its drawing.
-type need struct {
-	Word string // "Stuck"
-	Says string // what that means, for whoever hovers over it or cannot see it
-	Tone string // bad, mind, good, info
-	Icon string
-}
-
-// needs of report.Row.Attention, in the order in which they are shown.
-var needs = []struct {
-	attention string
-	need
-}{
-	{"stuck", need{"Stuck", "Its run cannot go on by itself", "bad", "alert"}},
-	{"revoked", need{"Revoked", "It was taken away, and has no successor yet", "bad", "off"}},
-	{"lost", need{"Lost", "The issuer says something against it", "bad", "alert"}},
-	{"asks", need{"Waits for you", "Its run goes on when somebody confirms it or agrees", "bad", "person"}},
-	{"open", need{"Run open", "A run of it is not over", "info", "half"}},
-	{"drift", need{"Drifted", "Issuer, store and consumers do not agree", "bad", "drift"}},
-	{"overdue", need{"Overdue", "It should have been rotated by now", "bad", "clock"}},
-	{"unready", need{"Not ready", "The last check found what a run would be refused for", "mind", "cross"}},
-	{"unknown", need{"Not known", "Nobody has looked at it yet", "mind", "question"}},
-	{"undated", need{"Undated", "The issuer does not tell when it was made", "mind", "question"}},
-	{"due", need{"Due soon", "It is due within a week", "mind", "clock"}},
-	{"", need{"In order", "Nothing needs to be done", "good", "check"}},
-}
-
-func needOf(attention string) need {
-	for _, n := range needs {
-		if n.attention == attention {
-			return n.need
-		}
-	}
-	return need{attention, "", "mind", "question"}
-}
-
-// Listed is a credential as a line of the estate. It is exported for visible.Copy, which
-// spells out what is embedded under an exported name only.
-type Listed struct {
-	report.Row
-	Need  need
-	Share float64 // of its time that has passed; below 0: not known
-	Doing string  // the next thing, as a link
-	To    string
-}
-
-func rowOf(r report.Row, now time.Time) Listed {
-	out := Listed{Row: r, Need: needOf(r.Attention), Share: share(r.Made, r.Due.At, now)}
-	switch at := credentialAt(r.Credential); r.Attention {
-	case "stuck", "asks", "open":
-		out.Doing, out.To = "Open the run", runAt(r.Open.Run)
-	case "revoked":
-		out.Doing, out.To = "Plan a new one", at+"/plan?purpose="+queryEscape("after revoke")
-	case "overdue", "due", "undated":
-		out.Doing, out.To = "Plan", at+"/plan"
-	case "drift", "lost", "unready", "unknown":
-		out.Doing, out.To = "Look", at
-	}
-	return out
-}
-
-// share of the time between two moments that has passed; below 0 where one is not known.
-func share(from, to, now time.Time) float64 {
-	if from.IsZero() || !to.After(from) {
-		return -1
-	}
-	return float64(now.Sub(from)) / float64(to.Sub(from))
-}
 
 // filter is one that can be chosen, with how many it leaves.
 type filter struct {
@@ -107,6 +38,7 @@ type estateBody struct {
 	Issuers  []string
 	Filtered bool
 	From, To int
+	Self     string // address of this list as it is
 	Earlier  string // address of the page before; "": there is none
 	Later    string
 	Owned    bool
@@ -116,31 +48,40 @@ type estateBody struct {
 	Guide     []Hint
 }
 
-// urgent needs are those for which somebody is called.
-func urgent(attention string) bool {
-	return slices.Contains([]string{"stuck", "revoked", "lost", "asks", "drift", "overdue"}, attention)
-}
-
 // estatePage lists all credentials, those that need a person first.
 func (c *Console) estatePage(w http.ResponseWriter, r *http.Request) error {
 	status, err := c.o.Ops.Status(r.Context(), estate.StatusAsked{})
 	if err != nil && estate.CodeOf(err) != estate.NoCredentials {
 		return err
 	}
-	b := estateOf(status.Rows, r.URL.Query(), c.o.Now())
-	all, err := c.o.Ops.Approvals(r.Context())
-	if err = withoutRole(err); err != nil {
+	wanted, err := c.wanted(r.Context())
+	if err != nil {
 		return err
 	}
-	for _, s := range all {
-		if s.Missing > 0 {
-			b.Approvals++
+	b := estateOf(asking(status.Rows, wanted), r.URL.Query(), c.o.Now())
+	b.Approvals = len(wanted)
+	for i := range b.Rows {
+		if s, ok := wanted[b.Rows[i].Credential]; ok && (b.Rows[i].Attention == agrees || b.Rows[i].Attention == "asks") {
+			b.Rows[i].wanted(s)
 		}
 	}
 	if c.o.Guide != nil && !b.Filtered {
 		b.Guide = c.o.Guide()
 	}
 	return show(c, w, http.StatusOK, "estate", frame(c, r, "Estate", "/", b))
+}
+
+// wanted are the requests for which somebody is wanted still, by credential, as far as
+// whoever asks may see them.
+func (c *Console) wanted(ctx context.Context) (map[string]estate.Approval, error) {
+	all, err := c.o.Ops.Approvals(ctx)
+	out := map[string]estate.Approval{}
+	for _, s := range all {
+		if s.Missing > 0 {
+			out[s.Request.Credential] = s
+		}
+	}
+	return out, withoutRole(err)
 }
 
 func estateOf(rows []report.Row, asked url.Values, now time.Time) estateBody {
@@ -163,7 +104,7 @@ func estateOf(rows []report.Row, asked url.Values, now time.Time) estateBody {
 	n = min(max(n, 1), max(1, (len(found)+rowsPerPage-1)/rowsPerPage))
 	from := (n - 1) * rowsPerPage
 	shown := found[from:min(from+rowsPerPage, len(found))]
-	b.From, b.To = from+1, from+len(shown)
+	b.From, b.To, b.Self = from+1, from+len(shown), b.address(n)
 	if n > 1 {
 		b.Earlier = b.address(n - 1)
 	}
@@ -245,35 +186,4 @@ func listAddress(list string, page int, filters map[string]string) string {
 		return list
 	}
 	return list + "?" + v.Encode()
-}
-
-// ending is how a run stands, in a word.
-func ending(s estate.Summary) need {
-	switch {
-	case s.Stuck != "":
-		return need{"Stuck", s.Stuck, "bad", "alert"}
-	case s.Open():
-		return need{"Open", "It is not over", "info", "half"}
-	}
-	return endingOf(s.Ending)
-}
-
-func endingOf(e rotation.Ending) need {
-	switch e {
-	case rotation.Rotated:
-		return need{"Rotated", "The new one is in use, the old one is gone", "good", "check"}
-	case rotation.RolledBack:
-		return need{"Rolled back", "Everybody has the old one again", "mind", "back"}
-	case rotation.RefusedRun:
-		return need{"Refused", "Nothing was touched", "mind", "cross"}
-	case rotation.Revoked:
-		return need{"Revoked", "It was taken away in an emergency", "mind", "off"}
-	case rotation.Rehearsed:
-		return need{"Rehearsed", "Practised on a throwaway credential", "good", "check"}
-	case rotation.Repaired:
-		return need{"Repaired", "Every place holds the same again", "good", "check"}
-	case rotation.NameGone:
-		return need{"Name retired", "A former name was taken out everywhere", "good", "check"}
-	}
-	return need{string(e), "", "mind", "question"}
 }

@@ -19,6 +19,9 @@ type evidenceBody struct {
 	Runs       []runRow // the newest of those that were found
 	Found      int
 	Endings    []filter
+	Periods    []filter
+	First      time.Time // days of the period, both included
+	Last       time.Time
 	Mistake    string
 	NoRuns     bool
 }
@@ -31,7 +34,8 @@ func (c *Console) evidencePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, from, to, mistake := period(q.Get, c.o.Now())
-	b := evidenceBody{From: from, To: to, Credential: p.Credential, Standing: status.Evidence, Mistake: mistake}
+	b := evidenceBody{From: from, To: to, Credential: p.Credential, Standing: status.Evidence, Mistake: mistake, First: p.From, Last: p.To.AddDate(0, 0, -1)}
+	b.Periods = periods(from, to, p.Credential, c.o.Now())
 	for _, row := range status.Rows {
 		b.Names = append(b.Names, row.Credential)
 	}
@@ -57,11 +61,34 @@ func (c *Console) evidencePage(w http.ResponseWriter, r *http.Request) error {
 	}
 	for i := range b.Endings {
 		b.Endings[i].N = counts[b.Endings[i].Text]
+		b.Endings[i].Text = strings.Replace(strings.ToLower(b.Endings[i].Text), "waits", "waiting", 1)
 	}
 	if b.Found = len(b.Runs); b.Found > rowsPerPage {
 		b.Runs = b.Runs[:rowsPerPage]
 	}
 	return show(c, w, http.StatusOK, "evidence", frame(c, r, "Evidence", "/evidence", b))
+}
+
+// periods are those that somebody who was not there asks for, by one press each.
+func periods(from, to, credential string, now time.Time) []filter {
+	today := now.UTC().Truncate(24 * time.Hour)
+	year := time.Date(today.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
+	quarter := year.AddDate(0, int(today.Month()-1)/3*3, 0)
+	var out []filter
+	for _, p := range []struct {
+		text        string
+		first, last time.Time
+	}{
+		{"Last 3 months", today.AddDate(0, -3, 0), today},
+		{"This quarter", quarter, today},
+		{"Last quarter", quarter.AddDate(0, -3, 0), quarter.AddDate(0, 0, -1)},
+		{"This year", year, today},
+		{"Last year", year.AddDate(-1, 0, 0), year.AddDate(0, 0, -1)},
+	} {
+		first, last := p.first.Format(time.DateOnly), p.last.Format(time.DateOnly)
+		out = append(out, filter{Text: p.text, To: listAddress("/evidence", 1, map[string]string{"from": first, "to": last, "credential": credential}), On: from == first && to == last})
+	}
+	return out
 }
 
 // period reads one from a form; without one it is the quarter up to today. Both days are

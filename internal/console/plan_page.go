@@ -105,7 +105,7 @@ func planOf(wish estate.Wish, planned estate.Planned, now time.Time) (planBody, 
 	b.Steps, b.Asking = planSteps(p), askingWords(p.Spec)
 	switch {
 	case b.Emergency:
-		b.Without, b.Strategy = planned.Without, "take it away now, whoever uses it"
+		b.Without, b.Strategy = planned.Without, "ends at once, whoever still uses it"
 	case wish.Purpose == sop.ToRehearse:
 		b.Strategy = "practise the whole procedure on a throwaway credential"
 	case wish.Purpose == sop.ToRepair:

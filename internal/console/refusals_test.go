@@ -44,6 +44,37 @@ func TestEveryAnswerIsAsStrictAsThePolicySays(t *testing.T) {
 	}
 }
 
+// TestARefusalLeadsBackToWhereItsFormWas, and never to another site.
+func TestARefusalLeadsBackToWhereItsFormWas(t *testing.T) {
+	t.Parallel()
+	for referer, want := range map[string]string{
+		"http://rekey.test/credentials/A/plan?purpose=revoke": "/credentials/A/plan?purpose=revoke",
+		"https://evil.example/credentials/A/plan":             "/",
+		"http://rekey.test":                                   "/",
+		"":                                                    "/",
+		"http://rekey.test//evil.example/":                    "/",
+		`http://rekey.test/\evil.example/`:                    "/",
+	} {
+		b := newBench(t)
+		b.handler = b.console(console.Options{Ops: stale{b.service}, SignIn: func() string { return "/access/sign-in" }})
+		r := httptest.NewRequest(http.MethodPost, "http://rekey.test/approvals/1/approve", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("Referer", referer)
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, r)
+		if to := `href="/access/sign-in?fresh=1&amp;to=` + url.QueryEscape(want) + `"`; w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), to) {
+			t.Errorf("from %q: %d, no %s in\n%s", referer, w.Code, to, w.Body)
+		}
+	}
+}
+
+// stale wants a fresh sign-in for every answer.
+type stale struct{ *service }
+
+func (stale) Approve(context.Context, estate.Answering) (estate.Approval, error) {
+	return estate.Approval{}, &estate.Error{Code: estate.NotFresh}
+}
+
 // TestFormsOfOtherSitesAreRefused, and change nothing.
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()

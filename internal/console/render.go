@@ -50,7 +50,7 @@ func (c *Console) readPages() (map[string]*templates, error) {
 type page[T any] struct {
 	Title     string
 	Here      string // address of the entry of the menu that is marked
-	Menu      []link
+	Menu      []entry
 	Who       string
 	SignOut   string
 	Simulated bool
@@ -63,10 +63,20 @@ type page[T any] struct {
 
 type link struct{ Text, To string }
 
+// entry is one of the menu, with how many wait there for a person; 0: none.
+type entry struct {
+	link
+	Waiting int
+	Says    string // what Waiting counts
+}
+
 // frame makes a page of a body. Everything in it that came from elsewhere is spelled out
 // where it could not be seen as what it is.
 func frame[T any](c *Console, r *http.Request, title, here string, body T) page[T] {
-	p := page[T]{Title: title, Here: here, Menu: c.menu(), Simulated: c.o.Simulated, Tool: c.o.Tool, File: c.o.File, Now: c.o.Now(), Body: visible.Copy(body)}
+	p := page[T]{Title: title, Here: here, Simulated: c.o.Simulated, Tool: c.o.Tool, File: c.o.File, Now: c.o.Now(), Body: visible.Copy(body)}
+	if title != "" { // a part of a page has no menu
+		p.Menu = c.menu(r)
+	}
 	if c.o.Mistakes != nil {
 		p.Mistakes = visible.Copy(c.o.Mistakes(r.Context()))
 	}
@@ -81,8 +91,19 @@ func frame[T any](c *Console, r *http.Request, title, here string, body T) page[
 	return p
 }
 
-func (c *Console) menu() []link {
-	return []link{{"Estate", "/"}, {"Runs", "/runs"}, {"Calendar", "/calendar"}, {"Approvals", "/approvals"}, {"Findings", "/findings"}, {"Evidence", "/evidence"}, {"Health", "/health"}}
+// menu has on every page how many approvals are wanted: they are asked for while somebody
+// looks at something else.
+func (c *Console) menu(r *http.Request) []entry {
+	wanted := entry{link: link{"Approvals", "/approvals"}, Says: "wanted"}
+	if all, err := c.o.Ops.Approvals(r.Context()); err == nil { // why not is said by their own page
+		for _, s := range all {
+			if s.Missing > 0 {
+				wanted.Waiting++
+			}
+		}
+	}
+	plain := func(text, to string) entry { return entry{link: link{text, to}} }
+	return []entry{plain("Estate", "/"), plain("Runs", "/runs"), plain("Calendar", "/calendar"), wanted, plain("Findings", "/findings"), plain("Evidence", "/evidence"), plain("Health", "/health")}
 }
 
 // show renders a page.
@@ -117,9 +138,15 @@ func (c *Console) funcs() template.FuncMap {
 		"ago":  func(t, now time.Time) template.HTML { return timeHTML("ago", t, report.Ago(t, now)) },
 		"at":   func(t time.Time) template.HTML { return timeHTML("at", t, t.UTC().Format("2 Jan 2006, 15:04 UTC")) },
 		"age":  func(t, now time.Time) template.HTML { return timeHTML("age", t, report.Span(now.Sub(t))) },
-		"told": toldHTML, "call": callHTML, "anchor": anchor,
+		"told": toldHTML, "call": callHTML, "name": nameHTML, "anchor": anchor, "words": func(s string) []string { return strings.Split(s, " ") },
 		"day": func(t time.Time) template.HTML { return timeHTML("day", t, t.UTC().Format("2 Jan 2006")) },
 		"clock": func(t time.Time) template.HTML {
+			return timeHTML("clock", t, t.UTC().Format("15:04:05"))
+		},
+		"when": func(t, now time.Time) template.HTML { // the day is said where it is not plain
+			if d := t.Sub(now); d > 12*time.Hour || d < -12*time.Hour {
+				return timeHTML("at", t, t.UTC().Format("2 Jan 2006, 15:04 UTC"))
+			}
 			return timeHTML("clock", t, t.UTC().Format("15:04:05"))
 		},
 		"zero":  func(t time.Time) bool { return t.IsZero() },
@@ -137,6 +164,8 @@ func (c *Console) funcs() template.FuncMap {
 		"lower":       strings.ToLower,
 		"add":         func(a, b int) int { return a + b },
 		"rows":        rowsFor,
+		"begins":      beginsWords,
+		"dated":       datedRows,
 		"minus":       func(n int) int { return -n },
 		"upTo":        func(rows []runRow, n int) []runRow { return rows[:min(n, len(rows))] },
 		"unit":        func(f float64) string { return strconv.FormatFloat(max(f, 0.04), 'f', 3, 64) },

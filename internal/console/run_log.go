@@ -31,7 +31,7 @@ func deedsOf(events []rotation.Event) (out []deed) {
 		case e.Opened != nil:
 			what := "opened it to " + doing(e.Opened.Spec.Purpose)
 			for _, o := range e.Opened.Overrides {
-				what += ", with " + o
+				what += ", " + setAside(o)
 			}
 			out = append(out, deed{e.At, whoWords(e.Opened.Actor, e.Opened.By), what, e.Opened.Reason})
 		case e.Confirmed != nil:
@@ -58,6 +58,26 @@ func deedsOf(events []rotation.Event) (out []deed) {
 		}
 	}
 	return out
+}
+
+// setAside says which rule a run was begun without. The journal has it as it is typed.
+func setAside(override string) string {
+	flag, value, _ := strings.Cut(override, " ")
+	switch flag {
+	case "--outside-window":
+		return "outside of its windows"
+	case "--alongside":
+		return "beside another run that changes one of its consumers"
+	case "--after-revoke":
+		return "after it was revoked"
+	case "--without-role":
+		return "without the role that it wants"
+	case "--strategy":
+		return "by the strategy " + value
+	case "--despite":
+		return "leaving " + value + " with a dead one"
+	}
+	return override
 }
 
 const (

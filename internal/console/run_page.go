@@ -52,9 +52,11 @@ type runBody struct {
 	Of     int
 	Now    string // what is being done, in one line; it is read out when it changes
 	People []deed
-	Lines  *overlap
-	Log    []logLine
-	Notes  []string
+
+	SetAside []string // rules that it was begun without
+	Lines    *overlap
+	Log      []logLine
+	Notes    []string
 }
 
 func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
@@ -65,8 +67,11 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) error {
 	if b.ByHand, err = c.byHandOf(r, b); err != nil {
 		return err
 	}
-	return show(c, w, http.StatusOK, "run", frame(c, r, "Run "+b.Run+" of "+b.Credential, "/runs", b))
+	return show(c, w, http.StatusOK, "run", frame(c, r, b.Title(), "/runs", b))
 }
+
+// Title is what a tab says of it: how it stands, first.
+func (b runBody) Title() string { return b.State.Word + " · " + b.Credential + " · run " + b.Run }
 
 // runNow is the run that is asked for, as the journal tells it now.
 func (c *Console) runNow(r *http.Request) (runBody, error) {
@@ -158,6 +163,9 @@ func runOf(logged estate.Logged, now time.Time) runBody {
 	if st.Made != nil {
 		b.New = st.Made.Handle
 	}
+	for _, o := range st.Opened.Overrides {
+		b.SetAside = append(b.SetAside, setAside(o))
+	}
 	b.People, b.Log = deedsOf(logged.Events), linesOf(logged.Events)
 	b.stand(st, now)
 	return b
@@ -181,7 +189,7 @@ func (b *runBody) stand(st *rotation.State, now time.Time) {
 		b.Now = "Stuck: " + st.Stuck.Why
 	default:
 		d := rotation.Next(st, now, true)
-		b.State = need{"Running", "It goes on by itself", "info", "half"}
+		b.State = running
 		busy := busyWith(append(slices.Clone(b.Steps), b.Back...))
 		switch {
 		case d.Ask != nil && st.Answered(*d.Ask):

@@ -38,7 +38,7 @@ func (x *runRow) as(row report.Row) {
 	case row.Attention == "asks":
 		x.State = needOf(row.Attention)
 	case row.Working:
-		x.State = need{"Running", "It goes on by itself", "info", "half"}
+		x.State = running
 	}
 }
 
@@ -74,6 +74,7 @@ type runsBody struct {
 	Filters        []filter
 	Query, Ending  string
 	From, To       int
+	Self           string // address of this list as it is
 	Earlier, Later string
 	Filtered       bool
 }
@@ -131,7 +132,7 @@ func runsOf(runs []estate.Summary, asked url.Values) runsBody {
 	n = min(max(n, 1), max(1, (len(found)+rowsPerPage-1)/rowsPerPage))
 	from := (n - 1) * rowsPerPage
 	shown := found[from:min(from+rowsPerPage, len(found))]
-	b.From, b.To = from+1, from+len(shown)
+	b.From, b.To, b.Self = from+1, from+len(shown), b.address(b.Ending, n)
 	if n > 1 {
 		b.Earlier = b.address(b.Ending, n-1)
 	}
@@ -162,8 +163,14 @@ type runRows struct {
 	Rows        []runRow
 	Now         time.Time
 	Credentials bool // with a column of them
+	Dated       bool // with days, and not how long ago they were
+}
+
+// datedRows are runs with their days.
+func datedRows(rows []runRow, now time.Time) runRows {
+	return runRows{Rows: rows, Now: now, Credentials: true, Dated: true}
 }
 
 func rowsFor(rows []runRow, now time.Time, credentials bool) runRows {
-	return runRows{rows, now, credentials}
+	return runRows{Rows: rows, Now: now, Credentials: credentials}
 }

@@ -34,6 +34,11 @@ func callHTML(text string) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "/", "/<wbr>"))
 }
 
+// nameHTML is a name of many words, which may be broken after each of them.
+func nameHTML(text string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "_", "_<wbr>"))
+}
+
 // anchor says on which side of a place on an axis a word stands, so that it stays within.
 func anchor(at float64) string {
 	switch {

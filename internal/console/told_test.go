@@ -50,6 +50,29 @@ func TestTheSameLineOfTheLogIsSaidOnce(t *testing.T) {
 	}
 }
 
+// TestPeriodsAreWholeQuartersAndYears, on the first and the last day of one, too.
+func TestPeriodsAreWholeQuartersAndYears(t *testing.T) {
+	t.Parallel()
+	for day, want := range map[string][2]string{
+		"2026-11-28": {"from=2026-07-01&to=2026-09-30", "from=2025-01-01&to=2025-12-31"},
+		"2027-01-01": {"from=2026-10-01&to=2026-12-31", "from=2026-01-01&to=2026-12-31"},
+		"2027-05-31": {"from=2027-01-01&to=2027-03-31", "from=2026-01-01&to=2026-12-31"},
+		"2028-06-30": {"from=2028-01-01&to=2028-03-31", "from=2027-01-01&to=2027-12-31"},
+	} {
+		now, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := periods("", "", "", now.Add(23*time.Hour))
+		if got[2].To != "/evidence?"+want[0] || got[4].To != "/evidence?"+want[1] {
+			t.Errorf("on %s: %s, %s", day, got[2].To, got[4].To)
+		}
+	}
+	if got := periods("2026-07-01", "2026-09-30", "A_TOKEN", time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)); !got[2].On || got[0].On || got[2].To != "/evidence?credential=A_TOKEN&from=2026-07-01&to=2026-09-30" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestHowRunsStandWithTheWorkersIsCounted.
 func TestHowRunsStandWithTheWorkersIsCounted(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func (s *State) Live() []string {
 	case s.Final && s.tried(string(Delete)):
 		out = append(out, old+", may be deleted")
 	case s.Final:
-		out = append(out, old+", "+s.on()+": the vendor refused to delete it"+s.dismissed()+s.oldSeen())
+		out = append(out, old+", "+s.on()+s.dismissed()+": the vendor refused to delete it"+s.oldSeen())
 	default:
 		out = append(out, old+", "+s.on()+s.dismissed()+s.oldSeen())
 	}
@@ -125,7 +125,14 @@ func (s *State) on() string {
 func (s *State) dismissed() string {
 	for _, pl := range s.Plan.Seen.Admission.Places {
 		if s.tried(stepID(Dismiss, pl.Key())) && !s.done(stepID(Readmit, pl.Key())) {
-			return fmt.Sprintf(" but may no longer be named in %s %q", pl.Kind, pl.Name)
+			and := ", but"
+			if s.tried(string(Disable)) && !s.done(string(Enable)) { // there is a "but" already
+				and = " and"
+			}
+			if s.done(stepID(Dismiss, pl.Key())) {
+				return fmt.Sprintf("%s no longer named in %s %q", and, pl.Kind, pl.Name)
+			}
+			return fmt.Sprintf("%s may no longer be named in %s %q", and, pl.Kind, pl.Name)
 		}
 	}
 	return ""

@@ -4,11 +4,13 @@
 (() => {
   const two = (n) => String(n).padStart(2, "0");
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
-  const at = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  // 00 to 23 everywhere: a page that says 09:14 AM beside 21:14:56 has to be read twice.
+  const hours = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const at = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", ...hours });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-  const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-  const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const clock = new Intl.DateTimeFormat(undefined, { ...hours, second: "2-digit" });
+  const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...hours, second: "2-digit" });
+  const whole = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric", ...hours, second: "2-digit" });
 
   // span says a length of time as the server does: 3m12s, 5h, 92d.
   const span = (s) => {
@@ -23,11 +25,13 @@
     return s < 2 ? "just now" : span(s) + " ago";
   };
   // The server's "now" may not be this machine's: a simulated world has a clock of its own.
-  let ahead = 0;
+  // It is learned once from each part that comes: what came before is older with every
+  // second, and would set the clock back.
+  let ahead = 0, newest = 0;
   const now = () => Date.now() + ahead;
   const learn = () => {
-    const told = document.querySelector("main")?.dataset.now;
-    if (told) ahead = Date.parse(told) - Date.now();
+    const told = Math.max(0, ...[...document.querySelectorAll("[data-now]")].map((el) => Date.parse(el.dataset.now) || 0));
+    if (told > newest) { newest = told; ahead = told - Date.now(); }
   };
   const show = (el) => {
     const t = new Date(el.dateTime);
@@ -40,7 +44,12 @@
   const times = (root) => root.querySelectorAll("time[data-time]").forEach(show);
 
   const copies = (root) => root.querySelectorAll("[data-copy][hidden]").forEach((b) => { b.hidden = !navigator.clipboard; });
-  const fresh = () => { times(document); copies(document); };
+  // What the page is about may have changed, and a tab is chosen by its title.
+  const titled = () => {
+    const told = document.querySelector("[data-title]")?.dataset.title;
+    if (told) document.title = told + " · Rekey";
+  };
+  const fresh = () => { times(document); copies(document); titled(); };
 
   document.addEventListener("click", (e) => {
     const b = e.target.closest("[data-copy]");
@@ -62,10 +71,25 @@
   window.addEventListener("pageshow", () => document.querySelectorAll("[aria-busy]").forEach((b) => { b.disabled = false; b.removeAttribute("aria-busy"); }));
 
   const pages = { e: "/", r: "/runs", c: "/calendar", a: "/approvals", f: "/findings", v: "/evidence", h: "/health" };
-  let before = "", row = -1;
+  let before = "";
+  const rowsOf = () => [...document.querySelectorAll("[data-row]")];
+  const rowAt = (rows) => rows.findIndex((r) => r.contains(document.activeElement));
+  const mark = () => { const rows = rowsOf(), at = rowAt(rows); rows.forEach((r, i) => r.classList.toggle("at", i === at)); };
+  const goRow = (rows, i) => { rows[i]?.querySelector("a")?.focus(); mark(); };
+  // What a person has to do on this page: on a list what the row offers, elsewhere the
+  // form that waits, or that begins something. It is shown and never sent.
+  const decide = () => {
+    const rows = rowsOf();
+    const offer = (rows[rowAt(rows)] || document).querySelector(".do a");
+    const field = [...document.querySelectorAll("[data-do]")].find((el) => el.offsetParent);
+    if (field) { field.focus({ preventScroll: true }); field.closest("section, form")?.scrollIntoView({ block: "nearest" }); } else if (offer) offer.click();
+    return field || offer;
+  };
+  document.addEventListener("focusin", mark);
   document.addEventListener("keydown", (e) => {
+    if (e.key === "ArrowDown" && e.target.matches("[data-search]") && rowsOf().length) { e.preventDefault(); goRow(rowsOf(), 0); return; }
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], dialog[open]")) {
-      if (e.key === "Escape" && e.target.matches("input[type=search]")) e.target.blur();
+      if (e.key === "Escape" && e.target.matches("input")) e.target.blur();
       return;
     }
     const was = before;
@@ -75,17 +99,19 @@
       case "g": before = "g"; break;
       case "/": { const q = document.querySelector("[data-search]"); if (q) { e.preventDefault(); q.focus(); q.select(); } break; }
       case "?": document.getElementById("keys").showModal(); break;
+      case "d": if (decide()) e.preventDefault(); break;
       case "j": case "k": {
-        const rows = [...document.querySelectorAll("[data-row]")];
-        if (!rows.length) return;
-        row = Math.min(Math.max(row + (e.key === "j" ? 1 : -1), 0), rows.length - 1);
-        rows.forEach((r, i) => r.classList.toggle("at", i === row));
-        rows[row].querySelector("a")?.focus();
+        const rows = rowsOf();
+        if (rows.length) goRow(rows, Math.min(Math.max(rowAt(rows) + (e.key === "j" ? 1 : -1), 0), rows.length - 1));
       }
     }
   });
 
-  document.addEventListener("htmx:after:swap", () => { learn(); fresh(); row = -1; });
+  document.addEventListener("htmx:after:swap", () => { learn(); fresh(); mark(); });
+  // A list that is left open follows the world, but never under somebody who types, chooses
+  // or has marked text to copy.
+  const busy = () => document.hidden || document.querySelector("dialog[open]") || document.activeElement?.closest("form") || !getSelection().isCollapsed;
+  setInterval(() => { if (!busy()) document.querySelectorAll("[data-refresh]").forEach((el) => htmx.trigger(el, "refresh")); }, 15000);
   // Whoever watches a page that has lost its server must not take what he sees for now.
   const stopped = (is) => document.querySelectorAll("[data-stopped]").forEach((p) => { p.hidden = !is; });
   document.addEventListener("htmx:sse:error", () => stopped(true));
@@ -95,7 +121,7 @@
     learn();
     document.querySelectorAll("[data-help]").forEach((b) => { b.hidden = false; });
     fresh();
-    setInterval(() => times(document), 1000);
+    setInterval(() => { learn(); times(document); titled(); }, 1000);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();
 })();
