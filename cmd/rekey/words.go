@@ -194,7 +194,7 @@ func (a *app) wordsOfWho(e *estate.Error) error {
 			out += "\n" + head + t
 		}
 		if len(e.Known) == 0 {
-			out += "\n  have  nobody"
+			return errors.New(out + "\n  have  nobody\n  next  give it to a role under identity.grants, and the role to somebody under identity.roles, in " + a.fileName() + ": rekey whoami --can")
 		}
 		return errors.New(out + "\n  next  have one of them do it, or change identity.roles in " + a.fileName())
 	case estate.RoleNeeded:

@@ -54,6 +54,7 @@ func (e *Estate) Doctor(ctx context.Context, names []string) ([]Finding, error) 
 	} else {
 		all = append(all, e.journalFinding(ctx)...)
 	}
+	all = append(all, e.checkpointFindings()...)
 	if worldErr == nil {
 		all = append(all, e.knock(ctx, hosts(specs, want.addresses), transport)...)
 	}

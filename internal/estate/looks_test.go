@@ -165,6 +165,27 @@ func TestWhatWasDoneIsProven(t *testing.T) {
 	}
 }
 
+// TestTheDoctorTellsWhereNoCheckpointCanGo: a service is often started where rekey.yaml is
+// another user's, and finds out with the first run otherwise.
+func TestTheDoctorTellsWhereNoCheckpointCanGo(t *testing.T) {
+	t.Parallel()
+	for file, ok := range map[string]bool{"checkpoints.txt": true, "no-folder/checkpoints.txt": false, ".": false} {
+		b := newBench(t, "rekey: 1\n", "rekey: 1\nevidence: {checkpoints: [{file: "+file+"}]}\n")
+		all, err := b.operations().Doctor(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(all, func(f estate.Finding) bool {
+			return f.About == "evidence" && f.OK == ok && strings.Contains(f.What, "file:"+file) && !strings.Contains(f.What, "rekey-doctor") && (ok || f.Then != "")
+		}) {
+			t.Errorf("%s: %+v", file, all)
+		}
+		if left, err := filepath.Glob(filepath.Join(b.dir, "*doctor*")); err != nil || len(left) > 0 {
+			t.Errorf("it leaves %v (%v)", left, err)
+		}
+	}
+}
+
 // TestTheDoctorTellsEverythingAtOnce, and sends no credential.
 func TestTheDoctorTellsEverythingAtOnce(t *testing.T) {
 	t.Parallel()

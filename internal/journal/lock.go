@@ -35,6 +35,7 @@ func (j *Journal) Lock(name string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
 	ok, err := l.TryLock()
+	handOver(j.dir)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w", name, err)
@@ -61,7 +62,9 @@ func (j *Journal) Hold(ctx context.Context, name string) (release func(), err er
 	if err != nil {
 		return nil, fmt.Errorf("hold %s: %w", name, err)
 	}
-	if _, err := l.TryLockContext(ctx, holdEvery); err != nil {
+	_, err = l.TryLockContext(ctx, holdEvery)
+	handOver(j.dir)
+	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.Join(ErrLocked, ctx.Err())
 		}

@@ -233,5 +233,8 @@ func (j *Journal) Close() error {
 	if j.server != nil {
 		j.server.locks.close()
 	}
+	if j.file != nil { // one that was written
+		defer handOver(j.dir)
+	}
 	return j.db.Close()
 }
