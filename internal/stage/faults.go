@@ -43,10 +43,13 @@ const (
 	CrashLater Kind = "crash, applied later" // the process dies, and the effect happens after the next one has looked
 	Stale      Kind = "older answer"         // an answer of before the last change; of a change: the next look at that vendor has one
 
-	// RefusedForEver refuses every call of this kind from here on, and NotThereForEver says
+	Astray Kind = "another account" // a look is answered for another account: a proxy, a cache or the token led it there; of a change: the next look at that vendor
+
+	// AstrayForEver leads every look of this kind there from here on. RefusedForEver refuses every call of this kind from here on, and NotThereForEver says
 	// that what it is about is not there: so do vendors that hide what one may not see.
 	RefusedForEver  Kind = "refused for ever"
 	NotThereForEver Kind = "404 for ever"
+	AstrayForEver   Kind = "another account for ever"
 )
 
 // Kinds are all kinds that hit a single call.
@@ -55,10 +58,10 @@ var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limite
 // Rude are the kinds of a world that answers what is not true, or in which a journal
 // is not what it was.
 var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore, AskedBack,
-	Twice, Applied404, Cut, Error200, Later, CrashLater, Stale}
+	Twice, Applied404, Cut, Error200, Later, CrashLater, Stale, Astray}
 
 // Lasting are those that hit every call of a kind from one on.
-var Lasting = []Kind{RefusedForEver, NotThereForEver}
+var Lasting = []Kind{RefusedForEver, NotThereForEver, AstrayForEver}
 
 // Fault is a kind of fault at the n-th call of a run.
 type Fault struct {
@@ -81,7 +84,7 @@ func (s *Stage) Arrange(faults ...Fault) {
 }
 
 // Calm takes back every fault that is still to come.
-func (s *Stage) Calm() { s.faults, s.refused, s.Before, s.staleFor = nil, nil, nil, "" }
+func (s *Stage) Calm() { s.faults, s.refused, s.Before, s.staleFor, s.astray = nil, nil, nil, "", "" }
 
 // asked is one call on one way to a double, and how that way answers what the double
 // did not say. T is an answer.
@@ -125,6 +128,12 @@ func meet[T any](s *Stage, a asked[T], send func() (T, error)) (T, error) {
 	}
 	if status := s.refused[a.kind()]; status != 0 {
 		return a.refusal(status)
+	}
+	if led := s.astray == a.vendor() || s.astray == a.kind(); led && !a.changes() {
+		if s.astray == a.vendor() {
+			s.astray = "" // once
+		}
+		return astray(s, send)
 	}
 	if s.staleFor == a.vendor() && !a.changes() {
 		s.staleFor = ""
@@ -220,6 +229,16 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 		}
 		s.remember(true)
 		s.staleFor = a.vendor()
+		return send()
+	case Astray, AstrayForEver:
+		if !a.changes() {
+			if k == AstrayForEver {
+				s.astray = a.kind()
+			}
+			return astray(s, send)
+		}
+		s.remember(true)
+		s.astray = a.vendor()
 		return send()
 	case SetBack:
 		_, _ = send()

@@ -77,17 +77,20 @@ func (j *judge) replaced(d deed, p place, is string) bool {
 // What was written before the first look is not known for somebody else's; what was
 // written right after a write of ours, before its date was read, is taken for that; and
 // a write of ours of which a process that died has left no date is made again.
-func (j *judge) untold(d deed, p place) bool {
-	if j.st.Plan == nil {
-		return false
-	}
+func (j *judge) untold(d deed, p place) bool { return j.unseen(d, p) || d.alone && j.dark(p) }
+
+// unseen reports whether nobody can tell that a slot holds somebody else's. While no process
+// was there is none of it: the next one finds a date that nobody knows, and writes once more.
+func (j *judge) unseen(d deed, p place) bool {
 	first := slices.IndexFunc(j.events, func(e rotation.Event) bool { return e.Planned != nil })
-	for _, s := range j.st.Plan.Seen.SlotsOf(j.st.Plan.Spec, p.where) {
-		if s.Slot == p.slot && (s.Untold() || j.unshown(p)) {
-			return d.inAnswer || d.alone || d.line <= first
-		}
-	}
-	return false
+	return j.dark(p) && (d.inAnswer || d.line <= first)
+}
+
+// dark reports whether a slot is shown to nobody.
+func (j *judge) dark(p place) bool {
+	return j.st.Plan != nil && slices.ContainsFunc(j.st.Plan.Seen.SlotsOf(j.st.Plan.Spec, p.where), func(s rotation.SlotSeen) bool {
+		return s.Slot == p.slot && (s.Untold() || j.unshown(p))
+	})
 }
 
 // unshown reports whether a slot was written by the run, and is shown to nobody.

@@ -28,7 +28,7 @@ func (j *judge) badAbout(a about, format string, args ...any) {
 		if !a.touched(d) {
 			continue
 		}
-		if slices.ContainsFunc(a.slots, func(p place) bool { return j.untold(d, p) }) {
+		if slices.ContainsFunc(a.slots, func(p place) bool { return j.unseen(d, p) }) {
 			return
 		}
 		if j.late(d) || j.tells(d, a) {

@@ -48,9 +48,9 @@ func (s *Stage) another() {
 	if s.twinned != nil || len(s.Log.Lines) == 0 {
 		return
 	}
-	before, faults, refused := s.Before, s.faults, s.refused
+	before, faults, refused, led := s.Before, s.faults, s.refused, s.astray
 	s.Calm()
-	defer func() { s.Before, s.faults, s.refused = before, faults, refused }()
+	defer func() { s.Before, s.faults, s.refused, s.astray = before, faults, refused, led }()
 	result, err := s.Resume()
 	if err == nil {
 		s.twinned = &result

@@ -83,6 +83,7 @@ type Stage struct {
 	refused  map[string]int // kinds of calls that are refused for ever, with the status
 	stale    bool           // an older answer is among the faults
 	staleFor string         // the next look at this vendor gets one
+	astray   string         // this kind of call from now on, or the next look at this vendor, is answered for another account
 	was      [][]byte       // what the doubles remembered before the last change, of each
 	coming   []arrival      // requests that arrive later
 

@@ -66,6 +66,13 @@ type Shared interface {
 	Others() []Act
 }
 
+// Strays is a double that has more than one account: a proxy, a cache or another token may
+// lead a call to one that is not the run's.
+type Strays interface {
+	// Astray lets it answer for another account until back; what is done there stays there.
+	Astray() (back func())
+}
+
 // Act is something that somebody else can do at a vendor's.
 type Act struct {
 	Name string // what they do, as in "they …": "delete the old one"

@@ -16,7 +16,8 @@ type Double struct {
 	call func(vendor, op string, changes bool, effect func() error) error
 	// skewed: the issuer has told its clock.
 	skewed bool
-	first  string // the secret in use at first
+	first  string  // the secret in use at first
+	other  *Memory // of another account
 	// Ahead are the moments at which the app held what a store did not.
 	Ahead []string
 	given string // what the app holds before any run

@@ -256,6 +256,13 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.RolledBack), "nothing was taken away: mirror:copy holds the new one in slot",
 		},
+		"a write died with its process, somebody else wrote what is shown to nobody, and that was taken for the write": {
+			"shown to nobody", func(at at) []stage.Fault {
+				call := at(1, "consumer", "write")
+				return []stage.Fault{{Call: call, Kind: stage.CrashBefore}, others(call+1, "write a slot of the consumer")}
+			},
+			string(rotation.Rotated), "shows nobody what it holds, was written since it was observed, by this run or by somebody else, and is written once more",
+		},
 		"the run waited for a rate limit, the new one was ended meanwhile, and was given out by the proof from before": {
 			"nothing but beside", func(at at) []stage.Fault {
 				call := at(1, "store", "write")
