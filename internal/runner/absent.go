@@ -7,6 +7,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/provider"
+	"rekey/internal/sop"
 )
 
 // isGone reports whether the issuer has a generation no more: a vendor that answers
@@ -45,4 +46,21 @@ func (r *Runner) find(ctx context.Context, h cred.Handle) (cred.Handle, error) {
 		return cred.Handle{}, errNoFinder
 	}
 	return f.Find(ctx, h)
+}
+
+// sameAccount tells of rules that name somebody, and nobody who is listed: one of the two
+// answers is another account's.
+func (r *Runner) sameAccount(spec sop.Spec, listed []cred.Handle, rules []cred.Place) error {
+	names := false
+	for _, p := range rules {
+		names = names || len(p.Names) > 0
+		if slices.ContainsFunc(listed, func(h cred.Handle) bool { return p.NamesAny(h) }) {
+			return nil
+		}
+	}
+	if !names || r.Can.OwnScope || len(listed) == 0 {
+		return nil
+	}
+	return &cred.Error{Vendor: spec.Issuer.Vendor, Op: "list rules", Class: cred.Unknown,
+		Why: "they name nobody whom the issuer lists: one of the two answers may be another account's"}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
@@ -57,7 +58,17 @@ func (r *Runner) ours(listed []cred.Handle, generation int) []cred.Handle {
 	for _, made := range r.state.Earlier {
 		known[made.Handle.ID] = true
 	}
-	return slices.DeleteFunc(slices.Clone(listed), func(h cred.Handle) bool { return known[h.ID] })
+	return slices.DeleteFunc(slices.Clone(listed), func(h cred.Handle) bool { return known[h.ID] || r.beforeUs(h) })
+}
+
+// farOff is more than clocks of a vendor and of this machine differ, summer time included.
+const farOff = 3 * time.Hour
+
+// beforeUs reports whether one is older than anything that this run has made: what was
+// observed before it may have been another account's.
+func (r *Runner) beforeUs(h cred.Handle) bool {
+	began := r.state.Plan.Seen.At
+	return !h.Created.IsZero() && h.Created.Before(began.Add(-farOff))
 }
 
 // ends is what the end of a generation is called.

@@ -203,10 +203,19 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		}
 		switch {
 		case now == was.Had() && held[was.Slot].Present == was.Present:
-			if !again || !was.Present {
+			// It shows nobody what it holds, and bears the date of before a write that was made: the
+			// answer is another place's, or older.
+			wrong := held[was.Slot].Hidden && r.maybeWritten(p.Key) && r.state.Step(r.state.Plan.Writes(p.Key)).Status == rotation.Ended
+			if was.Present && !again && !wrong || !was.Present && !r.maybeWritten(p.Key) {
 				continue
 			}
-		case now == "" && held[was.Slot].Present && held[was.Slot].Hidden && was.Present && r.unsureOf(p.Key):
+			if !was.Present {
+				// One answer says that it is not there, and this run has put something there: to
+				// remove what is not there does no harm.
+				back = append(back, provider.SlotValue{Slot: was.Slot})
+				continue
+			}
+		case now == "" && held[was.Slot].Present && held[was.Slot].Hidden && was.Present && (r.unsureOf(p.Key) || r.datedOnce(p.Key)):
 			// It may be a write of ours that came late, and the new one is about to end: the old
 			// one works, whoever wrote last.
 			evidence = append(evidence, p.Key+": slot "+was.Slot+" was written at a time that this run does not know, by it or by somebody else; it shows nobody what it holds, and is given the old value")

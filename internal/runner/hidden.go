@@ -119,6 +119,20 @@ func (r *Runner) unsureOf(place string) bool {
 	return r.state.Step(r.state.Plan.Writes(place)).Maybe || r.state.Step(r.state.Plan.GivesBack(place)).Maybe
 }
 
+// datedOnce reports whether a write of ours to a consumer bears a date that one answer told,
+// and none since: it may have been another place's.
+func (r *Runner) datedOnce(place string) bool {
+	_, follows := r.state.Plan.Step(string(rotation.Settle) + " " + place)
+	return follows && r.maybeWritten(place) && !r.followed(string(rotation.Settle)+" "+place)
+}
+
+// maybeWritten reports whether a write of ours to a place was made, or may have been, and
+// nothing was given back since.
+func (r *Runner) maybeWritten(place string) bool {
+	p, back := r.state.Step(r.state.Plan.Writes(place)), r.state.Step(r.state.Plan.GivesBack(place))
+	return (p.Maybe || p.Status == rotation.Ended) && back.Status != rotation.Ended
+}
+
 // guessed reports whether what slots hold is taken from their dates, and not from what
 // was seen there: then a write that may have happened is made once more.
 func (r *Runner) guessed(held map[string]provider.Held) bool {

@@ -98,6 +98,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 		r.partly(spec, &seen, stored, further, snapshots)
 		return seen, err
 	}
+	if err := r.sameAccount(spec, seen.Issuer.Live, rules); err != nil {
+		return seen, err
+	}
 
 	b := r.inUse(spec, stored)
 	if spec.Purpose == sop.ToRepair {

@@ -58,10 +58,13 @@ var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limite
 // Rude are the kinds of a world that answers what is not true, or in which a journal
 // is not what it was.
 var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore, AskedBack,
-	Twice, Applied404, Cut, Error200, Later, CrashLater, Stale, Astray}
+	Twice, Applied404, Cut, Error200, Later, CrashLater, Stale}
 
 // Lasting are those that hit every call of a kind from one on.
-var Lasting = []Kind{RefusedForEver, NotThereForEver, AstrayForEver}
+var Lasting = []Kind{RefusedForEver, NotThereForEver}
+
+// Strays are those of doubles that have more than one account (world.Strays).
+var Strays = []Kind{Astray, AstrayForEver}
 
 // Fault is a kind of fault at the n-th call of a run.
 type Fault struct {
@@ -233,7 +236,7 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 	case Astray, AstrayForEver:
 		if !a.changes() {
 			if k == AstrayForEver {
-				s.astray = a.kind()
+				s.astray, s.misled = a.kind(), true
 			}
 			return astray(s, send)
 		}

@@ -84,6 +84,7 @@ type Stage struct {
 	stale    bool           // an older answer is among the faults
 	staleFor string         // the next look at this vendor gets one
 	astray   string         // this kind of call from now on, or the next look at this vendor, is answered for another account
+	misled   bool           // for ever, at one kind of call
 	was      [][]byte       // what the doubles remembered before the last change, of each
 	coming   []arrival      // requests that arrive later
 

@@ -257,7 +257,7 @@ func chosen() []variation {
 }
 
 // kinds are all that a call can meet.
-var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting)
+var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting, stage.Strays)
 
 // pairKinds leaves out what differs from another kind only in its words: a driver that
 // is asked directly makes the same error of a page, a redirection, an empty answer and
@@ -265,7 +265,7 @@ var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting)
 var pairKinds = []stage.Kind{
 	stage.CrashBefore, stage.CrashAfter, stage.Lost, stage.Applied, stage.Refused, stage.Limited, stage.Late,
 	stage.NotThere, stage.Applied400, stage.Applied409, stage.SetBack, stage.Twin, stage.TwinBefore, stage.AskedBack,
-	stage.Twice, stage.Applied404, stage.Later, stage.CrashLater, stage.Stale,
+	stage.Twice, stage.Applied404, stage.Later, stage.CrashLater, stage.Stale, stage.Astray,
 }
 
 // TestWithoutFaults: every triple comes out as it should, and what it can do shows.
