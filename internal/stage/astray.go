@@ -15,7 +15,7 @@ func astray[T any](s *Stage, send func() (T, error)) (T, error) {
 	s.World.See(func(w *world.State) {
 		outages = slices.Clone(w.Outages)
 		for _, d := range s.World.Doubles() {
-			if x, ok := d.(world.Strays); ok {
+			if x, ok := d.(world.Accounts); ok {
 				back = append(back, x.Astray())
 			}
 		}

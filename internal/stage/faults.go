@@ -63,8 +63,8 @@ var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Mo
 // Lasting are those that hit every call of a kind from one on.
 var Lasting = []Kind{RefusedForEver, NotThereForEver}
 
-// Strays are those of doubles that have more than one account (world.Strays).
-var Strays = []Kind{Astray, AstrayForEver}
+// Accounts are the kinds of doubles that have more than one account (world.Accounts).
+var Accounts = []Kind{Astray, AstrayForEver}
 
 // Fault is a kind of fault at the n-th call of a run.
 type Fault struct {

@@ -66,9 +66,9 @@ type Shared interface {
 	Others() []Act
 }
 
-// Strays is a double that has more than one account: a proxy, a cache or another token may
+// Accounts is a double that has more than one account: a proxy, a cache or another token may
 // lead a call to one that is not the run's.
-type Strays interface {
+type Accounts interface {
 	// Astray lets it answer for another account until back; what is done there stays there.
 	Astray() (back func())
 }

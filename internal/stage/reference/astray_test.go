@@ -17,7 +17,7 @@ func TestAnAnswerOfAnotherAccountEndsNothingOfOurs(t *testing.T) {
 		v := the(t, name)
 		calls := goes(v).calls
 		for call := 1; call <= calls; call++ {
-			for _, kind := range stage.Strays {
+			for _, kind := range stage.Accounts {
 				sc := scenario{variation: v, faults: []stage.Fault{{Call: call, Kind: kind}}}
 				if verdict, _ := sc.run(); verdict.Err != nil || len(verdict.Broken) > 0 || verdict.Ending == "stuck" && !verdict.Healed {
 					t.Errorf("%s: %q %v %v", sc, verdict.Ending, verdict.Broken, verdict.Err)

@@ -257,7 +257,7 @@ func chosen() []variation {
 }
 
 // kinds are all that a call can meet.
-var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting, stage.Strays)
+var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting, stage.Accounts)
 
 // pairKinds leaves out what differs from another kind only in its words: a driver that
 // is asked directly makes the same error of a page, a redirection, an empty answer and
