@@ -155,7 +155,7 @@ func (m *many) compareOne(ctx context.Context, spec sop.Spec) (report.Compared, 
 		return c, err
 	}
 	seen := r.Compare(ctx, spec)
-	c.Current = seen.Issuer.InUse()
+	c.Current, c.Names = seen.Issuer.InUse(), namesSeen(seen.Consumers)
 	past, whole, err := m.book.Recent(ctx, spec.Name, seen.Issuer.Owner)
 	found := drift.Compare(spec, seen, past)
 	// Where all agree, what was before the generation in use tells nothing more.

@@ -194,22 +194,29 @@ func (w *work) mayBegin(ctx context.Context, book history.Book, o *rotation.Open
 	if alongside {
 		return nil
 	}
-	return w.alone(open)
+	return w.alone(ctx, book, open)
 }
 
 // alone refuses to change a consumer while another open run changes it: two
 // restarts at once, and if one breaks nobody knows which.
-func (w *work) alone(open []history.Going) error {
-	if !writesConsumers(w.spec.Purpose) {
+func (w *work) alone(ctx context.Context, book history.Book, open []history.Going) error {
+	open = slices.DeleteFunc(slices.Clone(open), func(r history.Going) bool { return !writesConsumers(r.Purpose) })
+	if !writesConsumers(w.spec.Purpose) || len(open) == 0 {
 		return nil
 	}
+	ours, err := things(ctx, book, w.spec)
+	if err != nil {
+		return err
+	}
 	for _, r := range open {
-		if !writesConsumers(r.Purpose) {
-			continue
+		// As it was opened: the configuration may have changed, or be another one.
+		theirs, err := things(ctx, book, r.Spec)
+		if err != nil {
+			return err
 		}
-		for _, c := range w.spec.Consumers {
-			// As it was opened: the configuration may have changed, or be another one.
-			if slices.ContainsFunc(r.Spec.Consumers, func(o sop.Place) bool { return o.Thing() == c.Thing() }) {
+		busy := slices.Concat(theirs...)
+		for i, c := range w.spec.Consumers {
+			if slices.ContainsFunc(ours[i], func(n string) bool { return slices.Contains(busy, n) }) {
 				return &Error{Code: PlaceBusy, Credential: r.Credential, Run: r.Run, Place: c.Key}
 			}
 		}

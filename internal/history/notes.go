@@ -71,6 +71,18 @@ func (b Book) LastCheck(ctx context.Context, credential string) (*Check, time.Ti
 	return &c, last.At, nil
 }
 
+// NewestNote is what the newest note of a kind says of a credential; false: there is none.
+func NewestNote[T any](ctx context.Context, b Book, credential, kind string) (out T, found bool, err error) {
+	last, found, err := b.read().NewestOf(ctx, credential, kind)
+	if err != nil || !found {
+		return out, false, err
+	}
+	if err := json.Unmarshal(last.Body, &out); err != nil {
+		return out, false, unread(last, err)
+	}
+	return out, true, nil
+}
+
 // NoteOf makes a note of what was seen.
 func NoteOf(at time.Time, credential, kind string, seen any) (Note, error) {
 	body, err := json.Marshal(seen)

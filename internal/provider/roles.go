@@ -251,6 +251,11 @@ type Snapshot struct {
 	Units    int           // running processes
 	Notes    []string      // worth telling before a run
 	Problems []string      // reasons not to start a run
+	// Names are the vendor's own for what this is, led by its type: "heroku:ID", "heroku:NAME".
+	// rekey.yaml may know it by any of them, and by several; none: by what it says only.
+	Names []string
+	// Restarts are such names of what a write restarts, where that is something else.
+	Restarts []string
 }
 
 // Followed names the write that is followed.

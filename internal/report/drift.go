@@ -19,6 +19,9 @@ type Compared struct {
 	// Strangers are listed under its name, and the journal knows nothing of them. That
 	// is no disagreement: nobody is seen to use them.
 	Strangers []string `json:"strangers,omitempty"`
+	// Names are the vendors' own for the consumers and for what a write of theirs restarts,
+	// by key, where they told any.
+	Names map[string][]string `json:"names,omitempty"`
 }
 
 // Drifted reports whether anything disagrees.

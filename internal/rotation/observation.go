@@ -100,6 +100,8 @@ type ConsumerSeen struct {
 	Units    int           `json:"units"`
 	Notes    []string      `json:"notes,omitempty"`
 	Problems []string      `json:"problems,omitempty"`
+	Names    []string      `json:"names,omitempty"`    // the vendor's own for it
+	Restarts []string      `json:"restarts,omitempty"` // such names of what a write restarts besides
 	Holds    string        `json:"holds,omitempty"` // id of the live credential that it holds itself, where that is not what the store holds
 }
 

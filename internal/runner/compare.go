@@ -60,9 +60,7 @@ func (r *Runner) Compare(ctx context.Context, spec sop.Spec) rotation.Observatio
 	for i, c := range spec.Consumers {
 		seen.Consumers[i].Key = c.Key
 		if s := snapshots[i]; s.Slots != nil {
-			seen.Consumers[i] = rotation.ConsumerSeen{
-				Key: c.Key, Slots: r.slotsSeen(c, s.Slots, b), Mark: s.Mark, Grace: s.Grace, Units: s.Units, Notes: s.Notes, Problems: s.Problems,
-			}
+			seen.Consumers[i] = r.consumerSeen(c, s, b)
 		}
 	}
 	if seen.Issuer.Live == nil {

@@ -133,11 +133,9 @@ func (r *Runner) Observe(ctx context.Context, spec sop.Spec) (rotation.Observati
 			seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key} // an emergency: it could not be asked
 			continue
 		}
-		seen.Consumers[i] = rotation.ConsumerSeen{
-			Key: c.Key, Slots: r.slotsSeen(c, s.Slots, b), Mark: s.Mark, Grace: s.Grace,
-			Units: s.Units, Notes: s.Notes, Problems: s.Problems,
-		}
+		seen.Consumers[i] = r.consumerSeen(c, s, b)
 	}
+	twice(seen.Consumers)
 	if b != nil && spec.Looks() {
 		found, err := r.walked(ctx, rotation.ObserveStep, listed, r.seeker(spec, b, seen.Issuer, nil))
 		if err != nil {
@@ -184,7 +182,7 @@ func (r *Runner) partly(spec sop.Spec, seen *rotation.Observation, stored map[st
 	for i, c := range spec.Consumers {
 		seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key}
 		if s := snapshots[i]; s.Slots != nil {
-			seen.Consumers[i] = rotation.ConsumerSeen{Key: c.Key, Slots: r.slotsSeen(c, s.Slots, nil), Mark: s.Mark, Grace: s.Grace, Units: s.Units, Notes: s.Notes, Problems: s.Problems}
+			seen.Consumers[i] = r.consumerSeen(c, s, nil)
 		}
 	}
 }

@@ -76,6 +76,9 @@ func (c *consumer) Snapshot(ctx context.Context, slots []string) (s provider.Sna
 		s.Grace = otherwise
 	}
 	s.Grace = c.s.Grace.Or(s.Grace)
+	for _, unit := range c.s.Units {
+		s.Restarts = append(s.Restarts, "file:unit "+unit)
+	}
 	found, err := c.processes(ctx)
 	if err != nil {
 		return s, err

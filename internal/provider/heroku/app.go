@@ -32,7 +32,11 @@ type release struct {
 	Current     bool      `json:"current"`
 	Description string    `json:"description"`
 	CreatedAt   time.Time `json:"created_at"`
-	User        struct {
+	App         struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"app"`
+	User struct {
 		Email string `json:"email"`
 	} `json:"user"`
 }
@@ -126,6 +130,11 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 	}
 	s.Notes = a.origins(ctx, newest, s.Slots)
 	s.Mark = strconv.Itoa(newest[0].Version)
+	for _, name := range []string{newest[0].App.ID, newest[0].App.Name} {
+		if name != "" {
+			s.Names = append(s.Names, "heroku:"+strings.ToLower(name))
+		}
+	}
 	s.Pending = newest[0].Status == "pending"
 	s.Grace = shutdownGrace
 	if preboot {

@@ -82,6 +82,9 @@ func (c *consumer) Snapshot(ctx context.Context, slots []string) (out provider.S
 			return out, err
 		}
 		out.Units += len(pods)
+		if w.Meta.UID != "" {
+			out.Restarts = append(out.Restarts, "kubernetes:"+w.Meta.UID)
+		}
 		c.tell(&out, n, w, len(pods))
 	}
 	return out, nil
