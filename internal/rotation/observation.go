@@ -102,7 +102,7 @@ type ConsumerSeen struct {
 	Problems []string      `json:"problems,omitempty"`
 	Names    []string      `json:"names,omitempty"`    // the vendor's own for it
 	Restarts []string      `json:"restarts,omitempty"` // such names of what a write restarts besides
-	Holds    string        `json:"holds,omitempty"` // id of the live credential that it holds itself, where that is not what the store holds
+	Holds    string        `json:"holds,omitempty"`    // id of the live credential that it holds itself, where that is not what the store holds
 }
 
 // GateSeen is a protected place, asked without and with a wrong credential.
