@@ -47,6 +47,7 @@ type app struct {
 	command  *cobra.Command // the one that is being carried out
 	args     []string
 	bannered bool         // it was told that it is a simulation
+	collect  func(int)    // says how much memory, in percent of what is needed, may be used before what is not needed is collected; nil: this process is not ours alone
 	drawn    *atomic.Bool // the live view has the terminal's second screen; nil: nobody wants to know
 
 	tty    func() (io.ReadWriteCloser, error) // where a person is asked whose standard input is a pipe; nil: the process's terminal

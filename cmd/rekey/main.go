@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 
@@ -26,7 +27,8 @@ func Main() int {
 		}
 	})
 	defer stop()
-	a := &app{drawn: &drawn, interrupt: interrupt, streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
+	collect := func(percent int) { debug.SetGCPercent(percent) } // until this process ends, as it does with its command
+	a := &app{drawn: &drawn, collect: collect, interrupt: interrupt, streams: streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, called: invocation()}
 	return a.execute(ctx, os.Args[1:])
 }
 

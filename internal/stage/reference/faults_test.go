@@ -22,6 +22,16 @@ import (
 	"rekey/internal/world"
 )
 
+// TestMain lets the whole process collect memory less often, unless GOGC says otherwise:
+// much is made and dropped, and little is kept. It belongs to the process, not to a test:
+// one that sets it back when it ends does so for those that run beside it.
+func TestMain(m *testing.M) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(800)
+	}
+	os.Exit(m.Run())
+}
+
 var (
 	whole = flag.Bool("whole", false, "every fault, and every pair of faults, of every kind at every call")
 	every = flag.Int("every", 0, "of all there is, only every n-th")
@@ -209,9 +219,6 @@ var alike = regexp.MustCompile(`id-[0-9a-f]+|[0-9]+`)
 // play plays what is sent, on every processor, and prints the counts.
 func play(t *testing.T, sampled string, send func(chan<- scenario)) {
 	t.Helper()
-	// Much is made and dropped, and little is kept: collected less often, it is faster.
-	before := debug.SetGCPercent(400)
-	t.Cleanup(func() { debug.SetGCPercent(before) })
 	y := &tally{t: t, ends: map[string]int{}, shown: map[string]bool{}, kinds: map[string]int{}, began: time.Now()}
 	work := make(chan scenario, 64)
 	var group sync.WaitGroup
