@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,13 +104,8 @@ func atHandWith(t *testing.T, machines bool, config, name string, arrange func(*
 }
 
 func (h *hand) environment() {
-	resp, err := http.Get(h.base + "/_env")
-	if err != nil {
-		h.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
 	var known map[string]string
-	if err := json.NewDecoder(resp.Body).Decode(&known); err != nil {
+	if err := json.Unmarshal(contentOf(h, h.base+"/_env"), &known); err != nil {
 		h.Fatal(err)
 	}
 	site := func(address string) string { return h.base + "/edge/" + strings.TrimPrefix(address, "https://") }

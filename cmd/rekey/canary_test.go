@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -32,13 +31,8 @@ func spellings(s string) []string {
 // everySecret asks the world for all that must not be seen.
 func everySecret(t *testing.T, base string) map[string]string {
 	t.Helper()
-	resp, err := http.Get(base + "/_env")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
 	var env map[string]string
-	if err := json.NewDecoder(resp.Body).Decode(&env); err != nil {
+	if err := json.Unmarshal(contentOf(t, base+"/_env"), &env); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]string{}

@@ -82,13 +82,8 @@ func serve(t *testing.T, args ...string) string {
 
 func look(t *testing.T, base string) *sim.State {
 	t.Helper()
-	resp, err := http.Get(base + "/_world")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
 	var w sim.State
-	if err := json.NewDecoder(resp.Body).Decode(&w); err != nil {
+	if err := json.Unmarshal(contentOf(t, base+"/_world"), &w); err != nil {
 		t.Fatal(err)
 	}
 	return &w

@@ -7,9 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -163,16 +161,7 @@ func ended(events []rotation.Event) *rotation.Closed { return events[len(events)
 // page is a page of the console.
 func (p *parts) page(path string) string {
 	p.Helper()
-	resp, err := http.Get("http://" + p.listen + path)
-	if err != nil {
-		p.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		p.Fatalf("%s: %d (%v)", path, resp.StatusCode, err)
-	}
-	return string(b)
+	return string(contentOf(p, "http://"+p.listen+path))
 }
 
 // crash has the database end all sessions and recover, as after a restart.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -35,16 +34,7 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 	}
 	page := func(path string) string {
 		t.Helper()
-		resp, err := http.Get(serving.Address + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d %v %s", path, resp.StatusCode, err, b)
-		}
-		return string(b)
+		return string(contentOf(t, serving.Address+path))
 	}
 	front := ""
 	for start := time.Now(); !strings.Contains(front, `id="guide-title"`); front = page("/") {
