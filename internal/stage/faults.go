@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"rekey/internal/world"
 )
@@ -36,6 +37,7 @@ const (
 	AskedBack    Kind = "asked to go back" // as crash after, and a person says rollback
 
 	Twice      Kind = "applied twice"        // a gateway sent it twice, and passes on what became of the second, whatever that was
+	TwiceLate  Kind = "applied twice, late"  // the same, and what was made is listed some seconds later
 	Applied404 Kind = "applied, 404"         // the same, where the second found nothing any more
 	Cut        Kind = "applied, cut off"     // half of the answer
 	Error200   Kind = "200 with an error"    // a refusal under the status of success; nothing was done
@@ -59,6 +61,9 @@ var Kinds = []Kind{CrashBefore, CrashAfter, Lost, Applied, Page, Refused, Limite
 // is not what it was.
 var Rude = []Kind{NotThere, NotThereHTML, Applied400, Applied409, Applied422, Moved, Nothing, SetBack, Twin, TwinBefore, AskedBack,
 	Twice, Applied404, Cut, Error200, Later, CrashLater, Stale}
+
+// Delayed are the kinds of doubles that can list something after a time (Knobs.ListDelay).
+var Delayed = []Kind{TwiceLate}
 
 // Lasting are those that hit every call of a kind from one on.
 var Lasting = []Kind{RefusedForEver, NotThereForEver}
@@ -210,6 +215,13 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 		d := deed{at: s.Clock.Now(), before: s.truth()}
 		defer func() { d.after = s.truth(); s.doubled = append(s.doubled, d) }()
 		return send()
+	case TwiceLate:
+		if !a.changes() {
+			return send()
+		}
+		s.World.Turn(func(k *world.Knobs) { k.ListDelay = world.Duration(listedAfter) })
+		defer s.World.Turn(func(k *world.Knobs) { k.ListDelay = 0 })
+		return suffer(s, Twice, a, send)
 	case Applied404:
 		_, _ = send()
 		return a.refusal(404)
@@ -266,6 +278,11 @@ func suffer[T any](s *Stage, k Kind, a asked[T], send func() (T, error)) (T, err
 	}
 	panic("unknown kind of fault " + k)
 }
+
+// listedAfter is how much later a list shows what was made: longer than the first steps that
+// list take, and no longer than the shortest run. What is listed only after a run has ended
+// is found by whatever lists next, and named.
+const listedAfter = 5 * time.Second
 
 // generations are how many there have been in the world.
 func (s *Stage) generations() (n int) {

@@ -29,6 +29,7 @@ type Knobs struct {
 	RateLimits   bool     `json:"rate_limits,omitempty"`   // enforce the vendors' documented limits
 	EdgeDelay    Duration `json:"edge_delay,omitempty"`    // until a gate learns of a change
 	ListLag      int      `json:"list_lag,omitempty"`      // lists that do not show a new generation yet
+	ListDelay    Duration `json:"list_delay,omitempty"`    // until a list shows a new generation, where a double knows that
 	PageSize     int      `json:"page_size,omitempty"`     // entries of a page of an issuer's list, at most; 0: as the vendor has it
 	ListShift    int      `json:"list_shift,omitempty"`    // lists of several pages that lose their first entry between two pages
 	From         string   `json:"from,omitempty"`          // address from which Rekey asks; "": one that everybody allows

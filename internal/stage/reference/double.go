@@ -46,8 +46,9 @@ type Token struct {
 	On                       bool
 	Ended                    bool
 	Created, LastSeen        time.Time
-	Hidden                   int  // lists that do not show it yet
-	Others                   bool // somebody else made it during the run
+	Hidden                   int       // lists that do not show it yet
+	Shown                    time.Time // from when on lists show it
+	Others                   bool      // somebody else made it during the run
 }
 
 // Rule names those that it accepts.

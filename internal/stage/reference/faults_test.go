@@ -264,7 +264,7 @@ func chosen() []variation {
 }
 
 // kinds are all that a call can meet.
-var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting, stage.Accounts)
+var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting, stage.Accounts, stage.Delayed)
 
 // pairKinds leaves out what differs from another kind only in its words: a driver that
 // is asked directly makes the same error of a page, a redirection, an empty answer and

@@ -208,6 +208,10 @@ func TestWhatWasFound(t *testing.T) {
 			"rehearsed", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "create"), Kind: stage.Twice}} },
 			string(rotation.Rehearsed), `deleted rekey-rehearsal-`,
 		},
+		"the creation of a throwaway was sent twice on its way, and the other one was listed late": {
+			"rehearsed", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "create"), Kind: stage.TwiceLate}} },
+			string(rotation.Rehearsed), `deleted rekey-rehearsal-`,
+		},
 		"a write to what shows nobody what it holds arrived late, was taken for somebody else's, and the new one was ended under it": {
 			"shown to nobody", func(at at) []stage.Fault {
 				return []stage.Fault{{Call: at(1, "consumer", "write"), Kind: stage.Later}}

@@ -55,7 +55,7 @@ func (i issuer) List(ctx context.Context) ([]cred.Handle, error) {
 		i.skewed = true
 		for _, t := range i.M.Tokens {
 			switch {
-			case t.Ended, i.Nameless && t.Name == "theirs":
+			case t.Ended, i.Nameless && t.Name == "theirs", t.Shown.After(i.At):
 			case t.Hidden > 0:
 				t.Hidden--
 			default:
@@ -100,7 +100,7 @@ func (i issuer) Create(ctx context.Context, name string) (h cred.Handle, b secre
 			return err
 		}
 		t := i.token(name, "secret-"+i.Random(8))
-		t.Hidden = i.Knobs.ListLag
+		t.Hidden, t.Shown = i.Knobs.ListLag, i.At.Add(i.Knobs.ListDelay.Std())
 		i.publish()
 		h, b = i.handle(t), secret.Bundle{fieldID: secret.New(t.ID), fieldSecret: secret.New(t.Secret)}
 		return nil

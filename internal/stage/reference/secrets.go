@@ -120,7 +120,7 @@ func (m maker) CreateWith(ctx context.Context, name string, b secret.Bundle) (h 
 			return err
 		}
 		t := m.token(name, b[fieldSecret].Reveal())
-		t.ID, t.Hidden = id, m.Knobs.ListLag
+		t.ID, t.Hidden, t.Shown = id, m.Knobs.ListLag, m.At.Add(m.Knobs.ListDelay.Std())
 		m.publish()
 		h = m.handle(t)
 		return nil
