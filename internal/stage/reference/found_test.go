@@ -209,7 +209,9 @@ func TestWhatWasFound(t *testing.T) {
 			string(rotation.Rehearsed), `deleted rekey-rehearsal-`,
 		},
 		"the creation of a throwaway was sent twice on its way, and the other one was listed late": {
-			"rehearsed", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "create"), Kind: stage.TwiceLate}} },
+			"rehearsed", func(at at) []stage.Fault {
+				return []stage.Fault{{Call: at(1, "issuer", "create"), Kind: stage.TwiceLate}}
+			},
 			string(rotation.Rehearsed), `deleted rekey-rehearsal-`,
 		},
 		"a write to what shows nobody what it holds arrived late, was taken for somebody else's, and the new one was ended under it": {
