@@ -54,6 +54,7 @@ func (Real) Exec(ctx context.Context, c Command) (Ended, error) {
 	cmd.Stdout, cmd.Stderr, cmd.Stdin = out, bad, strings.NewReader(c.Stdin.Reveal())
 	cmd.WaitDelay = lingering
 	end := Group(cmd)
+	defer follow(cmd)()
 	if err := cmd.Start(); err != nil {
 		return Ended{}, fmt.Errorf("%s: %w: %w", c.Path, ErrNotStarted, err)
 	}
