@@ -42,6 +42,10 @@ func TestMain(m *testing.M) {
 		asks(at, os.Getenv(readsFrom))
 		return
 	}
+	if dir := os.Getenv(servesFrom); dir != "" {
+		serves(dir, os.Getenv(servesAt))
+		return
+	}
 	os.Exit(m.Run())
 }
 
