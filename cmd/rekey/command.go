@@ -163,6 +163,9 @@ func (a *app) again(more ...string) string {
 
 // instead is the same command without one of its flags, and with something more.
 func (a *app) instead(without string, more ...string) string {
+	if a.command == nil {
+		return a.again(more...)
+	}
 	if f := a.command.Flags().Lookup(without); f != nil {
 		defer func(was bool) { f.Changed = was }(f.Changed)
 		f.Changed = false

@@ -31,8 +31,9 @@ type Configuration struct {
 	// One reads at a time. Meanwhile everybody uses what is there: a file on a disk that has
 	// stopped answering holds nothing up.
 	reading sync.Mutex
-	sum     [sha256.Size]byte // of what was read last, right or wrong
-	stat    os.FileInfo       // of that
+	taken   string      // what was found when it was taken or refused last: a sum, or why it cannot be read
+	found   string      // what the last look found
+	stat    os.FileInfo // at that look
 
 	mu      sync.Mutex
 	config  *sop.Config
@@ -55,31 +56,31 @@ func Configure(file string, load func(string) (*sop.Config, error), now func() t
 	if err != nil {
 		return nil, err
 	}
-	c.config, c.loaded, c.sum, c.stat = config, now(), sum, stat
+	c.config, c.loaded, c.taken, c.found, c.stat = config, now(), sum, sum, stat
 	return c, nil
 }
 
 // look tells what is in the file now.
-func (c *Configuration) look() (sum [sha256.Size]byte, stat os.FileInfo, err error) {
+func (c *Configuration) look() (sum string, stat os.FileInfo, err error) {
 	if stat, err = os.Stat(c.file); err != nil {
-		return sum, nil, err
+		return "", nil, err
 	}
 	if !stat.Mode().IsRegular() && !stat.IsDir() { // opening a pipe waits for whoever writes
-		return sum, nil, fmt.Errorf("read %s: it is no file", c.file)
+		return "", nil, fmt.Errorf("read %s: it is no file", c.file)
 	}
 	f, err := os.Open(c.file)
 	if err != nil {
-		return sum, nil, err
+		return "", nil, err
 	}
 	defer func() { _ = f.Close() }()
 	if stat, err = f.Stat(); err != nil {
-		return sum, nil, err
+		return "", nil, err
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, io.LimitReader(f, maxFile)); err != nil {
-		return sum, nil, err
+		return "", nil, err
 	}
-	return [sha256.Size]byte(h.Sum(nil)), stat, nil
+	return string(h.Sum(nil)), stat, nil
 }
 
 // Now is what is in use.
@@ -107,26 +108,29 @@ func (c *Configuration) Watch(ctx context.Context, every time.Duration) {
 	}
 }
 
-// Reload reads the file again if it has changed, or whatever its time says.
+// Reload reads the file again if it has changed, or whatever its time says. What is otherwise
+// is taken once two looks in a row have found the same: whoever is at it may have written the
+// half of it, which is often without a mistake, or have moved the old one away first.
 func (c *Configuration) Reload(whole bool) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	if stat, err := os.Stat(c.file); err == nil && !whole && os.SameFile(stat, c.stat) && stat.ModTime().Equal(c.stat.ModTime()) && stat.Size() == c.stat.Size() {
+	if stat, err := os.Stat(c.file); err == nil && !whole && c.found == c.taken && c.stat != nil && os.SameFile(stat, c.stat) && stat.ModTime().Equal(c.stat.ModTime()) && stat.Size() == c.stat.Size() {
 		return
 	}
+	was := c.found
 	sum, stat, err := c.look()
+	c.found, c.stat = sum, stat
 	if err != nil {
-		if was := c.mistake(); was == nil || was.Error() != err.Error() {
-			c.refuse(err)
-		}
-		c.sum = [sha256.Size]byte{}
+		c.found = err.Error()
+	}
+	if c.found == c.taken || c.found != was {
 		return
 	}
-	c.stat = stat
-	if sum == c.sum {
+	c.taken = c.found
+	if err != nil {
+		c.refuse(err)
 		return
 	}
-	c.sum = sum
 	config, err := c.load(c.file)
 	if err == nil {
 		err = c.same(config)
@@ -156,13 +160,6 @@ func (c *Configuration) same(config *sop.Config) error {
 		return errors.New("simulate has changed: what is practised becomes real, or the other way round, only after a restart")
 	}
 	return nil
-}
-
-// mistake is why the newest version is not in use; nil: it is.
-func (c *Configuration) mistake() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.wrong
 }
 
 // refuse notes and logs why the newest version is not in use.
