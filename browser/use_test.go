@@ -224,6 +224,13 @@ func TestTheEstateFollowsTheWorld(t *testing.T) {
 	if now := say[string](t, ctx, `document.activeElement.textContent`); now != at || !say[bool](t, ctx, `window.loaded === true && document.activeElement.closest("tr").classList.contains("at")`) {
 		t.Errorf("whoever was at %s is at %q", at, now)
 	}
+	for _, answer := range []string{`"<p>Sign in</p>", {status: 200,`, `"<p>no</p>", {status: 502,`} { // a session that has ended; a proxy without its server
+		say[bool](t, ctx, `(() => { window.asked = 0; window.fetch = () => { window.asked++; return Promise.resolve(new Response(`+answer+` headers: {"Content-Type": "text/html"}})) }; htmx.trigger(document.querySelector("#list"), "refresh"); return true })()`)
+		wait(t, ctx, "another page instead", `window.asked > 0`)
+		if n := say[int](t, ctx, `new Promise(done => setTimeout(() => done(document.querySelectorAll("#list tbody tr").length), 500))`); n != 2 {
+			t.Errorf("%s: %d rows are left of the list", answer, n)
+		}
+	}
 }
 
 // TestTimesAreReadOnceAndNotTwice: from 00 to 23 in every language, midnight included, and

@@ -112,6 +112,12 @@
   // or has marked text to copy.
   const busy = () => document.hidden || document.querySelector("dialog[open]") || document.activeElement?.closest("form") || !getSelection().isCollapsed;
   setInterval(() => { if (!busy()) document.querySelectorAll("[data-refresh]").forEach((el) => htmx.trigger(el, "refresh")); }, 15000);
+  // What comes instead of a list, because a session has ended or a proxy has lost the server,
+  // must not take its place: it stays, and says as of when.
+  document.addEventListener("htmx:after:request", (e) => {
+    const ctx = e.detail?.ctx;
+    if (ctx?.sourceElement?.matches('[hx-select="#list"]') && !ctx.text.includes('id="list"')) e.preventDefault();
+  });
   // Whoever watches a page that has lost its server must not take what he sees for now.
   const stopped = (is) => document.querySelectorAll("[data-stopped]").forEach((p) => { p.hidden = !is; });
   document.addEventListener("htmx:sse:error", () => stopped(true));
