@@ -49,8 +49,13 @@ func (j *judge) byOthers(o world.Outage) bool {
 
 // byTheWay reports whether an outage is of a roll that was sent twice on its way: the second
 // time ends the secret that everybody holds, before anybody can know of the first.
-func (j *judge) byTheWay(o world.Outage) bool {
-	return slices.ContainsFunc(j.doubled, func(d deed) bool { return !d.at.After(o.From) && d.took(o.Held) })
+func (j *judge) byTheWay(o world.Outage) bool { return tookTwice(j.doubled, o) }
+
+// TakenByTheWay is the same for a judge that knows a vendor: of this outage, not of the run.
+func (s *Stage) TakenByTheWay(o world.Outage) bool { return tookTwice(s.doubled, o) }
+
+func tookTwice(doubled []deed, o world.Outage) bool {
+	return slices.ContainsFunc(doubled, func(d deed) bool { return !d.at.After(o.From) && d.took(o.Held) })
 }
 
 // hides reports whether a consumer shows nobody what a slot holds.

@@ -51,8 +51,6 @@ type deed struct {
 // Deeds is how often somebody else did something so far.
 func (s *Stage) Deeds() int { return len(s.deeds) }
 
-// SentTwice reports whether a request was, on its way.
-func (s *Stage) SentTwice() bool { return len(s.doubled) > 0 }
 
 // theyDo lets somebody else do something now.
 func (s *Stage) theyDo(f Fault, changes bool) {

@@ -137,12 +137,12 @@ func (s *Stage) outages(w *sim.State, st *rotation.State, bad func(string, ...an
 	if atOnce || st.Plan != nil && st.Plan.Strategy == rotation.RollAtOnce {
 		return
 	}
-	if st.Plan != nil && st.Plan.Strategy == rotation.RollWithGrace && s.SentTwice() {
-		return // the second roll ends the secret that everybody holds, before anybody can know of the first
-	}
 	for _, o := range w.Outages {
 		if st.Plan != nil && slices.Contains(st.Despite(), "heroku:"+o.App) && !registered(st, "heroku:"+o.App, o.Var) {
 			continue // a person has named it
+		}
+		if s.TakenByTheWay(o) {
+			continue
 		}
 		bad("promise 1: outage of %s (%s) from %s: %s", o.Process, o.Var, o.From.Format(time.TimeOnly), o.Why)
 	}
