@@ -51,7 +51,6 @@ type deed struct {
 // Deeds is how often somebody else did something so far.
 func (s *Stage) Deeds() int { return len(s.deeds) }
 
-
 // theyDo lets somebody else do something now.
 func (s *Stage) theyDo(f Fault, changes bool) {
 	d := deed{act: f.Act, at: s.Clock.Now(), line: len(s.Log.Lines), call: s.Calls, before: s.truth()}
