@@ -354,3 +354,29 @@ func TestACommandOnAFullDiskSaysWhatToDo(t *testing.T) {
 		})
 	}
 }
+
+// TestTheFirstRunOnAFullOrReadOnlyDiskSaysWhereAndWhatToDo: there is no journal yet, so
+// making one is what fails, before any vendor is asked to change something.
+func TestTheFirstRunOnAFullOrReadOnlyDiskSaysWhereAndWhatToDo(t *testing.T) {
+	d := newSmallDisk(t, "")
+	try := func(what string) {
+		t.Helper()
+		var said bytes.Buffer
+		code := execute(t.Context(), []string{"-C", d.dir, "run", "FLEET_0", "--confirm", "FLEET_0"}, streams{out: &said, err: &said})
+		if code != exitFailed || !strings.Contains(said.String(), what) || !strings.Contains(said.String(), ".rekey") || len(d.changes) > 0 {
+			t.Errorf("%d, want %d and %q with the folder: %s", code, exitFailed, what, said.String())
+		}
+	}
+	d.mu.Lock()
+	d.fill()
+	d.mu.Unlock()
+	try("the disk is full; make room on it")
+	d.makeRoom()
+	if err := os.RemoveAll(filepath.Join(d.dir, ".rekey")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", d.dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=16m,mode=700"); err != nil {
+		t.Fatal(err)
+	}
+	try("its file system is read-only; use another folder")
+}

@@ -44,7 +44,7 @@ func (w *work) surroundings() (http.RoundTripper, func(string) (string, bool), e
 		remote := sim.Remote{Base: base, Transport: t}
 		known, err := remote.Env()
 		if err != nil {
-			return nil, nil, fmt.Errorf("simulate: no world answers at %s: is `rekey sim` running?", where)
+			return nil, nil, fmt.Errorf("simulate: no simulated vendors answer at %s\n  next  start them in another terminal: rekey sim --listen %s", where, base.Host)
 		}
 		return ownAddresses(w.config.Vendors, remote), lookup(known), nil
 	}

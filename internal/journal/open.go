@@ -25,7 +25,7 @@ var left = []string{file + "-wal", "fingerprint.key", "evidence.pub"}
 // synced to disk before it returns.
 func Open(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
+		return nil, fmt.Errorf("open journal: %w", refused(dir, err))
 	}
 	switch err := exists(dir); {
 	case errors.Is(err, ErrNone):
@@ -99,9 +99,10 @@ func exists(dir string) error {
 // there: half a journal that a crash left would be taken for an empty one. Its mode
 // is that of all files that SQLite makes beside it.
 func create(dir string) error {
+	path := filepath.Join(dir, file)
 	f, err := os.CreateTemp(dir, ".new-journal-")
 	if err != nil {
-		return fmt.Errorf("make the journal: %w", err)
+		return fmt.Errorf("make the journal: %w", damaged(path, err))
 	}
 	fresh := f.Name()
 	defer func() {
@@ -110,23 +111,22 @@ func create(dir string) error {
 		}
 	}()
 	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
-		return fmt.Errorf("make the journal: %w", err)
+		return fmt.Errorf("make the journal: %w", damaged(path, err))
 	}
 	db, err := connect(fresh, "rw")
 	if err != nil {
-		return fmt.Errorf("make the journal: %w", err)
+		return fmt.Errorf("make the journal: %w", damaged(path, err))
 	}
 	_, err = db.Exec(schema + treeSchema + standingSchema)
 	if err = errors.Join(err, db.Close()); err != nil {
-		return fmt.Errorf("make the journal: %w", err)
+		return fmt.Errorf("make the journal: %w", damaged(path, err))
 	}
-	path := filepath.Join(dir, file)
 	err = os.Link(fresh, path)
 	if err != nil && !errors.Is(err, os.ErrExist) && exists(dir) != nil {
 		err = os.Rename(fresh, path) // a file system without hard links
 	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("make the journal: %w", err)
+		return fmt.Errorf("make the journal: %w", damaged(path, err))
 	}
 	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -62,7 +64,7 @@ func damaged(path string, err error) error {
 		if strings.HasPrefix(path, "postgres://") && broken(err) {
 			return fmt.Errorf("the connection with %s has broken: %w", path, err)
 		}
-		return err
+		return refused(path, err)
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_NOTADB:
@@ -78,15 +80,29 @@ func damaged(path string, err error) error {
 	case sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("%s cannot be opened: %w", path, err)
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s cannot be written: the disk is full; make room on it", path)
+		return refused(path, syscall.ENOSPC)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%s may not be written by whoever runs this", path)
+		return refused(path, fs.ErrPermission)
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%s cannot be read or written: the disk fails, or the folder has gone: %w", path, err)
 	case sqlite3.SQLITE_INTERRUPT:
 		return context.Canceled
 	case sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("other processes have kept %s busy for too long: %w", path, err)
+	}
+	return err
+}
+
+// refused says why the file system does not let the journal be written, whether SQLite
+// or a call of our own met that: a journal that is being made meets it first.
+func refused(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%s cannot be written: the disk is full; make room on it, then run this again", path)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%s cannot be written: its file system is read-only; use another folder (journal in rekey.yaml, or -C)", path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s cannot be written by this user; change its owner, or use another folder (journal in rekey.yaml, or -C)", path)
 	}
 	return err
 }

@@ -49,9 +49,9 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	case 0:
 		out = append(out, "Everything that a run needs can be seen and is in order. That the vendors also accept writes shows at the first one, which can be undone.")
 	case 1:
-		out = append(out, "1 thing stands against a run; nothing was touched.")
+		out = append(out, "1 problem prevents a run; nothing was changed.")
 	default:
-		out = append(out, fmt.Sprintf("%d things stand against a run; nothing was touched.", n))
+		out = append(out, fmt.Sprintf("%d problems prevent a run; nothing was changed.", n))
 	}
 	return strings.Join(out, "\n") + "\n"
 }

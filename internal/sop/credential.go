@@ -3,6 +3,7 @@ package sop
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -89,7 +90,11 @@ func (c *credential) resolve(v *yaml.Node) {
 	s.Scope = strings.ToLower(scope)
 	if f := get(v, "former"); f != nil && f.Kind == yaml.SequenceNode {
 		for _, n := range f.Content {
-			if c.usable(n, credentialName) {
+			switch {
+			case !c.usable(n, credentialName):
+			case n.Value == s.Name || slices.Contains(s.Former, n.Value):
+				c.wrong(n, "former", n.Value+" is already a name of this credential: remove it here", "")
+			default:
 				s.Former = append(s.Former, n.Value)
 				c.config.formerLines[n.Value] = n.Line
 			}

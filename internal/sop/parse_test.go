@@ -160,3 +160,17 @@ func TestDurations(t *testing.T) {
 		}
 	}
 }
+
+// TestANameThatIsGivenTwiceIsToldOnceAtItsLine: a credential that has its own name, or one
+// former name twice, under former.
+func TestANameThatIsGivenTwiceIsToldOnceAtItsLine(t *testing.T) {
+	head, _, _ := strings.Cut(Example(), "\ncredentials:\n")
+	for _, former := range []string{"CF_ACCESS_SVC_A", "OLD_A, OLD_A"} {
+		text := head + "\ncredentials:\n  CF_ACCESS_SVC_A:\n    former: [" + former + "]\n    consumers: [{app: shop}]\n"
+		_, err := Parse("rekey.yaml", []byte(text))
+		var told Problems
+		if !errors.As(err, &told) || len(told) != 1 || told[0].Line != strings.Count(text, "\n")-1 || !strings.Contains(told[0].Msg, "is already a name of this credential") {
+			t.Errorf("former: [%s]: %v", former, err)
+		}
+	}
+}
