@@ -18,8 +18,8 @@ import (
 
 func (a *app) approvalsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "approvals", Short: "What waits for somebody to agree",
-		Long: `What waits for somebody to agree: a rotation that is to begin, or a run that is
+		Use: "approvals", Short: "Requests that wait for approval",
+		Long: `Requests that wait for approval: a rotation that is to begin, or a run that is
 about to revoke the old credential. Who has to agree stands in rekey.yaml, under
 approvals.`,
 		Args: cobra.NoArgs,
@@ -39,7 +39,7 @@ func (a *app) approvals(ctx context.Context) error {
 	case a.json:
 		return a.printJSON(map[string]any{"approvals": list})
 	case len(list) == 0:
-		a.print("Nothing waits for anybody to agree.\n")
+		a.print("Nothing waits for approval.\n")
 		return nil
 	}
 	s := a.style(a.out)
@@ -106,12 +106,12 @@ func (a *app) approveCommand() *cobra.Command {
 	var confirm, reason string
 	var back bool
 	c := &cobra.Command{
-		Use: "approve RUN|CREDENTIAL", Short: "Agree to what somebody asks for, after seeing it",
+		Use: "approve RUN|CREDENTIAL", Short: "Approve a request after seeing what it would do",
 		Long: `Agree to what somebody asks for: that a rotation begins, or that a run revokes the
 old credential. It shows what is asked, and wants the credential's name. Who may
 agree stands in rekey.yaml, under approvals; never who asks, unless it says so.
 
-What is agreed to is this plan. If the world has changed when it begins, it is asked
+Exactly this plan is approved. If anything has changed when it starts, approval is requested
 again, with the differences.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeApprovals,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -123,15 +123,15 @@ again, with the differences.`,
 	}
 	c.Flags().StringVar(&confirm, "confirm", "", "the credential's name: agree to what cannot be undone without being asked")
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
-	c.Flags().BoolVar(&back, "take-back", false, "take your own agreement back, or your own request")
+	c.Flags().BoolVar(&back, "take-back", false, "take back your own approval or request")
 	return c
 }
 
 func (a *app) refuseCommand() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
-		Use: "refuse RUN|CREDENTIAL", Short: "Refuse what somebody asks for",
-		Long: `Refuse what somebody asks for. A rotation does not begin then, and nobody is asked
+		Use: "refuse RUN|CREDENTIAL", Short: "Reject a request",
+		Long: `Reject a request. A rotation does not begin then, and nobody is asked
 for the same again before the request would have expired. A run that waits stays
 open, with both credentials live: rekey rollback undoes it.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeApprovals,
@@ -165,7 +165,7 @@ func (a *app) approve(ctx context.Context, what, confirm, reason string) error {
 		return err
 	}
 	if confirm == "" && !a.agrees(ctx, visible.Copy(r)) {
-		return exit{exitWaiting, errors.New("nothing was agreed to")}
+		return exit{exitWaiting, errors.New("nothing was approved")}
 	}
 	return a.answer(ctx, "agreed to", estate.Operations.Approve, estate.Answering{About: r.Request.ID, Seen: r.Request.Digest, Reason: reason})
 }
@@ -204,7 +204,7 @@ func (a *app) answer(ctx context.Context, word string, say func(estate.Operation
 	a.print("%s  %s\n", s.Good(word), visible.Text(about(r)))
 	switch {
 	case r.Missing > 0:
-		a.print("  wants  %s more\n", count(r.Missing, "agreement"))
+		a.print("  needs  %s more\n", count(r.Missing, "agreement"))
 	case word == "agreed to" && r.Request.Run != "":
 		a.print("  next  rekey resume %s   # or rekey serve goes on with it\n", r.Request.Run)
 	case word == "agreed to":
@@ -231,9 +231,9 @@ func (a *app) completeApprovals(c *cobra.Command, args []string, _ string) (out 
 func (a *app) wordsOfApprovals(e *estate.Error) error {
 	switch e.Code {
 	case estate.NotTaken:
-		return fmt.Errorf("the process %s has not taken what was handed over to run %s; nothing of it is kept\n  next  hand it over again when the run asks again", visible.Text(e.Name), visible.Text(e.Run))
+		return fmt.Errorf("the process %s did not accept what was entered for run %s; none of it was kept\n  next  hand it over again when the run asks again", visible.Text(e.Name), visible.Text(e.Run))
 	case estate.NothingAsked:
-		return fmt.Errorf("nobody waits for an agreement about %s\n  next  rekey approvals", visible.Text(e.Name))
+		return fmt.Errorf("no approval is requested for %s\n  next  rekey approvals", visible.Text(e.Name))
 	}
 	if e.Approval == nil || e.Approval.Request == nil {
 		return nil
@@ -245,17 +245,17 @@ func (a *app) wordsOfApprovals(e *estate.Error) error {
 		if e.Run != "" {
 			begun = "both credentials are live"
 		}
-		return fmt.Errorf("%s wants %s more before it goes on, and they were asked; %s\n  next  have them do it, until %s: rekey approve %s\n  then  %s", e.Credential, count(e.Approval.Missing, "agreement"), begun, e.Approval.Until.UTC().Format(time.RFC3339), what, a.again())
+		return fmt.Errorf("%s wants %s more before it continues, and they were notified; %s\n  next  ask them to run, before %s: rekey approve %s\n  then  %s", e.Credential, count(e.Approval.Missing, "agreement"), begun, e.Approval.Until.UTC().Format(time.RFC3339), what, a.again())
 	case estate.ApprovalRefused:
 		who, why := "somebody", ""
 		if r := e.Approval.Refusal; r != nil {
 			who, why = visible.Text(r.By.Name), after(": ", visible.Text(r.Reason))
 		}
-		return fmt.Errorf("%s has refused this%s; nobody is asked again before %s\n  next  talk to them, or see all that is asked: rekey approvals", who, why, e.Approval.Until.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%s has refused this%s; approval is not requested again before %s\n  next  talk to them, or see all that is asked: rekey approvals", who, why, e.Approval.Until.UTC().Format(time.RFC3339))
 	case estate.OtherAsked:
-		return fmt.Errorf("something else is asked about %s by now, and nothing was agreed to\n  next  see it: rekey approvals", what)
+		return fmt.Errorf("the request for %s has changed meanwhile, and nothing was approved\n  next  see it: rekey approvals", what)
 	case estate.NotApprover:
-		out := fmt.Sprintf("the role %s agrees to this, and %s has it not", e.Name, e.Who.Name)
+		out := fmt.Sprintf("approving this needs the role %s, which %s does not have", e.Name, e.Who.Name)
 		for i, t := range e.Known {
 			head := "  have  "
 			if i > 0 {
@@ -263,17 +263,17 @@ func (a *app) wordsOfApprovals(e *estate.Error) error {
 			}
 			out += "\n" + head + t
 		}
-		return errors.New(out + "\n  next  have one of them do it: rekey approve " + what)
+		return errors.New(out + "\n  next  ask one of them to run: rekey approve " + what)
 	case estate.NotProven:
-		return fmt.Errorf("%s only says who he is, and rekey.yaml names who could prove it (identity.oidc)\n  next  agree where you are signed in: on the console", e.Who.Name)
+		return fmt.Errorf("%s is self-declared, and identity.oidc in rekey.yaml says how identity is to be proven\n  next  agree where you are signed in: on the console", e.Who.Name)
 	case estate.OwnRequest:
-		return fmt.Errorf("%s asks for this, or has made the token that does, and whoever asks does not agree to it as well\n  next  have somebody else do it: rekey approve %s", e.Who.Name, what)
+		return fmt.Errorf("%s requested this (or created the token that did), and nobody may approve their own request\n  next  ask somebody else to run: rekey approve %s", e.Who.Name, what)
 	case estate.NotFresh:
-		return fmt.Errorf("this cannot be undone, and %s signed in too long ago\n  next  sign in again, then: rekey approve %s", e.Who.Name, what)
+		return fmt.Errorf("this cannot be undone, and %s needs a more recent sign-in\n  next  sign in again, then: rekey approve %s", e.Who.Name, what)
 	case estate.AgreedAlready:
-		return fmt.Errorf("%s has agreed to this already\n  next  rekey approvals", e.Who.Name)
+		return fmt.Errorf("%s has already approved this\n  next  rekey approvals", e.Who.Name)
 	case estate.NotTheirs:
-		return fmt.Errorf("%s has neither agreed to this nor asked for it\n  next  rekey approvals", e.Who.Name)
+		return fmt.Errorf("%s has neither requested nor approved this\n  next  rekey approvals", e.Who.Name)
 	}
 	return nil
 }

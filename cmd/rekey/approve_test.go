@@ -36,7 +36,7 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 	if code, out = b.rekey("approve", console); code != exitUsage || !strings.Contains(out, "--confirm "+console) {
 		t.Errorf("%d %s", code, out)
 	}
-	if code, out = b.rekey("approve", vault, "--confirm", vault); code != exitUsage || !strings.Contains(out, "nobody waits for an agreement about "+vault) {
+	if code, out = b.rekey("approve", vault, "--confirm", vault); code != exitUsage || !strings.Contains(out, "no approval is requested for "+vault) {
 		t.Errorf("%d %s", code, out)
 	}
 	if code, out = b.rekey("approve", console, "--confirm", console); code != exitDone || !strings.Contains(out, "agreed to") || !strings.Contains(out, "run "+console) {

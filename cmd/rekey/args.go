@@ -152,7 +152,7 @@ func (a *app) one(what string, known func(*sop.Config) []string) cobra.Positiona
 
 // notThere says where the names of rekey.yaml are listed.
 func notThere(err error) error {
-	return exit{exitUsage, fmt.Errorf("%w\n  next  which there are: rekey status", err)}
+	return exit{exitUsage, fmt.Errorf("%w\n  next  list them: rekey status", err)}
 }
 
 // oneRun wants a run; who names none is told those that are open.

@@ -27,7 +27,7 @@ func TestByHandWhoElseHoldsItIsFound(t *testing.T) {
 		stage.AddApp(s, "raxx-private", map[string]string{}).Closed = true
 	})
 	before := h.world().Cloudflare.Tokens[0].Secret
-	survey := blocks(t, h.page, "\n#### Look who else holds the old one before ", "\n### 7. ")
+	survey := blocks(t, h.page, "\n#### Check who else holds the old one before ", "\n### 7. ")
 	// What the registered slots hold is passed over, so it is the same before the switch and after.
 	if err := h.follow("", h.steps("\n### 2. ")); err != nil {
 		t.Fatalf("%v\n%s", err, h.said.String())

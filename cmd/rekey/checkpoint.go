@@ -111,7 +111,7 @@ whoever verifies. It wants the roles of all credentials, and stands in the journ
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case fresh && out != "":
-				return usage("--new makes a key beside the journal, --out elsewhere: which?")
+				return usage("--new and --out cannot be combined: --new makes a key beside the journal, --out elsewhere")
 			case out != "":
 				return a.keyTo(out, origin)
 			case origin != "":
@@ -158,7 +158,7 @@ func (a *app) newKey(ctx context.Context, n estate.NewKey) error {
 	}
 	told := "the old key and this one have signed one checkpoint; from now on this one signs. Verify with both."
 	if !o.Vouched {
-		told = "the old key is lost, so nothing but your word says that this one follows it. Verify with both."
+		told = "the old key is lost, so nothing proves that this one succeeds it. Verify with both."
 	}
 	if err := a.sayKey(o.Key, told); err != nil {
 		return err

@@ -50,19 +50,19 @@ func (a *app) confirm(ctx context.Context, s screen.Screen, ask rotation.Ask) (s
 		}
 		wrong = strings.TrimSpace(answer)
 	}
-	_, _ = fmt.Fprintf(out, "  %s\n", style.Bad("Its name was not typed in three times, so it stops here."))
+	_, _ = fmt.Fprintf(out, "  %s\n", style.Bad("The name was not typed correctly in three attempts, so nothing was done."))
 	return "", estate.ErrNotConfirmed
 }
 
 // wording of the question: after proof, or in an emergency, where it says first
 // who loses access.
 func wording(ask rotation.Ask, style report.Style) (question []string, otherwise string) {
-	otherwise = "stop here, both stay live"
+	otherwise = "stop here; both credentials stay live"
 	if !ask.Proven {
-		otherwise = "stop here, nothing is taken away"
+		otherwise = "stop here; nothing is revoked"
 	}
 	if len(ask.Mind) > 0 {
-		question, otherwise = append(question, "", "  "+style.Bad("This takes a credential away from whoever uses it:")), "stop here, it stays live"
+		question, otherwise = append(question, "", "  "+style.Bad("This takes a credential away from whoever uses it:")), "stop here; it stays live"
 		for _, m := range ask.Mind {
 			question = append(question, "    "+m)
 		}

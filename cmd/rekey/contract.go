@@ -12,12 +12,12 @@ type exitCode struct {
 func exitCodes() []exitCode {
 	return []exitCode{
 		{exitDone, "done"},
-		{exitFailed, "an error, and nothing was changed; or something could not be looked at"},
+		{exitFailed, "an error, and nothing was changed; or something could not be read"},
 		{exitUsage, "wrong usage, or a mistake in rekey.yaml"},
 		{exitRolledBack, "rolled back: everybody has the old credential, the new one is gone"},
-		{exitStuck, "stuck: it says what is live, and the next command"},
+		{exitStuck, "stuck: what is live and the next command are printed"},
 		{exitWaiting, "waiting for a person, or interrupted; rekey resume goes on"},
-		{exitNeeds, "something has drifted, is due, was found, or says something else"},
+		{exitNeeds, "drift, something due, something found, or a copy that differs"},
 		{exitEvidence, "the journal or an export does not verify"},
 		{exitLocked, "another run is open, or another process works on it"},
 		{exitKilled, "interrupted twice: ended at once; rekey resume goes on"},

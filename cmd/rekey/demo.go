@@ -62,7 +62,7 @@ func (a *app) demo(ctx context.Context, dir string, latency time.Duration) error
 		{"status", "what is due"},
 		{"plan CF_ACCESS_SVC_VAULT", "what rotating the other one would do"},
 		{"run CF_ACCESS_SVC_VAULT", "do it; kill it with kill -9 halfway, and then:"},
-		{"resume", "it goes on, and no consumer noticed"},
+		{"resume", "it continues, and no consumer noticed"},
 		{"discover", "who holds it without being registered"},
 		{"sop CF_ACCESS_SVC_VAULT", "the same by hand, with bash, curl and jq"},
 		{"log", "every run; with an id everything about it"},

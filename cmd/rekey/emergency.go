@@ -19,13 +19,13 @@ func (a *app) revokeCommand() *cobra.Command {
 where it cannot be switched off, take it out of every rule and delete it), and ask
 the protected address until it denies it. Who is left without one is listed before you are asked.
 
-What cannot be seen stops nothing, as long as it is clear which one is meant.
+What cannot be read does not prevent it, as long as it is clear which credential is meant.
 
 Afterwards: rekey run NAME --after-revoke gives the consumers a new one.`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.reason == "" && !only {
-				return usage("an emergency is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
+				return usage("an emergency needs a reason, which is recorded\n  next  %s", a.again("--reason", "what happened"))
 			}
 			config, err := a.load()
 			if err != nil {

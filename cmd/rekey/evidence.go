@@ -39,7 +39,7 @@ vendor.`,
 	}
 	c.Flags().StringVar(&f.from, "from", "", "first day, or moment (required)")
 	c.Flags().StringVar(&f.to, "to", "", "last day, or moment (default: now)")
-	c.Flags().StringVar(&f.credential, "credential", "", "only this one; the export then proves nothing about what it leaves out")
+	c.Flags().StringVar(&f.credential, "credential", "", "only this credential; the export then proves nothing about the others")
 	c.Flags().StringVar(&f.out, "out", "", "folder for the export; never overwritten")
 	return c
 }
@@ -214,9 +214,9 @@ func (x *export) end(d *dossier.Dossier, err error) error {
 func (a *app) verifyExport(f verifyFlags) error {
 	switch {
 	case f.journal != "":
-		return usage("--export and --journal: which?")
+		return usage("--export and --journal cannot be combined")
 	case len(f.keys) == 0:
-		return usage("an export names a key itself, which proves nothing: give the public key that you have noted elsewhere with --key\n  next  where it was not noted, ask for it where the journal is: rekey checkpoint key")
+		return usage("an export names a key itself, which proves nothing: give the public key that you have noted elsewhere with --key\n  next  if you have no note of it, run on the journal's machine: rekey checkpoint key")
 	}
 	keys, err := a.publicKeys(f.keys)
 	if err != nil {

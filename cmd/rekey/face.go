@@ -28,7 +28,7 @@ func (a *app) newFace(verbose bool) *face {
 func (f *face) Behind(why error) {
 	f.behind = why
 	if a := f.app; !a.json {
-		_, _ = fmt.Fprintf(a.err, "%s %s\n        What was done since then is not known here; this goes by what the vendors show.\n", a.style(a.err).Bad("mind"), a.pasteable(why.Error()))
+		_, _ = fmt.Fprintf(a.err, "%s %s\n        What was done since then is unknown here; what follows is what the vendors show.\n", a.style(a.err).Bad("mind"), a.pasteable(why.Error()))
 	}
 }
 

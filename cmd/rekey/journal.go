@@ -12,7 +12,7 @@ import (
 
 func (a *app) journalCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "journal", Short: "Back the journal up while runs go on, or move it to a database and back",
+		Use: "journal", Short: "Back up the journal while runs continue, or move it to a database and back",
 		Long: `The journal is the memory of what was done. It is in a folder, or in a PostgreSQL
 database that several machines share (database in rekey.yaml, or --database).
 

@@ -87,13 +87,13 @@ func (a *app) move(ctx context.Context, m estate.Moving) error {
 	case a.json:
 		return a.printJSON(got)
 	}
-	what := "holds the journal %s, and verifies; %s refuses to be written from now on.\n"
+	what := "holds the journal %s, and verifies; %s can no longer be written.\n"
 	if got.Already {
-		what = "holds the journal already, %s; %s refuses to be written.\n"
+		what = "already holds the journal, %s; %s can no longer be written.\n"
 	}
 	a.print("%s "+what, got.To, upTo(got.Entries, got.Last), got.From)
 	if got.SignedOut {
-		a.print("  note  tokens are there too; people sign in again\n")
+		a.print("  note  tokens were moved too; people have to sign in again\n")
 	}
 	if got.Write != "" {
 		a.print("  next  write in %s: %s\n", a.configuration(), got.Write)
@@ -121,7 +121,7 @@ func (a *app) printsCommand() *cobra.Command {
 	var fresh bool
 	var n estate.NewKey
 	c := &cobra.Command{
-		Use: "key --new", Short: "Go on with another fingerprint key, where the one of the journal is lost",
+		Use: "key --new", Short: "Continue with another fingerprint key after the journal's one was lost",
 		Long: `Values are told apart by fingerprints, which a secret key makes: fingerprint.key in the
 folder under journal, or what fingerprint_key in rekey.yaml names. Machines that share a
 journal need the same one; a machine with another is refused.
@@ -139,7 +139,7 @@ of all credentials, and stands in the journal with its reason.`,
 	}
 	c.Flags().BoolVar(&fresh, "new", false, "go on with this machine's key, or a new one")
 	c.Flags().StringVar(&n.Reason, "reason", "", "what happened, for the record")
-	c.Flags().BoolVar(&n.Without, "without-role", false, "by somebody who lacks a role; wants --reason")
+	c.Flags().BoolVar(&n.Without, "without-role", false, "by somebody who lacks a role; requires --reason")
 	return c
 }
 
@@ -161,6 +161,6 @@ func (a *app) newPrints(ctx context.Context, n estate.NewKey) error {
 	case a.json:
 		return a.printJSON(map[string]any{"new": true, "by": who})
 	}
-	a.print("the journal goes on with this machine's fingerprint key; earlier fingerprints match nothing any more.\n  next  give the same key to every machine that shares the journal\n  then  rekey drift\n")
+	a.print("the journal continues with this machine's fingerprint key; earlier fingerprints no longer match anything.\n  next  give the same key to every machine that shares the journal\n  then  rekey drift\n")
 	return nil
 }

@@ -54,7 +54,7 @@ func (a *app) retireNameCommand() *cobra.Command {
 		Long: `Take a former name out of every consumer in one write each, see that everything runs
 and every check is true without it, watch for a while, and only then remove it from
 the store, which asks for the credential's name. If anything breaks before that,
-everybody gets it back at once.
+every consumer gets it back at once.
 
 It is refused while another secret of the store refers to the name, or where a
 place holds something else under it.`,

@@ -13,7 +13,7 @@ import (
 
 func (a *app) notifyCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "notify", Short: "Try whether people are told",
+		Use: "notify", Short: "Send a test notification",
 		Long: `Who is told of what stands in rekey.yaml, under notify: approvals that are wanted,
 runs that are stuck, what is overdue or about to expire. rekey serve tells them.`,
 	}

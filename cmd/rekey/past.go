@@ -69,7 +69,7 @@ func notExplained(word string) error {
 		}
 	}
 	if best == "" {
-		return usage("rekey explain knows nothing of %s\n  next  which words it knows: rekey explain", report.Quote(word))
+		return usage("rekey explain knows nothing of %s\n  next  list the words it knows: rekey explain", report.Quote(word))
 	}
-	return usage("rekey explain knows nothing of %s (did you mean %s?)\n  next  rekey explain %s\n  or    which words it knows: rekey explain", report.Quote(word), best, report.Quote(best))
+	return usage("rekey explain knows nothing of %s (did you mean %s?)\n  next  rekey explain %s\n  or    list the words it knows: rekey explain", report.Quote(word), best, report.Quote(best))
 }

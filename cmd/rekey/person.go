@@ -177,7 +177,7 @@ func (d *desk) yes(ctx context.Context, question string) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, fmt.Errorf("neither yes nor no was answered")
+	return false, fmt.Errorf("the answer was neither yes nor no")
 }
 
 // hidden reads one value without showing it.
@@ -191,7 +191,7 @@ func (d *desk) hidden(ctx context.Context, question string) (secret.Value, error
 	}
 	f, ok := d.in.(*os.File)
 	if !ok {
-		return secret.Value{}, fmt.Errorf("this is no terminal")
+		return secret.Value{}, fmt.Errorf("this is not a terminal")
 	}
 	before, err := term.GetState(int(f.Fd()))
 	if err != nil {

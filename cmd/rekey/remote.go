@@ -31,8 +31,8 @@ func (a *app) remoteFlags(root *cobra.Command) {
 func here() map[string]string {
 	return map[string]string{
 		"init": "it writes rekey.yaml, which a server only reads", "lint": "it reads rekey.yaml here; a server tells of its own with every command, and on its console",
-		"journal": "a backup and a move are made where the database is", "demo": "it lays out a world here", "sim": "it serves a world here", "driver": "it works on a program here",
-		"serve": "it is the server", "login": "it names its server itself", "logout": "it names its server itself", "schema": "it is this program's",
+		"journal": "a backup and a move are made where the database is", "demo": "it makes simulated vendors on this machine", "sim": "it serves simulated vendors on this machine", "driver": "it works on a program on this machine",
+		"serve": "it is the server", "login": "it takes the server as an argument", "logout": "it takes the server as an argument", "schema": "it is this program's",
 	}
 }
 
@@ -109,7 +109,7 @@ func (a *app) configured(ctx context.Context) (*sop.Config, error) {
 		config.Vendors[name] = sop.Vendor{}
 	}
 	if len(told.Wrong) > 0 && !a.json && !a.bannered {
-		_, _ = fmt.Fprintf(a.err, "%s the newest %s on the server is wrong, and the one before is in use:\n        %s\n", a.style(a.err).Bad("mind"), told.File, strings.Join(told.Wrong, "\n        "))
+		_, _ = fmt.Fprintf(a.err, "%s the newest %s on the server has mistakes, and the previous one is still in use:\n        %s\n", a.style(a.err).Bad("mind"), told.File, strings.Join(told.Wrong, "\n        "))
 	}
 	a.banner(config)
 	a.config, a.opened = config, c

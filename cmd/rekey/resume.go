@@ -16,7 +16,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	var f runFlags
 	var reason string
 	c := &cobra.Command{
-		Use: "resume [RUN]", Short: "Go on with a run that was killed, interrupted, stuck or is waiting",
+		Use: "resume [RUN]", Short: "Continue a run that was killed, interrupted, is stuck or is waiting",
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeOpenRuns,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.reason = reason
@@ -26,7 +26,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	f.add(c, false)
 	despiteFlag(c, &f.despite)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the record")
-	c.Flags().BoolVar(&f.without, "without-role", false, "go on with an emergency although you lack the required role; wants --reason, and is recorded")
+	c.Flags().BoolVar(&f.without, "without-role", false, "go on with an emergency although you lack the required role; requires --reason, and is recorded")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show again what was done before")
 	return c
 }

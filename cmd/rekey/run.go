@@ -29,7 +29,7 @@ type runFlags struct {
 func (f *runFlags) add(c *cobra.Command, full bool) {
 	c.Flags().StringVar(&f.confirm, "confirm", "", "the credential's name: confirms what cannot be undone, for scripts")
 	if full {
-		c.Flags().StringVar(&f.reason, "reason", "", "why, for the record: scheduled, compromise, offboarding")
+		c.Flags().StringVar(&f.reason, "reason", "", "reason, for the record: scheduled, compromise, offboarding")
 		c.Flags().StringVar(&f.ticket, "ticket", "", "where it was decided, for the record")
 		strategyFlag(c, &f.strategy)
 	}
@@ -43,7 +43,7 @@ func (f *runFlags) when(c *cobra.Command) {
 
 // despiteFlag names who may be left with a dead credential.
 func despiteFlag(c *cobra.Command, despite *[]string) {
-	c.Flags().StringArrayVar(despite, "despite", nil, "go on although this place holds the old one and is not registered: it is left with a dead one (heroku:other-app; may be repeated)")
+	c.Flags().StringArrayVar(despite, "despite", nil, "continue although this unregistered place holds the old credential and will lose access (heroku:other-app; may be repeated)")
 }
 
 // strategyFlag overrides the strategy for once.
@@ -54,7 +54,7 @@ func strategyFlag(c *cobra.Command, strategy *string) {
 // noStrategy says why a strategy is none.
 func (a *app) noStrategy(strategy string) error {
 	if strategy == "refresh" {
-		return fmt.Errorf("refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one\n  next  %s\n  or    %s", a.again("--strategy", "replace"), a.again("--strategy", "roll"))
+		return fmt.Errorf("refresh extends the expiry and keeps the secret: it is not a rotation, so Rekey never uses it\n  next  %s\n  or    %s", a.again("--strategy", "replace"), a.again("--strategy", "roll"))
 	}
 	return fmt.Errorf("--strategy wants replace or roll, and not %s\n  next  %s\n  or    %s", report.Quote(strategy), a.again("--strategy", "replace"), a.again("--strategy", "roll"))
 }
@@ -85,7 +85,7 @@ Ctrl-C stops safely at the next step; rekey resume goes on.`,
 	f.add(c, true)
 	f.when(c)
 	despiteFlag(c, &f.despite)
-	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old one is switched off already, and its consumers have none that works: do not demand that they work before")
+	c.Flags().BoolVar(&f.afterRevoke, "after-revoke", false, "the old credential is already disabled, so consumers are not required to work before the run")
 	return c
 }
 
@@ -106,7 +106,7 @@ func (a *app) run(ctx context.Context, what string, f runFlags) error {
 		return notThere(err)
 	}
 	if reviewed != nil && len(f.despite) > 0 {
-		return usage("a reviewed plan already says who is left without one\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
+		return usage("the reviewed plan already decides who loses access\n  next  rekey plan %s --out %s%s", report.Quote(spec.Name), report.Quote(a.another(what)), flagged("--despite", f.despite))
 	}
 	if err := errors.Join(a.isStrategy(f.strategy), a.canConfirm(spec.Name, f.confirm)); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (a *app) readPlan(name string) (*rotation.Plan, error) {
 	case err != nil:
 		return nil, usage("read the plan: %v\n  next  rekey plan --out %s", err, report.Quote(a.another(name)))
 	case !st.Mode().IsRegular() || st.Size() > maxPlan:
-		return nil, usage("%s is no plan: it is no file, or too large for one\n  next  rekey plan --out %s", path, report.Quote(a.another(name)))
+		return nil, usage("%s is not a plan: it is not a regular file, or too large\n  next  rekey plan --out %s", path, report.Quote(a.another(name)))
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 func (a *app) scheduleCommand() *cobra.Command {
 	var days int
 	c := &cobra.Command{
-		Use: "schedule", Short: "What falls due, what rekey serve begins, and why not more",
+		Use: "schedule", Short: "What falls due, what rekey serve starts, and why not the rest",
 		Long: `What falls due in the days to come, what rekey serve begins by itself, and why
 everything else waits: for a person, for a window, for another rotation.
 
@@ -29,14 +29,14 @@ stands in rekey.yaml (run: automatically, or after approval).`,
 	c.Flags().IntVar(&days, "days", 30, "how far to look ahead")
 	var reason string
 	pause := &cobra.Command{
-		Use: "pause", Short: "Have rekey serve begin nothing by itself; what goes on goes on", Args: cobra.NoArgs,
+		Use: "pause", Short: "Stop rekey serve from starting runs; runs that are open continue", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.tellSchedule(c.Context(), "paused: nothing begins by itself", estate.Operations.Pause, reason)
+			return a.tellSchedule(c.Context(), "paused: nothing starts automatically", estate.Operations.Pause, reason)
 		},
 	}
 	resume := &cobra.Command{
-		Use: "continue", Short: "Let rekey serve begin again what is due", Args: cobra.NoArgs,
-		Long: `Let rekey serve begin again what is due: after rekey schedule pause, and after more
+		Use: "continue", Short: "Let rekey serve start due rotations again", Args: cobra.NoArgs,
+		Long: `Let rekey serve start due rotations again: after rekey schedule pause, and after more
 runs ended badly than schedule.error_budget allows.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.tellSchedule(c.Context(), "what is due begins again", estate.Operations.Continue, reason)
@@ -86,7 +86,7 @@ func (a *app) schedule(ctx context.Context, days int) error {
 		a.print("%s by %s, %s%s\n  next  rekey schedule continue\n\n", s.Mind("Paused"), d.Paused.By.Name, report.Ago(d.Paused.At, now), after(": ", d.Paused.Reason))
 	}
 	if !d.Stopped.IsZero() {
-		a.print("%s since %s: too many runs ended badly (%s)\n  next  see why: rekey log %s\n  then  rekey schedule continue\n\n", s.Bad("Stopped"), stamp(d.Stopped), strings.Join(d.Failed, ", "), d.Failed[len(d.Failed)-1])
+		a.print("%s since %s: too many runs failed (%s)\n  next  see why: rekey log %s\n  then  rekey schedule continue\n\n", s.Bad("Stopped"), stamp(d.Stopped), strings.Join(d.Failed, ", "), d.Failed[len(d.Failed)-1])
 	}
 	rows := [][]string{{s.Dim("credential"), s.Dim("due"), s.Dim("begins"), s.Dim("run"), s.Dim("now")}}
 	var warnings []string
@@ -111,7 +111,7 @@ func (a *app) schedule(ctx context.Context, days int) error {
 		rows = append(rows, []string{s.Bold(c.Credential), due, begins, c.Run, why(c, now)})
 	}
 	if len(rows) == 1 {
-		a.print("Nothing falls due in %d days.\n", days)
+		a.print("Nothing is due within %d days.\n", days)
 	} else {
 		a.print("%s\n", strings.Join(report.Table(rows), "\n"))
 	}
@@ -182,9 +182,9 @@ func (a *app) heldBack(ctx context.Context, ops estate.Operations, rows []report
 	}
 	switch {
 	case !d.Stopped.IsZero():
-		lines = append([]string{fmt.Sprintf("%s nothing begins by itself since %s: too many runs ended badly; look with: %s", s.Bad("stopped"), stamp(d.Stopped), a.pasteable("rekey schedule"))}, lines...)
+		lines = append([]string{fmt.Sprintf("%s nothing starts automatically since %s: too many runs failed; see them with: %s", s.Bad("stopped"), stamp(d.Stopped), a.pasteable("rekey schedule"))}, lines...)
 	case d.Paused != nil:
-		lines = append([]string{fmt.Sprintf("%s nothing begins by itself: %s has paused the schedule %s", s.Mind("paused"), d.Paused.By.Name, report.Ago(d.Paused.At, now))}, lines...)
+		lines = append([]string{fmt.Sprintf("%s nothing begins by itself: %s paused the schedule %s", s.Mind("paused"), d.Paused.By.Name, report.Ago(d.Paused.At, now))}, lines...)
 	}
 	if len(lines) == 0 {
 		return "", nil

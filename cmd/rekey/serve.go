@@ -74,7 +74,7 @@ func (f serveFlags) wrongly() error {
 		}
 	}
 	if len(f.roles) == 0 {
-		wrong = append(wrong, usage("--role wants one at least: %s", strings.Join(service.Roles(), ", ")))
+		wrong = append(wrong, usage("--role needs at least one of: %s", strings.Join(service.Roles(), ", ")))
 	}
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		wrong = append(wrong, usage("--listen wants an address and a port: 127.0.0.1:8420"))
@@ -83,7 +83,7 @@ func (f serveFlags) wrongly() error {
 		wrong = append(wrong, err)
 	}
 	if f.lease != 0 && f.lease < service.ShortestLease {
-		wrong = append(wrong, usage("--lease wants %s at least, and not %s: with a shorter one a database that is busy for a moment costs the runs", service.ShortestLease, f.lease))
+		wrong = append(wrong, usage("--lease wants %s at least, and not %s: with a shorter one, a database that is briefly busy would lose its runs", service.ShortestLease, f.lease))
 	}
 	return errors.Join(wrong...)
 }

@@ -40,13 +40,13 @@ func fillDemo(ctx context.Context, address string, world *sim.World) ([]service.
 	d.scheduled("SHOP_TOKEN", "REPORTS_TOKEN", "BILLING_TOKEN")
 	run := func(credential string) string { return "/runs/" + d.runs[credential] }
 	return []service.Hint{
-		{Title: "Agree to something", Says: "The schedule has begun to rotate SHOP_TOKEN, and takes the old one away only when somebody agrees. See it go on.", To: run("SHOP_TOKEN"), Command: "rekey approve SHOP_TOKEN"},
-		{Title: "Put right what is stuck", Says: "Cloudflare refused to delete the old MAIL_TOKEN, and would not now. Resume the run.", To: run("MAIL_TOKEN"), Command: "rekey resume " + d.runs["MAIL_TOKEN"]},
+		{Title: "Approve a request", Says: "The schedule has begun to rotate SHOP_TOKEN, and takes the old one away only when somebody agrees. See it go on.", To: run("SHOP_TOKEN"), Command: "rekey approve SHOP_TOKEN"},
+		{Title: "Fix a stuck run", Says: "Cloudflare refused to delete the old MAIL_TOKEN, and would not now. Resume the run.", To: run("MAIL_TOKEN"), Command: "rekey resume " + d.runs["MAIL_TOKEN"]},
 		{Title: "Confirm by typing a name", Says: "The run of " + second + " waits before the point of no return.", To: run(second), Command: "rekey resume " + d.runs[second]},
 		{Title: "Watch one run", Says: "REPORTS_TOKEN takes a few minutes, and moves by itself; send it back at any time before the end.", To: run("REPORTS_TOKEN")},
-		{Title: "See one go back", Says: "SEARCH_TOKEN gets its old value again, and the new one stays until every process has let go of it.", To: run("SEARCH_TOKEN")},
+		{Title: "Watch a rollback", Says: "SEARCH_TOKEN gets its old value again, and the new one stays until every process has let go of it.", To: run("SEARCH_TOKEN")},
 		{Title: "Read a plan before it begins", Says: "BILLING_TOKEN is due, and begins exactly as planned once somebody agrees.", To: "/approvals", Command: "rekey approvals"},
-		{Title: "See what is due, and what waits for its window", Says: "Of everything that does not begin the calendar says why.", To: "/calendar", Command: "rekey schedule"},
+		{Title: "See what is due, and what waits for its window", Says: "For everything that does not start, the calendar says why.", To: "/calendar", Command: "rekey schedule"},
 		{Title: "See who else holds a credential", Says: "The app mail-token holds ARCHIVE_TOKEN, and nobody has registered it.", To: "/findings", Command: "rekey discover"},
 		{Title: "Begin one yourself", Says: "Plan " + first + " once more, read what it would do, and start it.", To: "/credentials/" + first + "/plan", Command: "rekey plan " + first},
 		{Title: "Verify the record", Says: "Everything above is in a signed journal that anybody can check.", To: "/evidence", Command: "rekey verify"},
@@ -168,5 +168,5 @@ func (d *demoFiller) scheduled(credentials ...string) {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-	d.failed(errors.New("the schedule has begun nothing"))
+	d.failed(errors.New("the schedule has started nothing"))
 }

@@ -57,12 +57,12 @@ them, and DELETE /_faults takes all of them back.`,
 	return c
 }
 
-// loopback refuses every other address: the world gives its credentials to
-// anybody who asks.
+// loopback refuses every other address: it hands its credentials to anybody who
+// can reach it.
 func loopback(flag, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil || !sop.Loopback(host) {
-		return usage("--%s wants a loopback address such as 127.0.0.1:7777: the world gives its credentials to anybody who asks", flag)
+		return usage("--%s wants a loopback address such as 127.0.0.1:7777: it hands its credentials to anybody who can reach it", flag)
 	}
 	if flag == "heroku" && host != "127.0.0.1" {
 		// @heroku-cli/command 13.2.0, lib/vars.js, isValidHerokuHost.

@@ -26,7 +26,7 @@ It reads the journal and asks nobody. --live asks each issuer for one list and e
 store for one folder, and sets age and expiry right; rekey drift compares consumers.
 
 With --fail-if it ends with 6 where a credential is due, or has drifted, or where
-that is not known: never compared, not everything seen, stuck, revoked, lost, or a
+that is unknown: never compared, not everything readable, stuck, revoked, lost, or a
 run that is open although no process is at it. One that is at work is in order.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), live, failIf) },

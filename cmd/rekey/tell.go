@@ -53,7 +53,7 @@ func (a *app) tell(ended estate.Ended, asJSON *screen.JSON) error {
 		if st.Closed == nil && st.Stuck == nil {
 			why := ended.Waiting
 			if ended.Detached && a.server != "" {
-				why = "it goes on at the server; only the view has ended"
+				why = "the run continues on the server; only the view has ended"
 			} else if ended.Detached {
 				why = "interrupted; everything that had begun was finished and written down"
 			}

@@ -19,12 +19,12 @@ import (
 
 func (a *app) tokenCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "token", Short: "Tokens by which machines ask a server: make, list and revoke them",
-		Long: `Tokens by which machines ask a server, kept as hashes in the journal's database.
+		Use: "token", Short: "Access tokens for machines: create, list and revoke them",
+		Long: `Access tokens for machines, stored as hashes in the journal's database.
 
 A token has a name, and rekey.yaml says which role a name has:
   roles: {bot: [{token: nightly}]}
-By itself a token may nothing. docs/access.md says more.`,
+A token alone grants nothing. docs/access.md says more.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -104,10 +104,10 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	var only, credentials []string
 	var expires string
 	c := &cobra.Command{
-		Use: "create NAME", Short: "Make a token and print it, this once",
-		Long: `Make a token and print it, this once: it is kept as a hash only.
+		Use: "create NAME", Short: "Create a token and print it once",
+		Long: `Create a token and print it once: only its hash is stored.
 
-It may what its name may by rekey.yaml, and no more than --may and --credentials say.`,
+It may do what rekey.yaml allows its name to do, limited further by --may and --credentials.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			lives, err := sop.ParseDuration(expires)
@@ -123,7 +123,7 @@ It may what its name may by rekey.yaml, and no more than --may and --credentials
 			})
 		},
 	}
-	c.Flags().StringSliceVar(&only, "may", nil, "what it may be used for, as look,rotate (default: whatever its name may)")
+	c.Flags().StringSliceVar(&only, "may", nil, "what it may be used for, as look,rotate (default: everything its name may do)")
 	c.Flags().StringSliceVar(&credentials, "credentials", nil, "for which credentials, as 'CF_*' (default: all)")
 	c.Flags().StringVar(&expires, "expires", "90d", "how long it lives, at most 366d")
 	return c
@@ -182,7 +182,7 @@ successor that nobody has. Once the successor was used, the old one makes no oth
 
 func (a *app) tokenListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "Every token there is or was, what it is for, and when it was used last", Args: cobra.NoArgs,
+		Use: "list", Short: "All tokens, with what each is for and when it was last used", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.tokens(c, func(t keeper, who rotation.Who) error {
 				list, err := t.List(c.Context(), who)
@@ -222,7 +222,7 @@ func tokenLines(list []access.Token, now time.Time) string {
 			used = "used " + report.Ago(t.Used, now)
 		}
 		out = append(out, t.ID+"  "+visible.Text(t.Name)+"  "+state+", "+used)
-		may, on := "whatever its name may", "all credentials"
+		may, on := "everything its name may do", "all credentials"
 		if len(t.Only) > 0 {
 			may = strings.Join(t.Only, ", ")
 		}
@@ -230,7 +230,7 @@ func tokenLines(list []access.Token, now time.Time) string {
 			on = strings.Join(t.Credentials, ", ")
 		}
 		if t.Person {
-			may = "whatever its person may, on the command line"
+			may = "everything its owner may do on the command line"
 		}
 		if len(t.Roles) > 0 {
 			may = strings.Join(t.Roles, ", ") + ": " + may
@@ -242,7 +242,7 @@ func tokenLines(list []access.Token, now time.Time) string {
 
 func (a *app) tokenRevokeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke TOKEN", Short: "End a token at once, by its id or its name", Args: cobra.ExactArgs(1),
+		Use: "revoke TOKEN", Short: "Revoke a token at once, by its id or its name", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.tokens(c, func(t keeper, who rotation.Who) error {
 				ended, err := t.Revoke(c.Context(), who, args[0])

@@ -32,7 +32,7 @@ func TestARepairThatTheGateDeniesLeavesWhatIsKnownAsItWas(t *testing.T) {
 	const says = "heroku:raxx-console-prod still holds raxx-console-svc-"
 	code, out := w.rekey("drift", console)
 	if strings.Contains(out, "neither the store nor the journal knows") || !strings.Contains(out, says) {
-		t.Errorf("what the app holds is not known any more: exit %d\n%s", code, out)
+		t.Errorf("what the app holds is no longer known: exit %d\n%s", code, out)
 	}
 	if code, out := w.rekey("repair", console, "--from", "heroku:raxx-console-prod", "--confirm", console); code != exitDone {
 		t.Errorf("the other way round: exit %d\n%s", code, out)

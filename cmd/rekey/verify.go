@@ -145,7 +145,7 @@ func (a *app) given(files []string) (out []evidence.Given, remarks []string, err
 			return nil, nil, usage("%s holds no checkpoint", name)
 		}
 		if torn > 0 {
-			remarks = append(remarks, fmt.Sprintf("%s holds %s that is cut off, as by a crash; it was passed over", name, count(torn, "checkpoint")))
+			remarks = append(remarks, fmt.Sprintf("%s holds %s that is truncated, as after a crash; it was skipped", name, count(torn, "checkpoint")))
 		}
 		for _, n := range notes {
 			out = append(out, evidence.Given{Where: name, Note: n})

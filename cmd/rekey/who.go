@@ -12,8 +12,8 @@ import (
 func (a *app) whoamiCommand() *cobra.Command {
 	var can bool
 	c := &cobra.Command{
-		Use: "whoami", Short: "Who Rekey takes you for, how sure that is, and which credentials you may change", Args: cobra.NoArgs,
-		Long: `Who Rekey takes you for, how sure that is, and which credentials you may change.
+		Use: "whoami", Short: "Who you are to Rekey, how that is proven, and which credentials you may change", Args: cobra.NoArgs,
+		Long: `Who you are to Rekey, how that is proven, and which credentials you may change.
 
 With --can it prints the whole table: every operation, and on which credentials you may
 ask for it. Reading wants no role where the files are at hand; a server asks for one
@@ -47,7 +47,7 @@ ask for it. Reading wants no role where the files are at hand; a server asks for
 
 // withoutRole lets an emergency and the way back be carried out by whoever is there.
 func withoutRole(c *cobra.Command, without *bool) {
-	c.Flags().BoolVar(without, "without-role", false, "do it although you lack the required role; wants --reason, and is recorded")
+	c.Flags().BoolVar(without, "without-role", false, "do it although you lack the required role; requires --reason, and is recorded")
 }
 
 // reasoned refuses to go without the role for no reason.

@@ -52,7 +52,7 @@ type Token struct {
 	Roles []string `json:"roles,omitempty"`
 	// Person: it was made for the command line of somebody who signed in, and acts as him.
 	Person bool `json:"person,omitempty"`
-	// Only: what it may be used for, in the words of sop.Means; none: whatever its name may.
+	// Only: what it may be used for, in the words of sop.Means; none: everything its name may do.
 	Only []string `json:"only,omitempty"`
 	// Credentials: which ones it is for; a * at the end stands for anything; none: all.
 	Credentials []string  `json:"credentials,omitempty"`
@@ -255,7 +255,7 @@ func (w Wanted) wrongly() error {
 	}
 	for _, c := range w.Credentials {
 		if c == "" || !credentialPatterns.MatchString(c) {
-			return fmt.Errorf("%q is no name of a credential, with or without a * at the end", c)
+			return fmt.Errorf("%q is no longer a name of a credential, with or without a * at the end", c)
 		}
 	}
 	if w.Lives < 0 || w.Lives > longestLife {

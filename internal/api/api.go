@@ -111,12 +111,12 @@ func Ways() []Way {
 		{Group: "Configuration", ID: "whoami", Method: get, Path: "/whoami", Answer: typed[estate.Whoami](), Summary: "Who asks, and which credentials he may not change."},
 
 		{Group: "Schedule", ID: "getSchedule", Method: get, Path: "/schedule", Answer: typed[estate.Schedule](), Summary: "When each credential is due, and why what is due does not begin."},
-		{Group: "Schedule", ID: "pause", Method: post, Path: "/schedule/pause", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Begin nothing by itself; what goes on goes on."},
-		{Group: "Schedule", ID: "continue", Method: post, Path: "/schedule/continue", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Begin again what is due."},
+		{Group: "Schedule", ID: "pause", Method: post, Path: "/schedule/pause", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Start nothing automatically; runs that are open continue."},
+		{Group: "Schedule", ID: "continue", Method: post, Path: "/schedule/continue", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Start due rotations again."},
 
-		{Group: "Approvals", ID: "listApprovals", Method: get, Path: "/approvals", Answer: typed[Approvals](), Summary: "What waits for somebody to agree, or is agreed to and not begun yet, oldest first."},
-		{Group: "Approvals", ID: "approve", Method: post, Path: "/approvals/approve", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Agree to what somebody asks for."},
-		{Group: "Approvals", ID: "refuse", Method: post, Path: "/approvals/refuse", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Refuse what somebody asks for."},
+		{Group: "Approvals", ID: "listApprovals", Method: get, Path: "/approvals", Answer: typed[Approvals](), Summary: "Requests that wait for approval, or is agreed to and not begun yet, oldest first."},
+		{Group: "Approvals", ID: "approve", Method: post, Path: "/approvals/approve", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Approve a request."},
+		{Group: "Approvals", ID: "refuse", Method: post, Path: "/approvals/refuse", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Reject a request."},
 		{Group: "Approvals", ID: "takeBack", Method: post, Path: "/approvals/take-back", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Take back what one has agreed to, or has asked for."},
 
 		{Group: "Evidence", ID: "evidence", Method: post, Path: "/evidence", Body: typed[Period](), Answer: typed[Proof](), Type: Lines, Summary: "What was done in a period, with proofs. What is cut off before end has none."},

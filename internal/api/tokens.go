@@ -12,7 +12,7 @@ type Token struct {
 	Fingerprint string    `json:"fingerprint"`           // the first 16 hex digits of the SHA-256 of its text
 	Roles       []string  `json:"roles,omitempty"`       // that rekey.yaml gives its name now
 	Person      bool      `json:"person,omitempty"`      // it was made for somebody's command line, and acts as him
-	Only        []string  `json:"only,omitempty"`        // rights and operations that it is limited to; none: whatever its name may
+	Only        []string  `json:"only,omitempty"`        // rights and operations that it is limited to; none: everything its name may do
 	Credentials []string  `json:"credentials,omitempty"` // that it is limited to, * at the end stands for anything; none: all
 	Made        time.Time `json:"made"`
 	By          string    `json:"made_by"`

@@ -84,7 +84,7 @@ func mayAnswer(s State, p Person) Against {
 	return None
 }
 
-// final tells whether nobody is asked again before what cannot be undone.
+// final tells whether approval is not requested again before what cannot be undone.
 func (r *Request) final() bool { return r.Gate == Retiring || !r.Rule.Retiring }
 
 // stale: when he signed in is the claim auth_time of his token, in seconds since 1970

@@ -295,7 +295,7 @@ func TestWhatCannotBeLookedThroughIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, part, ok := strings.Cut(string(d.Markdown()), "\n#### Look who else holds ")
+	_, part, ok := strings.Cut(string(d.Markdown()), "\n#### Check who else holds ")
 	part, _, _ = strings.Cut(part, "\n### ")
 	if !ok || !strings.Contains(part, "**Nothing can look through** the account of `heroku`.") || strings.Contains(part, "```") {
 		t.Errorf("it says %q", part)

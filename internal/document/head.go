@@ -22,7 +22,7 @@ func (b *builder) head() {
 		{cells: []Text{say("Mode"), say(bold(b.mode()), ", ", map[string]string{
 			rotation.Replace:       "create a second one, swap, delete the first",
 			rotation.RollWithGrace: "roll in place; the old secret lives on for " + report.Span(s.Issuer.Grace),
-			rotation.RollAtOnce:    "roll in place; the old one is dead at once",
+			rotation.RollAtOnce:    "roll in place; the old one stops working at once",
 		}[b.plan.Strategy])}},
 	}
 	if b.row != nil {

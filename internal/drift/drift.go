@@ -100,7 +100,7 @@ func (c *comparison) issuer() {
 	}
 	then, known := "rekey run "+c.spec.Name+" --after-revoke", c.remembered(c.spec.Store.Key, c.seen.Store.Slots)
 	if known == "" {
-		then = "find out which credential is really in use, and put it into the store; then: rekey check " + c.spec.Name
+		then = "find out which credential is in use, and put it into the store; then: rekey check " + c.spec.Name
 	}
 	for _, k := range c.seen.Consumers {
 		if _, ok := c.live(k.Holds); ok {

@@ -231,9 +231,9 @@ func unsound(err error) Finding {
 	switch {
 	case !ok:
 	case coded.Code == OtherWorld && coded.Simulated:
-		out.What = "the journal in " + coded.Dir + " is one of simulated runs, and rekey.yaml has no simulate: what was practised is not mixed with what is real"
+		out.What = "the journal in " + coded.Dir + " holds simulated runs, and rekey.yaml has no simulate: simulated and real runs are never mixed"
 	case coded.Code == OtherWorld:
-		out.What = "the journal in " + coded.Dir + " is one of real runs, and rekey.yaml says simulate; what is practised is not mixed with what is real"
+		out.What = "the journal in " + coded.Dir + " holds real runs, and rekey.yaml says simulate; simulated and real runs are never mixed"
 	case coded.Err != nil:
 		out.What = strings.SplitN(coded.Err.Error(), "\n", 2)[0]
 	}

@@ -79,7 +79,7 @@ const (
 	AwaitsApproval  Code = "awaits-approval"  // Credential, Run (of a retiring), Approval: it was asked for
 	ApprovalRefused Code = "approval-refused" // as AwaitsApproval: somebody has refused it
 	NothingAsked    Code = "nothing-asked"    // Name: nobody waits for an answer about it
-	NotTaken        Code = "not-taken"        // Run, Name (the process that asked): it has not taken what was handed over; nothing of it is kept
+	NotTaken        Code = "not-taken"        // Run, Name (the process that asked): it has not taken what was handed over; none of it was kept
 	OtherAsked      Code = "other-asked"      // Credential, Run, Approval: something else is asked by now
 	NotApprover     Code = "not-approver"     // Credential, Who, Name (the role), Known (those who have it), Approval
 	NotProven       Code = "not-proven"       // Credential, Who, Approval: he could prove who he is, and has not

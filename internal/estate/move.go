@@ -42,8 +42,8 @@ type MovedTo struct {
 	SignedOut bool `json:"signed_out"`
 }
 
-// Move carries the journal to another place, where it verifies before the old one refuses
-// to be written. It may be killed at any moment and repeated. Like Backup it is no part of
+// Move carries the journal to another place, where it verifies before the old one can
+// no longer be written. It may be killed at any moment and repeated. Like Backup it is no part of
 // Operations. Refused: NoJournal; NoRole; Busy (a run is being carried out; Credential);
 // MovedAway (elsewhere); NoDatabase; OtherKey, KeyDamaged; Failed where the new place holds
 // another journal, or the old one does not verify.

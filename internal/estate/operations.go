@@ -139,12 +139,12 @@ type Operations interface {
 	// of everything else why not. It asks nobody and begins nothing.
 	Schedule(ctx context.Context) (Schedule, error)
 
-	// Pause has the service begin nothing by itself, until Continue; what goes on goes on.
+	// Pause has the service begin nothing by itself, until Continue; runs that are open continue.
 	// May be repeated. Refused: NoReason, NoRole, NotIdentified, Unwritable.
 	Pause(ctx context.Context, reason string) error
 
 	// Continue lets the service begin again what is due: after Pause, and after too many
-	// runs ended badly. May be repeated. Refused: NoRole, NotIdentified, Unwritable.
+	// runs failed. May be repeated. Refused: NoRole, NotIdentified, Unwritable.
 	Continue(ctx context.Context, reason string) error
 
 	// Approvals returns the requests that somebody can still answer, or that are agreed to

@@ -158,8 +158,8 @@ func (e *Estate) Pause(ctx context.Context, reason string) error {
 	return e.tellSchedule(ctx, schedule.Paused, reason)
 }
 
-// Continue lets the service begin again what is due: after Pause, and after too many runs
-// ended badly.
+// Continue lets the service begin again what is due: after Pause, and after too many
+// runs failed.
 func (e *Estate) Continue(ctx context.Context, reason string) error {
 	return e.tellSchedule(ctx, schedule.Continued, reason)
 }

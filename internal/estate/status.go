@@ -40,7 +40,7 @@ func (e *Estate) Status(ctx context.Context, a StatusAsked) (Status, error) {
 	return out, nil
 }
 
-// standing notes whose open run waits for somebody's word, and at whose a worker is or
+// standing notes whose open run waits for a confirmation or approval, and at whose a worker is or
 // will be by itself; where it is wanted, at whose a process of this machine is, too. The
 // system frees the lock of a process when it dies, however it dies; a lease lapses. It
 // returns how the open runs stand with the workers, where there are any.

@@ -57,7 +57,7 @@ func (w *work) besides(ctx context.Context, st *rotation.State) []string {
 	}
 	var out []string
 	for _, h := range others {
-		out = append(out, rotation.Stranger(w.spec, h)+"; as seen at "+st.Plan.Seen.At.UTC().Format(time.TimeOnly)+" UTC, and left alone")
+		out = append(out, rotation.Stranger(w.spec, h)+"; seen at "+st.Plan.Seen.At.UTC().Format(time.TimeOnly)+" UTC, and left alone")
 	}
 	return out
 }

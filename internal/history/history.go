@@ -151,7 +151,7 @@ func (b Book) State(ctx context.Context, run string) (*rotation.State, error) {
 		return nil, err
 	}
 	if len(events) == 0 {
-		return nil, fmt.Errorf("the journal knows no run %s", run)
+		return nil, fmt.Errorf("there is no run in the journal called %s", run)
 	}
 	return rotation.Fold(events), nil
 }

@@ -13,8 +13,8 @@ import (
 
 // Past is what one process has read of a journal: every run in one line, and the newest
 // note of some kinds about each credential. A journal only grows, so each further Read
-// reads what was written since; where the newest entry that was read is not there any
-// more, it reads everything anew. It may be used by several goroutines.
+// reads what was written since; where the newest entry that was read no longer
+// exists, it reads everything anew. It may be used by several goroutines.
 type Past struct {
 	notes map[string]func(Note) (any, error)
 

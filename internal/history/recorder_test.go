@@ -142,8 +142,8 @@ func beginsAlone(t *testing.T, open func() (*journal.Journal, error)) {
 	}
 }
 
-// TestAJournalThatWasSetBackIsNotWrittenOn: what this process has written is not
-// there any more.
+// TestAJournalThatWasSetBackIsNotWrittenOn: what this process has written no
+// longer exists.
 func TestAJournalThatWasSetBackIsNotWrittenOn(t *testing.T) {
 	ctx := context.Background()
 	book, _ := newBook(t)

@@ -39,7 +39,7 @@ const otherTables = "its tables are not those of a journal"
 type Replaced struct {
 	Path string
 	What string // what happened to it
-	Seq  int64  // of the newest entry that was seen there and is not there any more; 0: not known
+	Seq  int64  // of the newest entry that was seen there and no longer exists; 0: not known
 }
 
 func (r *Replaced) Error() string {

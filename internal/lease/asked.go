@@ -99,7 +99,7 @@ func (s *Store) Answer(ctx context.Context, tx Querier, run, id string, a Answer
 }
 
 // TakeAnswerBack takes an answer out that the holder has not taken. false: he has, or his
-// question is not there any more; Taken tells which.
+// question no longer exists; Taken tells which.
 func (s *Store) TakeAnswerBack(ctx context.Context, run, id string) (bool, error) {
 	n, err := s.ask(ctx, s.db, `UPDATE lease_asked SET state = $1, answer = '', sealed = '', signed = '' WHERE run = $2 AND id = $3 AND state = 1 RETURNING run`, []any{waitsForAnswer, run, id}, new(string))
 	return n == 1, err

@@ -33,7 +33,7 @@ const (
 	Window   Kind = "window"   // no window opens before it expires
 	Found    Kind = "found"    // something has drifted, or somebody holds it who is not registered
 	Evidence Kind = "evidence" // the journal does not verify
-	Stopped  Kind = "stopped"  // the schedule begins nothing more: too many runs ended badly
+	Stopped  Kind = "stopped"  // the schedule begins nothing more: too many runs failed
 	Try      Kind = "test"     // somebody tries a channel
 )
 
@@ -143,7 +143,7 @@ func Notices(k Known) []Notice {
 			Text:  fmt.Sprintf("asked by %s; %d more until %s", a.Request.By.Name, a.Missing, a.Until.UTC().Format(time.RFC3339)), Next: "rekey approve " + about})
 	}
 	if at := k.Schedule.Stopped; !at.IsZero() {
-		add(Notice{ID: "stopped/" + at.UTC().Format(time.RFC3339), Kind: Stopped, At: at, Title: "the schedule begins nothing more: too many runs ended badly",
+		add(Notice{ID: "stopped/" + at.UTC().Format(time.RFC3339), Kind: Stopped, At: at, Title: "the schedule begins nothing more: too many runs failed",
 			Text: "runs " + strings.Join(k.Schedule.Failed, ", "), Next: "rekey schedule"})
 	}
 	if p := k.Schedule.Paused; p.Doubted() {

@@ -53,7 +53,7 @@ var slackWords = map[string]string{
 	"invalid_payload":                   "Slack does not take the message as it is (invalid_payload)",
 	"invalid_token":                     "Slack does not know this webhook (invalid_token): make a new one",
 	"no_active_hooks":                   "the webhook is switched off (no_active_hooks): make a new one",
-	"no_service":                        "the webhook is not there any more (no_service): make a new one",
+	"no_service":                        "the webhook no longer exists (no_service): make a new one",
 	"no_service_id":                     "the address is not that of a webhook (no_service_id)",
 	"no_team":                           "Slack does not know the workspace of the address (no_team)",
 	"team_disabled":                     "the workspace is switched off (team_disabled)",

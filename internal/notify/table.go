@@ -33,7 +33,7 @@ type told struct {
 	Problem                string
 }
 
-// kept is how long is remembered that something was told and is over: as long as it
+// kept is how long is remembered that something was told and has ended: as long as it
 // could come up again under the same id.
 const kept = 400 * 24 * time.Hour
 

@@ -30,7 +30,7 @@ func waits(k Known, s history.Summary, n *Notice) bool {
 		}
 	default:
 		n.ID, n.Next = "waits/"+s.Run+"/"+digest(w.For), "rekey resume "+s.Run
-		n.Title = s.Credential + " waits for somebody's word"
+		n.Title = s.Credential + " waits for a confirmation or approval"
 	}
 	return true
 }

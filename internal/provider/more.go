@@ -119,7 +119,7 @@ type Unroller interface {
 // may have replaced one of them, while no process was there, for instance.
 type EndsNamed interface {
 	// EndNamed ends the secret of h in goes and no other; the one in stays works on.
-	// Refused, with nothing changed, where stays is none of its secrets. One that is not
-	// there any more is ended: idempotent.
+	// Refused, with nothing changed, where stays is none of its secrets. One that no
+	// longer exists is ended: idempotent.
 	EndNamed(ctx context.Context, h cred.Handle, goes, stays secret.Bundle) (cred.Handle, error)
 }

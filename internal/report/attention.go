@@ -70,7 +70,7 @@ func (r Row) Against(due, drift bool, now time.Time) (why, next string) {
 	case "lost":
 		return r.Problem, r.Next
 	case "asks":
-		return "run " + r.Open.Run + " waits for somebody's word", r.Next
+		return "run " + r.Open.Run + " waits for a confirmation or approval", r.Next
 	case "open":
 		switch {
 		case !r.Working:

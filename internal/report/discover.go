@@ -83,7 +83,7 @@ func told(f discover.Finding, s Style, width int) []string {
 var how = map[string]string{
 	discover.Admits:  "accepts it",
 	discover.Mention: "names it, and does not accept it",
-	discover.Anyone:  "accepts any valid one",
+	discover.Anyone:  "accepts any valid credential",
 }
 
 // rules of every credential; those that accept any token are said once for all.

@@ -99,7 +99,7 @@ func driftSum(all, drifted, unseen int) string {
 		parts = append(parts, fmt.Sprintf("%s drifted", countOf(drifted, "credential")))
 	}
 	if unseen > 0 {
-		parts = append(parts, fmt.Sprintf("%s not seen whole", countOf(unseen, "credential")))
+		parts = append(parts, fmt.Sprintf("%s not fully read", countOf(unseen, "credential")))
 	}
 	return strings.Join(parts, "; ") + "; nothing was touched."
 }

@@ -41,7 +41,7 @@ func ending(st *rotation.State, s Style, now time.Time) string {
 		return rehearsedText(st, s)
 	}
 	if st.Closed.Ending != rotation.Rotated || st.Made == nil {
-		return fmt.Sprintf("%s is closed as %q, and the journal does not say by what.\n  next  find out whether it was edited: rekey verify\n", st.Run, string(st.Closed.Ending))
+		return fmt.Sprintf("%s has ended as %q, and the journal does not say why.\n  next  find out whether it was edited: rekey verify\n", st.Run, string(st.Closed.Ending))
 	}
 	return rotatedText(st, s, now)
 }
@@ -58,7 +58,7 @@ func rotatedText(st *rotation.State, s Style, now time.Time) string {
 		generations[1][3] = s.Mind("live")
 	}
 	if p.Strategy != rotation.Replace {
-		generations = [][]string{{s.Dim("same"), s.Name(p.Old.Name), s.Dim(p.Old.ID), s.Good("with a new secret; the old one is dead")}}
+		generations = [][]string{{s.Dim("same"), s.Name(p.Old.Name), s.Dim(p.Old.ID), s.Good("with a new secret; the old one no longer works")}}
 	}
 	out = append(out, indent(table(generations, 2), "  ")...)
 	out = append(out, "")
@@ -157,7 +157,7 @@ func rolledBackText(st *rotation.State, s Style) string {
 	seen, whole := lastLook(st)
 	head := "what was seen then is below"
 	if whole {
-		head = "everybody has the one from before"
+		head = "every place holds the previous credential"
 	}
 	out := []string{fmt.Sprintf("%s  %s: %s", s.Mind("rolled back"), s.Bold(st.Opened.Credential), head), "", "  why     " + st.Closed.Why}
 	for i, l := range seen {
@@ -187,7 +187,7 @@ func lastLook(st *rotation.State) (lines []string, whole bool) {
 	for _, u := range o.Unseen {
 		lines = append(lines, "not seen: "+u)
 	}
-	lines = append(lines, "as seen at "+look.Done.UTC().Format(time.TimeOnly)+" UTC")
+	lines = append(lines, "seen at "+look.Done.UTC().Format(time.TimeOnly)+" UTC")
 	if !st.Keep.IsZero() {
 		lines = append(lines, fmt.Sprintf("the secret from before works until %s: rotate again before", st.Keep.UTC().Format(time.RFC3339)))
 	}
@@ -224,7 +224,7 @@ func stuckText(st *rotation.State, s Style) string {
 	}
 	out = append(out, "  next    "+st.Stuck.Next)
 	if held := st.Held(); len(held) > 0 {
-		leave := "  or      leave it with a dead one: rekey resume " + st.Run
+		leave := "  or      continue, and let it lose access: rekey resume " + st.Run
 		for _, c := range held {
 			leave += " --despite " + Quote(c.Key)
 		}
@@ -243,7 +243,7 @@ func refusedText(st *rotation.State, s Style) string {
 	}) {
 		// The journal knows of nothing, and something was seen that bears this run's label,
 		// or the issuer could not be asked whether there is.
-		touched = "was not touched since this look; what was done before it, the journal does not know"
+		touched = "was not changed since this check; what was done before it is not in the journal"
 		now = "not known: see what store, consumers and issuer hold with: rekey drift " + st.Opened.Credential
 	}
 	out := []string{fmt.Sprintf("%s  %s %s", s.Bad("refused"), s.Bold(st.Opened.Credential), touched), "", "  why     " + st.Closed.Why}

@@ -156,7 +156,7 @@ func sayOutcome(o *rotation.Outcome, title string, s Style) string {
 		more = strings.TrimPrefix(more, "; ")
 	}
 	if o.Already && more == "" {
-		more = "it was so already"
+		more = "it already was"
 	}
 	if more != "" {
 		more = s.Dim("  " + more)

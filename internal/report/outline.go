@@ -16,7 +16,7 @@ func RevokePlan(p *rotation.Plan, who []string, s Style) string {
 		s.Bad("Who is without a credential afterwards"),
 	}
 	if len(who) == 0 {
-		out = append(out, "  nobody who is registered was seen to hold it")
+		out = append(out, "  no registered place was seen to hold it")
 	}
 	out = append(out, indent(who, "  ")...)
 	out = append(out, "", s.Bold("What is done"))

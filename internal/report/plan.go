@@ -61,7 +61,7 @@ func strategyWords(strategy string) string {
 	case rotation.RollWithGrace:
 		return "roll with grace: a new secret in place, the old one lives on for a while"
 	case rotation.RollAtOnce:
-		return "roll at once: a new secret in place, the old one is dead at once"
+		return "roll at once: a new secret in place, and the old one stops working at once"
 	}
 	return "replace: create, swap, delete"
 }
@@ -70,14 +70,14 @@ func strategyWords(strategy string) string {
 // born tells when a credential was made. Some issuers do not tell, which is not never.
 func born(h cred.Handle, now time.Time) string {
 	if h.Created.IsZero() {
-		return "when it was made is not told"
+		return "when it was made is not reported"
 	}
 	return "made " + Ago(h.Created, now)
 }
 
 func lastUse(h cred.Handle, now time.Time) string {
 	if h.LastSeen.IsZero() {
-		return "last use not told"
+		return "last use not reported"
 	}
 	return "last used " + Ago(h.LastSeen, now)
 }
@@ -205,7 +205,7 @@ func overlap(p *rotation.Plan) string {
 func goingBack(p *rotation.Plan) []string {
 	switch p.Strategy {
 	case rotation.RollAtOnce:
-		return []string{"there is no going back: the old secret is dead with the first step; only forward"}
+		return []string{"no rollback: the first step invalidates the old secret; the run can only go forward"}
 	case rotation.RollWithGrace:
 		return []string{
 			"until the old secret is ended: every consumer and the store get it back, and its time is moved as far out as it goes",
@@ -218,7 +218,7 @@ func goingBack(p *rotation.Plan) []string {
 	}
 	out := []string{
 		"until the point of no return: every consumer, then " + stores + " their old values back, then the new one is taken away",
-		"only what still holds our values is touched; what somebody else changed meanwhile is left alone and told",
+		"only places that still hold this run's values are changed; what somebody else changed meanwhile is left alone and reported",
 		"after it: " + p.Old.Name + " cannot be had again; only forward",
 	}
 	if p.Seen.Store.History == "" {

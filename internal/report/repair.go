@@ -20,7 +20,7 @@ func repairPlan(p *rotation.Plan, s Style) string {
 		out = append(out, "", s.Bold("What it costs"))
 		out = append(out, indent(p.Costs, "  ")...)
 	}
-	out = append(out, "", s.Bold("Going back"), "  there is none from the first write on: what is overwritten here is what nobody should hold")
+	out = append(out, "", s.Bold("Going back"), "  not possible after the first write: what is overwritten is a value that nobody should hold")
 	if len(p.Notes) > 0 {
 		out = append(out, "", s.Bold("Worth knowing"))
 		out = append(out, indent(p.Notes, "  ")...)

@@ -98,7 +98,7 @@ type Known struct {
 
 	Discovered map[string]Discovered // the last one of each credential
 	Working    map[string]bool       // credentials that a process is working on now
-	Asks       map[string]bool       // credentials whose open run waits for somebody's word
+	Asks       map[string]bool       // credentials whose open run waits for a confirmation or approval
 	Requested  map[string]string     // by credential, what others are asked to agree to: its run, or itself
 	ByHand     map[string]string     // by credential, what its open run asks somebody to do by hand
 	Unserved   bool                  // nobody can answer that: no process serves pages

@@ -35,7 +35,7 @@ func Status(rows []Row, s Style, now time.Time) string {
 		case "unready":
 			lines = append(lines, "", fmt.Sprintf("%s %s: the check %s found %s that a run would be refused for", s.Bad("fix"), r.Credential, Ago(r.Checked.At, now), countOf(r.Checked.Against, "thing")))
 		case "undated":
-			lines = append(lines, "", s.Mind("undated")+" "+r.Credential+": the issuer does not tell when it was made; a rotation by Rekey dates it")
+			lines = append(lines, "", s.Mind("undated")+" "+r.Credential+": the issuer does not report when it was made; once Rekey has rotated it, that is known")
 		case "asks":
 			what := "goes on when somebody confirms it or agrees"
 			if r.ByHand != "" {

@@ -41,7 +41,7 @@ func Unattested(o Attested, s Style) string {
 		return ""
 	}
 	if len(o.Next) == 0 {
-		out = append(out, "  nothing else suffers from it; the next command catches up, or now: rekey checkpoint")
+		out = append(out, "  nothing else is affected; the next command catches up, or now: rekey checkpoint")
 	}
 	return strings.Join(out, "\n") + "\n"
 }
@@ -95,7 +95,7 @@ func Checkpoint(o Attested, key string, s Style) string {
 	}
 	out = append(out, indent(table(rows, 2), "  ")...)
 	if len(o.Sinks) == 0 {
-		out = append(out, "  "+s.Mind("it never leaves this machine:")+" whoever can write here can rewrite all of it unseen", "  next  name under evidence.checkpoints in rekey.yaml where to send it")
+		out = append(out, "  "+s.Mind("it never leaves this machine:")+" anybody who can write here can rewrite all of it unnoticed", "  next  name under evidence.checkpoints in rekey.yaml where to send it")
 	}
 	return strings.Join(out, "\n") + "\n"
 }

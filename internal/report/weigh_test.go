@@ -21,7 +21,7 @@ func TestThatNobodyCouldLookIsShownAsNoProof(t *testing.T) {
 // TestAnAgeThatIsNotToldIsNotCalledNever: some issuers do not tell when one was made.
 func TestAnAgeThatIsNotToldIsNotCalledNever(t *testing.T) {
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	if got := born(cred.Handle{}, now); got != "when it was made is not told" {
+	if got := born(cred.Handle{}, now); got != "when it was made is not reported" {
 		t.Errorf("an age that is not told is told as %q", got)
 	}
 	if got := born(cred.Handle{Created: now.Add(-3 * time.Hour)}, now); got != "made 3h ago" {

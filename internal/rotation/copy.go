@@ -84,7 +84,7 @@ func (c Copy) Says() string {
 // unregistered refuses to begin a run that would leave somebody without a working credential.
 func unregistered(spec sop.Spec, seen *Observation, add adder) {
 	for _, c := range LosingAccess(seen.Copies, spec.Despite) {
-		add(UnregisteredConsumer, fmt.Sprintf("register it (rekey discover %s prints the lines), take it out there, or leave it without: --despite %s", spec.Name, c.Key), "%s: it would be left with a dead one", c.Says())
+		add(UnregisteredConsumer, fmt.Sprintf("register it (rekey discover %s prints the lines), take it out there, or leave it without: --despite %s", spec.Name, c.Key), "%s: it would lose access", c.Says())
 	}
 	if !spec.Looks() {
 		return
@@ -103,7 +103,7 @@ func unregistered(spec sop.Spec, seen *Observation, add adder) {
 // others says in the plan what is known of others, and what is not.
 func (p *Plan) others(note func(string, ...any)) {
 	if p.Spec.Discover == "off" {
-		note("nobody looks who else holds it (discover: off)")
+		note("other holders are not searched for (discover: off)")
 		return
 	}
 	for _, c := range p.Seen.Copies {
@@ -113,7 +113,7 @@ func (p *Plan) others(note func(string, ...any)) {
 				note("%s, and keeps it, dead, as rekey.yaml says", c.Says())
 			}
 		default:
-			note("%s: it is left without, as --despite says", c.Says())
+			note("%s: it loses access, as --despite allows", c.Says())
 		}
 	}
 	for _, b := range p.Seen.Blind {
@@ -129,7 +129,7 @@ func (p *Plan) survey(b *builder, when string, needs []string) []string {
 		return needs
 	}
 	return append(slices.Clone(needs), b.add(Step{Verb: Survey, Target: when, Needs: needs, Ask: true,
-		Title: "look who else holds the old one " + when}))
+		Title: "check who else holds the old one " + when}))
 }
 
 // Despite are the places that a person has named, for this run or for going on

@@ -134,7 +134,7 @@ func (p *Plan) retireName(can Capabilities) {
 		followed = append(followed, p.apply(&b, can, s.Key, Step{Needs: []string{removed}, Ask: true, Final: true}))
 	}
 	p.Steps, p.Back = b.steps, back.steps
-	p.Notes = append(p.Notes, "nobody can see whether a program reads a variable: what runs seldom, by night or in an emergency, may miss it after the watch; ask its owner")
+	p.Notes = append(p.Notes, "nobody can see whether a program reads a variable: jobs that run rarely, at night or in an emergency may need it after the watch; ask its owner")
 	if len(p.Spec.Verify) == 0 {
 		p.Notes = append(p.Notes, "there is no check under verify, so nothing but a crash would show that it is missed")
 	}
@@ -143,7 +143,7 @@ func (p *Plan) retireName(can Capabilities) {
 // liveRetiringName tells who still has the former name.
 func (s *State) liveRetiringName() []string {
 	p := s.Plan
-	out := []string{fmt.Sprintf("the one in use, %s, is live, and everybody has it under %s", p.Old.Named(), p.Spec.Name) + asSeen(p.Seen.At)}
+	out := []string{fmt.Sprintf("the one in use, %s, is live, and every place has it under %s", p.Old.Named(), p.Spec.Name) + asSeen(p.Seen.At)}
 	tell := func(key, step, undo string, slots []string) {
 		names := strings.Join(slots, ", ")
 		switch {

@@ -36,7 +36,7 @@ type IssuerSeen struct {
 	Seen  bool          `json:"-"`              // the list was read; where it was not, Live says nothing
 	Owner string        `json:"owner"`          // id of the one that the store's bundle belongs to; "" if none
 	Self  string        `json:"self,omitempty"` // id of the one with which the issuer itself is reached
-	// Gone: the owner is not there any more, and is known from the journal only.
+	// Gone: the owner no longer exists, and is known from the journal only.
 	Gone bool `json:"gone,omitempty"`
 	// Refused is what will fail at the end of a run, as the issuer foresees it.
 	Refused []string `json:"refused,omitempty"`

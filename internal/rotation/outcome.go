@@ -121,7 +121,7 @@ func (s *State) swept(p *Progress, o *Outcome) {
 	switch {
 	case p.Swept > mostSweeps:
 		again := *o
-		again.Why = fmt.Sprintf("%d clean-ups found something each: what was ended is there again, or did not end", p.Swept)
+		again.Why = fmt.Sprintf("each of %d clean-ups found something: what was revoked is back, or was not revoked", p.Swept)
 		p.Last, p.Status, p.Tries, p.Next = &again, Broken, triesPatient, p.Done
 	case p.Clean < enough:
 		p.Status = Poll

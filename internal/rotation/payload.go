@@ -78,7 +78,7 @@ type Outcome struct {
 	Held []string `json:"held,omitempty"`
 	// Unproven: what was proven of the new generation was seen not to be so any more.
 	Unproven bool `json:"unproven,omitempty"`
-	// Redo are steps whose effect is not there any more and has to be made again.
+	// Redo are steps whose effect no longer exists and has to be made again.
 	Redo []string `json:"redo,omitempty"`
 	// Missing are ids of the run's generations that the issuer has no more, although
 	// the journal does not know that they were ended.

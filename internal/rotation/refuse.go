@@ -73,7 +73,7 @@ func refuse(spec sop.Spec, seen *Observation, can Capabilities, strategy, run st
 	}
 	for _, c := range seen.Checks {
 		if c.Class != cred.Done {
-			add(CheckFalse, "fix it first: a check that is false before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
+			add(CheckFalse, "fix it first: a check that fails before the run proves nothing after it", "the check %s is not true now: %s", c.URL, c.Detail)
 		}
 	}
 	return out
@@ -202,7 +202,7 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy
 		}
 	}
 	if seen.Issuer.Owner == "" {
-		add(NotIssued, "find out which credential is really in use, and put it into the store",
+		add(NotIssued, "find out which credential is in use, and put it into the store",
 			"%s lists no live %s to which the stored credential belongs", spec.Issuer.Vendor, spec.Issuer.Kind)
 		return
 	}

@@ -47,7 +47,7 @@ func compileRehearsal(spec sop.Spec, seen Observation, can Capabilities, run str
 	if len(spec.Validate) == 0 {
 		p.Notes = append(p.Notes, "no protected address is rehearsed: name a sandbox under rehearse.validate whose rules accept any valid credential")
 	}
-	p.Notes = append(p.Notes, "no rule, no consumer and no real slot is written")
+	p.Notes = append(p.Notes, "no rule, consumer or real slot is changed")
 	return p, nil
 }
 

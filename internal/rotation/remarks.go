@@ -29,7 +29,7 @@ func (p *Plan) remarks(can Capabilities) {
 		note("%s shows no name that Rekey chooses, and lists others' beside ours: if the answer to the creation is lost, what it left cannot be told from theirs, and has to be looked for by hand", p.Spec.Issuer.Vendor)
 	}
 	if p.OfOurs() {
-		note("this is the very credential with which %s is reached: once the new one is proven and in the store, Rekey goes on with that, and the old one is ended by it", p.Spec.Issuer.Vendor)
+		note("this is the credential with which Rekey reaches %s: once the new one is proven and in the store, Rekey goes on with that, and the old one is revoked with the new one", p.Spec.Issuer.Vendor)
 		note("whatever vendors.%s names still holds the old one afterwards, unless it is a slot of this credential: change it before the next run", p.Spec.Issuer.Vendor)
 	}
 	if len(p.Seen.Admission.Places) == 0 && p.Strategy == Replace && can.Admits {
@@ -46,12 +46,12 @@ func (p *Plan) remarks(can Capabilities) {
 		}
 	}
 	for _, f := range p.Seen.Further {
-		p.placeRemarks(can, f.Key, f.Slots, "so that it holds the new one is not shown")
+		p.placeRemarks(can, f.Key, f.Slots, "so whether it holds the new one is unproven")
 		p.piecewise(can, f.Key, f.Slots)
 		p.placeCost(can, f.Key)
 	}
 	for _, c := range p.Seen.Consumers {
-		p.placeRemarks(can, c.Key, c.Slots, "so that it holds the new one is shown by what uses it only")
+		p.placeRemarks(can, c.Key, c.Slots, "so only what uses it can prove that it holds the new one")
 		for _, n := range c.Notes {
 			note("%s: %s", c.Key, n)
 		}

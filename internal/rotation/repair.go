@@ -36,7 +36,7 @@ func compileRepair(spec sop.Spec, seen Observation, can Capabilities, run string
 	case !seen.Whole:
 		refuse(NoSource, "repair from a place that holds it: rekey repair "+spec.Name+" --from KEY", "%s does not hold all of a credential", source)
 	case !ok:
-		refuse(NotIssued, "look for a place that holds a live one: rekey drift "+spec.Name, "%s lists no live %s to which what %s holds belongs: it would be given a dead one", spec.Issuer.Vendor, spec.Issuer.Kind, source)
+		refuse(NotIssued, "look for a place that holds a live one: rekey drift "+spec.Name, "%s lists no live %s to which what %s holds belongs: it would get one that does not work", spec.Issuer.Vendor, spec.Issuer.Kind, source)
 	case old.Expired(seen.Theirs()):
 		refuse(Expired, "rekey run "+spec.Name+" --after-revoke", "the credential that %s holds, %s, expired on %s", source, old.Name, old.Expires.UTC().Format(time.DateOnly))
 	case old.Disabled:

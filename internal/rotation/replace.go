@@ -216,7 +216,7 @@ func (p *Plan) running(b *builder, needs []string) {
 		runs = ", and what can be seen runs"
 	}
 	b.add(Step{Verb: Running, Target: "at the end", Needs: needs, Within: p.Spec.Timing.Verify,
-		Title: "look at the end: " + p.Kept() + " and consumers hold the new one" + runs})
+		Title: "final check: " + p.Kept() + " and consumers hold the new one" + runs})
 }
 
 // giveBack adds the way back of consumers and stores. Nothing of the new
@@ -262,7 +262,7 @@ func (p *Plan) lookBack(back *builder, undoes string) {
 	for _, st := range back.steps {
 		all = append(all, st.ID)
 	}
-	back.add(Step{Verb: Look, UndoesAny: []string{undoes}, Needs: all, Title: "look at the end: who holds what, and what is live"})
+	back.add(Step{Verb: Look, UndoesAny: []string{undoes}, Needs: all, Title: "final check: who holds what, and what is live"})
 }
 
 // grace is how long old processes of any consumer may live on.

@@ -43,7 +43,7 @@ func (p *Plan) rollWithGrace(can Capabilities) {
 	prolong := back.add(Step{Verb: Prolong, Undoes: stepID(Roll, ""), Needs: returned, After: after,
 		Title: prolonging})
 	back.add(Step{Verb: Sweep, Target: "after going back", Needs: []string{prolong}, Strays: true,
-		Title: "look again whether the roll happened after all"})
+		Title: "check again whether the roll happened after all"})
 	p.lookBack(&back, stepID(Roll, ""))
 	p.Back = back.steps
 }

@@ -42,7 +42,7 @@ func TestWhatIsSaidToLiveSaysWhenItWasSeen(t *testing.T) {
 		}},
 		"looked at again": {func(s *State) { s.Sight = Progress{Done: at(30)} }, []string{"the old one, old (1), is live (seen at 2026-11-23 09:30:00 UTC)"}},
 		"gone": {func(s *State) { s.Sight, s.Missing = Progress{Done: at(30)}, []string{"1", "2"} }, []string{
-			"the old one, old (1), is not there any more (seen at 2026-11-23 09:30:00 UTC)", "(2), is not there any more (seen at 2026-11-23 09:30:00 UTC)",
+			"the old one, old (1), no longer exists (seen at 2026-11-23 09:30:00 UTC)", "(2), no longer exists (seen at 2026-11-23 09:30:00 UTC)",
 		}},
 		"somebody else wrote it": {func(s *State) {
 			s.Steps["delete"] = &Progress{Status: Broken, At: at(40), Last: &Outcome{Class: cred.Foreign, Held: []string{"store"}}}
@@ -54,7 +54,7 @@ func TestWhatIsSaidToLiveSaysWhenItWasSeen(t *testing.T) {
 			slot := &s.Plan.Seen.Consumers[0].Slots[0]
 			slot.Hidden, slot.Fingerprint = true, ""
 		}, []string{"app shows nobody what it holds, and was given the new one (seen at 2026-11-23 09:04:00 UTC)"}},
-		"no plan": {func(s *State) { s.Plan, s.Resumed = nil, true }, []string{"by the journal nothing was touched; whether that is so was not seen"}},
+		"no plan": {func(s *State) { s.Plan, s.Resumed = nil, true }, []string{"according to the journal nothing was changed; that was not verified"}},
 	} {
 		said := state(c.change)
 		for _, want := range c.says {

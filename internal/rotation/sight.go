@@ -74,7 +74,7 @@ func (s *State) saw(o *Outcome, at time.Time) {
 // roll, perhaps by one of its own that arrived late: whoever resumes it wants it to work, so
 // it is rolled once more.
 func (s *State) overtaken() Decision {
-	why := fmt.Sprintf("%s was given another secret since this run gave it one, and that one is nowhere to be found: the new secret is lost", s.Plan.Old.Named())
+	why := fmt.Sprintf("%s was given another secret since this run gave it one, and that one cannot be found: the new secret is lost", s.Plan.Old.Named())
 	if s.Generation >= MaxAttempts {
 		return Decision{Stuck: &Stuck{Why: why, Live: s.Live(), Next: "rekey resume " + s.Run}}
 	}

@@ -54,7 +54,7 @@ func choose(spec sop.Spec, can Capabilities, old cred.Handle, self bool, now tim
 	}
 	if self && can.Roll == RollAtOnce {
 		return refuse(SelfRoll, "say replace: a second one is made and proven before this one ends",
-			"%s is the very credential with which %s is reached: the answer to a roll would be the only copy, and if it is lost, nobody gets in any more", old.Name, spec.Issuer.Vendor)
+			"%s is the credential with which Rekey reaches %s: the answer to a roll would be the only copy, and if it is lost, access is lost for good", old.Name, spec.Issuer.Vendor)
 	}
 	if can.Roll == RollWithGrace && old.Previous.After(now) {
 		// A second roll inside a grace most likely drops the secret before the last,

@@ -20,7 +20,7 @@ func (s *State) stuck(r round) Decision {
 func (s *State) Live() []string {
 	if s.Plan == nil {
 		if s.Resumed {
-			return []string{"by the journal nothing was touched; whether that is so was not seen"}
+			return []string{"according to the journal nothing was changed; that was not verified"}
 		}
 		return []string{"nothing was touched"}
 	}
@@ -40,11 +40,11 @@ func (s *State) Live() []string {
 	old := fmt.Sprintf("the old one, %s", s.Plan.Old.Named())
 	switch {
 	case s.missing(s.Plan.Old.ID) && !s.done(string(Delete)):
-		out = append(out, old+", is not there any more"+asSeen(s.Sight.Done))
+		out = append(out, old+", no longer exists"+asSeen(s.Sight.Done))
 	case s.done(string(Delete)):
 		out = append(out, old+", is deleted"+asSeen(s.latest(string(Delete))))
 	case s.Final && s.tried(string(Delete)):
-		out = append(out, old+", may be deleted")
+		out = append(out, old+", may already be deleted")
 	case s.Final:
 		out = append(out, old+", "+s.on()+s.dismissed()+": the vendor refused to delete it"+s.oldSeen())
 	default:
@@ -62,7 +62,7 @@ func (s *State) liveRevoked() []string {
 	case s.done(string(Delete)):
 		name, when = name+" is deleted", asSeen(s.latest(string(Delete)))
 	case s.tried(string(Delete)):
-		name, when = name+" may be deleted", ""
+		name, when = name+" may already be deleted", ""
 	default:
 		name += " " + s.on()
 	}
@@ -74,7 +74,7 @@ func (s *State) liveRolled() []string {
 	name := s.Plan.Old.Named()
 	switch {
 	case s.missing(s.Plan.Old.ID):
-		return []string{name + " is not there any more" + asSeen(s.Sight.Done)}
+		return []string{name + " no longer exists" + asSeen(s.Sight.Done)}
 	case s.done(string(Expire)):
 		return []string{name + " has a new secret; the old one is dead" + asSeen(s.latest(string(Expire)))}
 	case s.Plan.Strategy == RollAtOnce && s.tried(string(Roll)):
@@ -117,7 +117,7 @@ func (s *State) on() string {
 	case s.done(string(Disable)):
 		return "is live, but switched off"
 	case s.tried(string(Disable)):
-		return "is live, but may be switched off"
+		return "is live, but may be disabled"
 	}
 	return "is live"
 }
@@ -144,7 +144,7 @@ func (s *State) newIs() string {
 	case s.done(string(Discard)), s.done(stepID(Discard, "at the end")):
 		return fmt.Sprintf("the new one, %s, is deleted", name) + asSeen(s.latest(string(Discard), stepID(Discard, "at the end")))
 	case s.Made != nil && s.missing(s.Made.Handle.ID):
-		return fmt.Sprintf("the new one, %s, is not there any more", s.Made.Handle.Named()) + asSeen(s.Sight.Done)
+		return fmt.Sprintf("the new one, %s, no longer exists", s.Made.Handle.Named()) + asSeen(s.Sight.Done)
 	case s.Made != nil && s.tried(string(Discard)):
 		return fmt.Sprintf("the new one, %s, may still be live", s.Made.Handle.Named())
 	case s.Made != nil:

@@ -20,7 +20,7 @@ type User struct {
 func (u User) String() string {
 	out := u.Name
 	if out == "" {
-		out = "somebody who gives no name"
+		out = "somebody without a name"
 	}
 	if u.From != "" {
 		out += " at " + u.From

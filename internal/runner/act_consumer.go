@@ -36,7 +36,7 @@ func (r *Runner) consumer(key string) (sop.Place, provider.Consumer, *rotation.C
 func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, c, seen := r.consumer(a.Step.Target)
 	if c == nil {
-		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
+		return failed(cred.Refused, "%s is no longer in rekey.yaml", a.Step.Target)
 	}
 	age := r.Clock.Now().Sub(r.state.Plan.Seen.At)
 	var over []string
@@ -153,7 +153,7 @@ func (r *Runner) provenLongAgo() *rotation.Outcome {
 	if again == nil {
 		return nil
 	}
-	o := failed(cred.Waiting, "that the new one works was seen too long ago, and is looked at once more before anybody is given it")
+	o := failed(cred.Waiting, "the proof that the new one works is too old, so is looked at once more before anybody is given it")
 	o.Redo = again
 	return &o
 }
@@ -176,7 +176,7 @@ func (r *Runner) writtenByOthers(key string, held map[string]provider.Held) *rot
 func (r *Runner) settle(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, c, seen := r.consumer(a.Step.Target)
 	if c == nil {
-		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
+		return failed(cred.Refused, "%s is no longer in rekey.yaml", a.Step.Target)
 	}
 	follow := provider.Followed{Since: seen.Mark}
 	want := func(slot string) cred.Fingerprint { return r.state.Expected(place.Key, slot) }
@@ -252,7 +252,7 @@ func (r *Runner) meddled(ctx context.Context, p sop.Place, c provider.Consumer, 
 func (r *Runner) giveBack(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, c, seen := r.consumer(a.Step.Target)
 	if c == nil {
-		return failed(cred.Refused, "%s is not in rekey.yaml any more", a.Step.Target)
+		return failed(cred.Refused, "%s is no longer in rekey.yaml", a.Step.Target)
 	}
 	now, err := c.Snapshot(ctx, place.SlotNames())
 	if err != nil {

@@ -105,8 +105,8 @@ func (r *Runner) sweep(ctx context.Context) rotation.Outcome {
 	return r.revokeAll(ctx, strays)
 }
 
-// revokeAll ends what this run has made and nobody is seen to hold. That one is not
-// there any more counts only once list and look by id agree.
+// revokeAll ends what this run has made and nobody is seen to hold. That one no
+// longer exists counts only once list and look by id agree.
 func (r *Runner) revokeAll(ctx context.Context, hs []cred.Handle) rotation.Outcome {
 	o := rotation.Outcome{Class: cred.Done}
 	fail := func(err error) rotation.Outcome {

@@ -118,10 +118,10 @@ func (r *Runner) placeGone(ctx context.Context, place cred.Place, said error) ro
 		// in it either. Asked twice, it is gone.
 		return failed(cred.Unknown, "the vendor says that %s %q is not there", place.Kind, place.Name)
 	}
-	return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the place is gone, so it names nobody"}}
+	return rotation.Outcome{Class: cred.Done, Already: true, Evidence: []string{"the rule is gone, so it names nobody"}}
 }
 
-// delete ends the old generation. That it is not there any more counts only
+// delete ends the old generation. That it no longer exists counts only
 // once the list says so too (T38). A rule that still names it, although it was taken
 // out of all, was written by somebody else at the same time: it is taken out again.
 func (r *Runner) delete(ctx context.Context) rotation.Outcome {

@@ -16,7 +16,7 @@ import (
 func (r *Runner) remove(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, store := r.storeOf(a.Step)
 	if store == nil {
-		return failed(cred.Refused, "%s is not in rekey.yaml any more", place.Key)
+		return failed(cred.Refused, "%s is no longer in rekey.yaml", place.Key)
 	}
 	held, err := store.Read(ctx, place.SlotNames())
 	if err != nil {

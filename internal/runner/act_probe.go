@@ -58,7 +58,7 @@ func (r *Runner) validate(ctx context.Context, a rotation.Action) rotation.Outco
 	if r.state.Step(a.Step.ID).Last != nil {
 		// The address took a while to learn of the rule, which may have been written since.
 		r.forgetRules()
-		if o := r.notLetIn(ctx, a, "accepted, by what the address learned before"); o.Class != cred.Waiting {
+		if o := r.notLetIn(ctx, a, "accepted, but the address may not have the change yet"); o.Class != cred.Waiting {
 			return o
 		}
 	}

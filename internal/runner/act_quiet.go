@@ -80,7 +80,7 @@ func (r *Runner) lastUse(a rotation.Action, old cred.Handle) rotation.Outcome {
 		ago = r.stoodStill(a, old.LastSeen, &o)
 	}
 	if ago < plan.Spec.Timing.Quiet {
-		o.Why = fmt.Sprintf("the old one was used %s ago: something that is not registered still holds it", max(ago, 0).Round(time.Second))
+		o.Why = fmt.Sprintf("the old one was used %s ago: something unregistered still holds it", max(ago, 0).Round(time.Second))
 		if !exact {
 			o.Why = fmt.Sprintf("the issuer's clock is not known, and its last use of the old one, %s, has stood still for %s only", old.LastSeen.UTC().Format(time.TimeOnly), ago.Round(time.Second))
 		}

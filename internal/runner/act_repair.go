@@ -57,7 +57,7 @@ func (r *Runner) source(ctx context.Context) (secret.Bundle, error) {
 	default:
 		place, c, _ := r.consumer(spec.Target)
 		if c == nil {
-			return nil, &cred.Error{Vendor: spec.Target, Op: "read the source", Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+			return nil, &cred.Error{Vendor: spec.Target, Op: "read the source", Class: cred.Refused, Why: "it is no longer in rekey.yaml"}
 		}
 		now, err := c.Snapshot(ctx, place.SlotNames())
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 func (r *Runner) store(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, s := r.storeOf(a.Step)
 	if s == nil {
-		return failed(cred.Refused, "%s is not in rekey.yaml any more", place.Key)
+		return failed(cred.Refused, "%s is no longer in rekey.yaml", place.Key)
 	}
 	follows := a.Step.Target != ""
 	if a.Look || follows {
@@ -130,7 +130,7 @@ func (r *Runner) allExpected(p sop.Place, held map[string]provider.Held) string 
 func (r *Runner) restore(ctx context.Context, a rotation.Action) rotation.Outcome {
 	place, s := r.storeOf(a.Step)
 	if s == nil {
-		return failed(cred.Refused, "%s is not in rekey.yaml any more", place.Key)
+		return failed(cred.Refused, "%s is no longer in rekey.yaml", place.Key)
 	}
 	held, err := s.Read(ctx, place.SlotNames())
 	if err != nil {

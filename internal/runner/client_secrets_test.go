@@ -122,7 +122,7 @@ func TestOwnClientSecretGoesOnWithTheNewOne(t *testing.T) {
 	st := play(t, s, stage.OwnLogin)
 	ended(t, st, rotation.Rotated)
 	judged(t, s, st)
-	if notes := strings.Join(st.Plan.Notes, "\n"); !strings.Contains(notes, "the very credential with which ops is reached") || !strings.Contains(notes, "whatever vendors.ops names still holds the old one") {
+	if notes := strings.Join(st.Plan.Notes, "\n"); !strings.Contains(notes, "the credential with which Rekey reaches ops") || !strings.Contains(notes, "whatever vendors.ops names still holds the old one") {
 		t.Errorf("the plan does not say so: %s", notes)
 	}
 	s.World.Look(func(w *sim.State) {
@@ -150,7 +150,7 @@ func TestSomebodyStillLogsInWithTheOldOne(t *testing.T) {
 		return pass()
 	})
 	st := play(t, s, stage.AppLogin)
-	ended(t, st, rotation.RolledBack, "something that is not registered still holds it")
+	ended(t, st, rotation.RolledBack, "something unregistered still holds it")
 	judged(t, s, st)
 }
 

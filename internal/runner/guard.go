@@ -71,7 +71,7 @@ func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 		// Another roll before a lost one arrives would be ended by that one. Nobody is without
 		// meanwhile: by the list, the old one works.
 		if h.ID == old.ID && ours && p.First.IsZero() && h.Version == old.Version && h.Version != 0 && h.Previous.Equal(old.Previous) {
-			o := failed(cred.Limited, "the roll whose answer was lost has not happened, and may still: it is waited for before another")
+			o := failed(cred.Limited, "the roll whose answer was lost has not happened, and may still: Rekey waits for it before trying another")
 			o.RetryAfter = arrives * r.state.Plan.Spec.Timing.Poll
 			return &o
 		}
@@ -82,15 +82,15 @@ func (r *Runner) guardRoll(ctx context.Context) *rotation.Outcome {
 		o := fromError(err)
 		return &o
 	case gone:
-		o := failed(cred.Foreign, "nothing was rolled: %s is not there any more", old.Named())
+		o := failed(cred.Foreign, "nothing was rolled: %s no longer exists", old.Named())
 		return &o
 	}
 	return nil
 }
 
 // guardAgain waits, before the old one is switched on or named again, until the
-// protected address was seen to deny it. An address that has not learned yet that the
-// old one was taken away accepts it for that reason alone, which would prove nothing:
+// protected address was seen to deny it. An address that does not have the revocation
+// of the old one yet accepts it for that reason alone, which would prove nothing:
 // whoever is given it then loses access as soon as the address catches up. It waits
 // for as long as the plan gives an address to learn of such a change.
 func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Outcome {
@@ -115,11 +115,11 @@ func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Ou
 		case verdict == cred.Rejected:
 			continue
 		case verdict == cred.Accepted:
-			o := failed(cred.Waiting, "%s has not learned yet that the old one was taken away (%s); what it says of it proves nothing until then", p.Title(), detail)
+			o := failed(cred.Waiting, "%s does not have the revocation of the old one yet (%s); its answer proves nothing until then", p.Title(), detail)
 			return &o
 		}
 		// An answer that is none is no denial: it may be as late as before.
-		o := failed(cred.Waiting, "whether %s has learned that the old one was taken away cannot be seen (%s); what it says of it proves nothing until then", p.Title(), detail)
+		o := failed(cred.Waiting, "whether %s has the revocation of the old one cannot be seen (%s); its answer proves nothing until then", p.Title(), detail)
 		return &o
 	}
 	return nil

@@ -76,7 +76,7 @@ func (r *Runner) otherwise(ctx context.Context) (string, error) {
 	}
 	gone, err := r.unlisted(ctx, made, listed)
 	if err == nil && gone {
-		return fmt.Sprintf("%s is not there any more", made.Named()), nil
+		return fmt.Sprintf("%s no longer exists", made.Named()), nil
 	}
 	return "", err
 }

@@ -73,11 +73,11 @@ func TestDespite(t *testing.T) {
 	st := play(t, s, console)
 	ended(t, st, rotation.Rotated)
 	judged(t, s, st)
-	if notes := strings.Join(st.Plan.Notes, "\n"); !strings.Contains(notes, otherKey+" holds it in "+console+" and is not registered: it is left without, as --despite says") {
+	if notes := strings.Join(st.Plan.Notes, "\n"); !strings.Contains(notes, otherKey+" holds it in "+console+" and is not registered: it loses access, as --despite allows") {
 		t.Errorf("the plan does not say it:\n%s", notes)
 	}
 	log := s.Log.Text()
-	if !strings.Contains(log, `"despite":["`+otherKey+`"]`) || !strings.Contains(log, "but "+otherKey+", which is left without a working one, as --despite says") {
+	if !strings.Contains(log, `"despite":["`+otherKey+`"]`) || !strings.Contains(log, "but "+otherKey+", which loses access, as --despite allows") {
 		t.Errorf("the journal does not say it")
 	}
 }
@@ -100,7 +100,7 @@ func TestCopiedWhileTheRunIsUnderWay(t *testing.T) {
 		switch {
 		case st.Stuck != nil:
 			held++
-			halted(t, st, "look who else holds the old one before it is switched off", otherKey+" holds it in "+console, "is live", "rekey resume")
+			halted(t, st, "check who else holds the old one before it is switched off", otherKey+" holds it in "+console, "is live", "rekey resume")
 			if len(st.Held()) != 1 {
 				t.Errorf("copied before call %d: held by %+v", n, st.Held())
 			}
@@ -199,7 +199,7 @@ func TestLongWatch(t *testing.T) {
 		return send()
 	}
 	st := play(t, s, console)
-	halted(t, st, "look who else holds the old one before it is deleted", otherKey, "is live, but switched off")
+	halted(t, st, "check who else holds the old one before it is deleted", otherKey, "is live, but switched off")
 	if n := count(s, "heroku", "GET /apps/{app}/config-vars"); n == 0 || len(liveToken(t, s, old.Name).ID) == 0 {
 		t.Error("the old one is gone")
 	}
@@ -243,7 +243,7 @@ func TestWhatCannotBeSeenIsNotNobody(t *testing.T) {
 			}
 			return send()
 		}
-		halted(t, play(t, s, console), "look who else holds the old one before it is switched off", "whether heroku holds it could not be seen", "is live")
+		halted(t, play(t, s, console), "check who else holds the old one before it is switched off", "whether heroku holds it could not be seen", "is live")
 		noOutage(t, s)
 	})
 	t.Run("no answer", func(t *testing.T) {

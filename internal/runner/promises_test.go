@@ -215,7 +215,7 @@ func TestQuietGoesByTheVendorsClock(t *testing.T) {
 			return pass()
 		})
 		st := play(t, s, console)
-		if st.Closed == nil || st.Closed.Ending != rotation.RolledBack || !strings.Contains(st.Closed.Why, "something that is not registered still holds it") {
+		if st.Closed == nil || st.Closed.Ending != rotation.RolledBack || !strings.Contains(st.Closed.Why, "something unregistered still holds it") {
 			t.Errorf("clock %s off: %+v %+v", off, st.Closed, st.Stuck)
 		}
 	}

@@ -81,7 +81,7 @@ func TestLastingRefusal(t *testing.T) {
 				work <- func() {
 					v := one.Run(1)
 					y.add(v)
-					if v.Ending == "stuck" && !strings.Contains(v.Stuck.Live[0], "may be deleted") && !strings.Contains(v.Stuck.Live[0], "is deleted") {
+					if v.Ending == "stuck" && !strings.Contains(v.Stuck.Live[0], "may already be deleted") && !strings.Contains(v.Stuck.Live[0], "is deleted") {
 						y.mu.Lock()
 						early[v.Stuck.Why]++
 						y.mu.Unlock()

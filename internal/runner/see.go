@@ -14,7 +14,7 @@ import (
 // see is what a process looks at that takes a run up: the journal may have lost its
 // tail (a restored backup, a snapshot), or another process may have gone on. Whatever
 // bears a label of this run and is not known is found, and taken up if store or
-// consumer hold it; that a generation is not there any more is found too.
+// consumer hold it; that a generation no longer exists is found too.
 func (r *Runner) see(ctx context.Context) error {
 	before := r.calls()
 	whole, done := r.whole(ctx)
@@ -53,7 +53,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		}
 		if gone {
 			o.Missing = append(o.Missing, h.ID)
-			o.Evidence = append(o.Evidence, fmt.Sprintf("%s is not there any more", h.Named()))
+			o.Evidence = append(o.Evidence, fmt.Sprintf("%s no longer exists", h.Named()))
 		}
 	}
 	if r.state.Made != nil {
@@ -90,7 +90,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 	}
 	o.Held = append(o.Held, b.key)
 	o.Handle, o.Makes, o.Generation = &b.handle, makes, generation[b.handle.ID]
-	o.Evidence = append(o.Evidence, fmt.Sprintf("%s holds %s: it is the one under way", b.key, b.handle.Named()))
+	o.Evidence = append(o.Evidence, fmt.Sprintf("%s holds %s: it is the one of this run", b.key, b.handle.Named()))
 	r.mu.Lock()
 	r.fresh[o.Generation] = b.bundle
 	r.mu.Unlock()
@@ -195,7 +195,7 @@ func (r *Runner) givenBack(ctx context.Context, o *rotation.Outcome) error {
 		}
 		if w := r.mismatch(p, held); w != "" {
 			o.Redo = append(o.Redo, plan.Writes(p.Key))
-			o.Evidence = append(o.Evidence, "it was given the new one, and does not hold it any more: "+w)
+			o.Evidence = append(o.Evidence, "it was given the new one, and no longer holds it: "+w)
 		}
 	}
 	return nil

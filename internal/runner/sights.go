@@ -94,7 +94,7 @@ func (r *Runner) read(ctx context.Context, p sop.Place) (map[string]provider.Hel
 	case further != nil:
 		return further.Read(ctx, p.SlotNames())
 	case c == nil:
-		return nil, &cred.Error{Vendor: p.Vendor, Op: "look at " + p.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+		return nil, &cred.Error{Vendor: p.Vendor, Op: "look at " + p.Key, Class: cred.Refused, Why: "it is no longer in rekey.yaml"}
 	}
 	return heldByConsumer(ctx, c, p.SlotNames())
 }

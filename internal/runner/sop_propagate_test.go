@@ -301,7 +301,7 @@ func TestT27ForgottenConsumer(t *testing.T) {
 
 	s.Config = config(t, "    cadence: 90d\n", "    cadence: 90d\n    discover: off\n")
 	st = next(t, s, console, "test03")
-	ended(t, st, rotation.RolledBack, "wait until the old one is unused", "something that is not registered still holds it")
+	ended(t, st, rotation.RolledBack, "wait until the old one is unused", "something unregistered still holds it")
 	judged(t, s, st)
 	sameValues(t, before, see(s))
 

@@ -104,7 +104,7 @@ func TestT37DeleteThatSaysNo(t *testing.T) {
 	s = stage.New(1, stage.Knobs)
 	whenever(s, deletes, func(_ int, req *http.Request, _ send) (*http.Response, error) { return no(req) })
 	st = play(t, s, console)
-	halted(t, st, "delete the old credential", "the old one, "+st.Plan.Old.Name, "may be deleted", "holds the new one")
+	halted(t, st, "delete the old credential", "the old one, "+st.Plan.Old.Name, "may already be deleted", "holds the new one")
 	judged(t, s, st)
 	if see(s).Tokens[st.Plan.Old.ID] == "" {
 		t.Error("it is gone after all")

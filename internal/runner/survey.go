@@ -216,7 +216,7 @@ func (r *Runner) survey(ctx context.Context, a rotation.Action) rotation.Outcome
 		o.Evidence = append(o.Evidence, k.Manner())
 	}
 	for _, c := range found.copies {
-		o.Evidence = append(o.Evidence, "but "+c.Key+", which is left without a working one, as --despite says")
+		o.Evidence = append(o.Evidence, "but "+c.Key+", which loses access, as --despite allows")
 	}
 	return o
 }

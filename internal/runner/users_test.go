@@ -21,7 +21,7 @@ func watched(t *testing.T) *triple {
 func TestWhoUsesTheOldOneIsSaidByNameAndKeepsItFromBeingEnded(t *testing.T) {
 	x := watched(t)
 	st := x.ends(rotation.RolledBack)
-	if want := "the old one is in use: nightly report at 10.0.0.7 (3 sessions), somebody who gives no name at 10.0.0.9"; !strings.Contains(st.Closed.Why, want) {
+	if want := "the old one is in use: nightly report at 10.0.0.7 (3 sessions), somebody without a name at 10.0.0.9"; !strings.Contains(st.Closed.Why, want) {
 		t.Error(st.Closed.Why)
 	}
 	if x.logins["db-old"] == nil || len(x.logins) != 1 {

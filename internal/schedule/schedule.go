@@ -176,7 +176,7 @@ type Decided struct {
 	TakeUp      []string   `json:"take_up"` // runs that waited for an agreement, and have it
 	// AskAgain are runs that wait for an agreement for which nobody was asked in time.
 	AskAgain []string `json:"ask_again"`
-	// Stopped is since when too many runs ended badly; zero: they did not.
+	// Stopped is since when too many runs failed; zero: they did not.
 	Stopped time.Time `json:"stopped,omitzero"`
 	Failed  []string  `json:"failed,omitempty"` // the runs because of which
 	Paused  *Pause    `json:"paused,omitempty"`

@@ -122,7 +122,7 @@ func TestPeopleAreToldThatARunWaitsForThem(t *testing.T) {
 	if _, err := b.estate().Open(t.Context(), estate.Opening{Wish: estate.Wish{Credential: console}, Alongside: true}, estate.Silent{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := told(console + " waits for somebody's word"); len(got) != 1 || !strings.Contains(got[0], "the old one is revoked when somebody confirms it") {
+	if got := told(console + " waits for a confirmation or approval"); len(got) != 1 || !strings.Contains(got[0], "the old one is revoked when somebody confirms it") {
 		t.Errorf("%q", b.told)
 	}
 	if got := told(console); len(got) != 0 {

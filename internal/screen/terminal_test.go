@@ -142,7 +142,7 @@ func TestNoLineWrapsAndTheScrollBackHoldsTheRunOnce(t *testing.T) {
 				view.End()
 				kept := term.kept()
 				if strings.Join(kept[:3], "\n") != "$ ls\nrekey.yaml\n$ rekey run NAME" {
-					t.Errorf("what stood there before is not there any more: %q", kept[:3])
+					t.Errorf("what stood there before no longer exists: %q", kept[:3])
 				}
 				text := strings.Join(kept[3:], "\n")
 				for _, line := range kept[3:] {

@@ -42,7 +42,7 @@ func (c *credential) issuer() {
 	switch s.Strategy {
 	case "", "replace", "roll":
 	case "refresh":
-		c.wrong(get(n, "strategy"), "issuer.strategy", "refresh extends the expiry and keeps the secret, so it is no rotation and is never used as one", "replace or roll")
+		c.wrong(get(n, "strategy"), "issuer.strategy", "refresh extends the expiry and keeps the secret: it is not a rotation, so Rekey never uses it", "replace or roll")
 	default:
 		c.wrong(get(n, "strategy"), "issuer.strategy", "want replace or roll", didYouMean(s.Strategy, []string{"replace", "roll"}))
 	}

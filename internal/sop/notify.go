@@ -19,7 +19,7 @@ type Notify struct {
 	Channels map[string]Channel `json:"channels" jsonschema:"required"`
 	// What goes where; each notice goes to every channel of every rule that it fits. Without any, everything goes everywhere.
 	Rules []NotifyRule `json:"rules,omitempty"`
-	// When only what cannot wait is sent; the rest follows when it is over: daily 20:00-08:00 Europe/Berlin. What is stuck, and evidence that does not verify, never waits.
+	// When only what cannot wait is sent; the rest follows when it has ended: daily 20:00-08:00 Europe/Berlin. What is stuck, and evidence that does not verify, never waits.
 	QuietHours []string `json:"quiet_hours,omitempty"`
 	// Address of the console, for links: https://rekey.example.com
 	Console string `json:"console,omitempty"`

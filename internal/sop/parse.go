@@ -162,7 +162,7 @@ func (p *parser) top(whole any) {
 	if j, _ := m["journal"].(string); j != "" {
 		p.config.Journal = j
 	} else if p.config.Simulate != "" {
-		p.config.Journal += "-simulated" // what was practised is not mixed with what is real
+		p.config.Journal += "-simulated" // simulated and real runs are never mixed
 	}
 }
 

@@ -76,7 +76,7 @@ func TestPaceLeavesRoomForChanges(t *testing.T) {
 		{8, 0, "GET", cred.Limited},
 		{8, 0, "POST", cred.Done},
 		{7, 19 * time.Second, "GET", cred.Limited},
-		{6, time.Second, "GET", cred.Done}, // the time is over: one whole look
+		{6, time.Second, "GET", cred.Done}, // the time has ended: one whole look
 		{5, time.Second, "GET", cred.Done},
 		{4, 4 * time.Second, "GET", cred.Done}, // the last of it tells that few are left
 		{3, 0, "GET", cred.Limited},

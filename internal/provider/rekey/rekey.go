@@ -42,7 +42,7 @@ type Connection struct {
 type TokenSettings struct {
 	// Roles that the service's rekey.yaml gives to tokens of these names, these and no others: {token: nightly-*}. A new one with others is not made.
 	Roles []string `json:"roles" jsonschema:"required,minItems=1"`
-	// What a new one may be used for: rights and operations, as look or rotate. Default: whatever its name may
+	// What a new one may be used for: rights and operations, as look or rotate. Default: everything its name may do
 	May []string `json:"may,omitempty" jsonschema:"minItems=1"`
 	// For which credentials; a * at the end stands for anything. Default: all
 	Credentials []string `json:"credentials,omitempty" jsonschema:"minItems=1"`

@@ -162,7 +162,7 @@ func (a *secretIDs) look(ctx context.Context, accessor string) (secretID, error)
 	case err != nil:
 		return secretID{}, err
 	case empty: // its accessor is left, itself is not
-		return secretID{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Absent, Code: noAccessor, Status: http.StatusNoContent, Why: "it is not there any more"}
+		return secretID{}, &cred.Error{Vendor: a.api.Vendor, Op: op, Class: cred.Absent, Code: noAccessor, Status: http.StatusNoContent, Why: "it no longer exists"}
 	case x.Accessor != accessor:
 		return secretID{}, a.problem(op, cred.Unknown, "the answer is about another one")
 	}

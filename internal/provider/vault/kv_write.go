@@ -55,7 +55,7 @@ func (k *kv) Write(ctx context.Context, values []provider.SlotValue) (map[string
 	case err != nil:
 		return nil, k.after(op, "it was written, and reading it back failed", err)
 	case now.gone, now.Metadata.Version == 0:
-		return nil, k.after(op, "it was written, and is not there any more", nil)
+		return nil, k.after(op, "it was written, and no longer exists", nil)
 	}
 	return now.slots(names), nil
 }

@@ -50,7 +50,7 @@ func TestWhatWasFound(t *testing.T) {
 			"no ladder, no last seen", func(at at) []stage.Fault {
 				return []stage.Fault{others(at(1, "issuer", "revoke")-12, "end the new one")}
 			},
-			string(rotation.RolledBack), "is not there any more",
+			string(rotation.RolledBack), "no longer exists",
 		},
 		"somebody rolled it since it was observed, and another roll ended the secret in use": {
 			"roll with grace", func(at at) []stage.Fault { return []stage.Fault{others(at(1, "issuer", "roll")-2, "roll it")} },
@@ -228,7 +228,7 @@ func TestWhatWasFound(t *testing.T) {
 		},
 		"a lost roll arrived after another one, ended its secret, and the run was said to be done": {
 			"roll at once", func(at at) []stage.Fault { return []stage.Fault{{Call: at(1, "issuer", "roll"), Kind: stage.Later}} },
-			string(rotation.Rotated), "may still: it is waited for before another",
+			string(rotation.Rotated), "may still: Rekey waits for it before trying another",
 		},
 		"the secret of a roll at once was ended by another roll, and no resume led out": {
 			"roll at once", func(at at) []stage.Fault { return []stage.Fault{others(at(4, "issuer", "probe"), "roll it")} },
