@@ -115,7 +115,7 @@ func TestCloudflareServiceTokens(t *testing.T) {
 		t.Errorf("rotated: the same secret, or another token: %q", rotated.ID)
 	}
 
-	// Refresh is no rotation: it moves the end and gives no secret (docs/vendors/cloudflare.md).
+	// Refresh is not a rotation: it moves the end and gives no secret (docs/vendors/cloudflare.md).
 	var refresh zero_trust.AccessServiceTokenRefreshParams
 	set(&refresh.AccountID, account)
 	refreshed := must[*zero_trust.ServiceToken](t)(tokens.Refresh(ctx, made.ID, refresh))

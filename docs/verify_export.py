@@ -92,7 +92,7 @@ def read_key(text):
     hashed, _, coded = rest.partition("+")
     raw = base64.b64decode(coded, validate=True)
     if len(raw) != 33 or raw[0] != 1 or hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4].hex() != hashed:
-        raise Wrong("this is no public key")
+        raise Wrong("this is not a public key")
     return name, bytes.fromhex(hashed), raw[1:]
 
 
@@ -112,19 +112,19 @@ def read_keys(given):
 def open_note(text, keys):
     """The text of a note, and the names of the known keys that signed it."""
     if any(ord(c) < 32 and c != "\n" for c in text) or "\n\n" not in text or not text.endswith("\n"):
-        raise Wrong("it is no signed note")
+        raise Wrong("it is not a signed note")
     at = text.rindex("\n\n")
     body, by = text[: at + 1], {}
     for line in text[at + 2 : -1].split("\n"):
         m = re.fullmatch(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)", line)
         if not m:
-            raise Wrong("it is no signed note")
+            raise Wrong("it is not a signed note")
         try:
             raw = base64.b64decode(m.group(2), validate=True)
         except binascii.Error:
-            raise Wrong("it is no signed note")
+            raise Wrong("it is not a signed note")
         if len(raw) < 5:
-            raise Wrong("it is no signed note")
+            raise Wrong("it is not a signed note")
         who = m.group(1), raw[:4]
         if who not in keys or who in by:
             continue  # somebody else's, as a witness's: it says nothing to us
@@ -141,10 +141,10 @@ def open_checkpoint(text, keys):
     body, by = open_note(text, keys)
     lines = body.split("\n")
     if len(lines) < 4 or not lines[0] or "" in lines[3:-1] or not re.fullmatch(r"0|[1-9][0-9]{0,14}", lines[1]):
-        raise Wrong("it is no checkpoint")
+        raise Wrong("it is not a checkpoint")
     root = base64.b64decode(lines[2], validate=True)
     if len(root) != 32:
-        raise Wrong("it is no checkpoint")
+        raise Wrong("it is not a checkpoint")
     if any(name != lines[0] for name in by):
         raise Wrong("it speaks of another journal than its key")
     return lines[0], int(lines[1]), root
@@ -214,9 +214,9 @@ def read_line(raw):
         text = raw.decode("utf-8")
         line = DECODER.decode(text)
     except (ValueError, RecursionError):
-        raise Wrong("it is no JSON object in UTF-8")
+        raise Wrong("it is not JSON object in UTF-8")
     if not isinstance(line, dict) or not isinstance(line.get("type"), str):
-        raise Wrong("it is no line of an export")
+        raise Wrong("it is not a line of an export")
     if any(name != name.lower() for name in line):
         raise Wrong("programs read it in different ways")
     return text, line
@@ -252,7 +252,7 @@ class Export:
     def verify(self, others):
         self.header = read_line(self.lines[0])[1]
         if self.header.get("type") != "header" or self.header.get("format") != "rekey-evidence/v1":
-            raise SystemExit("this is no export of rekey evidence that this program knows")
+            raise SystemExit("this is not an export of rekey evidence that this program knows")
         try:
             self.origin, self.size, self.root = open_checkpoint(self.header["checkpoint"], self.keys)
         except (Wrong, KeyError, ValueError) as err:
@@ -288,7 +288,7 @@ class Export:
         e = line["entry"]
         seq = e["seq"]
         if before and seq <= before["seq"]:
-            raise Wrong("entry %d stands after entry %d" % (seq, before["seq"]))
+            raise Wrong("entry %d comes after entry %d" % (seq, before["seq"]))
         leaf = "rekey-journal-v1\n%d\n%s\n%s\n%s\n%s\n%s\n%s\n" % (seq, e["at"], e["run"], e["subject"], e["kind"], body_of(text), e["prev"])
         if hashlib.sha256(leaf.encode()).hexdigest() != e["hash"]:
             raise Wrong("entry %d was edited" % seq)
@@ -343,7 +343,7 @@ class Export:
                     self.fault("run %s: %s is %s in its line, and %s in its entries", name, field, line.get(field), want)
         for seq, e in self.entries.items():
             if e["run"] and e["run"] not in told and self.inside(e) and self.header.get("credential", e["subject"]) == e["subject"]:
-                raise Wrong("entry %d is of run %s, of which no line tells" % (seq, e["run"]))
+                raise Wrong("entry %d belongs to run %s, which no line reports" % (seq, e["run"]))
         total = {}
         for line in self.by_type.get("credential", []):
             if line["runs"] != endings.get(line["name"], {}):
@@ -358,7 +358,7 @@ class Export:
         for line in self.by_type.get("drift", []):
             e = self.entries.get(line["entry"])
             if not e or e["kind"] != "compared":
-                raise Wrong("entry %s is no comparison" % line["entry"])
+                raise Wrong("entry %s is not a comparison" % line["entry"])
             said = [line["credential"], moment(line["at"]), line.get("consumers"), line.get("findings") or []]
             if said != [e["subject"], moment(e["at"]), e["body"].get("consumers"), e["body"].get("findings") or []]:
                 raise Wrong("a comparison is not what entry %d says" % line["entry"])

@@ -77,7 +77,7 @@ type Question struct {
 	Follow     map[string]string
 }
 
-// Handle is what identifies one generation and is no secret. Times are RFC 3339 in UTC.
+// Handle is what identifies one generation and is not a secret. Times are RFC 3339 in UTC.
 type Handle struct {
 	ID       string `json:"id"`
 	Public   string `json:"public,omitempty"`

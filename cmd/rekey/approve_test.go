@@ -30,7 +30,7 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 	if code, out = b.rekey("check", console); code != exitDone {
 		t.Errorf("%d %s", code, out)
 	}
-	if code, out = b.rekey("status"); code != exitDone || !strings.Contains(out, "due "+console+": it waits for somebody to agree, until ") || !strings.Contains(out, "approve "+console) {
+	if code, out = b.rekey("status"); code != exitDone || !strings.Contains(out, "due "+console+": it waits for approval, until ") || !strings.Contains(out, "approve "+console) {
 		t.Errorf("%d %s", code, out)
 	}
 	if code, out = b.rekey("approve", console); code != exitUsage || !strings.Contains(out, "--confirm "+console) {

@@ -86,7 +86,7 @@ func TestByHandInPlaceThereIsAWayBack(t *testing.T) {
 	}
 	for _, vars := range []map[string]string{w.Heroku.Apps[0].Releases[len(w.Heroku.Apps[0].Releases)-1].Vars, w.Heroku.Pipelines[0].Vars["review"]} {
 		if vars["CF_ACCESS_SVC_CONSOLE"] != tok.ClientID+":"+old {
-			t.Error("somebody has not got the old one back")
+			t.Error("somebody does not have the old one back")
 		}
 	}
 	h.clean(false)

@@ -19,7 +19,7 @@ func (a *app) canConfirm(name, confirm string) error {
 	case confirm != "" && confirm != name:
 		return usage("--confirm says %s, but this is %s", confirm, name)
 	case confirm == "" && !terminal(a.in):
-		return usage("nobody can be asked here, and it does what cannot be undone\n  next  %s", a.again("--confirm", name))
+		return usage("no person can be asked here, and it does what cannot be undone\n  next  %s", a.again("--confirm", name))
 	}
 	return nil
 }

@@ -283,7 +283,7 @@ func TestWhatTheReadmePractisesIsDoneByAShell(t *testing.T) {
 	script := "set -eu\nunset HEROKU_API_KEY\n" + strings.Join(lines, "\n") + "\ntest -n \"$HEROKU_API_KEY\"\n"
 	script = strings.ReplaceAll(script, "127.0.0.1:7777", strings.TrimPrefix(base, "http://"))
 	script = strings.ReplaceAll(script, "./rekey ", report.Quote(rekey(t))+" ")
-	// A shell of a test is no terminal: what asks there is confirmed as it says itself.
+	// A shell of a test is not a terminal: what asks there is confirmed as it says itself.
 	script = strings.Replace(script, " run CF_ACCESS_SVC_CONSOLE", " run CF_ACCESS_SVC_CONSOLE --confirm CF_ACCESS_SVC_CONSOLE", 1)
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb")

@@ -120,7 +120,7 @@ func TestNoNameOfAVendorActsOnATerminal(t *testing.T) {
 					if err := d.Decode(&v); err == io.EOF {
 						break
 					} else if err != nil {
-						t.Errorf("%s is no JSON: %v", what, err)
+						t.Errorf("%s is not JSON: %v", what, err)
 						break
 					}
 				}

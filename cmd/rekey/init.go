@@ -74,7 +74,7 @@ func (a *app) init(ctx context.Context, yes bool, world string) error {
 	}
 	unasked := ""
 	if asks && !asked {
-		unasked = ", with the names of an example: nobody can be asked here, and nothing was read; put yours in"
+		unasked = ", with the names of an example: no person can be asked here, and nothing was read; put yours in"
 	}
 	a.print("wrote %s%s\n  next  rekey lint\n  then  what is missing on this machine: rekey doctor\n  then  rekey check %s\n", strings.Join(written, " and "), unasked, report.Quote(answers.Name))
 	return nil

@@ -25,7 +25,7 @@ func TestInitChecksEachAnswerWhenItIsGiven(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, written)
 	}
-	for _, want := range []string{"a name looks like", "that is the name itself", "a folder begins and ends with /", "an environment is its slug", "an app's name has", "an address looks like"} {
+	for _, want := range []string{"a name looks like", "that is the present name", "a folder begins and ends with /", "an environment is its slug", "an app's name has", "an address looks like"} {
 		if strings.Count(written, want) != 1 {
 			t.Errorf("%q is said %d times", want, strings.Count(written, want))
 		}

@@ -83,7 +83,7 @@ func TestBehindAProxy(t *testing.T) {
 		says []string
 	}{
 		"no password":          {[]string{"HTTPS_PROXY=http://" + proxy}, []string{"the proxy " + proxy + " wants to know who asks (407)"}},
-		"a dead proxy":         {[]string{"HTTPS_PROXY=http://user:" + canary + "@127.0.0.1:1"}, []string{"the proxy did not let us connect: connection refused by 127.0.0.1:1"}},
+		"a dead proxy":         {[]string{"HTTPS_PROXY=http://user:" + canary + "@127.0.0.1:1"}, []string{"the proxy refused the connection: connection refused by 127.0.0.1:1"}},
 		"an unknown authority": {[]string{"HTTPS_PROXY=http://user:" + canary + "@" + proxy}, []string{"the certificate of example.com is not trusted", "SSL_CERT_FILE", "through the proxy " + proxy}},
 		"a page for an answer": {[]string{"HTTPS_PROXY=http://user:" + canary + "@" + proxy, "SSL_CERT_FILE=" + authority, "GODEBUG=http2debug=2"},
 			[]string{"a page of HTML", "the way leads through the proxy " + proxy, "which calls itself squid"}},

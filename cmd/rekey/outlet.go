@@ -54,7 +54,7 @@ func drawing(stream io.Writer) io.Writer {
 	return stream
 }
 
-// Write writes all of p. That nobody reads is no error of the command's.
+// Write writes all of p. That nobody reads is not an error of the command's.
 func (o *outlet) Write(p []byte) (int, error) {
 	text := p
 	switch {

@@ -17,7 +17,7 @@ import (
 )
 
 // person asks whoever sits at the terminal to do by hand what no request can.
-// Values are read hidden; where standard input is no terminal they are read from
+// Values are read hidden; where standard input is not a terminal they are read from
 // it, and the questions go to the terminal that the process belongs to.
 func (a *app) person(ctx context.Context, t estate.Task) (estate.Answer, error) {
 	desk, err := a.desk()

@@ -127,7 +127,7 @@ func TestHalfAFingerprintKeyIsToldAndNotUsed(t *testing.T) {
 	if err := os.Truncate(path, 20); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := w.rekey("check", console); code != exitFailed || !strings.Contains(out, "fingerprint.key is damaged") || !strings.Contains(out, "put it back from a backup") {
+	if code, out := w.rekey("check", console); code != exitFailed || !strings.Contains(out, "fingerprint.key is damaged") || !strings.Contains(out, "restore it from a backup") {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 }

@@ -28,7 +28,7 @@ and against those that had left the machine. It needs no vendor, no private key,
 with --journal or --export no rekey.yaml.
 
 What a checkpoint from elsewhere proves, it proves against everybody; what the journal
-keeps itself proves it only against those who have not got the private key; a chain
+keeps itself proves it only against those who do not have the private key; a chain
 alone only against those who do not know the format.
 
 Exit codes: 0 it verifies, 10 it does not.`,

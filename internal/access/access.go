@@ -98,7 +98,7 @@ func New(ctx context.Context, o Options) (*Access, error) {
 	if o.URL != "" {
 		u, err := url.Parse(o.URL)
 		if err != nil || sop.CheckAddress(o.URL, false) != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return nil, errors.New("the address of the server wants the form https://host, without a path; http only on this machine")
+			return nil, errors.New("the address of the server must have the form https://host, without a path; http only on this machine")
 		}
 		u.Path = ""
 		a.base = u
@@ -128,7 +128,7 @@ func (a *Access) Reload(config *sop.Config) error {
 	r := &rules{config: config, id: id}
 	if id != nil {
 		if id.SignIn != nil && a.base == nil && !loopbackListens(a.Listen) {
-			return errors.New("people who sign in come back to the server's own address, and it was not told: rekey serve --url https://HOST")
+			return errors.New("people who sign in are sent back to the server's own address, which is not configured: rekey serve --url https://HOST")
 		}
 		for _, o := range id.OIDC {
 			r.ci = append(r.ci, a.verifier(o.Issuer, o.Audience, ""))

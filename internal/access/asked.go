@@ -57,7 +57,7 @@ func (a *Access) RotateToken(ctx context.Context, overlap time.Duration) (made T
 	case c == nil:
 		return Token{}, "", errNobody()
 	case c.token == nil:
-		return Token{}, "", &Wrong{Why: "a token rotates itself: ask with the one that is to be rotated"}
+		return Token{}, "", &Wrong{Why: "a token rotates itself: send the request with the token that is to be rotated"}
 	}
 	made, text, err = a.Tokens().Rotate(ctx, *c.token, overlap)
 	a.lookAgain()

@@ -89,7 +89,7 @@ func (a *Access) Fresh(ctx context.Context) error {
 		within = r.id.SignIn.Fresh.Or(within)
 	}
 	if c.at.IsZero() || a.Now().Sub(c.at) > within {
-		return &estate.Error{Code: estate.NotFresh, Who: &c.who, Err: fmt.Errorf("what cannot be undone wants a sign-in within the last %s", within)}
+		return &estate.Error{Code: estate.NotFresh, Who: &c.who, Err: fmt.Errorf("an action that cannot be undone needs a sign-in within the last %s", within)}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func cliOf(v url.Values) (c cliAsked, err error) {
 	c = cliAsked{challenge: v.Get("challenge"), state: v.Get("state"), machine: v.Get("machine")}
 	c.port, err = strconv.Atoi(v.Get("port"))
 	if err != nil || c.port < 1 || c.port > 65535 || !challenges.MatchString(c.challenge) || !states.MatchString(c.state) || len(c.machine) > 200 {
-		return c, errors.New("this was not asked by rekey login")
+		return c, errors.New("this request does not come from rekey login")
 	}
 	return c, nil
 }
@@ -48,7 +48,7 @@ func (a *Access) cliPage(w http.ResponseWriter, r *http.Request) {
 	c := from(r.Context())
 	asked, err := cliOf(r.URL.Query())
 	if err != nil || !c.person || c.token != nil {
-		a.failed(w, r, http.StatusBadRequest, "Only somebody who has signed in by a browser can allow this, and rekey login has to ask for it.", err)
+		a.failed(w, r, http.StatusBadRequest, "Only somebody who signed in with a browser can allow this, and only for rekey login.", err)
 		return
 	}
 	machine := visible.Text(asked.machine)
@@ -57,9 +57,9 @@ func (a *Access) cliPage(w http.ResponseWriter, r *http.Request) {
 	}
 	a.show(w, http.StatusOK, page{
 		Title: "Allow the command line?", Form: Prefix + "cli", Act: "Allow",
-		Text:   []string{"rekey login on " + machine + " asks to act as " + c.who.Name + ".", "Go on only if you have just started it yourself."},
+		Text:   []string{"rekey login on " + machine + " asks to act as " + c.who.Name + ".", "Continue only if you have just started it yourself."},
 		Hidden: []field{{"port", strconv.Itoa(asked.port)}, {"challenge", asked.challenge}, {"state", asked.state}},
-		Note:   "It may then do what you may, until your sign-in ends, or you end all of them.",
+		Note:   "It can then do everything that you can, until your sign-in ends or you end all of your sign-ins.",
 	}, "http://127.0.0.1:*")
 }
 
@@ -73,7 +73,7 @@ func (a *Access) cliAllow(w http.ResponseWriter, r *http.Request) {
 		asked, err = cliOf(r.PostForm)
 	}
 	if err != nil || !c.person || c.token != nil {
-		a.failed(w, r, http.StatusBadRequest, "This was not asked by rekey login.", err)
+		a.failed(w, r, http.StatusBadRequest, "This request does not come from rekey login.", err)
 		return
 	}
 	code, err := chance(a.Random, 43)
@@ -89,7 +89,7 @@ func (a *Access) cliAllow(w http.ResponseWriter, r *http.Request) {
 			hashed(code), asked.challenge, c.subject, text(gated{c.claims, c.session == ""}), ms(c.at), ms(now.Add(codeLives)), ms(lives))
 	}
 	if err != nil {
-		a.failed(w, r, http.StatusServiceUnavailable, "This could not be stored, so no command line can sign in now.", err)
+		a.failed(w, r, http.StatusServiceUnavailable, "This could not be stored, so the command line cannot sign in now.", err)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -115,7 +115,7 @@ type Login struct {
 func (a *Access) cliToken(w http.ResponseWriter, r *http.Request) {
 	if !a.asked.allow(addressOf(r), a.Now()) {
 		w.Header().Set("Retry-After", "10")
-		problem(w, http.StatusTooManyRequests, codeAt(http.StatusTooManyRequests), "asked too often from there")
+		problem(w, http.StatusTooManyRequests, codeAt(http.StatusTooManyRequests), "too many requests from there")
 		return
 	}
 	var said struct {
@@ -124,7 +124,7 @@ func (a *Access) cliToken(w http.ResponseWriter, r *http.Request) {
 		Machine  string `json:"machine"`
 	}
 	if json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<10)).Decode(&said) != nil || said.Code == "" || len(said.Verifier) < 43 || len(said.Verifier) > 128 {
-		problem(w, http.StatusBadRequest, "not-identified", "want a code and its verifier")
+		problem(w, http.StatusBadRequest, "not-identified", "a code and its verifier are required")
 		return
 	}
 	var challenge, subject, claims string
@@ -139,12 +139,12 @@ func (a *Access) cliToken(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, "failed", "this cannot be looked up now")
 		return
 	case err != nil, !fits, ms(now) >= expires, ms(now) >= lives:
-		problem(w, http.StatusForbidden, "not-identified", "this code is over, or somebody else's")
+		problem(w, http.StatusForbidden, "not-identified", "this code has expired, or belongs to somebody else")
 		return
 	}
 	var of gated
 	if json.Unmarshal([]byte(claims), &of) != nil {
-		problem(w, http.StatusForbidden, "not-identified", "this code is over, or somebody else's")
+		problem(w, http.StatusForbidden, "not-identified", "this code has expired, or belongs to somebody else")
 		return
 	}
 	who := identity.Person(a.rules().id, of.Claims, of.Gate)

@@ -13,12 +13,12 @@ import (
 
 // MayListen says why a server may not listen on an address, as net.Listen takes it:
 // beyond loopback it may only where rekey.yaml has a way to come in that proves who
-// comes. Otherwise whoever reaches it could do everything.
+// comes. Otherwise anybody who can reach it could do everything.
 func MayListen(addr string, id *sop.Identity) error {
 	if loopbackListens(addr) || id.Proves() {
 		return nil
 	}
-	return fmt.Errorf("not on %s, for %s: whoever reaches it could do everything\n  next  listen on 127.0.0.1, or say under identity how people sign in: docs/access.md", addr, unproven(id))
+	return fmt.Errorf("not on %s, for %s: anybody who can reach it could do everything\n  next  listen on 127.0.0.1, or say under identity how people sign in: docs/access.md", addr, unproven(id))
 }
 
 // mayBeCalled says why a server may not go by an address for browsers: one that is not
@@ -27,14 +27,14 @@ func mayBeCalled(base *url.URL, id *sop.Identity) error {
 	if base == nil || sop.Loopback(base.Hostname()) || id.Proves() {
 		return nil
 	}
-	return fmt.Errorf("not as %s, for %s: whoever is led here could do everything\n  next  leave --url out, or say under identity how people sign in: docs/access.md", base, unproven(id))
+	return fmt.Errorf("not as %s, for %s: anybody who is sent here could do everything\n  next  leave --url out, or say under identity how people sign in: docs/access.md", base, unproven(id))
 }
 
 func unproven(id *sop.Identity) string {
 	if id == nil {
 		return "rekey.yaml has no identity"
 	}
-	return "identity in rekey.yaml names nothing by which somebody could prove who he is (oidc, sign_in, proxy, or a role for a token)"
+	return "identity in rekey.yaml names no way to prove who somebody is (oidc, sign_in, proxy, or a role for a token)"
 }
 
 // loopbackListens reports whether only this machine reaches an address. A name is
@@ -44,7 +44,7 @@ func loopbackListens(addr string) bool {
 	return err == nil && sop.Loopback(host)
 }
 
-var errHost = errors.New("this server does not go by that name: its administrator names it with --url, and a proxy in front has to pass Host on as it is, with its port")
+var errHost = errors.New("this server is not configured for that host name: its administrator sets it with --url, and a proxy in front has to pass the Host header unchanged, with its port")
 
 // host refuses a request for a name that is not the server's own. A page of somebody
 // else whose name is made to lead to this machine (DNS rebinding) is of the same origin

@@ -17,7 +17,7 @@ const lookedAgain = 5 * time.Second
 
 // errOver is why an answer ends before it is whole. Who may go on asks again, and goes on
 // after what he has.
-var errOver = errors.New("whoever asked may not any more, or has to be asked again who he is")
+var errOver = errors.New("whoever requested this no longer has the right to, or has to sign in again")
 
 // living are the looks that are being answered. Most are over at once; a run that is
 // followed is not, and must not outlive the session, the token or the role of whoever

@@ -51,7 +51,7 @@ func Network(getenv func(string) string) http.RoundTripper {
 func serverOf(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || sop.CheckAddress(address, false) != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("the server's address wants the form https://rekey.example.com; http only on this machine")
+		return nil, errors.New("the server's address must have the form https://rekey.example.com; http only on this machine")
 	}
 	u.Path = ""
 	return u, nil
@@ -122,9 +122,9 @@ func (b Browser) possible(ctx context.Context, c *vendorhttp.Client) error {
 	}
 	switch {
 	case ways.Open:
-		return fmt.Errorf("there is nothing to sign in to: %s asks nobody who he is. Go on without: rekey --server %s status", b.Server, b.Server)
+		return fmt.Errorf("no sign-in is needed: %s has no identity configured. Continue without: rekey --server %s status", b.Server, b.Server)
 	case !*ways.Browser:
-		return fmt.Errorf("nobody signs in by a browser at %s: it takes tokens only, as REKEY_TOKEN or --token-from", b.Server)
+		return fmt.Errorf("browser sign-in is not available at %s: it accepts tokens only, as REKEY_TOKEN or with --token-from", b.Server)
 	}
 	return nil
 }
@@ -211,10 +211,10 @@ func (b Browser) SignOut(ctx context.Context, path string) (was bool, err error)
 		return true, err
 	}
 	if told != nil {
-		return true, fmt.Errorf("the file is gone, but the server was not told, where the sign-in ends by itself: %w", told)
+		return true, fmt.Errorf("the file is deleted, but the server could not be notified; the sign-in there expires on its own: %w", told)
 	}
 	if resp.Status >= 400 && resp.Status != http.StatusUnauthorized { // over already
-		return true, fmt.Errorf("the file is gone, but the server answered %d, where the sign-in ends by itself", resp.Status)
+		return true, fmt.Errorf("the file is deleted, but the server answered %d; the sign-in there expires on its own", resp.Status)
 	}
 	return true, nil
 }

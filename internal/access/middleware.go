@@ -102,18 +102,18 @@ func unauthorized(why string, inner error) *failure {
 
 // unavailable: whoever could be anybody is nobody for now.
 func unavailable(err error) *failure {
-	return &failure{status: http.StatusServiceUnavailable, why: "who asks cannot be looked up now", inner: err}
+	return &failure{status: http.StatusServiceUnavailable, why: "the caller cannot be looked up now", inner: err}
 }
 
 // bearer is who comes with a token in Authorization (RFC 6750 §2.1).
 func (a *Access) bearer(r *http.Request, rules *rules, said []string) (*caller, *failure) {
 	scheme, token, _ := strings.Cut(said[0], " ")
 	if len(said) != 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " ,\t") {
-		return nil, unauthorized("Authorization wants one token: Bearer TOKEN", nil)
+		return nil, unauthorized("Authorization must hold one token: Bearer TOKEN", nil)
 	}
 	if ours, formed := oursLooks(token); ours {
 		if !formed {
-			return nil, unauthorized("this is no token of Rekey's: it was cut or mistyped", nil)
+			return nil, unauthorized("this is not a token of Rekey: it was truncated or mistyped", nil)
 		}
 		return a.holder(r, rules, token)
 	}
@@ -130,9 +130,9 @@ func (a *Access) bearer(r *http.Request, rules *rules, said []string) (*caller, 
 		last = err
 	}
 	if last == nil {
-		last = errors.New("it is of no issuer that identity.oidc names")
+		last = errors.New("it does not come from an issuer that identity.oidc names")
 	}
-	return nil, unauthorized("this token proves nothing: "+last.Error(), last)
+	return nil, unauthorized("this token is not valid: "+last.Error(), last)
 }
 
 // holder is who comes with a token of Rekey's own.
@@ -140,7 +140,7 @@ func (a *Access) holder(r *http.Request, rules *rules, token string) (*caller, *
 	t, err := a.store.tokenOf(r.Context(), token)
 	switch {
 	case errors.Is(err, errAbsent):
-		return nil, unauthorized("this token is not known here", nil)
+		return nil, unauthorized("this token is unknown here", nil)
 	case err != nil:
 		return nil, unavailable(err)
 	case !t.Revoked.IsZero():
@@ -154,7 +154,7 @@ func (a *Access) holder(r *http.Request, rules *rules, token string) (*caller, *
 			by = rules.proxy
 		}
 		if by == nil || by.Issuer() != t.claims.Text("iss") {
-			return nil, unauthorized("people do not sign in there any more", nil)
+			return nil, unauthorized("people no longer sign in there", nil)
 		}
 		return &caller{who: person(rules, t.claims, t.gate, t.signedIn), subject: t.subject, claims: t.claims, at: t.signedIn, token: &t, person: true}, nil
 	}
@@ -164,11 +164,11 @@ func (a *Access) holder(r *http.Request, rules *rules, token string) (*caller, *
 // gate is who a gate in front of the server says has signed in.
 func (a *Access) gate(r *http.Request, rules *rules, said []string) (*caller, *failure) {
 	if len(said) != 1 {
-		return nil, unauthorized("the proxy's header is there several times", nil)
+		return nil, unauthorized("the proxy's header is present several times", nil)
 	}
 	claims, err := rules.proxy.Verify(r.Context(), secret.New(said[0]))
 	if err != nil {
-		return nil, unauthorized("what the proxy in front says proves nothing: "+err.Error(), err)
+		return nil, unauthorized("what the proxy in front sends is not valid: "+err.Error(), err)
 	}
 	return &caller{who: person(rules, claims, true, authTime(claims)), subject: claims.Subject(), claims: claims.Only(rules.id), at: authTime(claims),
 		person: claims.Text("sub") != ""}, nil
@@ -179,7 +179,7 @@ func (a *Access) gate(r *http.Request, rules *rules, said []string) (*caller, *f
 func (a *Access) refuse(w http.ResponseWriter, r *http.Request, f *failure) {
 	from := addressOf(r)
 	if f.status == http.StatusUnauthorized && f.why != "nobody has signed in" && !a.wrong.allow(from, a.Now()) {
-		f = &failure{status: http.StatusTooManyRequests, why: "too much from there that proves nothing; wait a little", inner: f.inner}
+		f = &failure{status: http.StatusTooManyRequests, why: "too many invalid requests from there; wait a moment", inner: f.inner}
 		w.Header().Set("Retry-After", "10")
 	}
 	a.Log.WarnContext(r.Context(), "request refused", "status", f.status, "why", f.why, "from", from, "method", r.Method, "path", r.URL.Path, "error", f.inner)

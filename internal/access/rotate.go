@@ -22,11 +22,11 @@ func (t *Tokens) Rotate(ctx context.Context, old Token, overlap time.Duration) (
 	now := t.now().UTC()
 	switch {
 	case old.Person:
-		return Token{}, "", &Wrong{Why: "a token of the command line is made by signing in: rekey login"}
+		return Token{}, "", &Wrong{Why: "the command line gets its token by signing in: rekey login"}
 	case overlap < 0 || overlap > longestOverlap:
 		return Token{}, "", &Wrong{Why: "the old token stays good for at most 7 days"}
 	case !old.Live(now):
-		return Token{}, "", &Wrong{Why: "this token is over"}
+		return Token{}, "", &Wrong{Why: "this token has ended"}
 	}
 	made = Token{Name: old.Name, Only: old.Only, Credentials: old.Credentials, Made: now, By: "token " + old.ID, Expires: now.Add(old.Expires.Sub(old.Made))}
 	if old.Successor != "" {

@@ -64,7 +64,7 @@ func (a *Access) ways(w http.ResponseWriter, _ *http.Request) {
 
 // waysIn are how people come in. Open: nobody is asked who he is.
 type waysIn struct {
-	Browser *bool `json:"browser"` // nil: whoever answered is no server of Rekey's
+	Browser *bool `json:"browser"` // nil: whoever answered is not a server of Rekey's
 	Open    bool  `json:"open"`
 }
 
@@ -83,7 +83,7 @@ func (a *Access) signInPage(w http.ResponseWriter, r *http.Request) {
 		p.Title, p.Act = "Signed out", "Sign in again"
 	case q.Get("fresh") != "":
 		p.Title = "Sign in once more"
-		p.Text = []string{"What you are about to do cannot be undone, so it wants to be certain that it is you."}
+		p.Text = []string{"What you are about to do cannot be undone, so please prove once more that it is you."}
 	}
 	p.Link = Prefix + "start?" + url.Values{"to": {back(q.Get("to"))}, "fresh": {q.Get("fresh")}}.Encode()
 	if u, err := url.Parse(rules.signIn.Issuer()); err == nil {
@@ -113,7 +113,7 @@ func (a *Access) signing(step func(http.ResponseWriter, *http.Request, *rules)) 
 func (a *Access) start(w http.ResponseWriter, r *http.Request, rules *rules) {
 	at, err := a.endpoints(r.Context(), rules)
 	if err != nil {
-		a.failed(w, r, http.StatusBadGateway, "The issuer cannot be reached now, so nobody can sign in. Who has signed in already can go on.", err)
+		a.failed(w, r, http.StatusBadGateway, "The issuer cannot be reached now, so nobody can sign in. Those who are signed in can continue.", err)
 		return
 	}
 	held, err := chance(a.Random, 43)
@@ -149,7 +149,7 @@ func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		again := "This attempt to sign in is over, or it was begun in another browser."
+		again := "This sign-in attempt has expired, or was started in another browser."
 		a.failed(w, r, http.StatusBadRequest, again, err)
 		return
 	}
@@ -160,7 +160,7 @@ func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
 		a.failed(w, r, http.StatusBadRequest, "This answer belongs to another attempt to sign in.", errors.New("another state"))
 		return
 	case named && (len(issuer) != 1 || issuer[0] != rules.signIn.Issuer()): // RFC 9207 §2.4
-		a.failed(w, r, http.StatusBadRequest, "This answer is of another issuer.", errors.New("another issuer"))
+		a.failed(w, r, http.StatusBadRequest, "This answer comes from another issuer.", errors.New("another issuer"))
 		return
 	case q.Get("error") != "":
 		a.failed(w, r, http.StatusForbidden, "The issuer refused the sign-in.", errors.New("the issuer refused"))
@@ -172,13 +172,13 @@ func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
 	in, err := a.exchange(r, rules, attempt, q.Get("code"))
 	switch {
 	case err != nil:
-		a.failed(w, r, http.StatusForbidden, "What the issuer says of you proves nothing: "+err.Error()+".", err)
+		a.failed(w, r, http.StatusForbidden, "The issuer's answer does not prove who you are: "+err.Error()+".", err)
 		return
 	case fresh && in.At.IsZero():
-		a.failed(w, r, http.StatusForbidden, "The issuer does not say when it asked you who you are, so this is no fresh sign-in.", errors.New("no auth_time"))
+		a.failed(w, r, http.StatusForbidden, "The issuer does not report when you last authenticated, so this does not count as a fresh sign-in.", errors.New("no auth_time"))
 		return
 	case fresh && a.Now().Sub(in.At) > freshWithin:
-		a.failed(w, r, http.StatusForbidden, "The issuer has not asked you again who you are, so this is no fresh sign-in.", errors.New("an old auth_time"))
+		a.failed(w, r, http.StatusForbidden, "The issuer did not ask you to authenticate again, so this does not count as a fresh sign-in.", errors.New("an old auth_time"))
 		return
 	}
 	if err := a.begin(w, r, rules, in); err != nil {
@@ -188,7 +188,7 @@ func (a *Access) callback(w http.ResponseWriter, r *http.Request) {
 	who := identity.Person(rules.id, in.Claims, false)
 	a.Log.InfoContext(r.Context(), "signed in", "who", who.Name, "roles", who.Roles, "fresh", fresh, "from", addressOf(r))
 	if left := in.Claims.LeftOut(rules.id); len(left) > 0 {
-		a.Log.WarnContext(r.Context(), "the issuer did not say everything by which rekey.yaml gives roles: of somebody in too many groups it says none; have it say only those that this client asks for", "who", who.Name, "claims", left)
+		a.Log.WarnContext(r.Context(), "the issuer left out claims by which rekey.yaml gives roles: it lists no groups for somebody who is in too many; configure it to send only the groups that this client needs", "who", who.Name, "claims", left)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", to)
@@ -203,7 +203,7 @@ func (a *Access) exchange(r *http.Request, rules *rules, attempt identity.Attemp
 	var key secret.Value
 	if refs := rules.id.SignIn.ClientSecret; len(refs) > 0 {
 		if key, err = a.Resolve(r.Context(), refs); err != nil {
-			return identity.SignedIn{}, errors.New("the secret under identity.sign_in.client_secret is not there")
+			return identity.SignedIn{}, errors.New("the secret under identity.sign_in.client_secret cannot be read")
 		}
 	}
 	return rules.signIn.Exchange(r.Context(), a.Transport, a.registration(r, rules, key), at, attempt, code)
@@ -268,7 +268,7 @@ func (a *Access) takeAttempt(ctx context.Context, held string) (to string, fresh
 
 func (a *Access) tooOften(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "10")
-	a.failed(w, r, http.StatusTooManyRequests, "That was asked too often from where you are. Wait a little.", errors.New("too often"))
+	a.failed(w, r, http.StatusTooManyRequests, "Too many requests from your address. Wait a moment.", errors.New("too often"))
 }
 
 // failed says why somebody could not sign in, and how he goes on.

@@ -246,11 +246,11 @@ var credentialPatterns = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,200}\*?$`)
 // wrongly says what is wrong with what is wanted of a token; nil: nothing.
 func (w Wanted) wrongly() error {
 	if !tokenNames.MatchString(w.Name) {
-		return errors.New("a token wants a name of up to 80 letters, digits and . _ @ / -")
+		return errors.New("a token needs a name of up to 80 letters, digits and . _ @ / -")
 	}
 	for _, word := range w.Only {
 		if sop.Means(word) == nil {
-			return fmt.Errorf("%q is nothing that a token may be used for; known are %s", word, strings.Join(sop.Words(), ", "))
+			return fmt.Errorf("%q is not something that a token can be limited to; possible are %s", word, strings.Join(sop.Words(), ", "))
 		}
 	}
 	for _, c := range w.Credentials {

@@ -114,7 +114,7 @@ func (t *Tokens) again(ctx context.Context, by rotation.Who, w Wanted) (_ Token,
 	case err != nil:
 		return Token{}, false, err
 	case what != w.Request.What:
-		return Token{}, true, &estate.Error{Code: estate.OtherRequest, Err: errors.New("this key was used for another request; a new request wants a new key")}
+		return Token{}, true, &estate.Error{Code: estate.OtherRequest, Err: errors.New("this idempotency key was used for another request; a new request needs a new key")}
 	}
 	made.Roles = made.holder(t.config.Identity).Roles
 	return made, true, t.may(by, made)

@@ -74,8 +74,8 @@ func typed[T any]() reflect.Type { return reflect.TypeFor[T]() }
 // page are the parameters of a list that comes in pages.
 func page(more ...Param) []Param {
 	return append(more,
-		Param{Name: "limit", Type: "integer", Summary: "How many at most; 1 to 5000, 200 where it is left out."},
-		Param{Name: "cursor", Type: "string", Summary: "Where to go on: next of the page before."})
+		Param{Name: "limit", Type: "integer", Summary: "Page size: 1 to 5000, 200 if left out."},
+		Param{Name: "cursor", Type: "string", Summary: "Cursor: the field next of the previous page."})
 }
 
 // Ways are all operations, in the order of a document.
@@ -88,13 +88,13 @@ func Ways() []Way {
 		{Group: "Runs", ID: "listOpenRuns", Method: get, Path: "/open-runs", Answer: typed[OpenRuns](), Summary: "The runs that are open, with whether they are past the point of no return."},
 		{Group: "Runs", ID: "getRun", Method: get, Path: "/runs/{run}", Answer: typed[estate.Summary](), Summary: "One run in one line."},
 		{Group: "Runs", ID: "getLog", Method: get, Path: "/runs/{run}/log", Answer: typed[Log](), Params: page(), Summary: "Everything that the journal holds of a run."},
-		{Group: "Runs", ID: "followRun", Method: get, Path: "/runs/{run}/events", Answer: typed[Told](), Type: Events, Params: []Param{{Name: "after", Type: "integer", Summary: "Number of the last event that is known; Last-Event-ID says the same."}}, Summary: "The events of a run, as they happen, until it is over, stuck, or waits for a person."},
-		{Group: "Runs", ID: "advanceRun", Method: post, Path: "/runs/{run}/advance", Named: true, Role: true, Body: typed[Advancing](), Answer: typed[estate.Taken](), Summary: "Take an open run up, or confirm what it waits for. The id - stands for the only open run."},
-		{Group: "Runs", ID: "planBack", Method: get, Path: "/runs/{run}/back", Answer: typed[estate.BackPlan](), Summary: "What going back would do, from the journal alone."},
-		{Group: "Runs", ID: "goBack", Method: post, Path: "/runs/{run}/back", Named: true, Role: true, Body: typed[Backing](), Answer: typed[estate.Taken](), Summary: "Turn an open run back: undo everything that it has done."},
+		{Group: "Runs", ID: "followRun", Method: get, Path: "/runs/{run}/events", Answer: typed[Told](), Type: Events, Params: []Param{{Name: "after", Type: "integer", Summary: "Number of the last event received; the same as Last-Event-ID."}}, Summary: "The events of a run, as they happen, until it is over, stuck, or waits for a person."},
+		{Group: "Runs", ID: "advanceRun", Method: post, Path: "/runs/{run}/advance", Named: true, Role: true, Body: typed[Advancing](), Answer: typed[estate.Taken](), Summary: "Resume an open run, or confirm what it waits for. The id - stands for the only open run."},
+		{Group: "Runs", ID: "planBack", Method: get, Path: "/runs/{run}/back", Answer: typed[estate.BackPlan](), Summary: "What a rollback would do, according to the journal."},
+		{Group: "Runs", ID: "goBack", Method: post, Path: "/runs/{run}/back", Named: true, Role: true, Body: typed[Backing](), Answer: typed[estate.Taken](), Summary: "Roll an open run back: undo everything that it has done."},
 
 		{Group: "Looks", ID: "getStatus", Method: get, Path: "/status", Answer: typed[Status](), Params: page(
-			Param{Name: "live", Type: "boolean", Summary: "Ask each issuer for its list and each store for its folder; everything comes in one page then."}, Param{Name: "working", Type: "boolean", Summary: "Tell of open runs whether somebody is at them."}), Summary: "Every credential, in the order of who needs somebody first."},
+			Param{Name: "live", Type: "boolean", Summary: "Ask each issuer for its list and each store for its folder; the answer is then one page."}, Param{Name: "working", Type: "boolean", Summary: "Tell which open runs a process is working on."}), Summary: "Every credential, the most urgent first."},
 		{Group: "Looks", ID: "check", Method: post, Path: "/check", Body: typed[estate.Wish](), Answer: typed[estate.Checked](), Summary: "Look at everything that a run would need."},
 		{Group: "Looks", ID: "plan", Method: post, Path: "/plan", Body: typed[estate.Wish](), Answer: typed[estate.Planned](), Summary: "What a run would do, and who would be without a credential."},
 		{Group: "Looks", ID: "compare", Method: post, Path: "/compare", Body: typed[Named](), Answer: typed[estate.Compared](), Summary: "Compare issuer, store and consumers."},
@@ -108,21 +108,21 @@ func Ways() []Way {
 		{Group: "Configuration", ID: "getCredentials", Method: get, Path: "/credentials", Answer: typed[Configured](), Summary: "What rekey.yaml says, and what is wrong with its newest version."},
 		{Group: "Configuration", ID: "document", Method: get, Path: "/procedures", Answer: typed[Written](), Type: Lines, Params: []Param{
 			{Name: "credential", Type: "string", Many: true, Summary: "Only of these; none: of all."}, {Name: "html", Type: "boolean", Summary: "One page that needs no other file, instead of Markdown."}, {Name: "stable", Type: "boolean", Summary: "Without what changes with time and history."}}, Summary: "The written procedures, page by page."},
-		{Group: "Configuration", ID: "whoami", Method: get, Path: "/whoami", Answer: typed[estate.Whoami](), Summary: "Who asks, and which credentials he may not change."},
+		{Group: "Configuration", ID: "whoami", Method: get, Path: "/whoami", Answer: typed[estate.Whoami](), Summary: "Who the caller is, and which credentials they may not change."},
 
-		{Group: "Schedule", ID: "getSchedule", Method: get, Path: "/schedule", Answer: typed[estate.Schedule](), Summary: "When each credential is due, and why what is due does not begin."},
+		{Group: "Schedule", ID: "getSchedule", Method: get, Path: "/schedule", Answer: typed[estate.Schedule](), Summary: "When each credential is due, and why one that is due does not start."},
 		{Group: "Schedule", ID: "pause", Method: post, Path: "/schedule/pause", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Start nothing automatically; runs that are open continue."},
 		{Group: "Schedule", ID: "continue", Method: post, Path: "/schedule/continue", Named: true, Role: true, Body: typed[Reason](), Answer: typed[estate.Noted](), Summary: "Start due rotations again."},
 
 		{Group: "Approvals", ID: "listApprovals", Method: get, Path: "/approvals", Answer: typed[Approvals](), Summary: "Requests that wait for approval, or is agreed to and not begun yet, oldest first."},
 		{Group: "Approvals", ID: "approve", Method: post, Path: "/approvals/approve", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Approve a request."},
 		{Group: "Approvals", ID: "refuse", Method: post, Path: "/approvals/refuse", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Reject a request."},
-		{Group: "Approvals", ID: "takeBack", Method: post, Path: "/approvals/take-back", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Take back what one has agreed to, or has asked for."},
+		{Group: "Approvals", ID: "takeBack", Method: post, Path: "/approvals/take-back", Named: true, Role: true, Body: typed[estate.Answering](), Answer: typed[estate.Approval](), Summary: "Take back your own approval or request."},
 
-		{Group: "Evidence", ID: "evidence", Method: post, Path: "/evidence", Body: typed[Period](), Answer: typed[Proof](), Type: Lines, Summary: "What was done in a period, with proofs. What is cut off before end has none."},
+		{Group: "Evidence", ID: "evidence", Method: post, Path: "/evidence", Body: typed[Period](), Answer: typed[Proof](), Type: Lines, Summary: "What was done in a period, with proofs. An answer without its end line is incomplete and proves nothing."},
 		{Group: "Evidence", ID: "verify", Method: post, Path: "/verify", Body: typed[estate.Verifying](), Answer: typed[estate.Verified](), Summary: "Check the journal against its chain, its checkpoints, and those given."},
 		{Group: "Evidence", ID: "sign", Method: post, Path: "/checkpoints", Answer: typed[estate.Signed](), Summary: "Sign the journal as it is, and send every checkpoint that was not sent yet."},
-		{Group: "Evidence", ID: "getKey", Method: post, Path: "/key", Answer: typed[Key](), Summary: "The public key of checkpoints. It is made if there never was any."},
+		{Group: "Evidence", ID: "getKey", Method: post, Path: "/key", Answer: typed[Key](), Summary: "The public key of checkpoints. It is created if there is none."},
 		{Group: "Evidence", ID: "newKey", Method: post, Path: "/key/new", Named: true, Role: true, Body: typed[estate.NewKey](), Answer: typed[estate.HandedOver](), Summary: "Hand over to a new key."},
 	}
 	ways = append(ways, tokenWays()...)

@@ -61,7 +61,7 @@ type Ended struct {
 	Over     bool           `json:"over"`               // nothing of it will ever follow
 	Stuck    bool           `json:"stuck,omitempty"`    // it needs a person
 	Waiting  string         `json:"waiting,omitempty"`  // why it is neither over nor stuck
-	Detached bool           `json:"detached,omitempty"` // the server stops; ask again
+	Detached bool           `json:"detached,omitempty"` // the server is stopping; ask again
 	Others   []string       `json:"others,omitempty"`
 	Calls    map[string]int `json:"calls,omitempty"`
 	Evidence *estate.Signed `json:"evidence,omitempty"`

@@ -69,7 +69,7 @@ func (b *Bodies) Check(t reflect.Type, body []byte) []Mistake {
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
-		return []Mistake{{What: "this is no JSON"}}
+		return []Mistake{{What: "this is not JSON"}}
 	}
 	err = b.schemas[t].Validate(value)
 	if e, is := err.(*jsonschema.ValidationError); is {

@@ -46,15 +46,15 @@ const (
 	BadRequest   estate.Code = "bad-request"   // Mistakes
 	NoWay        estate.Code = "no-operation"  // the path is none of this version
 	NoMethod     estate.Code = "no-method"     // the path has other methods
-	BadType      estate.Code = "no-json"       // the body is no JSON, or does not say so
+	BadType      estate.Code = "no-json"       // the body is not JSON, or does not say so
 	TooLarge     estate.Code = "too-large"     // the body
 	TooMany      estate.Code = "too-many"      // streams or requests of this caller; Retry-After
 	WrongHost    estate.Code = "wrong-host"    // it was asked for by a name that is not its own
 	CrossSite    estate.Code = "cross-site"    // a page of another site sent it
 	TokenRefused estate.Code = "token-refused" // Err: this token cannot be made, rotated or revoked
 	TokenTaken   estate.Code = "token-taken"   // Err: there is a live token of this name
-	Draining     estate.Code = "draining"      // the server stops; Retry-After
-	Unavailable  estate.Code = "unavailable"   // who asks cannot be looked up now; Retry-After
+	Draining     estate.Code = "draining"      // the server is stopping; Retry-After
+	Unavailable  estate.Code = "unavailable"   // the caller cannot be looked up now; Retry-After
 	TookTooLong  estate.Code = "took-too-long" // what was begun may be finished: look before repeating it
 )
 

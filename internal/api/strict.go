@@ -28,7 +28,7 @@ const maxDepth = 64
 func value(d *json.Decoder, at string, depth int) *Mistake {
 	tok, err := d.Token()
 	if err != nil {
-		return &Mistake{At: at, What: fmt.Sprintf("this is no JSON, from byte %d on", d.InputOffset())}
+		return &Mistake{At: at, What: fmt.Sprintf("this is not JSON, from byte %d on", d.InputOffset())}
 	}
 	delim, is := tok.(json.Delim)
 	if !is {
@@ -44,11 +44,11 @@ func value(d *json.Decoder, at string, depth int) *Mistake {
 			key, err := d.Token()
 			name, is := key.(string)
 			if err != nil || !is {
-				return &Mistake{At: at, What: fmt.Sprintf("this is no JSON, from byte %d on", d.InputOffset())}
+				return &Mistake{At: at, What: fmt.Sprintf("this is not JSON, from byte %d on", d.InputOffset())}
 			}
 			below = at + "/" + shown(name)
 			if seen[name] {
-				return &Mistake{At: below, What: "this field is there twice"}
+				return &Mistake{At: below, What: "this field is given twice"}
 			}
 			seen[name] = true
 		}
@@ -57,7 +57,7 @@ func value(d *json.Decoder, at string, depth int) *Mistake {
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return &Mistake{At: at, What: "this JSON is cut off"}
+		return &Mistake{At: at, What: "this JSON is truncated"}
 	}
 	return nil
 }

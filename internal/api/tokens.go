@@ -62,9 +62,9 @@ type Overlapping struct {
 func tokenWays() []Way {
 	const group = "Tokens"
 	return []Way{
-		{Group: group, ID: "listTokens", Method: http.MethodGet, Path: "/tokens", Answer: typed[TokenList](), Params: []Param{{Name: "revoked", Type: "boolean", Summary: "false: without those that were revoked."}}, Summary: "Every token there is or was that whoever asks may make."},
-		{Group: group, ID: "createToken", Method: http.MethodPost, Path: "/tokens", Status: http.StatusCreated, Role: true, Named: true, Body: typed[TokenWanted](), Answer: typed[Minted](), Summary: "Make a token. Its text is shown this once."},
+		{Group: group, ID: "listTokens", Method: http.MethodGet, Path: "/tokens", Answer: typed[TokenList](), Params: []Param{{Name: "revoked", Type: "boolean", Summary: "false: without those that were revoked."}}, Summary: "All tokens that the caller may create, revoked ones included."},
+		{Group: group, ID: "createToken", Method: http.MethodPost, Path: "/tokens", Status: http.StatusCreated, Role: true, Named: true, Body: typed[TokenWanted](), Answer: typed[Minted](), Summary: "Create a token. Its text is shown once."},
 		{Group: group, ID: "revokeToken", Method: http.MethodPost, Path: "/tokens/revoke", Role: true, Body: typed[WhichToken](), Answer: typed[TokenList](), Summary: "End tokens at once, by id or by name."},
-		{Group: group, ID: "rotateToken", Method: http.MethodPost, Path: "/tokens/rotate", Role: true, Body: typed[Overlapping](), Answer: typed[Minted](), Summary: "Make the successor of the token that asks, with the same name, limits and length of life."},
+		{Group: group, ID: "rotateToken", Method: http.MethodPost, Path: "/tokens/rotate", Role: true, Body: typed[Overlapping](), Answer: typed[Minted](), Summary: "Rotate the token that makes the request: its successor has the same name, limits and lifetime."},
 	}
 }

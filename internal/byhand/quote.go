@@ -16,7 +16,7 @@ import (
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=-]+$`)
 
 // Quote makes one word of bash of any text. What cannot be seen (control
-// characters, marks that turn the direction of writing, bytes that are no UTF-8)
+// characters, marks that turn the direction of writing, bytes that are not UTF-8)
 // is written as escapes: a pasted block must read as what it does, and an escape
 // sequence must not reach the terminal. NUL cannot be in a word and is left out.
 func Quote(s string) string {

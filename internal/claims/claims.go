@@ -55,7 +55,7 @@ func Vendor(d provider.Descriptor, v provider.Vendor) error {
 	_, refers := v.(provider.Refers)
 	w.same(d.Refers.Form != "", refers, "be asked for a value by a reference")
 	_, err := regexp.Compile(d.Refers.Pattern)
-	w.needs(err == nil, "the pattern of its references is no regular expression")
+	w.needs(err == nil, "the pattern of its references is not a regular expression")
 	w.needs(d.Store == nil || d.StoreID != "", "nothing tells one store of it from another (StoreID)")
 	w.needs(d.Consumer == nil || len(d.ConsumerID) > 0, "nothing tells one consumer of it from another (ConsumerID)")
 	return w.err(d.Name, "its descriptor")

@@ -124,7 +124,7 @@ func (c *Client) answered(way api.Way, resp *http.Response) error {
 		// Something in between could not reach the server, or it could not answer.
 		return unanswered(fmt.Errorf("the server at %s answers %d", c.base.Host, resp.StatusCode))
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden || resp.StatusCode/100 == 3:
-		return &estate.Error{Code: estate.NotIdentified, Err: fmt.Errorf("something before the server at %s wants another sign-in (it answers %d)", c.base.Host, resp.StatusCode)}
+		return &estate.Error{Code: estate.NotIdentified, Err: fmt.Errorf("something in front of the server at %s requires its own sign-in (it answers %d)", c.base.Host, resp.StatusCode)}
 	}
 	return c.strange(fmt.Sprintf("it answers %d with %s", resp.StatusCode, visible.Text(orNothing(kind))))
 }
@@ -157,7 +157,7 @@ func (c *Client) refused(problem api.Refusal, resp *http.Response) error {
 
 // strange is a server that is none of Rekey's, or of another age.
 func (c *Client) strange(what string) error {
-	return &estate.Error{Code: estate.Failed, Err: fmt.Errorf("what answers at %s is no Rekey server that this version (%s) can talk to: %s", c.base.Host, c.o.Version, what)}
+	return &estate.Error{Code: estate.Failed, Err: fmt.Errorf("what answers at %s is not a Rekey server that this version (%s) can talk to: %s", c.base.Host, c.o.Version, what)}
 }
 
 // unanswered is what nobody knows the outcome of.

@@ -53,7 +53,7 @@ var _ estate.Operations = (*Client)(nil)
 func New(base *url.URL, o Options) (*Client, error) {
 	switch {
 	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
-		return nil, errors.New("the server's address wants the form https://rekey.example.com")
+		return nil, errors.New("the server's address must have the form https://rekey.example.com")
 	case base.User != nil:
 		return nil, errors.New("the server's address must not have a name or a password in it")
 	case base.Scheme == "http" && o.Authorize != nil && !loopback(base.Hostname()):

@@ -25,7 +25,7 @@ type Here struct {
 func Dial(address string, here Here) (*Client, error) {
 	base, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("the server's address is none; it wants the form https://rekey.example.com")
+		return nil, errors.New("the server's address is not valid; it must have the form https://rekey.example.com")
 	}
 	value := func(name string) string { v, _ := here.Env(name); return v }
 	o := Options{Transport: vendorhttp.NewTransport(vendorhttp.Proxies(value)), Version: here.Version}

@@ -115,7 +115,7 @@ func (l *following) detached(ctx context.Context, err error) (estate.Ended, erro
 		return estate.Ended{State: l.state, Detached: true}, nil
 	}
 	if lost, is := errors.AsType[*lost](err); is {
-		err = &estate.Error{Code: estate.Failed, Run: l.run, Err: fmt.Errorf("the run goes on at the server, and cannot be seen from here: %w", lost.err)}
+		err = &estate.Error{Code: estate.Failed, Run: l.run, Err: fmt.Errorf("the run continues on the server, but cannot be followed from here: %w", lost.err)}
 	}
 	return estate.Ended{State: l.state}, err
 }
@@ -158,7 +158,7 @@ func (l *following) stream(ctx context.Context) (estate.Ended, error) {
 	case err != nil:
 		return estate.Ended{}, err
 	}
-	return estate.Ended{}, unanswered(errors.New("the stream of the run broke off"))
+	return estate.Ended{}, unanswered(errors.New("the stream of the run ended early"))
 }
 
 func (l *following) ended(e *api.Ended) *estate.Ended {

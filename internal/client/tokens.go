@@ -23,7 +23,7 @@ func (c *Client) CreateToken(ctx context.Context, w api.TokenWanted) (out api.Mi
 		return out, unheard(err)
 	}
 	if out.Secret == "" {
-		return out, &estate.Error{Code: estate.Failed, Err: fmt.Errorf("the token %s of %s was made, and its text was lost with the first answer: nobody has it", out.ID, out.Name), Advice: []string{"rekey token revoke " + out.ID}}
+		return out, &estate.Error{Code: estate.Failed, Err: fmt.Errorf("the token %s of %s was created, but its text was lost with the first answer: nobody has it", out.ID, out.Name), Advice: []string{"rekey token revoke " + out.ID}}
 	}
 	return out, nil
 }

@@ -75,7 +75,7 @@ func TestTheCredentialsPageSaysWhyItDoesNotBegin(t *testing.T) {
 	b := newBench(t, "    before_expiry: 14d\n", "    before_expiry: 14d\n    run: after approval\n    windows: [Sun 03:00-03:10 UTC]\n")
 	b.post("/credentials/"+svc+"/check", url.Values{})
 	page := b.get("/credentials/" + svc)
-	for _, want := range []string{"<dt>Begins</dt><dd>after approval", "somebody has to agree, and nobody was asked yet", "none of its windows is open until "} {
+	for _, want := range []string{"<dt>Begins</dt><dd>after approval", "approval is needed, and nobody was asked yet", "none of its windows is open until "} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q:\n%s", want, page)
 		}

@@ -124,7 +124,7 @@ func New(o Options) (*Console, error) {
 	}
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusForbidden, problem{
-			Title: "This form was sent from another site", Why: "Only forms of this console are taken, so that no other site can make your browser press a button here.",
+			Title: "This form was sent from another site", Why: "Only forms of this console are accepted, so that no other site can make your browser press a button here.",
 			Live: []string{"Nothing was touched."}, Links: []link{{"Back to the estate", "/"}},
 		})
 	}))

@@ -103,7 +103,7 @@ func (c *Console) credentialOf(ctx context.Context, name string) (credentialBody
 	case err != nil:
 		b.Why = "It is not known who you are, so nothing can be changed."
 	case refused:
-		b.Why = "You may look. To change it somebody needs the role " + role + "."
+		b.Why = "You may look at it. Changing it requires the role " + role + "."
 	}
 	schedule, err := c.o.Ops.Schedule(ctx)
 	if err != nil {

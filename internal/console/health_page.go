@@ -76,7 +76,7 @@ func (c *Console) healthPage(w http.ResponseWriter, r *http.Request) error {
 
 // queueOf counts how open runs stand with the workers.
 func queueOf(leases []engine.Lease) []filter {
-	out := []filter{{Text: "a worker is at"}, {Text: "due, and waiting for a worker"}, {Text: "waiting for their time"}, {Text: "waiting for a person"}}
+	out := []filter{{Text: "a worker is working on it"}, {Text: "due, and waiting for a worker"}, {Text: "waiting for their time"}, {Text: "waiting for a person"}}
 	for _, l := range leases {
 		switch {
 		case l.Holder != "" && !l.Lapsed:

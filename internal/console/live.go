@@ -64,7 +64,7 @@ func (c *Console) runEvents(w http.ResponseWriter, r *http.Request) error {
 	goes, ok := c.streams.take(who)
 	if !ok {
 		w.Header().Set("Retry-After", "30")
-		http.Error(w, "too many are watching; this page does not move until you load it again", http.StatusServiceUnavailable)
+		http.Error(w, "too many people are watching; this page updates only when you reload it", http.StatusServiceUnavailable)
 		return nil
 	}
 	defer goes()

@@ -47,7 +47,7 @@ func deedsOf(events []rotation.Event) (out []deed) {
 			if n := len(out); n > 0 && out[n-1].What == askedBack && e.At.Sub(out[n-1].At) < time.Second {
 				continue // the same wish
 			}
-			what := "wanted it to go on"
+			what := "asked for it to continue"
 			if e.Resumed.Word != nil {
 				what = confirmed + how(e.Resumed.Word.How)
 			}

@@ -98,7 +98,7 @@ func (c *Console) runBody(r *http.Request, logged estate.Logged) (runBody, error
 				v.Ask = b.Ask
 				b.Approval = &v
 				b.State.Word = "Waits for approval"
-				b.State.Says = "It goes on when enough people have agreed"
+				b.State.Says = "It continues when enough people have approved"
 			}
 		}
 	}
@@ -194,14 +194,14 @@ func (b *runBody) stand(st *rotation.State, now time.Time) {
 		switch {
 		case d.Ask != nil && st.Answered(*d.Ask):
 			b.Said = true
-			b.Now = "It was confirmed, and goes on as soon as a worker is there"
+			b.Now = "It was confirmed, and continues as soon as a worker is free"
 		case d.Ask != nil && busy == "":
 			b.Ask = d.Ask
-			b.State = need{"Waits for you", "It goes on when somebody types the credential's name", "mind", "person"}
+			b.State = need{"Waits for you", "It continues when somebody types the credential's name", "mind", "person"}
 			b.Now = "It waits for somebody to confirm"
 		case d.Wait != nil:
 			b.Wait, b.Since = d.Wait, sinceOf(st, *d.Wait)
-			b.State = need{"Waiting", "It goes on by itself", "info", "clock"}
+			b.State = need{"Waiting", "It continues automatically", "info", "clock"}
 			b.Now = "Waiting for " + first(d.Wait.For)
 			markWaiting(b.Steps, *d.Wait)
 			markWaiting(b.Back, *d.Wait)

@@ -33,11 +33,11 @@ func (c *Console) failed(w http.ResponseWriter, r *http.Request, err error) {
 	e, coded := errors.AsType[*estate.Error](err)
 	switch {
 	case errors.Is(err, errNoPage):
-		c.fail(w, r, http.StatusNotFound, problem{Title: "There is no such page", Why: "The address leads nowhere; perhaps it is of another version of this console.", Links: []link{{"Back to the estate", "/"}}})
+		c.fail(w, r, http.StatusNotFound, problem{Title: "There is no such page", Why: "There is no page at this address; it may be from another version of this console.", Links: []link{{"Back to the estate", "/"}}})
 	case errors.As(err, &tooLarge):
-		c.fail(w, r, http.StatusRequestEntityTooLarge, problem{Title: "The form is too large", Why: "It has more than any form of this console needs.", Live: []string{untouched}, Links: []link{{"Back to the estate", "/"}}})
+		c.fail(w, r, http.StatusRequestEntityTooLarge, problem{Title: "The form is too large", Why: "It is larger than any form of this console.", Live: []string{untouched}, Links: []link{{"Back to the estate", "/"}}})
 	case errors.As(err, &unread):
-		c.fail(w, r, http.StatusUnprocessableEntity, problem{Title: "The plan cannot be read", Why: "What came with the form is not the plan that this page made, so it is not known what you have seen.", Live: []string{"Nothing was begun."}, Then: "Plan again, then start that.", Links: []link{{"Plan again", credentialAt(unread.credential) + "/plan"}}})
+		c.fail(w, r, http.StatusUnprocessableEntity, problem{Title: "The plan cannot be read", Why: "The form carries another plan than the one this page showed, so it is unknown what you have seen.", Live: []string{"Nothing was begun."}, Then: "Plan again, then start that.", Links: []link{{"Plan again", credentialAt(unread.credential) + "/plan"}}})
 	case coded:
 		p := c.worded(e)
 		switch e.Code {
@@ -119,7 +119,7 @@ func (c *Console) wordsOfAsking(e *estate.Error) problem {
 	case estate.NoCredentials:
 		return problem{Title: "There are no credentials yet", Why: c.o.File + " names none.", Then: "rekey init", Links: []link{{"Estate", "/"}}}
 	case estate.NoFormerName, estate.NotFormer:
-		return problem{Title: e.Name + " is no former name", Why: "No credential of " + c.o.File + " was called so before.", Links: []link{{"All credentials", "/"}}}
+		return problem{Title: e.Name + " is not a former name", Why: "No credential of " + c.o.File + " was called so before.", Links: []link{{"All credentials", "/"}}}
 	case estate.NoConsumer:
 		return problem{Title: "That is no consumer of " + e.Credential, Why: e.Place + " is not among them.", Lines: e.Known, Live: []string{untouched}, Links: []link{toCredential(e.Credential)}}
 	case estate.NotRehearsed:
@@ -127,9 +127,9 @@ func (c *Console) wordsOfAsking(e *estate.Error) problem {
 	case estate.BadStrategy:
 		return problem{Title: "There is no strategy " + e.Name, Why: "A credential is replaced (replace) or given another secret in place (roll).", Live: []string{untouched}}
 	case estate.UnknownPlace:
-		return problem{Title: e.Place + " is no place", Why: "A place is a vendor of " + c.o.File + ", a colon, and a name. The vendors are:", Lines: e.Known, Live: []string{untouched}}
+		return problem{Title: e.Place + " is not a place", Why: "A place is a vendor of " + c.o.File + ", a colon, and a name. The vendors are:", Lines: e.Known, Live: []string{untouched}}
 	case estate.NotHeld:
-		return problem{Title: e.Place + " does not hold it", Why: "The run has found nobody of that name who holds the credential.", Live: []string{untouched}, Links: []link{toRun(e.Run)}}
+		return problem{Title: e.Place + " does not hold it", Why: "The run found no holder of that name.", Live: []string{untouched}, Links: []link{toRun(e.Run)}}
 	case estate.OtherName:
 		return problem{Title: "The name does not match", Why: fmt.Sprintf("You typed %s, and this is %s. Nothing goes on until the two are the same.", e.Name, e.Credential), Live: []string{untouched}}
 	case estate.PlanDecides:
@@ -148,17 +148,17 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 	case estate.PlanDone:
 		return problem{Title: "This plan was carried out already", Why: "A plan is of one run.", Live: []string{"Nothing was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.OtherRequest:
-		return problem{Title: "This form was sent before, with something else in it", Why: "What it asked for then was done.", Live: []string{"Nothing more was begun."}, Then: "Open the page anew, and send it from there."}
+		return problem{Title: "This form was sent before, with something else in it", Why: "The earlier request was carried out.", Live: []string{"Nothing more was begun."}, Then: "Reload the page, and send it from there."}
 	case estate.Repeated:
 		return problem{Title: "This was asked for already", Why: "The same request has opened a run.", Live: []string{"Nothing more was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.NotNewest:
-		return problem{Title: "A run was begun meanwhile", Why: "Since you looked another run of " + e.Credential + " was begun.", Live: []string{"Nothing more was begun."}, Links: []link{toRun(e.Run)}}
+		return problem{Title: "A run was begun meanwhile", Why: "Since you loaded the page, another run of " + e.Credential + " was begun.", Live: []string{"Nothing more was begun."}, Links: []link{toRun(e.Run)}}
 	case estate.Busy:
 		return problem{Title: "Another process is working on " + e.Credential, Why: "It holds the credential's lock right now.", Live: []string{untouched}, Then: "Try again in a moment.", Links: []link{toCredential(e.Credential)}}
 	case estate.NoRun:
 		return problem{Title: "There is no run " + e.Run, Why: "The journal knows none of that id.", Links: []link{{"All runs", "/runs"}}}
 	case estate.NoneOpen:
-		return problem{Title: "No run is open", Why: "There is nothing to go on with.", Links: []link{{"All runs", "/runs"}}}
+		return problem{Title: "No run is open", Why: "There is nothing to continue.", Links: []link{{"All runs", "/runs"}}}
 	case estate.SeveralOpen:
 		p := problem{Title: "Several runs are open", Why: "Choose the one that you mean."}
 		for _, r := range e.Open {
@@ -168,7 +168,7 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 	case estate.RunOver:
 		return problem{Title: "Run " + e.Run + " is over", Why: "It ended as " + string(e.Ending) + ".", Live: []string{untouched}, Links: []link{toRun(e.Run)}}
 	case estate.PastReturn:
-		return problem{Title: "There is no way back any more", Why: "The run is past the point of no return, so there is nothing to go back to.", Live: []string{"The run can only go on."}, Links: []link{toRun(e.Run)}}
+		return problem{Title: "A rollback is no longer possible", Why: "The run is past the point of no return, so there is nothing to go back to.", Live: []string{"The run can only go on."}, Links: []link{toRun(e.Run)}}
 	case estate.RehearsalGone:
 		return problem{Title: "The rehearsal cannot go on", Why: c.o.File + " does not say any more where run " + e.Run + " is rehearsed.", Links: []link{toRun(e.Run)}}
 	case estate.NewerRun:
@@ -176,7 +176,7 @@ func (c *Console) wordsOfRuns(e *estate.Error) problem {
 	case estate.Stopped:
 		return problem{Title: "The run has stopped", Why: errText(e), Live: e.Live, Then: stoppedThen(e), Links: []link{toRun(e.Run), toCredential(e.Credential)}}
 	case estate.Overtaken:
-		return problem{Title: "Another process has taken the run up", Why: "This one has stopped, so that no two act for it.", Live: e.Live, Links: []link{toRun(e.Run)}}
+		return problem{Title: "Another process has taken over the run", Why: "This process has stopped, so that only one works on the run.", Live: e.Live, Links: []link{toRun(e.Run)}}
 	}
 	return problem{}
 }
@@ -193,9 +193,13 @@ func (c *Console) wordsOfWho(e *estate.Error) problem {
 	switch e.Code {
 	case estate.NoReason:
 		if e.Without {
-			return problem{Title: "A reason is wanted", Why: "To do this without the role is recorded with its reason.", Live: []string{untouched}}
+			return problem{Title: "A reason is required", Why: "Doing this without the role needs a reason, which is recorded.", Live: []string{untouched}}
 		}
+<<<<<<< HEAD
 		return problem{Title: "A reason is wanted", Why: "This is recorded with its reason.", Live: []string{untouched}}
+=======
+		return problem{Title: "A reason is required", Why: "An emergency is recorded with its reason.", Live: []string{untouched}}
+>>>>>>> d9d8179 (Say in the field's words what refusals, mistakes of rekey.yaml, notices, drivers, API and console say)
 	case estate.NoRole:
 		p := problem{Title: "You may not do this", Why: errText(e), Live: []string{untouched}, Then: "Have one of them do it, or change identity.roles in " + c.o.File + ".", Lines: e.Known}
 		if e.Who != nil {
@@ -206,7 +210,7 @@ func (c *Console) wordsOfWho(e *estate.Error) problem {
 		}
 		return p
 	case estate.RoleNeeded:
-		return problem{Title: "Without the role this run can only go back", Why: "An emergency may be carried out and any run be undone without it, but a rotation cannot be resumed.", Links: []link{{"Go back", runAt(e.Run) + "/back"}}}
+		return problem{Title: "Without the role this run can only go back", Why: "Without it you may revoke in an emergency and roll back any run, but not resume a rotation.", Links: []link{{"Go back", runAt(e.Run) + "/back"}}}
 	case estate.NotIdentified:
 		return problem{Title: "It is not known who you are", Why: errText(e), Live: []string{untouched}, Links: c.signIn()}
 	case estate.WindowClosed:
@@ -223,7 +227,7 @@ func (c *Console) wordsOfSeeing(e *estate.Error) problem {
 	case estate.Refused:
 		return problem{Title: "A run of " + e.Credential + " would be refused", Why: "Everything was looked at, and this stands against it:", Refusals: e.Refusals, Live: []string{untouched}, Links: []link{{"Plan again", credentialAt(e.Credential) + "/plan"}, toCredential(e.Credential)}}
 	case estate.Interrupted:
-		return problem{Title: "It was interrupted", Why: "The server is ending, or you went away.", Live: []string{untouched}}
+		return problem{Title: "It was interrupted", Why: "The server is stopping, or the connection was closed.", Live: []string{untouched}}
 	case estate.Unwired:
 		return problem{Title: "A vendor cannot be reached as configured", Why: errText(e), Lines: e.Problems, Live: []string{untouched}, Then: "Set them where the server runs: rekey doctor " + e.Credential, Links: []link{toCredential(e.Credential)}}
 	}
@@ -234,11 +238,11 @@ func (c *Console) wordsOfSeeing(e *estate.Error) problem {
 func (c *Console) wordsOfMachine(e *estate.Error) problem {
 	switch e.Code {
 	case estate.OtherWorld:
-		return problem{Title: "The journal is of another world", Why: "What is practised on simulated vendors is not mixed with what is real.", Lines: e.Advice}
+		return problem{Title: "The journal is of another world", Why: "Simulated and real runs are never mixed.", Lines: e.Advice}
 	case estate.KeyDamaged:
 		return problem{Title: "The key of the fingerprints is damaged", Why: errText(e), Lines: e.Advice}
 	case estate.OtherKey:
-		return problem{Title: "The server has not got the journal's fingerprint key", Why: errText(e), Live: []string{untouched}, Lines: e.Advice}
+		return problem{Title: "The server does not have the journal's fingerprint key", Why: errText(e), Live: []string{untouched}, Lines: e.Advice}
 	case estate.MovedAway:
 		return problem{Title: "The journal is kept elsewhere", Why: errText(e), Live: []string{untouched}, Lines: e.Advice}
 	case estate.NoDatabase:
@@ -254,7 +258,7 @@ func (c *Console) wordsOfMachine(e *estate.Error) problem {
 	case estate.KeysUnread:
 		return problem{Title: "The public keys cannot be read", Why: errText(e), Links: []link{{"Evidence", "/evidence"}}}
 	case estate.NoEntries:
-		return problem{Title: "There is nothing to tell yet", Why: "The journal is empty; the first run begins it.", Links: []link{{"Estate", "/"}}}
+		return problem{Title: "There is nothing to report yet", Why: "The journal is empty; the first run begins it.", Links: []link{{"Estate", "/"}}}
 	case estate.Unsigned:
 		return problem{Title: "There is no checkpoint", Why: "Without one there is nothing to prove entries with: " + errText(e), Links: []link{{"Health", "/health"}}}
 	case estate.Unnamed:

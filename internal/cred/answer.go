@@ -51,21 +51,21 @@ func (c Class) Says() string {
 	case Waiting:
 		return "not finished yet"
 	case Denied:
-		return "the vendor denied it (401 or 403): the credential we hold there is dead or lacks the permission"
+		return "the vendor denied it (401 or 403): the credential that Rekey uses there is not valid, or lacks the permission"
 	case Absent:
-		return "the vendor has no such thing (404)"
+		return "the vendor does not find it (404)"
 	case Conflict:
 		return "somebody else changed it at the same time"
 	case Refused:
 		return "the vendor refused the request as it stands"
 	case Limited:
-		return "not now: the vendor's rate limit was reached, or it could not be asked"
+		return "not now: the vendor's rate limit was reached, or the vendor could not be asked"
 	case Unsent:
-		return "nothing was sent: what it takes is not at hand"
+		return "nothing was sent: something that the request needs is missing"
 	case Foreign:
 		return "somebody else changed it since it was observed"
 	case Failed:
-		return "the proof came out false"
+		return "the check failed"
 	}
 	return "no usable answer: it may have happened"
 }

@@ -163,11 +163,11 @@ func (d *discovery) copies(s *Seen) {
 		if old := by["live"]; len(old) > 0 {
 			d.add(Finding{Kind: Earlier, Credential: s.Spec.Name, Where: c.Key, Slots: names(old),
 				What: fmt.Sprintf("%s holds an earlier credential in %s: %s, which is still live", c.Key, list(old), old[0].Generation),
-				Next: "give it what the store holds, then end that one"}, 20)
+				Next: "give it what the store holds, then revoke that one"}, 20)
 		}
 		if old := by[rotation.HoldsFormer]; len(old) > 0 {
 			d.add(Finding{Kind: Earlier, Credential: s.Spec.Name, Where: c.Key, Slots: names(old),
-				What: fmt.Sprintf("%s holds an earlier credential in %s: %s, which is dead", c.Key, list(old), old[0].Generation),
+				What: fmt.Sprintf("%s holds an earlier credential in %s: %s, which no longer works", c.Key, list(old), old[0].Generation),
 				Next: "take it out there, or register the place"}, 50)
 		}
 		if only := by[rotation.OnlyNames]; len(only) > 0 && len(by[rotation.HoldsWhole]) == 0 {
@@ -185,21 +185,21 @@ func (d *discovery) held(spec sop.Spec, c rotation.Copy, held []rotation.CopySlo
 	switch {
 	case !c.Consumer:
 		f.Kind, risk = StoredCopy, 10
-		f.What = fmt.Sprintf("%s holds it in %s: the next rotation leaves whoever reads it there with a dead one", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it in %s: anything that reads it there loses access with the next rotation", c.Key, list(held))
 		f.Next = "let its readers read " + spec.Store.Key + ", then take it out"
 		if c.Registered {
 			f.Next = "let its readers read the slots that rekey.yaml names, then take it out"
 		}
 	case c.Kept:
 		risk = 15
-		f.What = fmt.Sprintf("%s holds it in %s, and rekey.yaml says that it keeps it, dead, after the next rotation", c.Key, list(held))
-		f.Next = "make that app anew after the rotation"
+		f.What = fmt.Sprintf("%s holds it in %s, and rekey.yaml allows that it keeps it, without access, after the next rotation", c.Key, list(held))
+		f.Next = "recreate that app after the rotation"
 	case c.Registered:
-		f.What = fmt.Sprintf("%s holds it also in %s, which rekey.yaml does not name: the next rotation leaves that with a dead one", c.Key, list(held))
+		f.What = fmt.Sprintf("%s also holds it in %s, which rekey.yaml does not name: the next rotation breaks that slot", c.Key, list(held))
 		f.Next = "add the slots to its entry, or take them out there"
 		f.YAML, f.Under = slotLines(spec, held, ""), "its entry under "+under(spec)
 	default:
-		f.What = fmt.Sprintf("%s holds it in %s and is not registered: the next rotation leaves it with a dead one", c.Key, list(held))
+		f.What = fmt.Sprintf("%s holds it in %s and is not registered: it loses access with the next rotation", c.Key, list(held))
 		f.Next = "add it to rekey.yaml, or take it out there"
 		f.YAML, f.Under = Entry(spec, c), under(spec)
 	}

@@ -68,7 +68,7 @@ func (d *discovery) unclaimed(f Finding, h cred.Handle, issuer sop.Issuer) {
 	f.Kind = Unclaimed
 	risk := 40
 	what := d.says(f, h) + " is claimed by no credential of rekey.yaml"
-	f.Next = "find out whose it is: register it under credentials, or end it at " + issuer.Vendor
+	f.Next = "find out whose it is: register it under credentials, or revoke it at " + issuer.Vendor
 	for _, s := range d.all {
 		same := s.Spec.Issuer.Vendor == issuer.Vendor && s.Spec.Issuer.Kind == issuer.Kind
 		switch {

@@ -14,7 +14,7 @@ func (b *builder) rollback() {
 	b.add(title(2, "Rollback"), paragraph("With Rekey: ", mono("rekey rollback"), " while its run is open."))
 	switch b.plan.Strategy {
 	case rotation.RollAtOnce:
-		b.add(paragraph(bold("There is none."), " The old value is dead with the first step. Only forward: give every consumer the new one, from step 4 on. If the new value is lost, roll once more."))
+		b.add(paragraph(bold("There is none."), " The old value stops working with the first step. Only forward: give every consumer the new one, from step 4 on. If the new value is lost, roll once more."))
 		return
 	case rotation.RollWithGrace:
 		b.add(paragraph("Until the old secret is ended, consumers and store can have it back. It cannot become the present secret again: another rotation has to follow before its time."))
@@ -42,7 +42,7 @@ func (b *builder) rollback() {
 		b.add(b.portal(recipe)...)
 		b.add(on(lines...))
 	}
-	after := say(bold("After the point of no return"), " the old one cannot be had again. If something is broken then, only forward: ")
+	after := say(bold("After the point of no return"), " the old one cannot be recovered. If something is broken then, only forward: ")
 	if b.plan.Strategy == rotation.Replace {
 		after = append(after, say("the new one is proven and in use everywhere, so repair what does not work with it; if it is the credential itself, rotate once more from step 1.")...)
 	} else {
@@ -77,7 +77,7 @@ func (b *builder) backLines(st rotation.Step) (byhand.Step, []string) {
 		dir, r := byhand.ConsumerDir(i), b.Consumers[st.Target].Steps
 		return r["resettle"], []string{"if [ -e " + dir + "/returned ]; then", r["resettle"].Shell, "fi", r["read"].Shell, "same " + dir + ` now.json was.json || stop "it does not read back as it was"`}
 	case rotation.Revalidate:
-		return byhand.Step{Text: "The protected address may learn of it late; nobody is given the old one before it is accepted."},
+		return byhand.Step{Text: "The change may take a while to reach the protected address; no consumer gets the old one back before it is accepted."},
 			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " " + b.says("accepted", "was", b.probe(st.Target)), `echo "ok: the old one is accepted"`}
 	case rotation.Look:
 		return byhand.Step{}, append(b.holders("was"), `echo "ok: store and consumers hold the old one"`)

@@ -44,7 +44,7 @@ func (b *builder) asksPeople() bool {
 
 // byHand asks whoever pastes the block.
 const byHand = `by_hand() { # a person looks, and says so
-  read -rp "$1 Press enter when it is so, or control-C. " _ < /dev/tty
+  read -rp "$1 Press enter when that is true, or control-C. " _ < /dev/tty
 }`
 
 // commanded is a check that is a command or a query.

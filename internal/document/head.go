@@ -16,7 +16,7 @@ func (b *builder) head() {
 	s := b.Spec
 	b.add(title(1, "Rotation SOP — ", mono(s.Name)))
 	if b.Now != nil && b.Now.Simulated {
-		b.add(now(bold("Simulated."), " What this page says of runs, checks and the present was seen on simulated vendors; it proves nothing of the real ones."))
+		b.add(now(bold("Simulated."), " What this page says about runs, checks and the present state comes from simulated vendors; it proves nothing about real ones."))
 	}
 	rows := []row{
 		{cells: []Text{say("Mode"), say(bold(b.mode()), ", ", map[string]string{
@@ -50,7 +50,7 @@ func (b *builder) head() {
 	}
 	b.add(block{kind: para, text: made})
 	if b.Now != nil {
-		b.add(now("What this page says of the present was true at ", stamp(b.Now.At), "."))
+		b.add(now("The present state on this page is that of ", stamp(b.Now.At), "."))
 	}
 }
 
@@ -66,7 +66,7 @@ func (b *builder) validated() Text {
 	if v := b.row.Validated; v != nil {
 		out = say(bold(stamp(v.At)), " by "+how[v.How]+", in "+report.Span(v.Took))
 	} else {
-		out = say("never by a run or a rehearsal that the journal knows of")
+		out = say("never by a run or a rehearsal in the journal")
 	}
 	if c := b.Now.Check; c != nil {
 		word := "passed"
@@ -158,7 +158,7 @@ func (b *builder) when() {
 		items = append(items, item{text: say("when the issuer's own expiry is within " + report.Span(s.BeforeExpiry))})
 	}
 	items = append(items,
-		item{text: say("on suspicion, after an incident, when somebody leaves. If it has to die now, before there is a new one: ", mono("rekey revoke "+s.Name))})
+		item{text: say("on suspicion, after an incident, when somebody leaves. To revoke it now, before there is a new one: ", mono("rekey revoke "+s.Name))})
 	if len(s.Windows) > 0 {
 		line := say("start only in ")
 		for i, w := range s.Windows {
@@ -175,7 +175,7 @@ func (b *builder) when() {
 	}
 }
 
-var why = map[string]string{"cadence": "by its cadence", "expiry": "because the issuer lets it expire", "incident": "it was revoked in an emergency"}
+var why = map[string]string{"cadence": "by its cadence", "expiry": "because it expires at the issuer", "incident": "it was revoked in an emergency"}
 
 func (b *builder) due() Text {
 	d := b.row.Due

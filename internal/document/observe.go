@@ -14,7 +14,7 @@ func (b *builder) observe() {
 	}
 	// Run once more after a failure it keeps the new one's name, by which a creation
 	// whose answer was lost is found; after a creation it would take new values for old.
-	first = append(first, `[ ! -e asked ] || stop "a new one was asked for with this folder: to look anew would forget what was there before"`)
+	first = append(first, `[ ! -e asked ] || stop "a new one was asked for with this folder: reading again would lose what was there before"`)
 	for _, f := range b.fields() {
 		first = append(first, ": > was/"+f+"; : > new/"+f+"; : > wrong/"+f)
 	}
@@ -57,7 +57,7 @@ func (b *builder) observe() {
 		gates = append(gates, b.says("denied", "-", i)+` || stop "nobody may get in here without a credential: an open address proves nothing"`,
 			b.says("denied", "wrong", i)+` || stop "a made-up credential is not denied by what protects the address"`)
 	}
-	b.add(paragraph("The protected address, asked without a credential and with a made-up one: both must be denied by what protects it. A redirect to a login page is no 200."),
+	b.add(paragraph("The protected address, asked without a credential and with a made-up one: both must be denied by what protects it. A redirect to a login page is not a 200."),
 		on(append(gates, `echo "ok: both are denied"`)...))
 	if len(b.Spec.Verify) > 0 {
 		b.add(paragraph("What the consumers say of themselves, before anything is changed."), on(b.checkLines("before")...))

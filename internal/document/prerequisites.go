@@ -54,9 +54,9 @@ func (b *builder) consumerBox() item {
 	for _, c := range b.Spec.Consumers {
 		keys = append(keys, c.Key)
 	}
-	text := say("every consumer is registered: ", monos(keys), ". One that is not is looked for in the consumers' own accounts before anything is taken away from it, and elsewhere found by its outage")
+	text := say("every consumer is registered: ", monos(keys), ". One that is not registered is searched for in the consumers' own accounts before the old credential is revoked; elsewhere it shows only by its outage")
 	if !b.surveys() {
-		text = say("every consumer is registered: ", monos(keys), ". One that is not is found by its outage: nobody looks who else holds it (", mono("discover: off"), ")")
+		text = say("every consumer is registered: ", monos(keys), ". One that is not registered shows only by its outage: other holders are not searched for (", mono("discover: off"), ")")
 	}
 	out := item{text: text}
 	if b.Now == nil {
@@ -130,7 +130,7 @@ func (b *builder) agreementBox() item {
 }
 
 func (b *builder) journalBox() item {
-	out := item{text: say("no other run is open and nobody else works on it: by hand there is no lock")}
+	out := item{text: say("no other run is open and nobody else is working on it: by hand there is no lock")}
 	if b.Now == nil {
 		return out
 	}
@@ -138,7 +138,7 @@ func (b *builder) journalBox() item {
 		out.now = []Text{say("now: there is no journal yet; the first run makes it")}
 		return out
 	}
-	out.now = []Text{say(fmt.Sprintf("now: the journal is there and knows %s of this credential", count(b.runs(), "run")))}
+	out.now = []Text{say(fmt.Sprintf("now: the journal has %s of this credential", count(b.runs(), "run")))}
 	return out
 }
 

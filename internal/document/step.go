@@ -27,7 +27,7 @@ func (b *builder) step(st rotation.Step) {
 	if st.Final {
 		text := say(bold("Point of no return."), " What follows cannot be undone. Let somebody else read the lines above that begin with ", mono("ok"), " before you go on.")
 		if b.plan.Strategy == rotation.RollAtOnce {
-			text = append(text, say(" There is no overlap: every consumer is out from here until it has the new value.")...)
+			text = append(text, say(" There is no overlap: from this step on every consumer has no access until it has the new value.")...)
 		}
 		b.add(block{kind: caution, text: text})
 	}
@@ -73,7 +73,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		return r.Steps["settle"], []string{r.Steps["settle"].Shell, r.Steps["read"].Shell, "same " + dir + ` now.json new.json || stop "it does not read back as written"`,
 			"jq -nr 'now + 1 | floor | todate' > settled"}
 	case rotation.Validate:
-		return byhand.Step{Text: "A fresh credential may take a while until every edge knows it; so it is asked repeatedly, and not once."},
+		return byhand.Step{Text: "It may take a while until a new credential is known everywhere, so the address is asked repeatedly."},
 			[]string{"wait_until " + b.seconds(b.Spec.Timing.Validate.Seconds()) + " " + b.says("accepted", "new", b.probe(st.Target)), `echo "ok: the new one is accepted"`}
 	case rotation.Check:
 		n, when, _ := strings.Cut(st.Target, " ")
@@ -87,7 +87,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 		}
 		return byhand.Step{Text: text}, append([]string{"sleep " + b.seconds(st.Long.Seconds())}, append(b.holders("new"), `echo "ok: waited, and everybody holds the new one"`)...)
 	case rotation.Denied:
-		return byhand.Step{Text: "The protected address may learn of it late. Only from now on is the old one really off."},
+		return byhand.Step{Text: "The change may take a while to reach the protected address. Only once it has is the old one really disabled."},
 			[]string{"wait_until " + b.seconds(st.Within.Seconds()) + " " + b.says("denied", "was", b.probe(st.Target)), `echo "ok: the old one is denied"`}
 	case rotation.Running:
 		return byhand.Step{Text: "Once more, at the end: who holds what."}, append(b.holders("new"), `echo "ok: store and consumers hold the new one"`)
@@ -100,7 +100,7 @@ func (b *builder) lines(st rotation.Step) (byhand.Step, []string) {
 	lines := []string{issuer.Shell}
 	switch st.Verb {
 	case rotation.Create, rotation.Roll: // once in each working folder, whatever became of it
-		lines = []string{`[ ! -e asked ] || stop "it was asked for already: look what became of that first, by the name $(<new-name)"`, "touch asked", issuer.Shell}
+		lines = []string{`[ ! -e asked ] || stop "it was asked for already: first find out whether it was created, by the name $(<new-name)"`, "touch asked", issuer.Shell}
 	}
 	return issuer, lines
 }

@@ -55,7 +55,7 @@ func (b *builder) partTitle(p part) string {
 		return "Verify downstream"
 	case revoke:
 		if b.plan.Strategy == rotation.RollAtOnce {
-			return "Confirm that the old one is dead"
+			return "Confirm that the old one no longer works"
 		}
 		return "Revoke the old credential"
 	}
@@ -68,8 +68,8 @@ func (b *builder) steps() {
 	b.add(title(2, "Steps"),
 		paragraph("With Rekey: ", mono("rekey check "+name), ", ", mono("rekey plan "+name), ", ", mono("rekey run "+name), ". It can be killed at any moment and goes on with ", mono("rekey resume"), "."))
 	b.overview()
-	b.add(paragraph("By hand, if Rekey is not to be had: open one ", mono("bash"), " in the folder of ", mono("rekey.yaml"),
-		", paste the blocks one by one, and go on only when a block ends with ", mono("ok"), " and without ", mono("STOP"),
+	b.add(paragraph("By hand, if Rekey is not available: open one ", mono("bash"), " in the folder of ", mono("rekey.yaml"),
+		", paste the blocks one by one, and continue only when a block ends with ", mono("ok"), " and without ", mono("STOP"),
 		". A block that stops leaves the terminal open and the working folder as it is. Values go from file to file in a private folder and through standard input: none is an argument, none is shown."))
 	b.add(title(3, "1. "+b.partTitle(prepare)))
 	b.prepare()
@@ -114,7 +114,7 @@ func (b *builder) prepare() {
 	if len(b.Issuer.Addresses) > 0 {
 		b.add(paragraph("To practise first, let the addresses (", mono(b.Issuer.Tool+"_API"), " and so on) lead to ", mono("rekey sim"), " before this block."))
 	}
-	b.add(title(4, "Fetch what is needed into the working folder"), b.credentials())
+	b.add(title(4, "Read what is needed into the working folder"), b.credentials())
 	b.add(title(4, "Observe"))
 	b.observe()
 }

@@ -47,12 +47,12 @@ func (b *builder) survey() {
 		lines = append(lines, look.Shell)
 	}
 	if len(seen) > 0 {
-		b.add(paragraph(append(say("What else is in the account of ", monos(seen), " and holds the old one is left with a dead one by the next step. So all of it is compared, by what it holds and not by its name: the whole value, or inside a longer text. Names are shown, and no value. "),
+		b.add(paragraph(append(say("What else is in the account of ", monos(seen), " and holds the old one loses access with the next step. So everything there is compared, by value and not by name: the whole value, or inside a longer text. Names are shown, and no value. "),
 			markdown(strings.Join(texts, " "))...)),
 			on(slices.Concat([]string{b.sought(), ": > looked; : > others"}, lines, []string{
 				`[ ! -s others ] || stop "not while these would lose access, or could not be read"`,
 				`echo "ok: nobody else holds the old one ($(jq -nR '[inputs] | length' looked) places read)"`})...),
-			paragraph("If it stops: "+b.amends()+" and paste the block again. To leave one without all the same is for a person to decide, by its name: ",
+			paragraph("If it stops: "+b.amends()+" and paste the block again. A person may decide to let one lose access anyway, by its name: ",
 				mono(`echo NAME >> "$DESK/despite"`), ", then the block again. Other accounts, laptops and build servers are not looked at."))
 	}
 	for _, tool := range blind {

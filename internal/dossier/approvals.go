@@ -146,7 +146,7 @@ func (w *walker) agreements() {
 	check := func(line int, x Approval, of string) {
 		is, known := read.by[x.ID]
 		if !known || is.Gate == approvals.Start && of != "" && !w.openedWith(of, x.ID) {
-			w.c.fault(line, x.Entry, "line %d: it tells of an agreement that its entries do not", line)
+			w.c.fault(line, x.Entry, "line %d: it reports an approval that its entries do not contain", line)
 			return
 		}
 		want := *is
@@ -172,7 +172,7 @@ func (w *walker) agreements() {
 	}
 	for _, e := range w.list {
 		if yes, about := told[e.Seq]; about && !yes && !e.At.Before(w.c.Header.From) && e.At.Before(w.c.Header.To) && (w.c.Header.Credential == "" || e.Subject == w.c.Header.Credential) {
-			w.c.fault(0, e.Seq, "entry %d is about an agreement of which no line tells", e.Seq)
+			w.c.fault(0, e.Seq, "entry %d is about an approval that no line reports", e.Seq)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func agreed(x Approval) [][2]string {
 			text += ", signed in at " + clock(a.SignedIn)
 		}
 		if a.AsAsker {
-			text += ", who had asked himself"
+			text += ", who had requested it too"
 		}
 		out = append(out, [2]string{a.Said, text + because(a.Reason)})
 	}

@@ -50,7 +50,7 @@ func (c *Checked) fault(line int, entry int64, format string, args ...any) {
 }
 
 // ErrNoExport means that a file is something else.
-var ErrNoExport = errors.New("this is no export of rekey evidence")
+var ErrNoExport = errors.New("this is not an export of rekey evidence")
 
 // Check verifies an export by itself, with public keys alone: that every program
 // reads the same in it, the checkpoint's signature, every entry's proof, that no entry
@@ -157,7 +157,7 @@ func (c *Checked) signature(export, last []byte, keys evidence.Keys) {
 	quoted, ends := bytes.CutSuffix(export[at+len(signatureKey):], []byte("}\n"))
 	var signed string
 	if !ends || len(quoted) < 2 || quoted[0] != '"' || quoted[len(quoted)-1] != '"' || json.Unmarshal(quoted, &signed) != nil {
-		c.fault(c.Lines, 0, "something stands after the signature, or the file is cut off there: it has to be one text and the end")
+		c.fault(c.Lines, 0, "something follows the signature, or the file is truncated there: it has to be one text and its end line")
 		return
 	}
 	n, err := note.Open([]byte(signed), note.VerifierList(keys.Verifiers()...))

@@ -113,7 +113,7 @@ func (w *walker) untold(told map[string]bool) {
 			continue
 		}
 		told[e.Run] = true
-		w.c.fault(0, e.Seq, "entry %d is of run %s, of which no line tells", e.Seq, e.Run)
+		w.c.fault(0, e.Seq, "entry %d belongs to run %s, which no line reports", e.Seq, e.Run)
 	}
 }
 
@@ -124,7 +124,7 @@ func (w *walker) comparisons() {
 		e, ok := w.entries[d.is.Entry]
 		var read report.Compared
 		if !ok || e.Kind != history.Compared || json.Unmarshal(e.Body, &read) != nil {
-			c.fault(d.line, d.is.Entry, "line %d: entry %d is no comparison", d.line, d.is.Entry)
+			c.fault(d.line, d.is.Entry, "line %d: entry %d is not a comparison", d.line, d.is.Entry)
 			continue
 		}
 		said, _ := json.Marshal([]any{d.is.Credential, d.is.At.UTC(), d.is.Consumers, d.is.Findings})
@@ -181,7 +181,7 @@ func unambiguous(line []byte, ours int) error {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something stands after its JSON object")
+		return errors.New("something follows its JSON object")
 	}
 	return nil
 }
@@ -199,13 +199,13 @@ func object(d *json.Decoder, ours int) error {
 	for {
 		t, err := d.Token()
 		if err != nil {
-			return errors.New("it is no JSON object")
+			return errors.New("it is not JSON object")
 		}
 		var top *level
 		if len(open) > 0 {
 			top = &open[len(open)-1]
 		} else if t != json.Delim('{') {
-			return errors.New("it is no JSON object")
+			return errors.New("it is not JSON object")
 		}
 		if name, is := t.(string); is && top != nil && top.name {
 			if top.names[name] || len(open) <= ours && strings.ToLower(strings.ToUpper(name)) != name {

@@ -18,7 +18,7 @@ func Controls() []Control {
 		{"ISO/IEC 27001:2022 A.8.15", "logs tell who, what and when, and are protected",
 			"entry, with its proof; the checkpoint, and the copies of it that others hold", "logs of the systems that use the credential"},
 		{"ISO/IEC 27001:2022 A.8.24", "keys are changed and destroyed as planned",
-			"credential: cadence, due, overdue; run: ending, proofs of retirement", "how strong the vendor makes what it issues"},
+			"credential: cadence, due, overdue; run: ending, proofs of retirement", "the strength of what the vendor issues"},
 		{"PCI DSS 4.0.1 8.6.3", "passwords of application and system accounts are changed at the frequency that a risk analysis sets, and upon suspicion",
 			"credential: cadence, rotated, overdue; run: purpose and reason (scheduled, compromise, offboarding)", "the risk analysis, and who approved the interval"},
 		{"PCI DSS 4.0.1 requirement 10", "who, what kind, when, with which outcome, from where, on what; logs cannot be altered unseen",

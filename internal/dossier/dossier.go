@@ -35,7 +35,7 @@ import (
 const Format = "rekey-evidence/v1"
 
 // Statement says what the export is not.
-const Statement = "This is a record with proofs, made by the tool that did the work. It is no auditor's statement: whether a requirement is met is for the auditor to say. Each line says how its actor is known: proven by a signed token, or self-declared."
+const Statement = "This is a record with proofs, made by the tool that did the work. It is not an auditor's statement: whether a requirement is met is for the auditor to say. Each line says how its actor is known: proven by a signed token, or self-declared."
 
 // Header is the first line.
 type Header struct {

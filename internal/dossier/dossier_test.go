@@ -352,7 +352,7 @@ func TestAnExportVerifiesAlone(t *testing.T) {
 			i := at("entry", 5)
 			ls[i], ls[i+1] = ls[i+1], ls[i]
 			return ls
-		}, nil, "stands after entry"},
+		}, nil, "comes after entry"},
 		"a run is left out": {func(ls []string) []string { i := at("run", 1); return slices.Delete(ls, i, i+1) }, nil, "the summary says 4 runs, and there are 3"},
 		"a run is edited": {func(ls []string) []string {
 			i := at("run", 2)

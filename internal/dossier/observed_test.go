@@ -121,7 +121,7 @@ func TestEverySentenceOfAProofSaysItsTime(t *testing.T) {
 			t.Errorf("%s was shown at %s, and the run is of %s to %s", p.Title, p.At, r.Opened, r.Closed)
 		}
 	}
-	if proofs < 8 || !r.Simulated || !strings.Contains(text, "anything real: it was practised on simulated vendors") {
+	if proofs < 8 || !r.Simulated || !strings.Contains(text, "anything real: it was simulated") {
 		t.Errorf("%d proofs, simulated %v\n%s", proofs, r.Simulated, text)
 	}
 }

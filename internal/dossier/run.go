@@ -108,7 +108,7 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 	say := func(format string, args ...any) { r.NotCovered = append(r.NotCovered, fmt.Sprintf(format, args...)) }
 	o := st.Opened
 	if o.Simulated {
-		say("anything real: it was practised on simulated vendors")
+		say("anything real: it was simulated")
 	}
 	for _, x := range o.Overrides {
 		say("begun with %s", x)
@@ -135,7 +135,7 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 	}
 	r.notReadBack(st, say)
 	if o.Spec.Purpose == sop.ToRepair && r.Ending == string(rotation.Repaired) && !r.Consumers {
-		say("places that it did not touch were read before it began, and not shown to run on what they hold")
+		say("places that it did not touch were read before it began, and not proven to run on what they hold")
 	}
 	if rotates && r.Ending == string(rotation.Rotated) {
 		if !r.Consumers {
@@ -152,7 +152,7 @@ func (r *Run) notCovered(st *rotation.State, others []*rotation.State) {
 		}
 	}
 	if len(r.Confirmed) > 0 && !slices.ContainsFunc(r.Confirmed, func(b By) bool { return b.Actor != r.Actor }) {
-		say("begun and confirmed by one and the same actor")
+		say("started and confirmed by the same actor")
 	}
 	if r.Reason == "" {
 		say("no reason was given")

@@ -31,7 +31,7 @@ func Text(d *Dossier, s report.Style) string {
 	}
 	say("  runs: %s", endings(sum.Runs))
 	if len(sum.Unproven) > 0 {
-		say("  %s%s", s.Bad("rotated without whole proof"), listed(" ", sum.Unproven))
+		say("  %s%s", s.Bad("rotated without complete proof"), listed(" ", sum.Unproven))
 	}
 	say("  %s, %s", count(sum.Drift, "comparison"), count(sum.Findings, "disagreement"))
 	for _, r := range d.Runs {
@@ -49,7 +49,7 @@ func Text(d *Dossier, s report.Style) string {
 	}
 	for _, x := range d.Approvals {
 		say("")
-		say("%s  %s  %s", s.Bold(x.ID), x.Credential, s.Mind("asked for, and no run of it in this period"))
+		say("%s  %s  %s", s.Bold(x.ID), x.Credential, s.Mind("requested, with no run in this period"))
 		for _, l := range agreed(x) {
 			say("  %-9s %s", l[0], l[1])
 		}
@@ -59,7 +59,7 @@ func Text(d *Dossier, s report.Style) string {
 	return b.String()
 }
 
-const simulatedStatement = "these runs were practised on simulated vendors; this is evidence of nothing real."
+const simulatedStatement = "these runs were simulated; this is no evidence of real rotations."
 
 func painted(ending string, s report.Style) string {
 	switch ending {
@@ -223,7 +223,7 @@ func Verified(c *Checked, remarks []string, s report.Style) string {
 		say("%s  %s", s.Bad("SIMULATED"), simulatedStatement)
 	}
 	say("%s the file is as it was signed by %s: %s", s.Good("✓"), strings.Join(c.By, " and "), count(c.Lines, "line"))
-	say("%s each of its %s stands in the journal of %d, over which the checkpoint was signed", s.Good("✓"), entriesOf(c.Entries), c.Size)
+	say("%s each of its %s is in the journal of %d, over which the checkpoint was signed", s.Good("✓"), entriesOf(c.Entries), c.Size)
 	for _, o := range c.Others {
 		if o.Compared {
 			say("%s the checkpoint over %s in %s is of the same history", s.Good("✓"), entriesOf(int(o.Size)), o.Where)
@@ -242,7 +242,7 @@ func Verified(c *Checked, remarks []string, s report.Style) string {
 	default:
 		say("  it is about %s alone: what it leaves out is not proven to be nothing", h.Credential)
 	}
-	say("  which credentials there are is what %s said: the signature says that nobody has changed that since, not that it is all", h.File)
+	say("  the list of credentials is the one in %s: the signature proves that it was not changed since, not that it is complete", h.File)
 	for _, m := range remarks {
 		say("  %s", s.Dim("mind  "+m))
 	}
@@ -251,14 +251,14 @@ func Verified(c *Checked, remarks []string, s report.Style) string {
 
 // around says what shows where the period begins and ends in the journal.
 func (c *Checked) around() string {
-	out := ", and what stands before and after"
+	out := ", and the entries before and after"
 	switch first, last := c.Header.First == 1, c.Header.Last >= c.Size; {
 	case first && last:
 		out = ", which is the whole journal"
 	case first:
-		out = ", from the journal's first on, and what stands after"
+		out = ", from the journal's first on, and the entries after"
 	case last:
-		out = ", and what stands before"
+		out = ", and the entries before"
 	}
 	if c.Header.Last >= c.Size {
 		out += fmt.Sprintf("; what was written after entry %d, only a later checkpoint shows", c.Size)

@@ -37,7 +37,7 @@ type at[T any] struct {
 func (w *walker) line(n int, l []byte) error {
 	var kind struct{ Type string }
 	if err := json.Unmarshal(l, &kind); err != nil {
-		return errors.New("it is no JSON object")
+		return errors.New("it is not JSON object")
 	}
 	deep := 1
 	if kind.Type == "entry" {
@@ -47,7 +47,7 @@ func (w *walker) line(n int, l []byte) error {
 		return err
 	}
 	if w.ended {
-		return errors.New("it stands after the summary, which is the last line")
+		return errors.New("it follows the summary, which must be the last line")
 	}
 	w.seen[kind.Type]++
 	var err error
@@ -93,7 +93,7 @@ func (w *walker) entry(n int, e Entry) {
 	w.entries[x.Seq], w.list = x, append(w.list, x)
 	switch {
 	case x.Seq <= w.before.Seq:
-		c.fault(n, x.Seq, "line %d: entry %d stands after entry %d", n, x.Seq, w.before.Seq)
+		c.fault(n, x.Seq, "line %d: entry %d comes after entry %d", n, x.Seq, w.before.Seq)
 	case x.Hash != x.Sum():
 		c.fault(n, x.Seq, "line %d: entry %d was edited: its hash is not that of its content", n, x.Seq)
 	case x.Seq == w.before.Seq+1 && x.Prev != w.before.Hash:

@@ -15,7 +15,7 @@ import (
 	"rekey/internal/journal"
 )
 
-// signatureHead is the first line of what is signed. It is no checkpoint's: the
+// signatureHead is the first line of what is signed. It is not a checkpoint's: the
 // first line of one is the name of its key.
 const signatureHead = "rekey-evidence-export/v1"
 

@@ -55,7 +55,7 @@ func (c *comparison) consumer(k *rotation.ConsumerSeen) {
 	}
 	if g := c.oneOf(k.Key, differing); g != nil {
 		if h, ok := c.live(g.Handle.ID); ok && g == c.latest() {
-			c.add(Ahead, k.Key, slots, c.repair(), "%s was given another one, and %s still holds %s in %s", c.first(), k.Key, h.Name, list)
+			c.add(Ahead, k.Key, slots, c.repair(), "%s was given another credential, and %s still holds %s in %s", c.first(), k.Key, h.Name, list)
 			return
 		}
 		c.add(Revived, k.Key, slots, c.repair(), "%s holds %s in %s", k.Key, name(*g), list)
@@ -86,16 +86,16 @@ func (c *comparison) untold(k *rotation.ConsumerSeen) {
 			quiet = append(quiet, s.Slot)
 		}
 	}
-	when := "when they were written it does not tell"
+	when := "it does not report when they were written"
 	if !at.IsZero() {
 		when = "last written at " + at.UTC().Format(time.RFC3339) + " by its clock"
 	}
 	if len(foreign) > 0 {
 		c.add(Changed, k.Key, foreign, "find out who wrote it; the next run gives it what "+c.first()+" holds: rekey run "+c.spec.Name,
-			"%s shows nobody what it holds in %s, and somebody else has written it since Rekey did (%s)", k.Key, strings.Join(foreign, ", "), when)
+			"%s does not show what it holds in %s, and somebody else has written it since Rekey did (%s)", k.Key, strings.Join(foreign, ", "), when)
 	}
 	if len(quiet) > 0 {
-		c.add(NotSeen, k.Key, quiet, "look whether what uses it works", "%s shows nobody what it holds in %s, so whether it agrees is not known (%s)", k.Key, strings.Join(quiet, ", "), when)
+		c.add(NotSeen, k.Key, quiet, "look whether what uses it works", "%s does not show what it holds in %s, so whether it agrees is not known (%s)", k.Key, strings.Join(quiet, ", "), when)
 	}
 }
 
@@ -114,7 +114,7 @@ func (c *comparison) dated(place, slot string) time.Time {
 // ahead: the consumer holds a live credential of its own.
 func (c *comparison) ahead(k *rotation.ConsumerSeen, h cred.Handle, slots []string) {
 	if g := c.latest(); g != nil && g.Handle.ID == h.ID {
-		c.add(Ahead, k.Key, slots, c.repair(), "%s was given another one, and %s still holds %s, which is live", c.first(), k.Key, h.Name)
+		c.add(Ahead, k.Key, slots, c.repair(), "%s was given another credential, and %s still holds %s, which is live", c.first(), k.Key, h.Name)
 		return
 	}
 	then := c.repair() + " --from " + k.Key

@@ -33,7 +33,7 @@ func (c *comparison) rules() {
 			ended = append(ended, name(g))
 		}
 		if sort.Strings(ended); len(ended) > 0 {
-			c.add(RuleStray, p.Key(), nil, "remove it there by hand: it has no effect any more", "%s names %s", rule(p), strings.Join(ended, "; "))
+			c.add(RuleStray, p.Key(), nil, "remove it there by hand: it no longer has any effect", "%s names %s", rule(p), strings.Join(ended, "; "))
 		}
 	}
 }

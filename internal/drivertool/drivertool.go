@@ -72,7 +72,7 @@ type Trial struct {
 	Slots      []string                  `json:"slots,omitempty"`     // that are there and have values
 	Refer      string                    `json:"refer,omitempty"`     // a reference that leads to a value
 	World      []string                  `json:"world"`               // program, and its arguments, that makes a fresh world in the folder $DIR and prints its variables as one JSON object
-	Printable  []string                  `json:"printable,omitempty"` // variables that are no secret
+	Printable  []string                  `json:"printable,omitempty"` // variables that are not secret
 }
 
 // Test runs the conformance suite on a driver. with is the file of its Trial; "":
@@ -152,7 +152,7 @@ func (x Trial) world(t providertest.T, dir string) *providertest.Double {
 	}
 	env := map[string]string{}
 	if err := external.Variables(e, &env); err != nil {
-		t.Fatalf("the world's program %s prints no JSON object of texts: %v", program, err)
+		t.Fatalf("the world's program %s does not print a JSON object of strings: %v", program, err)
 	}
 	env["DIR"] = here
 	return &providertest.Double{Ways: outside.Real{}, Env: env, Printable: append([]string{"DIR"}, x.Printable...)}

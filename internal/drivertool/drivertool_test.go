@@ -77,7 +77,7 @@ func TestADriverThatIsWrongDoesNotPass(t *testing.T) {
 	if err := os.WriteFile(paths[0], []byte(wrong), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if passed, mistakes := try(t, paths[0]); passed || !strings.Contains(mistakes, "the driver said more than one answer") || !strings.Contains(mistakes, "no operation was carried out at all") {
+	if passed, mistakes := try(t, paths[0]); passed || !strings.Contains(mistakes, "the driver gave more than one answer") || !strings.Contains(mistakes, "no operation was carried out at all") {
 		t.Error(passed, mistakes)
 	}
 }

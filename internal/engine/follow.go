@@ -119,7 +119,7 @@ func (f *follower) told(ctx context.Context, waiting string) (estate.Ended, erro
 }
 
 // nobody is why a run waits that no worker takes up by itself.
-const nobody = "no process is at it, and it goes on when somebody resumes it"
+const nobody = "no process is working on it; it continues when somebody resumes it"
 
 // enough is how often in a row a run could not be carried out before whoever follows it
 // is told: the workers try on.

@@ -26,7 +26,7 @@ type Lease struct {
 func (l Lease) Says(now time.Time) string {
 	switch {
 	case l.Lapsed:
-		return "its worker was not heard of in time; it is handed on"
+		return "its worker sent no heartbeat in time; another worker takes over"
 	case l.Holder != "" && l.Waits != "":
 		return "asks a person: " + l.Waits
 	case l.Holder != "" && l.Keeps != "":
@@ -34,11 +34,11 @@ func (l Lease) Says(now time.Time) string {
 	case l.Holder != "":
 		return ""
 	case l.Late:
-		return "due, and no worker takes it up: none has a hand free, or none runs"
+		return "due, and no worker picks it up: all are busy, or none is running"
 	case l.Wake.After(now):
-		return "waits; a worker takes it up when the time has come"
+		return "waits; a worker picks it up when the time has come"
 	case !l.Wake.IsZero():
-		return "due; the next worker with a hand free takes it up"
+		return "due; the next free worker picks it up"
 	}
 	return cmp.Or(l.Waits, nobody)
 }
@@ -94,7 +94,7 @@ func (e *Engine) Clock(ctx context.Context) error {
 	if ahead < 0 {
 		word = "behind"
 	}
-	return fmt.Errorf("the clock of this machine is %s %s the database's: waits in a run come out wrong by as much; set it by NTP", ahead.Abs().Round(time.Second), word)
+	return fmt.Errorf("the clock of this machine is %s %s the database's: waits in a run are wrong by as much; synchronize it by NTP", ahead.Abs().Round(time.Second), word)
 }
 
 // Workers tells of every worker that shares the journal and was heard of within a day.

@@ -30,7 +30,7 @@ func (w *worker) person(run string, held *lease.Held, desk *estate.Desk, waits f
 // keeps notes beside the lease of a run why it is not let go of although it waits.
 func (w *worker) keeps(held *lease.Held, waits func()) func(rotation.Wait, string) func() {
 	note := func(why string) {
-		w.beside(held, "why a run is not let go of could not be noted", held.Keeps, why)
+		w.beside(held, "the reason why a run is held could not be stored", held.Keeps, why)
 	}
 	return func(_ rotation.Wait, why string) (over func()) {
 		waits()
@@ -41,7 +41,7 @@ func (w *worker) keeps(held *lease.Held, waits func()) func(rotation.Wait, strin
 
 // asks notes what a person is asked. If it cannot be noted, the run's page shows it still.
 func (w *worker) asks(held *lease.Held, what string) {
-	w.beside(held, "that a run waits for a person could not be noted", held.Asks, what)
+	w.beside(held, "that a run waits for a person could not be stored", held.Asks, what)
 }
 
 // beside notes something beside the lease of a run, for those who look; failed is what the

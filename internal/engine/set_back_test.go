@@ -26,7 +26,7 @@ func TestAJournalThatLostItsTailIsLookedBehind(t *testing.T) {
 					}
 				}
 				why, err := es.SetBack(b.Context())
-				if err != nil || !strings.HasPrefix(why, "the journal was set back: entry 1000 was seen, and it ended at ") {
+				if err != nil || !strings.HasPrefix(why, "the journal was restored to an earlier state: entry 1000 was seen, and it ended at ") {
 					b.Errorf("it is told as %q (%v)", why, err)
 				}
 				d, err := es.Schedule(b.Context())

@@ -24,7 +24,7 @@ func (w *worker) sweep() {
 			told = ""
 		case w.ctx.Err() == nil && (err.Error() != told || time.Since(at) > time.Minute):
 			told, at = err.Error(), time.Now() // once a minute, however often it is tried
-			w.e.o.Log.Warn("leases could not be looked at", "why", err)
+			w.e.o.Log.Warn("leases could not be read", "why", err)
 		}
 		select {
 		case <-w.ctx.Done():
@@ -79,7 +79,7 @@ func (w *worker) swept() error {
 		return err
 	}
 	for _, d := range handed {
-		w.e.o.Log.Info("a run is handed on", "run", d.Run, "epoch", d.Epoch)
+		w.e.o.Log.Info("a run is handed over", "run", d.Run, "epoch", d.Epoch)
 	}
 	return nil
 }

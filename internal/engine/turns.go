@@ -42,7 +42,7 @@ func inLine(d lease.Due) *river.InsertOpts {
 	return &river.InsertOpts{Priority: 3}
 }
 
-// hands are how many runs a worker is at, by queue: what is urgent may be as much, when a
+// hands are how many runs a worker works on, by queue: what is urgent may be as much, when a
 // vendor was broken into.
 func (o Options) hands() map[string]river.QueueConfig {
 	return map[string]river.QueueConfig{

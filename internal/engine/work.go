@@ -74,7 +74,7 @@ func (w *worker) carry(d lease.Due, waits func()) {
 	held, err := w.claim(d)
 	if err != nil {
 		if !errors.Is(err, lease.ErrHeld) && w.ctx.Err() == nil {
-			log.Warn("a run could not be taken up", "why", err)
+			log.Warn("a run could not be picked up", "why", err)
 		}
 		return
 	}
@@ -95,7 +95,7 @@ func (w *worker) carry(d lease.Due, waits func()) {
 	for {
 		ended, err := w.e.o.Estate().Carry(w.ctx, d.Run, by, face{e: w.e, run: d.Run})
 		if held.Lost().Err() != nil || estate.CodeOf(err) == estate.Overtaken && err != nil {
-			log.Warn("the lease on a run was lost; nothing more of it is done here", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
+			log.Warn("the lease on a run was lost; this process has stopped working on it", "epoch", held.Epoch, "why", errors.Join(err, context.Cause(held.Lost())))
 			return
 		}
 		if err != nil && w.ctx.Err() != nil && estate.CodeOf(err) == estate.Interrupted {
@@ -111,7 +111,7 @@ func (w *worker) carry(d lease.Due, waits func()) {
 		}
 		again, err := w.letGo(held, ended, err)
 		if err != nil {
-			log.Warn("a run could not be let go of; it is handed on when its lease has lapsed", "why", err)
+			log.Warn("a run could not be released; another worker gets it when its lease has expired", "why", err)
 		}
 		if !again {
 			return

@@ -15,7 +15,7 @@ type BackedUp struct {
 }
 
 // Backup writes a copy of the journal to a new file on this machine, while others may
-// write on. It is no part of Operations: a file belongs to the machine that asks.
+// write on. It is not part of Operations: a file belongs to the machine that asks.
 // Refused: NoJournal; Failed where the file is there already, or what was copied does
 // not verify, and then there is no file.
 func (e *Estate) Backup(ctx context.Context, file string) (BackedUp, error) {

@@ -59,7 +59,7 @@ type Wish struct {
 	// dead one: a vendor of the configuration, a colon, a name.
 	Despite []string `json:"despite,omitempty"`
 	// ByHand is what somebody has just seen in a portal that no program can ask, for a look
-	// where nobody can be asked meanwhile: by what was asked (look, which), the names that
+	// where no person can be asked here meanwhile: by what was asked (look, which), the names that
 	// answer it; none: none is live, or he cannot tell. A run asks anew, on its page.
 	ByHand map[Want][]string `json:"by_hand,omitempty"`
 }

@@ -55,7 +55,7 @@ func (e *Estate) databaseFindings(ctx context.Context) []Finding {
 	out = append(out, Finding{"journal", "this machine has the key of its fingerprints, or will make it", true, ""})
 	if keys, err := j.Keys(ctx); err == nil && len(keys) > 0 && len(e.config.Evidence.Key) == 0 {
 		if _, err := os.Stat(filepath.Join(e.journalDir(), notary.KeyFile)); errors.Is(err, os.ErrNotExist) {
-			out = append(out, Finding{"journal", "this machine has not got the key that signs checkpoints: what it writes is signed by the next one that has it", true, ""})
+			out = append(out, Finding{"journal", "this machine does not have the key that signs checkpoints: what it writes is signed later by a machine that has it", true, ""})
 		}
 	}
 	return out

@@ -70,7 +70,7 @@ func (e *Estate) knockAt(ctx context.Context, base string, transport http.RoundT
 	began := e.now()
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		then := "look at the network, the proxy (HTTPS_PROXY) and the name"
+		then := "check the network, the proxy (HTTPS_PROXY) and the host name"
 		why := err.Error()
 		if e, ok := err.(net.Error); ok && e.Timeout() {
 			why = fmt.Sprintf("no answer within %v", knockTimeout)

@@ -131,7 +131,7 @@ func drivers(config *sop.Config, specs []sop.Spec) (out []Finding) {
 		case notRun != nil:
 			missing("cannot be run", "chmod +x it")
 		case sum != own.SHA256:
-			missing("is another one than rekey.yaml names: its SHA-256 is "+sum, "put back the one that was tried, or describe this one again and write its sum under sha256")
+			missing("is not the one that rekey.yaml names: its SHA-256 is "+sum, "put back the one that was tried, or describe this one again and write its sum under sha256")
 		default:
 			out = append(out, Finding{"tools", own.Command + " is the driver of " + name + " that rekey.yaml names", true, ""})
 		}

@@ -74,7 +74,7 @@ func refState(f *refs.Finder, r sop.Ref, where string, reachable bool) string {
 		}
 		return "is not there"
 	case "cmd":
-		return "is run when it is needed; not tried"
+		return "is run when needed; not checked"
 	}
-	return "is read when it is needed; not tried"
+	return "is read when needed; not checked"
 }

@@ -36,7 +36,7 @@ func (d *Desk) Asked(ctx context.Context, run string) (asked *AskedByHand, err e
 			return err
 		}
 		if a.Stamp != stampOf(keyer, *a) {
-			return errors.New("what is asked by hand was written by nobody who has this installation's fingerprint key; nothing is handed over")
+			return errors.New("this question was not written by a process with this installation's fingerprint key; nothing is sent to it")
 		}
 		asked = &AskedByHand{ID: a.ID, Run: run, Credential: a.Credential, Process: a.Holder, At: a.At, key: a.Key}
 		return json.Unmarshal([]byte(a.Task), &asked.Task)

@@ -23,7 +23,7 @@ func ofKeeping(err error) *Error {
 		return &Error{Code: OtherKey, Err: other, Advice: keyed(other)}
 	}
 	if damaged, ok := errors.AsType[*kept.KeyDamaged](err); ok {
-		out := &Error{Code: KeyDamaged, Err: damaged, Advice: []string{"put it back from a backup", "move it away: another one is made, and earlier fingerprints in the journal match nothing any more"}}
+		out := &Error{Code: KeyDamaged, Err: damaged, Advice: []string{"restore it from a backup", "move it away: a new one is made, and earlier fingerprints in the journal no longer match anything"}}
 		if !damaged.InFile {
 			out.Advice = []string{"write there what fingerprint.key of the machine that began the journal holds"}
 		}

@@ -43,7 +43,7 @@ type MovedTo struct {
 }
 
 // Move carries the journal to another place, where it verifies before the old one can
-// no longer be written. It may be killed at any moment and repeated. Like Backup it is no part of
+// no longer be written. It may be killed at any moment and repeated. Like Backup it is not part of
 // Operations. Refused: NoJournal; NoRole; Busy (a run is being carried out; Credential);
 // MovedAway (elsewhere); NoDatabase; OtherKey, KeyDamaged; Failed where the new place holds
 // another journal, or the old one does not verify.

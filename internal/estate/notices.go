@@ -34,7 +34,7 @@ const verifyEvery = 6 * time.Hour
 
 // TellNotices sends what is to be told now and was not told yet, by the channels of
 // rekey.yaml. It is called again and again, by one process at a time. What a channel did
-// not take is in what it returns, and is no error. Of a simulated world nobody is told.
+// not take is in what it returns, and is not an error. Of a simulated world nobody is told.
 // Whether anybody is told or not, it verifies the evidence now and then: see LastVerified.
 func (e *Estate) TellNotices(ctx context.Context) (Told, error) {
 	broken, err := e.unverified(ctx)
@@ -144,7 +144,7 @@ func (e *Estate) TestNotices(ctx context.Context, channel string) ([]Tried, erro
 	case e.config.Notify == nil:
 		return nil, &Error{Code: Misfit, Err: errors.New("rekey.yaml names no channel (notify.channels)"), Advice: []string{"add one: notify: {channels: {team: {slack: env:SLACK_WEBHOOK}}}"}}
 	case e.simulated():
-		return nil, &Error{Code: Misfit, Err: errors.New("of a simulated world nobody is told: delete the line simulate to try a channel")}
+		return nil, &Error{Code: Misfit, Err: errors.New("a simulation sends no notices: delete the line simulate to try a channel")}
 	}
 	names := slices.Sorted(maps.Keys(e.config.Notify.Channels))
 	if channel != "" {

@@ -75,7 +75,7 @@ type Operations interface {
 	GoBack(ctx context.Context, b Backing, f Face) (Ended, error)
 
 	// Check looks at everything that a run would need, and notes in the journal what it
-	// came to. What stands against a run is in what it returns, and is no error.
+	// came to. What stands against a run is in what it returns, and is not an error.
 	//
 	// Refused: NoCredential, BadStrategy, Unwired.
 	Check(ctx context.Context, w Wish) (Checked, error)
@@ -120,12 +120,12 @@ type Operations interface {
 	Evidence(ctx context.Context, p Period, lines func([]byte) error) (Evidence, error)
 
 	// Verify checks the journal against its chain, its checkpoints, and those given.
-	// That it does not verify is in the report, and is no error. Refused: NoJournal;
+	// That it does not verify is in the report, and is not an error. Refused: NoJournal;
 	// KeysUnread where the public keys beside it cannot be read.
 	Verify(ctx context.Context, v Verifying) (Verified, error)
 
 	// Sign signs the journal as it is, and sends every checkpoint that was not sent yet.
-	// What went wrong is in what it returns, and is no error.
+	// What went wrong is in what it returns, and is not an error.
 	Sign(ctx context.Context) (Signed, error)
 
 	// Key returns the public key with which checkpoints are verified, and makes one if

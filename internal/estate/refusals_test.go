@@ -232,7 +232,7 @@ func TestWhatGoesInAndComesOutIsPlainData(t *testing.T) {
 			look(where, x.Elem())
 		case reflect.Map:
 			if x.Key().Kind() != reflect.String {
-				t.Errorf("%s has keys that are no text", where)
+				t.Errorf("%s has keys that are not text", where)
 			}
 			look(where, x.Elem())
 		case reflect.Struct:

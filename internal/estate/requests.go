@@ -141,7 +141,7 @@ func (r *Request) known(ctx context.Context, q interface {
 	case err != nil:
 		return fmt.Errorf("look whether the request was done: %w", err)
 	case what != r.What:
-		return &Error{Code: OtherRequest, Err: errors.New("this key was used for another request; a new request wants a new key")}
+		return &Error{Code: OtherRequest, Err: errors.New("this idempotency key was used for another request; a new request needs a new key")}
 	}
 	r.Answer = json.RawMessage(answer)
 	var of Begun

@@ -104,7 +104,7 @@ type Worker struct {
 	Reviewed *rotation.Plan
 	// Limits are what all workers know of the vendors' rate limits; nil: each on its own.
 	Limits vendorhttp.Limits
-	// Person does by hand what no request can; nil: nobody can be asked.
+	// Person does by hand what no request can; nil: no person can be asked here.
 	Person func(ctx context.Context, t Task) (Answer, error)
 	// Park tells whether to let go of the run for the time of a wait; nil: never.
 	Park func(rotation.Wait) bool

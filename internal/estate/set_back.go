@@ -39,7 +39,7 @@ func (e *Estate) SetBackSeen(ctx context.Context, seen int64) error {
 	}
 	now := e.now().UTC()
 	pause := schedule.Pause{At: now, By: rotation.Who{Name: "Rekey", How: schedule.SetBack},
-		Reason: fmt.Sprintf("the journal was set back: entry %d was seen, and it ended at %d; what was done after that, it does not know", seen, last.Seq)}
+		Reason: fmt.Sprintf("the journal was restored to an earlier state: entry %d was seen, and it ended at %d; what was done after that is lost", seen, last.Seq)}
 	note, err := history.NoteOf(now, "", schedule.Paused, pause)
 	if err != nil {
 		return failed(err)

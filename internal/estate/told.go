@@ -82,7 +82,7 @@ func Rested(ctx context.Context, j *journal.Journal, out Ended) (Ended, error) {
 	case errors.Is(err, sql.ErrNoRows):
 		return out, nil
 	case err != nil:
-		return out, failed(fmt.Errorf("read how run %s came to rest: %w", out.State.Run, err))
+		return out, failed(fmt.Errorf("read how run %s ended: %w", out.State.Run, err))
 	case t.Parked:
 		return out, nil
 	}

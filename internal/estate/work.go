@@ -213,13 +213,13 @@ func (w *work) person(ctx context.Context, t provider.Task) (provider.Answer, er
 		if w.unanswered == nil {
 			w.unanswered = &t
 		}
-		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "nobody can be asked here: use a terminal, or a server's console, whose pages ask"}
+		err = &cred.Error{Vendor: "assisted", Op: "ask a person", Class: cred.Unsent, Why: "no person can be asked here: use a terminal, or the console of a server"}
 	}
 	return provider.Answer{}, err
 }
 
 // ErrNobody is what a person's desk answers where nobody sits at it.
-var ErrNobody = errors.New("nobody can be asked")
+var ErrNobody = errors.New("no person can be asked here")
 
 // runner returns a runner over all this, which tells nobody of what it does.
 func (w *work) runner() *runner.Runner {

@@ -76,7 +76,7 @@ func lookup(m map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := m[name]; return v, ok }
 }
 
-// sameWorld refuses a journal of the other kind: what was practised is no proof of
+// sameWorld refuses a journal of the other kind: what was practised does not prove
 // what was done, and the other way round.
 func (e *Estate) sameWorld(ctx context.Context, book history.Book) error {
 	was, known, err := book.Simulated(ctx)

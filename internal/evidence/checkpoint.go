@@ -53,21 +53,21 @@ const maxSize = 1 << 48
 func ParseText(text string) (Checkpoint, error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) < 4 || lines[len(lines)-1] != "" || lines[0] == "" {
-		return Checkpoint{}, errors.New("this is no checkpoint: want origin, size and root, one line each")
+		return Checkpoint{}, errors.New("this is not a checkpoint: want origin, size and root, one line each")
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil || lines[1] != strconv.FormatInt(size, 10) || size < 0 || size > maxSize {
-		return Checkpoint{}, errors.New("this is no checkpoint: its second line is no size")
+		return Checkpoint{}, errors.New("this is not a checkpoint: its second line is not a size")
 	}
 	// The decoder, also a strict one, passes over line breaks: so what was read is
 	// written again and compared. One tree has one text, or two notes of it differ.
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
 	if err != nil || len(root) != tlog.HashSize || base64.StdEncoding.EncodeToString(root) != lines[2] {
-		return Checkpoint{}, errors.New("this is no checkpoint: its third line is no root hash")
+		return Checkpoint{}, errors.New("this is not a checkpoint: its third line is not a root hash")
 	}
 	for _, l := range lines[3 : len(lines)-1] {
 		if l == "" {
-			return Checkpoint{}, errors.New("this is no checkpoint: it has an empty line")
+			return Checkpoint{}, errors.New("this is not a checkpoint: it has an empty line")
 		}
 	}
 	c := Checkpoint{Origin: lines[0], Size: size}
@@ -94,7 +94,7 @@ type Reason string
 
 // The reasons.
 const (
-	Damaged    Reason = "damaged"   // it is no signed note, or no checkpoint
+	Damaged    Reason = "damaged"   // it is not a signed note, or no checkpoint
 	ForgedSig  Reason = "forged"    // a signature that claims to be by a known key is not
 	UnknownKey Reason = "other key" // no signature is by a known key
 	Origin     Reason = "origin"    // it speaks of another journal
@@ -125,14 +125,14 @@ func Open(signed string, keys Keys) (c Checkpoint, by []string, err error) {
 	case errors.As(err, &invalid):
 		return c, nil, &NotOurs{ForgedSig, "its signature is not by " + keyID(invalid.Name, invalid.Hash) + ", as it says: it was altered or forged"}
 	case err != nil:
-		return c, nil, &NotOurs{Damaged, "it is no signed note"}
+		return c, nil, &NotOurs{Damaged, "it is not a signed note"}
 	}
 	if c, err = ParseText(n.Text); err != nil {
 		return c, nil, &NotOurs{Damaged, err.Error()}
 	}
 	for _, s := range n.Sigs {
 		if s.Name != c.Origin {
-			return c, nil, &NotOurs{Origin, fmt.Sprintf("it speaks of %s and is signed by %s", c.Origin, s.Name)}
+			return c, nil, &NotOurs{Origin, fmt.Sprintf("it is about %s but signed by %s", c.Origin, s.Name)}
 		}
 		by = append(by, keyID(s.Name, s.Hash))
 	}

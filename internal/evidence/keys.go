@@ -46,11 +46,11 @@ func (ks Keys) Has(text string) bool {
 func ParseKey(text string) (Key, error) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "PRIVATE+KEY+") {
-		return Key{}, fmt.Errorf("this is a private key: it belongs nowhere but where it is used, and is needed for no verification")
+		return Key{}, fmt.Errorf("this is a private key: verification does not need it, and it should be nowhere but where it signs")
 	}
 	v, err := note.NewVerifier(text)
 	if err != nil {
-		return Key{}, fmt.Errorf("this is no public key: want name+hash+key, as `rekey checkpoint key` prints it")
+		return Key{}, fmt.Errorf("this is not a public key: want name+hash+key, as `rekey checkpoint key` prints it")
 	}
 	return Key{v, text}, nil
 }

@@ -88,7 +88,7 @@ func consistent(last journal.Checkpoint, size int64, r tlog.HashReader) (Checkpo
 		return old, &Unsound{From: 1, To: last.Size, Why: "the newest checkpoint in the journal is damaged"}
 	}
 	if old.Size > size {
-		return old, &Unsound{From: size + 1, To: old.Size, Why: "they are gone: a checkpoint about them was signed"}
+		return old, &Unsound{From: size + 1, To: old.Size, Why: "they are missing: a checkpoint that covers them was signed"}
 	}
 	root, err := tlog.TreeHash(old.Size, r)
 	if err != nil {
@@ -107,7 +107,7 @@ func unverified(signed string) (*note.Note, error) {
 	if errors.As(err, &u) {
 		return u.Note, nil
 	}
-	return nil, fmt.Errorf("this is no signed note")
+	return nil, fmt.Errorf("this is not a signed note")
 }
 
 // signedBy reports whether the note bears exactly these keys' signatures, by their

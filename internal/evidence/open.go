@@ -91,7 +91,7 @@ func (o *OpenRuns) Findings() []Finding {
 	out := slices.Clone(o.findings)
 	for _, k := range o.kept {
 		if !k.met {
-			out = append(out, Finding{Kind: KeptOpen, What: fmt.Sprintf("what is kept of open runs as of entry %d is not of these entries, and is not used%s", k.Seq, again)})
+			out = append(out, Finding{Kind: KeptOpen, What: fmt.Sprintf("what is kept of open runs as of entry %d does not match these entries, and is not used%s", k.Seq, again)})
 		}
 	}
 	return out

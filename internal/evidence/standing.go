@@ -15,13 +15,13 @@ type Standing struct {
 	At        time.Time `json:"at,omitzero"`       // when that was made
 	Uncovered int64     `json:"uncovered"`         // entries that no checkpoint covers
 	Leaves    bool      `json:"leaves"`            // there is somewhere to send checkpoints to
-	Lagging   []Lag     `json:"lagging,omitempty"` // sinks that have not got the newest one
+	Lagging   []Lag     `json:"lagging,omitempty"` // sinks that do not have the newest one
 }
 
-// Lag is a sink that has not got all checkpoints.
+// Lag is a sink that does not have all checkpoints.
 type Lag struct {
 	Sink   string    `json:"sink"`
-	Behind int       `json:"behind"` // checkpoints that it has not got
+	Behind int       `json:"behind"` // checkpoints that it does not have
 	Since  time.Time `json:"since"`  // when the oldest of these was made
 }
 

@@ -29,7 +29,7 @@ const (
 	Edited    Kind = "edited"    // the chain holds, and it is not the one that was signed: it was rebuilt
 	Truncated Kind = "truncated" // signed entries are gone from the end
 	Fork      Kind = "fork"      // one key signed two histories
-	Foreign   Kind = "foreign"   // a note that is no checkpoint of this journal by a known key
+	Foreign   Kind = "foreign"   // a note that is not a checkpoint of this journal by a known key
 	KeptTree  Kind = "tree"      // hashes kept beside the entries are not theirs
 	KeptOpen  Kind = "open"      // what is kept of open runs beside the entries is not theirs
 	Unread    Kind = "unread"    // an entry cannot be read
@@ -159,7 +159,7 @@ func (w *walk) compare(level int, n int64, h tlog.Hash) {
 	if ok && was != encode(h) {
 		w.unsound = true
 		from, to := span(level, n)
-		w.r.find(KeptTree, from, to, "entries %d..%d are not those over which the tree beside them was made", from, to)
+		w.r.find(KeptTree, from, to, "entries %d..%d do not match the tree that was built over them", from, to)
 	}
 }
 
@@ -214,7 +214,7 @@ func (r *Report) forks() {
 		if c.Holds || c.Size > r.Entries || c.Size >= r.ProvenOwn {
 			continue
 		}
-		r.find(Fork, r.holdsBelow(c.Size)+1, c.Size, "two histories were signed: %s does not hold for these entries, and %s, which is later, does; they part in entries %d..%d", c.name(), r.ByOwn.name(), r.holdsBelow(c.Size)+1, c.Size)
+		r.find(Fork, r.holdsBelow(c.Size)+1, c.Size, "two histories were signed: %s does not hold for these entries, and %s, which is later, does; they differ from entries %d..%d", c.name(), r.ByOwn.name(), r.holdsBelow(c.Size)+1, c.Size)
 		return
 	}
 }

@@ -84,7 +84,7 @@ func Whole(entries []journal.Entry) ([]rotation.Event, error) {
 func placed(e rotation.Event, first, planned bool) error {
 	ends := e.Stuck != nil || e.Closed != nil && e.Closed.Ending != rotation.RefusedRun
 	if first != (e.Opened != nil) || ends && !planned {
-		return fmt.Errorf("journal entry %d, %s, is not where a run has one; find out whether the journal was edited: rekey verify", e.Seq, e.Kind)
+		return fmt.Errorf("journal entry %d, %s, is at a place where a run has none; find out whether the journal was edited: rekey verify", e.Seq, e.Kind)
 	}
 	return nil
 }
@@ -230,5 +230,5 @@ func unread(e journal.Entry, err error) error {
 	if err != nil {
 		what += " (" + err.Error() + ")"
 	}
-	return fmt.Errorf("journal entry %d, %s: %s\n  next  rekey verify\n  or    put a backup of the journal's folder back, and look what is live: rekey drift", e.Seq, e.Kind, what)
+	return fmt.Errorf("journal entry %d, %s: %s\n  next  rekey verify\n  or    restore a backup of the journal's folder, and check what is live: rekey drift", e.Seq, e.Kind, what)
 }

@@ -26,7 +26,7 @@ var faces = map[string]map[string]string{
 		"internal/dossier":    "evidence that it is given as text and as a page; an export is verified from its file alone",
 		"internal/evidence":   "public keys and checkpoints that are typed, or lie in files",
 		"internal/secret":     "what is typed unseen; a key that is made for elsewhere",
-		"internal/drivertool": "what a maker of a driver works with, which is no operation on credentials",
+		"internal/drivertool": "what a maker of a driver works with, which is not an operation on credentials",
 		"internal/access":     "signing in at a server, and the tokens by which machines ask one",
 		"internal/client":     "the same operations on a server",
 		"internal/service":    "rekey serve, which is put together there",

@@ -81,9 +81,9 @@ func (v *Verifier) Exchange(ctx context.Context, transport http.RoundTripper, r 
 	}
 	switch azp := said.Text("azp"); {
 	case subtle.ConstantTimeCompare([]byte(said.Text("nonce")), []byte(a.Nonce)) != 1:
-		return SignedIn{}, errors.New("it was made out for another attempt to sign in")
+		return SignedIn{}, errors.New("it was issued for another sign-in attempt")
 	case azp != "" && azp != r.ClientID, azp == "" && len(said["aud"]) > 1: // Core §3.1.3.7
-		return SignedIn{}, errors.New("it was made out to another client")
+		return SignedIn{}, errors.New("it was issued to another client")
 	}
 	if at.UserInfo != "" {
 		if err := v.more(ctx, at.UserInfo, secret.New(got.AccessToken), said); err != nil {
@@ -106,7 +106,7 @@ var protocol = []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce"
 func (v *Verifier) more(ctx context.Context, where string, access secret.Value, said Claims) error {
 	u, err := url.Parse(where)
 	if err != nil {
-		return errors.New("the issuer does not say where it tells more")
+		return errors.New("the issuer does not publish a userinfo endpoint")
 	}
 	client := v.keys.client(u.Scheme + "://" + u.Host)
 	client.Authorize = func(_ context.Context, r *http.Request) (string, error) {
@@ -122,7 +122,7 @@ func (v *Verifier) more(ctx context.Context, where string, access secret.Value, 
 		return errors.New("the issuer does not say who that is")
 	}
 	if sub := values(all["sub"]); len(sub) != 1 || sub[0] != said.Text("sub") { // Core §5.3.2
-		return errors.New("the issuer says it of somebody else")
+		return errors.New("the issuer's answer is about somebody else")
 	}
 	for name, raw := range all {
 		if _, there := said[name]; !there && !slices.Contains(protocol, name) {
@@ -137,10 +137,10 @@ func (v *Verifier) more(ctx context.Context, where string, access secret.Value, 
 func refusedBy(err error) error {
 	if no, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		if slices.Contains([]string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}, no.ErrorCode) {
-			return errors.New("the issuer gives no token: " + no.ErrorCode)
+			return errors.New("the issuer refused a token: " + no.ErrorCode)
 		}
 		if no.Response != nil {
-			return errors.New("the issuer gives no token: it answered " + strconv.Itoa(no.Response.StatusCode))
+			return errors.New("the issuer refused a token: it answered " + strconv.Itoa(no.Response.StatusCode))
 		}
 	}
 	return errors.New("the issuer could not be asked for a token")

@@ -148,7 +148,7 @@ func (k *keySet) fetch(ctx context.Context) (out []jose.JSONWebKey, short bool, 
 	}
 	u, err := url.Parse(at)
 	if base, _ := url.Parse(k.issuer); err != nil || sop.CheckAddress(at, false) != nil || u.Scheme != base.Scheme {
-		return nil, false, errors.New("the issuer names no place of its keys")
+		return nil, false, errors.New("the issuer does not say where its keys are")
 	}
 	resp, err := k.client(u.Scheme+"://"+u.Host).Do(ctx, vendorhttp.Request{Op: "read the issuer's keys", Method: http.MethodGet, Path: u.EscapedPath(), Query: u.Query()})
 	if err != nil {
@@ -190,7 +190,7 @@ type Endpoints struct {
 // discover asks an issuer where it does what.
 func discover(ctx context.Context, client func(string) *vendorhttp.Client, issuer string) (Endpoints, error) {
 	var found Endpoints
-	resp, err := client(issuer).Do(ctx, vendorhttp.Request{Op: "look for the issuer's keys", Method: http.MethodGet, Path: "/.well-known/openid-configuration"})
+	resp, err := client(issuer).Do(ctx, vendorhttp.Request{Op: "find the issuer's keys", Method: http.MethodGet, Path: "/.well-known/openid-configuration"})
 	if err != nil {
 		return found, err
 	}
@@ -198,7 +198,7 @@ func discover(ctx context.Context, client func(string) *vendorhttp.Client, issue
 		return found, err
 	}
 	if found.Issuer != issuer {
-		return found, errors.New("who answers there calls himself by another name") // Discovery §4.3
+		return found, errors.New("the issuer that answers there has another name") // Discovery §4.3
 	}
 	return found, nil
 }

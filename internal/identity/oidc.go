@@ -58,7 +58,7 @@ func (s Surroundings) token(ctx context.Context, o sop.OIDC) (secret.Value, bool
 	}
 	u, err := url.Parse(where)
 	if err != nil || sop.CheckAddress(where, false) != nil {
-		return secret.Value{}, false, errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is no https address: the runner's token would be sent in clear text")
+		return secret.Value{}, false, errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is not an https address: the runner's token would be sent in clear text")
 	}
 	q := u.Query()
 	q.Set("audience", o.Audience)

@@ -118,7 +118,7 @@ func Remark(id *sop.Identity, spec sop.Spec, who rotation.Who) string {
 	case spec.Role == "":
 		return ""
 	case id == nil:
-		return fmt.Sprintf("role %s: self-declared, for rekey.yaml has no identity; whoever runs this, here %s, is believed", spec.Role, who)
+		return fmt.Sprintf("role %s: self-declared, for rekey.yaml has no identity; whoever runs this, here %s, is trusted", spec.Role, who)
 	case why != "":
 		return "role " + spec.Role + ": " + why + ", so a run would be refused"
 	}

@@ -110,7 +110,7 @@ func (v *Verifier) Verify(ctx context.Context, token secret.Value) (Claims, erro
 		out[leftOut] = slices.Sorted(maps.Keys(elsewhere))
 	}
 	if out.Text("sub") == "" && (!v.gate || out.Text("common_name") == "") {
-		return nil, errors.New("it names nobody: it has no sub")
+		return nil, errors.New("it names no subject (sub)")
 	}
 	return out, nil
 }
@@ -125,15 +125,15 @@ func words(err error) error {
 		}
 		return errors.New("it has expired")
 	case strings.Contains(text, "expected audience"):
-		return errors.New("it is made out for another audience")
+		return errors.New("it was issued for another audience")
 	case strings.Contains(text, "issued by a different provider"):
-		return errors.New("it was issued by somebody else")
+		return errors.New("it was issued by another issuer")
 	case strings.Contains(text, "before the nbf"):
 		return errNotYet
 	case strings.Contains(text, "failed to unmarshal claims"):
 		return errors.New("its claims cannot be read")
 	case strings.Contains(text, "malformed"):
-		return errors.New("it is no token of this kind")
+		return errors.New("it is not a token of this kind")
 	}
 	return errUnsigned
 }

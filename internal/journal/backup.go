@@ -10,7 +10,7 @@ import (
 )
 
 // ErrThere means that something has the name that a backup was to get.
-var ErrThere = errors.New("it is there already, and is not written over")
+var ErrThere = errors.New("it exists already, and is not overwritten")
 
 // Backup writes a copy of the journal, as it is at one moment, to a new file that only
 // its owner may read, while others write on. It is verified before it gets its name: a

@@ -115,7 +115,7 @@ func (j *Journal) table(ctx context.Context, tx *sql.Tx, dest *Journal, table st
 
 // barredText is what a file says, as a text of SQL's.
 func barredText(to string, at time.Time) string {
-	return strings.ReplaceAll(barred+to+" at "+at.UTC().Format(time.RFC3339)+", and nothing is written here any more", "'", "''")
+	return strings.ReplaceAll(barred+to+" at "+at.UTC().Format(time.RFC3339)+", and nothing more is written here", "'", "''")
 }
 
 // Again opens the same journal once more, knowing nothing of what was seen of it before: one

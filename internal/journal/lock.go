@@ -15,7 +15,7 @@ import (
 )
 
 // ErrLocked means that a living process holds the lock.
-var ErrLocked = errors.New("another process is at it right now")
+var ErrLocked = errors.New("another process is working on it right now")
 
 // Lock takes the lock of a name, without waiting. The system frees it when the
 // process dies, however it dies; unlock frees it earlier.

@@ -25,7 +25,7 @@ func (m *Moved) Error() string {
 	if !m.At.IsZero() {
 		when = " at " + m.At.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("the journal was moved from %s to %s%s, and nothing is written here any more", m.Path, m.To, when)
+	return fmt.Sprintf("the journal was moved from %s to %s%s, and nothing more is written here", m.Path, m.To, when)
 }
 
 // Arriving means that a move into this place has begun and not ended.
@@ -34,7 +34,7 @@ type Arriving struct {
 }
 
 func (a *Arriving) Error() string {
-	return a.Path + " is to hold a journal that has not arrived yet: its move was interrupted\n  next  do the move again, as it was called: rekey journal move"
+	return a.Path + " is the target of a move that was interrupted\n  next  do the move again, as it was called: rekey journal move"
 }
 
 // movedSchema is in the journal that is moved: done is 0 until it is.

@@ -78,7 +78,7 @@ func exists(dir string) error {
 		switch st, err := os.Stat(path); {
 		case err != nil: // told by opening it
 		case !st.Mode().IsRegular():
-			return &Damaged{Path: path, Why: "it is a folder or a device, and no file"}
+			return &Damaged{Path: path, Why: "it is a folder or a device, not a file"}
 		case st.Size() == 0:
 			return &Damaged{Path: path, Why: "it is empty"}
 		}
@@ -188,7 +188,7 @@ func (j *Journal) prepare(path, setup string, written, moving bool) error {
 	case err != nil:
 		return fmt.Errorf("open journal: %w", damaged(path, err))
 	case !there["entries"]:
-		return &Damaged{Path: path, Why: "it is a database, but no journal: it has no table of entries"}
+		return &Damaged{Path: path, Why: "it is a database, but not a journal: it has no table of entries"}
 	}
 	if there["versions"] {
 		version, err := j.version(ctx, j.db, "journal")

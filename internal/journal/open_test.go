@@ -68,7 +68,7 @@ func TestWhatIsNoJournalIsNotTakenForAnEmptyOne(t *testing.T) {
 		damage    []func(dir string) error
 	}{
 		{"it is empty", "empty", []func(string) error{write(file, "")}},
-		{"it is no database", "no database", []func(string) error{write(file, strings.Repeat("this is no database ", 300))}},
+		{"it is not a database", "no database", []func(string) error{write(file, strings.Repeat("this is not a database ", 300))}},
 		{"it was deleted, and its write-ahead log was not", "missing", []func(string) error{remove, write(file+"-wal", "x")}},
 		{"it was deleted, and the key of fingerprints was not", "missing", []func(string) error{remove, write("fingerprint.key", "x")}},
 		{"it was deleted, and the public keys were not", "missing", []func(string) error{remove, write("evidence.pub", "x")}},

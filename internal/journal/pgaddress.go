@@ -31,7 +31,7 @@ func parse(address string) (*server, error) {
 	}
 	mode := q.Get("sslmode")
 	if mode == "allow" || mode == "prefer" {
-		return nil, fmt.Errorf("sslmode=%s goes on in clear where the server wants it: take verify-full", mode)
+		return nil, fmt.Errorf("sslmode=%s lets the server choose an unencrypted connection: use verify-full", mode)
 	}
 	c, err := pgconn.ParseConfig(u.String())
 	if err == nil && mode == "" && undecided(c) {

@@ -79,9 +79,9 @@ func (s *server) suits(l looked, writes bool) error {
 		first, _, _ := strings.Cut(l.brand, " ")
 		return no("it is no PostgreSQL, but calls itself "+first+", and its locks may mean something else", "name a PostgreSQL, 13 or newer")
 	case l.number < oldest*10_000:
-		return no(fmt.Sprintf("it is PostgreSQL %s, and %d is the oldest that will do", l.Version, oldest), "upgrade the server, or name another one")
+		return no(fmt.Sprintf("it is PostgreSQL %s, and %d is the oldest supported", l.Version, oldest), "upgrade the server, or name another one")
 	case l.pooled || l.dropsParameter:
-		return no("between here and the server is a pooler (as PgBouncer), which may share a session out to others, so that locks would mean nothing", "name the server itself, past the pooler")
+		return no("a connection pooler (such as PgBouncer) is between here and the server; it may share sessions, so locks would not hold", "name the server itself, past the pooler")
 	case l.encoding != "UTF8":
 		return no(fmt.Sprintf("it is encoded as %s; a journal needs UTF8", l.encoding), "make another one: CREATE DATABASE rekey ENCODING 'UTF8' TEMPLATE template0")
 	case l.barred: // whose tables then look to it as if they were not there

@@ -16,7 +16,7 @@ import (
 
 // ErrLost means that the session that held this process's locks has ended: another
 // process may be at what they were for.
-var ErrLost = errors.New("this process has lost its locks: its session with the database has ended, and another process may be at it")
+var ErrLost = errors.New("this process has lost its locks: its session with the database has ended, and another process may be working on it")
 
 // locks are the advisory locks of one opened journal, held by one session of their own.
 // Within a session they could be taken twice, so who holds one is also known here.

@@ -60,7 +60,7 @@ func refusal(c *pgconn.Config, e *pgconn.PgError) (why string, next []string) {
 		if c.Password == "" {
 			return "the server wants a password of the role " + c.User + ", and none was given", []string{give}
 		}
-		return "the server does not take this password of the role " + c.User, []string{give}
+		return "the server rejects this password of the role " + c.User, []string{give}
 	case "28000": // invalid_authorization_specification
 		return "the server does not let the role " + c.User + " in: " + e.Message, []string{"allow it in pg_hba.conf, or make the role: CREATE ROLE " + c.User + " LOGIN"}
 	case "3D000": // invalid_catalog_name
@@ -73,10 +73,10 @@ func refusal(c *pgconn.Config, e *pgconn.PgError) (why string, next []string) {
 		return "the server is starting or stopping: " + e.Message, []string{"wait until it is up, then do this again"}
 	case "08P01": // protocol_violation
 		if strings.Contains(e.Message, "startup parameter") {
-			return "between here and the server is a pooler (as PgBouncer), which may share a session out to others, so that locks would mean nothing (" + e.Message + ")", []string{"name the server itself, past the pooler"}
+			return "a connection pooler (such as PgBouncer) is between here and the server; it may share sessions, so locks would not hold (" + e.Message + ")", []string{"name the server itself, past the pooler"}
 		}
 	}
-	return e.Message, []string{"see what stands in the server's log"}
+	return e.Message, []string{"see the server's log"}
 }
 
 // silence is why no server has answered.
@@ -89,25 +89,25 @@ func silence(err error) (why string, next []string) {
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &unknown):
-		return "its certificate is signed by nobody whom this machine trusts", []string{"name the file of the authority that signed it in the address: sslrootcert=FILE"}
+		return "its certificate is not signed by an authority that this machine trusts", []string{"name the file of the authority that signed it in the address: sslrootcert=FILE"}
 	case errors.As(err, &other):
-		return "its certificate is not of this host: " + other.Error(), []string{"call it by the name that the certificate has"}
+		return "its certificate is not for this host: " + other.Error(), []string{"use the host name that the certificate is for"}
 	case errors.As(err, &invalid):
-		return "its certificate is not valid: " + invalid.Error(), []string{"renew it, and look at this machine's clock"}
+		return "its certificate is not valid: " + invalid.Error(), []string{"renew it, and check this machine's clock"}
 	case errors.As(err, &verification):
 		return "its certificate is not valid: " + verification.Err.Error(), []string{"name the file of the authority that signed it in the address: sslrootcert=FILE"}
 	case strings.Contains(err.Error(), "server refused TLS connection"):
-		return "the server does not encrypt", []string{"turn ssl on there", "where nobody else is on the way, say so in the address: sslmode=disable"}
+		return "the server does not encrypt", []string{"turn ssl on there", "if nobody else can read the connection, say so in the address: sslmode=disable"}
 	case errors.As(err, &nameless):
-		return "there is no host of this name: " + nameless.Name, []string{"look at the address, and at this machine's DNS"}
+		return "there is no host of this name: " + nameless.Name, []string{"check the address, and this machine's DNS"}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "no server answers there: connection refused", []string{"start it, or look at host and port"}
+		return "no server answers there: connection refused", []string{"start it, or check host and port"}
 	case errors.Is(err, syscall.ENOENT):
-		return "there is no socket in this folder", []string{"start the server, or look at host and port"}
+		return "there is no socket in this folder", []string{"start the server, or check host and port"}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return "no server answers there in time", []string{"look at host and port, and at the firewall between"}
+		return "no server answers there in time", []string{"check host and port, and the firewall in between"}
 	}
-	return "no session could be made: " + lastOf(err).Error(), []string{"see what stands in the server's log"}
+	return "no session could be made: " + lastOf(err).Error(), []string{"see the server's log"}
 }
 
 // lastOf is what an error is at its bottom.

@@ -96,7 +96,7 @@ type transaction struct {
 }
 
 // Commit also fails where the server answers that it has rolled back instead, which
-// is no error to PostgreSQL.
+// is not an error to PostgreSQL.
 func (t *transaction) Commit() error {
 	t.used = time.Now()
 	got, err := t.conn.Exec(t.ctx, "COMMIT").ReadAll()

@@ -25,9 +25,9 @@ type Damaged struct {
 
 func (d *Damaged) Error() string {
 	if d.Server {
-		return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  put a backup of the database back and look what is live: rekey drift", d.Path, d.Why)
+		return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  restore a backup of the database and check what is live: rekey drift", d.Path, d.Why)
 	}
-	return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  put a backup of the folder %s back and look what is live: rekey drift\n  or    where none is left, move the folder away; a new journal begins, and remembers nothing of before",
+	return fmt.Sprintf("%s cannot be used as the journal: %s\n  next  restore a backup of the folder %s and check what is live: rekey drift\n  or    if there is none, move the folder away; a new journal then starts, without any history",
 		d.Path, d.Why, filepath.Dir(d.Path))
 }
 
@@ -68,7 +68,7 @@ func damaged(path string, err error) error {
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_NOTADB:
-		return &Damaged{Path: path, Why: "it is no database"}
+		return &Damaged{Path: path, Why: "it is not a database"}
 	case sqlite3.SQLITE_CORRUPT:
 		return &Damaged{Path: path, Why: "the database in it is damaged"}
 	case sqlite3.SQLITE_ERROR: // of a question that is asked as it stands: the tables are others
@@ -116,9 +116,9 @@ func answered(name string, e *pgconn.PgError) error {
 	case "XX001", "XX002": // data_corrupted, index_corrupted
 		return &Damaged{Path: name, Server: true, Why: "the database is damaged"}
 	case "42501": // insufficient_privilege
-		return fmt.Errorf("%s may not be used so by this role: %s", name, e.Message)
+		return fmt.Errorf("%s does not permit this to this role: %s", name, e.Message)
 	case "25006": // read_only_sql_transaction
-		return fmt.Errorf("%s may not be written here: the session or the server only reads", name)
+		return fmt.Errorf("%s cannot be written here: the session or the server is read-only", name)
 	case "53100": // disk_full
 		return fmt.Errorf("%s cannot be written: the server's disk is full; make room on it", name)
 	case "55P03": // lock_not_available

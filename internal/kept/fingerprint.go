@@ -41,9 +41,9 @@ type OtherKey struct {
 
 func (o *OtherKey) Error() string {
 	if o.Missing {
-		return fmt.Sprintf("the journal in %s was written with a fingerprint key that this machine has not got: there is no %s", o.Journal, o.Where)
+		return fmt.Sprintf("the journal in %s was written with a fingerprint key that this machine does not have: there is no %s", o.Journal, o.Where)
 	}
-	return fmt.Sprintf("the fingerprint key in %s is not the one that the journal in %s was written with: every value would look like another one", o.Where, o.Journal)
+	return fmt.Sprintf("the fingerprint key in %s is not the one that the journal in %s was written with: every value would look different", o.Where, o.Journal)
 }
 
 // fingerprints reads the fingerprint key, or makes one where there was none yet, and

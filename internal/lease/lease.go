@@ -1,4 +1,4 @@
-// Package lease says who may advance a run: one holder at a time, on the database's clock, under a number that grows whenever a run is handed on; and what its holder asks a person.
+// Package lease says who may advance a run: one holder at a time, on the database's clock, under a number that grows whenever a run is handed over; and what its holder asks a person.
 //
 // A row stands for each run that is open. Whoever advances the run is its holder, until a
 // time that he moves on while he lives. Each time the run changes hands its epoch grows,
@@ -19,13 +19,13 @@ import (
 )
 
 // ErrLost means that the run is not this holder's any more.
-var ErrLost = errors.New("the lease on the run was lost: another process may have taken it up")
+var ErrLost = errors.New("the lease on the run was lost: another process may have picked it up")
 
 // ErrSaid means that somebody has said something to the run that its holder has not heard.
-var ErrSaid = errors.New("somebody has said something to the run meanwhile")
+var ErrSaid = errors.New("the run has received another instruction meanwhile")
 
 // ErrHeld means that somebody else holds the run.
-var ErrHeld = errors.New("another process is at the run")
+var ErrHeld = errors.New("another process is working on the run")
 
 // Migrations make the tables (journal.Tables). Times are milliseconds since 1970 on the
 // database's clock, 0: none.
@@ -230,13 +230,13 @@ func (s *Store) left() string {
 func (s *Store) Left(ctx context.Context, late time.Duration) (lapsed, due []Due, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT run, epoch, holder FROM lease_runs WHERE `+s.left()+` ORDER BY run`, late.Milliseconds())
 	if err != nil {
-		return nil, nil, fmt.Errorf("look for runs that are left: %w", s.told(err))
+		return nil, nil, fmt.Errorf("look for runs without a worker: %w", s.told(err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		d, holder := Due{}, ""
 		if err := rows.Scan(&d.Run, &d.Epoch, &holder); err != nil {
-			return nil, nil, fmt.Errorf("look for runs that are left: %w", s.told(err))
+			return nil, nil, fmt.Errorf("look for runs without a worker: %w", s.told(err))
 		}
 		if holder != "" {
 			lapsed = append(lapsed, d)

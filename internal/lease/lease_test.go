@@ -161,7 +161,7 @@ func TestWhoWasOvertakenWritesNothing(t *testing.T) {
 			b.Errorf("the run is said not to be its holder's: %v", err)
 		}
 		if due := b.handOn(); len(due) != 0 {
-			b.Errorf("a run is handed on whose holder lives: %v", due)
+			b.Errorf("a run is handed over whose holder lives: %v", due)
 		}
 		b.lapse("run")
 		due := b.handOn()

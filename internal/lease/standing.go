@@ -11,7 +11,7 @@ import (
 
 // Standing is how a run stands with the workers.
 type Standing struct {
-	AtWork  bool   // a worker is at it, or will be by itself
+	AtWork  bool   // a worker is working on it, or will be by itself
 	Waits   string // for whom it waits, where a person has to say something; "": for nobody
 	ByHand  string // what the worker that is at it asks a person to do by hand; "": nothing
 	Process bool   // a process that has locked its credential is at it

@@ -66,7 +66,7 @@ func (a *Admin) Address() string {
 
 // Itself says why a login cannot be rotated that is the one Rekey works as.
 func (a *Admin) Itself(name string) string {
-	return fmt.Sprintf("%s %s is the one that Rekey itself works as (vendors.%s.user), and a run cannot end what it needs to finish: give Rekey a %s of its own", a.Noun, name, a.Name, a.Noun)
+	return fmt.Sprintf("%s %s is the one that Rekey itself uses (vendors.%s.user), and a run cannot revoke what it needs to finish: give Rekey a %s of its own", a.Noun, name, a.Name, a.Noun)
 }
 
 // Refuse is an error of class Refused.

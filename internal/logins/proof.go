@@ -16,7 +16,7 @@ import (
 )
 
 // Right begins the detail of an answer that comes only after the password was taken.
-const Right = "the password is right, but "
+const Right = "the password is correct, but "
 
 // Works is what a login that was tried proves of its password. A server that asks for
 // none proves nothing, and that is an error.
@@ -37,7 +37,7 @@ func (a *Admin) Elsewhere(op, server string, p sop.Probe) error {
 	if p.URL == sop.IssuerItself {
 		return nil
 	}
-	return a.Refuse(op, "a login is proven by %s itself and sent nowhere else: leave validate out", server)
+	return a.Refuse(op, "a login is proven by %s itself and not sent anywhere else: leave validate out", server)
 }
 
 // Guard names no application.
@@ -84,7 +84,7 @@ func (a *Admin) Known(code string, m Meaning) *cred.Error {
 
 // Ended is an answer that says that the session ends, and not what became of a statement.
 func Ended() *cred.Error {
-	return &cred.Error{Class: cred.Unknown, Why: "the server ended the session before it said what became of it"}
+	return &cred.Error{Class: cred.Unknown, Why: "the server closed the session before it answered"}
 }
 
 // Cut is an error of the way there, of this class.

@@ -41,7 +41,7 @@ func inWords(users []provider.User) string {
 		case u.From != "":
 			out = append(out, fmt.Sprintf("%d from %s", u.Count, u.From))
 		default:
-			out = append(out, fmt.Sprintf("%d of a program that does not name itself", u.Count))
+			out = append(out, fmt.Sprintf("%d of an unnamed program", u.Count))
 		}
 	}
 	return strings.Join(out, ", ")

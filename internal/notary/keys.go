@@ -98,7 +98,7 @@ func (n *Notary) neverWas(ctx context.Context) error {
 	if n.Keys != nil {
 		known, err := n.public(ctx)
 		if signed || err != nil || len(known) > 0 {
-			return errors.Join(fmt.Errorf("this machine has not got the private key that signs checkpoints: copy %s from the one that signs, name it under evidence.key, or begin a new one: rekey checkpoint key --new", filepath.Join(n.Dir, KeyFile)), err)
+			return errors.Join(fmt.Errorf("this machine does not have the private key that signs checkpoints: copy %s from the machine that signs, name it under evidence.key, or begin a new one: rekey checkpoint key --new", filepath.Join(n.Dir, KeyFile)), err)
 		}
 		if err := os.MkdirAll(n.Dir, 0o700); err != nil {
 			return fmt.Errorf("make a signing key: %w", err)
@@ -137,7 +137,7 @@ func (n *Notary) public(ctx context.Context) (evidence.Keys, error) {
 	return Public(n.Dir)
 }
 
-// Public reads the public keys beside a journal; none is no error.
+// Public reads the public keys beside a journal; none is not an error.
 func Public(dir string) (evidence.Keys, error) {
 	b, err := os.ReadFile(filepath.Join(dir, PublicFile))
 	if errors.Is(err, os.ErrNotExist) {

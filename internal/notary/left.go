@@ -39,7 +39,7 @@ func (n *Notary) CompareFiles(ctx context.Context) error {
 			continue
 		}
 		if left := n.inFile(s); len(left) > 0 {
-			return fmt.Errorf("%s has checkpoints of %s, and this journal has never signed any: if it is that one, it was set back to an earlier state\n  next  put the newer journal back if there is one; otherwise nothing is to be done", s.File, evidence.OriginOf(left[len(left)-1].Note))
+			return fmt.Errorf("%s has checkpoints of %s, and this journal has never signed any: if it is the same journal, it was restored to an earlier state\n  next  restore the newer journal if there is one; otherwise do nothing", s.File, evidence.OriginOf(left[len(left)-1].Note))
 		}
 	}
 	return nil
@@ -83,7 +83,7 @@ func (s *setBack) next() []string {
 	if s.named {
 		also = ", and give evidence.origin another name"
 	}
-	return []string{"put the newer journal back, then: rekey checkpoint",
+	return []string{"restore the newer journal, then: rekey checkpoint",
 		"where it is lost, end the runs that are open, then move " + s.dir + " away and keep it" + also + ": a new journal begins under a key of its own"}
 }
 

@@ -61,7 +61,7 @@ type Outcome struct {
 type Sent struct {
 	Sink    string `json:"sink"`
 	Sent    int    `json:"sent"`              // checkpoints, just now
-	Behind  int    `json:"behind,omitempty"`  // that it has not got
+	Behind  int    `json:"behind,omitempty"`  // that it does not have
 	Problem string `json:"problem,omitempty"` // why not
 }
 
@@ -95,7 +95,7 @@ func (n *Notary) Attest(ctx context.Context) Outcome {
 		n.make(ctx, &o, s)
 		if o.SetBack {
 			for _, sink := range n.Config.Sinks { // it would be sent a second history
-				o.Sinks = append(o.Sinks, Sent{Sink: sink.Name, Problem: "nothing is sent while that is so"})
+				o.Sinks = append(o.Sinks, Sent{Sink: sink.Name, Problem: "nothing is sent until that is fixed"})
 			}
 			return o
 		}
@@ -122,7 +122,7 @@ func (n *Notary) make(ctx context.Context, o *Outcome, signers ...note.Signer) {
 
 func (n *Notary) now() time.Time { return n.Env.Now().UTC() }
 
-// Sign signs a text that is no checkpoint as a note, with the key that signs
+// Sign signs a text that is not a checkpoint as a note, with the key that signs
 // checkpoints. Its first line must not be the name of the key: that is what tells it
 // from a checkpoint.
 func (n *Notary) Sign(ctx context.Context, text string) (string, error) {

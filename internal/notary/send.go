@@ -22,7 +22,7 @@ const (
 	maxPosts    = 20
 )
 
-// send sends every sink what it has not got yet, side by side.
+// send sends every sink what it does not have yet, side by side.
 func (n *Notary) send(ctx context.Context) []Sent {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()

@@ -40,7 +40,7 @@ func (k Known) found(r report.Row, add func(Notice)) {
 		}
 	}
 	if c := r.Checked; c != nil && !c.OK {
-		c := n.of("check/"+r.Credential+"/"+since(r), fmt.Sprintf("a rotation of %s would be refused: %s against it", r.Credential, stands(c.Against)), "as its last check found", "rekey check "+r.Credential)
+		c := n.of("check/"+r.Credential+"/"+since(r), fmt.Sprintf("a rotation of %s would be refused: %s", r.Credential, stands(c.Against)), "as its last check found", "rekey check "+r.Credential)
 		c.At = r.Checked.At
 		add(c)
 	}
@@ -75,14 +75,14 @@ func unregistered(n Notice, d report.Discovered, f discover.Finding, since strin
 	if f.Handle != nil {
 		id = append(id, f.Handle.ID)
 	}
-	title := n.Credential + " is held at " + f.Where + ", which nobody registered"
+	title := n.Credential + " is held at " + f.Where + ", which is not registered"
 	switch f.Kind {
 	case discover.Earlier:
 		title = "an earlier value of " + n.Credential + " is kept at " + f.Where
 	case discover.Orphan:
 		title = "a run of " + n.Credential + " has made one that nobody has, at " + f.Where
 	case discover.Unclaimed:
-		title = f.Where + " lists one that is no credential's"
+		title = f.Where + " lists one that is not a credential's"
 	}
 	n = n.of("others/"+n.Credential+"/"+since+"/"+digest(strings.Join(append(id, f.Slots...), "\n")), title, f.What, "rekey discover")
 	if n.At = d.At; n.Credential != "" {
@@ -91,7 +91,7 @@ func unregistered(n Notice, d report.Discovered, f discover.Finding, since strin
 	return n
 }
 
-// ofNone tells of what is no credential's, and of what could not be looked at at all:
+// ofNone tells of what is not a credential's, and of what could not be looked at at all:
 // whoever holds something there would not be found.
 func (k Known) ofNone(add func(Notice)) {
 	d := k.Discovered[""]

@@ -42,7 +42,7 @@ func (s *Senders) email(ctx context.Context, name string, e sop.Email) (sender, 
 func (c email) send(ctx context.Context, n Notice) error {
 	msg := mail.NewMsg()
 	if err := errors.Join(msg.From(c.e.From), msg.To(c.e.To...)); err != nil {
-		return &cred.Error{Vendor: c.name, Op: "notify", Class: cred.Refused, Why: "one of the addresses is none"}
+		return &cred.Error{Vendor: c.name, Op: "notify", Class: cred.Refused, Why: "one of the addresses is not valid"}
 	}
 	subject := "Rekey: " + n.Title
 	if n.Page {

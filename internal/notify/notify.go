@@ -33,7 +33,7 @@ const (
 	Window   Kind = "window"   // no window opens before it expires
 	Found    Kind = "found"    // something has drifted, or somebody holds it who is not registered
 	Evidence Kind = "evidence" // the journal does not verify
-	Stopped  Kind = "stopped"  // the schedule begins nothing more: too many runs failed
+	Stopped  Kind = "stopped"  // the schedule starts nothing more: too many runs failed
 	Try      Kind = "test"     // somebody tries a channel
 )
 
@@ -126,8 +126,8 @@ func Notices(k Known) []Notice {
 	for _, c := range k.Schedule.Credentials {
 		standing(k, c, add)
 		if undated[c.Credential] && c.Run != sop.ByHand.String() {
-			add(Notice{ID: "undated/" + c.Credential, Kind: Overdue, Credential: c.Credential, Owner: c.Owner, At: k.Now, Title: c.Credential + " never falls due: nobody knows when it was made or when it expires",
-				Text: "a check has not told, so that the schedule never begins it; its first rotation dates it", Next: "rekey plan " + c.Credential})
+			add(Notice{ID: "undated/" + c.Credential, Kind: Overdue, Credential: c.Credential, Owner: c.Owner, At: k.Now, Title: c.Credential + " never falls due: it is unknown when it was made and when it expires",
+				Text: "a check has not found out either, so the schedule never starts it; after its first rotation that is known", Next: "rekey plan " + c.Credential})
 		}
 	}
 	for _, a := range k.Approvals {
@@ -143,12 +143,12 @@ func Notices(k Known) []Notice {
 			Text:  fmt.Sprintf("asked by %s; %d more until %s", a.Request.By.Name, a.Missing, a.Until.UTC().Format(time.RFC3339)), Next: "rekey approve " + about})
 	}
 	if at := k.Schedule.Stopped; !at.IsZero() {
-		add(Notice{ID: "stopped/" + at.UTC().Format(time.RFC3339), Kind: Stopped, At: at, Title: "the schedule begins nothing more: too many runs failed",
+		add(Notice{ID: "stopped/" + at.UTC().Format(time.RFC3339), Kind: Stopped, At: at, Title: "the schedule starts nothing more: too many runs failed",
 			Text: "runs " + strings.Join(k.Schedule.Failed, ", "), Next: "rekey schedule"})
 	}
 	if p := k.Schedule.Paused; p.Doubted() {
-		add(Notice{ID: "set-back/" + p.At.UTC().Format(time.RFC3339), Kind: Evidence, At: p.At, Title: "the journal has lost entries, and nothing begins by itself",
-			Text: p.Reason + "; look what is live, then let the schedule go on: rekey schedule continue", Next: "rekey drift"})
+		add(Notice{ID: "set-back/" + p.At.UTC().Format(time.RFC3339), Kind: Evidence, At: p.At, Title: "the journal has lost entries, and nothing starts automatically",
+			Text: p.Reason + "; check what is live, then let the schedule continue: rekey schedule continue", Next: "rekey drift"})
 	}
 	if k.Unverified != "" {
 		add(Notice{ID: "evidence/" + digest(k.Unverified), Kind: Evidence, At: k.Now, Title: "the journal does not verify", Text: k.Unverified, Next: "rekey verify"})
@@ -218,7 +218,7 @@ func standing(k Known, c schedule.Standing, add func(Notice)) {
 			if !going && !c.Due.At.IsZero() && !c.Due.At.After(k.Now) {
 				o := n
 				o.ID, o.Kind, o.At, o.Next = "overdue/"+c.Credential+"/"+c.Due.At.UTC().Format(time.DateOnly), Overdue, c.Due.At, "rekey plan "+c.Credential
-				o.Title, o.Text = c.Credential+" is overdue since "+c.Due.At.UTC().Format(time.DateOnly), "a person begins it"
+				o.Title, o.Text = c.Credential+" is overdue since "+c.Due.At.UTC().Format(time.DateOnly), "a person starts it"
 				add(o)
 			}
 		}

@@ -93,9 +93,9 @@ func (p poster) post(ctx context.Context, to secret.Value, contentType string, h
 	u, err := url.Parse(to.Reveal())
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return p.refuse("what the reference gives is no address: want https://host/path")
+		return p.refuse("the reference does not give an address: it must be https://host/path")
 	case u.Scheme == "http" && !sop.Loopback(u.Hostname()):
-		return p.refuse("the address must be https: whoever listens would learn it")
+		return p.refuse("the address must be https: anybody on the network could read it")
 	}
 	h := map[string]string{"Content-Type": contentType}
 	for k, v := range header {
@@ -114,10 +114,10 @@ func (p poster) post(ctx context.Context, to secret.Value, contentType string, h
 	case err != nil:
 		return err
 	case got.IsHTML():
-		// Something in front of the receiver says that all is well, and it has not got it.
-		return &cred.Error{Vendor: p.name, Op: "notify", Class: cred.Unknown, Status: got.Status, Why: "a page was answered, which is not the receiver's"}
+		// Something in front of the receiver says that all is well, and it does not have it.
+		return &cred.Error{Vendor: p.name, Op: "notify", Class: cred.Unknown, Status: got.Status, Why: "a web page answered instead of the receiver"}
 	case taken != nil && !taken(got.Body):
-		why := "what was answered is not how it says that it has taken something"
+		why := "the answer is not a confirmation"
 		if of, known := words[strings.TrimSpace(string(got.Body))]; known {
 			why = of
 		}

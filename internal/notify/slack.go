@@ -50,19 +50,19 @@ func slackTaken(answer []byte) bool {
 
 // slackWords are what Slack answers instead (section "Handling errors" of the page above).
 var slackWords = map[string]string{
-	"invalid_payload":                   "Slack does not take the message as it is (invalid_payload)",
+	"invalid_payload":                   "Slack rejects the message (invalid_payload)",
 	"invalid_token":                     "Slack does not know this webhook (invalid_token): make a new one",
 	"no_active_hooks":                   "the webhook is switched off (no_active_hooks): make a new one",
 	"no_service":                        "the webhook no longer exists (no_service): make a new one",
 	"no_service_id":                     "the address is not that of a webhook (no_service_id)",
 	"no_team":                           "Slack does not know the workspace of the address (no_team)",
 	"team_disabled":                     "the workspace is switched off (team_disabled)",
-	"user_not_found":                    "whom the webhook posts to is not there (user_not_found): make a new one",
-	"channel_not_found":                 "the channel that the webhook posts to is not there (channel_not_found): make a new one",
+	"user_not_found":                    "the user that the webhook posts to does not exist (user_not_found): make a new one",
+	"channel_not_found":                 "the channel that the webhook posts to does not exist (channel_not_found): make a new one",
 	"channel_is_archived":               "the channel that the webhook posts to is archived (channel_is_archived)",
 	"action_prohibited":                 "the workspace's administrators do not let it post (action_prohibited)",
 	"posting_to_general_channel_denied": "it may not post to the general channel (posting_to_general_channel_denied)",
-	"rollup_error":                      "Slack could not take it just now (rollup_error)",
+	"rollup_error":                      "Slack could not accept it right now (rollup_error)",
 }
 
 func (slack) over(context.Context, Notice) error { return nil }

@@ -276,7 +276,7 @@ func (s *Senders) Test(ctx context.Context, config *sop.Notices, channel string)
 		return err
 	}
 	now := s.Now().UTC()
-	n := Notice{ID: "test/" + channel + "/" + now.Format(time.RFC3339Nano), Kind: Try, At: now, Title: "Rekey tries this channel", Text: "nothing has to be done", Link: config.Console}
+	n := Notice{ID: "test/" + channel + "/" + now.Format(time.RFC3339Nano), Kind: Try, At: now, Title: "Test of this channel by Rekey", Text: "nothing has to be done", Link: config.Console}
 	if err := to.send(ctx, n); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func waits(k Known, s history.Summary, n *Notice) bool {
 		n.Title, n.Text = "a run of "+s.Credential+" cannot be carried out", "it is tried again each minute: "+w.Trouble
 	case w.Left:
 		n.ID, n.Next = "waits/"+s.Run+"/left", "rekey resume "+s.Run
-		n.Title, n.Text = "a run of "+s.Credential+" was interrupted, and nobody goes on with it", "the old credential and a new one may both be live until somebody does"
+		n.Title, n.Text = "a run of "+s.Credential+" was interrupted, and nobody has resumed it", "the old credential and a new one may both be live until somebody does"
 	case w.ByHand:
 		n.ID, n.Next = "waits/"+s.Run+"/"+digest(w.For), "rekey log "+s.Run
 		n.Title = s.Credential + " waits for something that is done by hand"

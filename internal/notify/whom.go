@@ -74,7 +74,7 @@ func Summary(list []Notice, now time.Time, console string) Notice {
 	if more := len(list) - shown; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	out := Notice{ID: "summary/" + digest(strings.Join(ids, "\n")), Kind: list[0].Kind, At: now, Count: len(list), Title: fmt.Sprintf("%d things to look at", len(list)), Text: strings.Join(lines, "\n"), Next: "rekey status"}
+	out := Notice{ID: "summary/" + digest(strings.Join(ids, "\n")), Kind: list[0].Kind, At: now, Count: len(list), Title: fmt.Sprintf("%d things to check", len(list)), Text: strings.Join(lines, "\n"), Next: "rekey status"}
 	if console != "" {
 		out.Link = console + "/"
 	}

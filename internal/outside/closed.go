@@ -10,15 +10,15 @@ import (
 // The errors that have a meaning.
 var (
 	// ErrClosed: in this world the way leads nowhere; nothing was tried.
-	ErrClosed = errors.New("this is a simulation, and there is no double of it: no real server, file or command is touched")
+	ErrClosed = errors.New("this is a simulation, and this cannot be simulated: no real server, file or command is touched")
 	// ErrNotStarted: the program could not be started; nothing happened.
 	ErrNotStarted = errors.New("it could not be started")
 	// ErrTooLarge: more bytes than are wanted.
 	ErrTooLarge = errors.New("it is larger than any that was expected")
 	// ErrNotRegular: no ordinary file.
-	ErrNotRegular = errors.New("it is no regular file")
+	ErrNotRegular = errors.New("it is not a regular file")
 	// ErrUnsure: the file may have been replaced, and may not outlive a power cut.
-	ErrUnsure = errors.New("whether it was replaced for good is not known")
+	ErrUnsure = errors.New("whether the replacement is on disk is not known")
 )
 
 // Closed are ways that lead nowhere.

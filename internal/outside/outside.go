@@ -21,7 +21,7 @@ type Ways interface {
 
 	// Exec starts one program and waits for its end. That it could not be started is
 	// ErrNotStarted: then nothing happened. Any other error means that it may have
-	// done what it is for, in part or whole. An exit status is no error.
+	// done what it is for, in part or whole. An exit status is not an error.
 	Exec(ctx context.Context, c Command) (Ended, error)
 
 	// Files are the file system's.
@@ -74,7 +74,7 @@ type Files interface {
 	// unless Is(err, ErrUnsure). Idempotent.
 	Replace(path string, f File) error
 
-	// Remove takes a file away. Idempotent: that there is none is no error.
+	// Remove takes a file away. Idempotent: that there is none is not an error.
 	Remove(path string) error
 
 	// Owner returns the numbers of a user and a group, which are given by name or

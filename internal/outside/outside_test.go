@@ -37,7 +37,7 @@ func TestClosedWaysTouchNothing(t *testing.T) {
 }
 
 // TestACommandGetsWhatItIsGivenAndNothingElse: no variable of ours, its input, an exit
-// status that is no error, and an end when it takes or prints too much.
+// status that is not an error, and an end when it takes or prints too much.
 func TestACommandGetsWhatItIsGivenAndNothingElse(t *testing.T) {
 	t.Setenv("REKEY_TEST_TOKEN", "hunter2")
 	sh := func(script string, c Command) (Ended, error) {

@@ -28,11 +28,11 @@ func TLS(files Files, mode, authorities, host string) (*tls.Config, error) {
 	if authorities != "" {
 		f, err := files.Read(authorities, certLimit)
 		if err != nil {
-			return nil, fmt.Errorf("the file of authorities %s cannot be read: %w", authorities, err)
+			return nil, fmt.Errorf("the CA file %s cannot be read: %w", authorities, err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM([]byte(f.Content.Reveal())) {
-			return nil, fmt.Errorf("the file of authorities %s holds no certificate in PEM", authorities)
+			return nil, fmt.Errorf("the CA file %s holds no PEM certificate", authorities)
 		}
 		if mode == Require {
 			mode = VerifyCA

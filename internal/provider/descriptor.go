@@ -53,7 +53,7 @@ type Sheet struct {
 	Settings any      // a pointer to a struct
 	Fields   []string // of the bundle
 	Optional []string // fields that slots may hold and need not
-	Public   []string // fields that are no secret: they name the credential and do not give it away
+	Public   []string // fields that are not secret: they name the credential and do not give it away
 	MaxLive  int      // how many generations may live at once, as published; some have more by contract. 0: no limit known
 	Create   bool     // a second generation can be made beside the first
 	Roll     string   // rotation.RollWithGrace, rotation.RollAtOnce, or ""

@@ -24,7 +24,7 @@ func Survive(op string, err *error) {
 	if _, ends := p.(EndOfProcess); ends {
 		panic(p)
 	}
-	why := "a mistake in Rekey broke it off"
+	why := "a bug in Rekey stopped it"
 	if r, ok := p.(runtime.Error); ok {
 		why += " (" + strings.TrimPrefix(r.Error(), "runtime error: ") + ")"
 	}

@@ -188,7 +188,7 @@ func (b *bench) looks(sheet provider.Sheet, good provider.Issuer, h *cred.Handle
 	if _, ok := good.(provider.Prober); ok && sheet.Verifies && sheet.Create {
 		look("verify", func(ctx context.Context, i provider.Issuer) (string, error) {
 			v, detail, err := i.(provider.Prober).Probe(ctx, sop.Probe{URL: sop.IssuerItself}, *bundle)
-			if err == nil && v == cred.Unclear { // it says so itself: that is no success
+			if err == nil && v == cred.Unclear { // it says so itself: that is not a success
 				err = &cred.Error{Op: "verify", Class: cred.Unknown, Why: detail}
 			}
 			return string(v), err

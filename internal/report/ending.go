@@ -142,7 +142,7 @@ func proofs(st *rotation.State) []string {
 	return out
 }
 
-// weigh is the mark before what a step has shown: that nobody could look is no proof.
+// weigh is the mark before what a step has shown: that nobody could look is not proof.
 func weigh(shown string, s Style) string {
 	if strings.HasPrefix(shown, rotation.HoldersUnknown) {
 		return s.Mind("?")

@@ -219,7 +219,7 @@ func goingBack(p *rotation.Plan) []string {
 	out := []string{
 		"until the point of no return: every consumer, then " + stores + " their old values back, then the new one is taken away",
 		"only places that still hold this run's values are changed; what somebody else changed meanwhile is left alone and reported",
-		"after it: " + p.Old.Name + " cannot be had again; only forward",
+		"after it: " + p.Old.Name + " cannot be recovered; only forward",
 	}
 	if p.Seen.Store.History == "" {
 		out = append(out, "the old values can be read back from the history of "+p.Spec.Store.Key+" (tried)")

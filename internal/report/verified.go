@@ -25,7 +25,7 @@ type SentTo struct {
 }
 
 // Unattested says loudly what is not signed or not sent, and that nothing else
-// suffers from it.
+// is affected.
 func Unattested(o Attested, s Style) string {
 	o = legible(o)
 	out := []string{}
@@ -63,7 +63,7 @@ func lagText(x SentTo) string {
 	if x.Behind == 0 {
 		return x.Sink + ": " + x.Problem
 	}
-	text := fmt.Sprintf("%s has not got %s", x.Sink, countOf(x.Behind, "checkpoint"))
+	text := fmt.Sprintf("%s does not have %s", x.Sink, countOf(x.Behind, "checkpoint"))
 	if x.Problem != "" {
 		text += ": " + x.Problem
 	}
@@ -121,7 +121,7 @@ func EvidenceLine(e evidence.Standing, s Style, now time.Time) string {
 		what = append(what, fmt.Sprintf("%s not signed yet", countEntries(e.Uncovered)))
 	}
 	for _, l := range e.Lagging {
-		what = append(what, fmt.Sprintf("%s has not got %s, the oldest made %s", l.Sink, countOf(l.Behind, "checkpoint"), Ago(l.Since, now)))
+		what = append(what, fmt.Sprintf("%s does not have %s, the oldest made %s", l.Sink, countOf(l.Behind, "checkpoint"), Ago(l.Since, now)))
 	}
 	if len(what) > 0 {
 		return fmt.Sprintf("\n%s  %s; next  rekey checkpoint\n", s.Mind("evidence"), strings.Join(what, "; "))

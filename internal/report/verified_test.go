@@ -40,7 +40,7 @@ func TestEvidenceLine(t *testing.T) {
 		"never signed":          {evidence.Standing{Entries: 9, Uncovered: 9}, "nothing of the journal is signed yet; next  rekey checkpoint"},
 		"behind":                {evidence.Standing{Entries: 9, Covered: 8, Uncovered: 1, Leaves: true}, "1 entry not signed yet; next  rekey checkpoint"},
 		"not sent": {evidence.Standing{Entries: 9, Covered: 9, Leaves: true, Lagging: []evidence.Lag{{Sink: "file:x", Behind: 2, Since: now.Add(-3 * time.Hour)}}},
-			"file:x has not got 2 checkpoints, the oldest made 3h ago; next  rekey checkpoint"},
+			"file:x does not have 2 checkpoints, the oldest made 3h ago; next  rekey checkpoint"},
 		"never leaves": {evidence.Standing{Entries: 9, Covered: 9}, "9 entries signed, but no checkpoint ever leaves this machine"},
 	} {
 		got := report.EvidenceLine(tt.s, report.Style{}, now)

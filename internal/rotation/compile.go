@@ -22,7 +22,7 @@ type Capabilities struct {
 	OwnScope bool     // its list shows only what is ours: what a lost answer left is told by difference
 	Lingers  bool     // a grace has no end by itself
 	End      string   // what its end is called, as a participle: "dropped"; "": "deleted"
-	Public   []string // fields of a bundle that are no secret
+	Public   []string // fields of a bundle that are not secret
 	// Calls are the requests by which the vendors change something, in words,
 	// for the reader of a plan: by "create", "delete", kind of place, and the key
 	// of the store and of each consumer.

@@ -144,7 +144,7 @@ func (p *Plan) placeRemarks(can Capabilities, key string, slots []SlotSeen, proo
 		}
 	}
 	if len(hidden) > 0 || can.Places[key].WriteOnly {
-		note("%s shows nobody what it holds%s: its writes are dated and not read back, %s", key, inSlots(hidden), proof)
+		note("%s does not show what it holds%s: its writes are dated and not read back, %s", key, inSlots(hidden), proof)
 	}
 }
 

@@ -33,7 +33,7 @@ func lookAndEnd(spec sop.Spec) string {
 	return "look what is in use: rekey check " + spec.Name + "; end what nobody uses at the issuer"
 }
 
-// Left names what the run itself had made before its journal was set back, where it
+// Left names what the run itself had made before its journal was restored to an earlier state, where it
 // does not go on for another reason: it would have been cleaned up at the end, and is
 // not.
 func Left(spec sop.Spec, seen *Observation, run string) []Refusal {
@@ -42,7 +42,7 @@ func Left(spec sop.Spec, seen *Observation, run string) []Refusal {
 		if g := attemptOf(h, run); g > 0 && g <= seen.Lost && h.ID != seen.Issuer.Owner {
 			out = append(out, Refusal{
 				Code: RunTaken, Then: lookAndEnd(spec),
-				What: fmt.Sprintf("%s lists %q, which this run has made before its journal was set back, and it lives on", spec.Issuer.Vendor, h.Name),
+				What: fmt.Sprintf("%s lists %q, which this run has made before its journal was restored to an earlier state, and it lives on", spec.Issuer.Vendor, h.Name),
 			})
 		}
 	}
@@ -68,7 +68,7 @@ func LeftNameless(spec sop.Spec, seen *Observation, past []Generation, begun tim
 		if !known[h.ID] && (undated || h.Created.After(since)) {
 			out = append(out, Refusal{
 				Code: RunTaken, Then: lookAndEnd(spec),
-				What: fmt.Sprintf("%s lists %s, which may have been made since this run was begun, and the journal does not know it: the journal was set back to an earlier moment, or somebody else made it", spec.Issuer.Vendor, h.ID),
+				What: fmt.Sprintf("%s lists %s, which may have been made since this run was begun, and the journal does not know it: the journal was restored to an earlier state, or somebody else made it", spec.Issuer.Vendor, h.ID),
 			})
 		}
 	}
@@ -94,7 +94,7 @@ func OffUnexplained(s *State, plan *Plan) []Refusal {
 	}
 	return []Refusal{{
 		Code: DoneNotKnown, Then: "if it is to work again, switch it on at " + plan.Spec.Issuer.Vendor,
-		What: fmt.Sprintf("%s is switched off, and the journal of run %s does not know by whom: by this run before its journal was set back, or by somebody else; it is left as it is", plan.Old.Named(), s.Run),
+		What: fmt.Sprintf("%s is switched off, and the journal of run %s does not know by whom: by this run before its journal was restored to an earlier state, or by somebody else; it is left as it is", plan.Old.Named(), s.Run),
 	}}
 }
 

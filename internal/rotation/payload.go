@@ -58,7 +58,7 @@ type Outcome struct {
 	Lost       bool          `json:"lost,omitempty"`     // the secret died with the process that made it
 	Evidence   []string      `json:"evidence,omitempty"` // what was seen, for the record
 	Problems   []string      `json:"problems,omitempty"` // observe: everything that could not be seen
-	Left       []Refusal     `json:"left,omitempty"`     // observe: what the run had made before its journal was set back
+	Left       []Refusal     `json:"left,omitempty"`     // observe: what the run had made before its journal was restored to an earlier state
 	Calls      int           `json:"calls,omitempty"`    // requests that it took
 
 	Handle *cred.Handle `json:"handle,omitempty"` // create: the new generation

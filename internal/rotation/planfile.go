@@ -41,7 +41,7 @@ func ParsePlan(name string, b []byte) (*Plan, error) {
 		} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			offset = e.Offset
 		}
-		r.problem(offset, "", "this is no plan: "+strings.TrimPrefix(err.Error(), "json: "), "write one: rekey plan --out new-plan.json")
+		r.problem(offset, "", "this is not a plan: "+strings.TrimPrefix(err.Error(), "json: "), "write one: rekey plan --out new-plan.json")
 		return nil, r.problems
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
@@ -78,10 +78,10 @@ func (r *planReader) check(f *planFile) {
 	}
 	before := len(r.problems)
 	if !slices.Contains([]string{Replace, RollWithGrace, RollAtOnce}, f.Strategy) {
-		wrong("strategy", fmt.Sprintf("%q is no strategy by which a credential is rotated", f.Strategy), "")
+		wrong("strategy", fmt.Sprintf("%q is not a strategy by which a credential is rotated", f.Strategy), "")
 	}
 	if s := f.Spec.Issuer.Strategy; !slices.Contains([]string{"", "replace", "roll"}, s) {
-		wrong("spec.issuer.strategy", fmt.Sprintf("%q is no strategy by which a credential is rotated", s), "replace or roll")
+		wrong("spec.issuer.strategy", fmt.Sprintf("%q is not a strategy by which a credential is rotated", s), "replace or roll")
 	}
 	if f.Spec.Name == "" {
 		wrong("spec.name", "it names no credential", "")
@@ -90,14 +90,14 @@ func (r *planReader) check(f *planFile) {
 		wrong("spec.purpose", fmt.Sprintf("a plan file is carried out to rotate a credential, and not to %s", f.Spec.Purpose), "")
 	}
 	if !runID.MatchString(f.Run) {
-		wrong("run", fmt.Sprintf("%q is no id that rekey plan makes", f.Run), "a plan has an id of its own; the run gets another")
+		wrong("run", fmt.Sprintf("%q is not an id that rekey plan makes", f.Run), "a plan has an id of its own; the run gets another")
 	}
 	for n, list := range [][]Step{f.Steps, f.Back} {
 		known := map[string]bool{}
 		for i, s := range list {
 			path := fmt.Sprintf("%s[%d]", [...]string{"steps", "back"}[n], i)
 			if !s.Verb.known() {
-				wrong(path+".verb", fmt.Sprintf("%q is no step that this version of Rekey knows", s.Verb), "")
+				wrong(path+".verb", fmt.Sprintf("%q is not a step that this version of Rekey knows", s.Verb), "")
 			}
 			if s.ID == "" || known[s.ID] {
 				wrong(path+".id", "each step has an id of its own", "")
@@ -144,7 +144,7 @@ func (r *planReader) walk(dec *json.Decoder, t reflect.Type, path string) error 
 			of, known := fields[key]
 			switch {
 			case seen[key]:
-				r.problem(offset, at, "this key stands here twice", "")
+				r.problem(offset, at, "this key is given twice", "")
 			case fields != nil && !known:
 				r.problem(offset, at, "this key is not known", "")
 			}

@@ -53,12 +53,12 @@ func TestWhatAPlanFileSaysThatRekeyDidNotWriteIsTold(t *testing.T) {
 		{"no digest", `"digest": "`, `"digest": "", "ignored": "`, "ignored", "not known"},
 		{"something else to be done", `"after": `, `"after": 1`, "digest", "changed after it was made"},
 		{"another credential", `"name": "CF_ACCESS_SVC_CONSOLE"`, `"name": "CF_ACCESS_SVC_VAULT"`, "digest", "changed after it was made"},
-		{"not JSON", `"version": 1,`, `"version": 1`, "", "this is no plan"},
-		{"another type", `"version": 1,`, `"version": "1",`, "", "this is no plan"},
-		{"a second one", "\n}\n", "\n}\n{}", "", "this is no plan"},
+		{"not JSON", `"version": 1,`, `"version": 1`, "", "this is not a plan"},
+		{"another type", `"version": 1,`, `"version": "1",`, "", "this is not a plan"},
+		{"a second one", "\n}\n", "\n}\n{}", "", "this is not a plan"},
 		{"another object", text, `{"credentials": []}`, "credentials", "not known"},
-		{"nothing", text, ``, "", "this is no plan"},
-		{"depth", text, strings.Repeat("[", 100_000), "", "this is no plan"},
+		{"nothing", text, ``, "", "this is not a plan"},
+		{"depth", text, strings.Repeat("[", 100_000), "", "this is not a plan"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if !strings.Contains(text, tt.old) {

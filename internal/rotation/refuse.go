@@ -198,7 +198,7 @@ func issuerRefusals(spec sop.Spec, seen *Observation, can Capabilities, strategy
 		// Whatever bears the label is taken for what this run has made, so it must have
 		// made it, and nobody may work with it.
 		if g := attemptOf(h, run); g > 0 && (g > seen.Lost || h.ID == seen.Issuer.Owner) {
-			add(RunTaken, "look what is in use: rekey check "+spec.Name, "%s lists %q, which bears the label of this run, and the journal does not know it: somebody else made it, or the journal was set back to an earlier moment", spec.Issuer.Vendor, h.Name)
+			add(RunTaken, "look what is in use: rekey check "+spec.Name, "%s lists %q, which bears the label of this run, and the journal does not know it: somebody else made it, or the journal was restored to an earlier state", spec.Issuer.Vendor, h.Name)
 		}
 	}
 	if seen.Issuer.Owner == "" {

@@ -53,7 +53,7 @@ func TestWhatIsSaidToLiveSaysWhenItWasSeen(t *testing.T) {
 		"shown to nobody": {func(s *State) {
 			slot := &s.Plan.Seen.Consumers[0].Slots[0]
 			slot.Hidden, slot.Fingerprint = true, ""
-		}, []string{"app shows nobody what it holds, and was given the new one (seen at 2026-11-23 09:04:00 UTC)"}},
+		}, []string{"app does not show what it holds, and was given the new one (seen at 2026-11-23 09:04:00 UTC)"}},
 		"no plan": {func(s *State) { s.Plan, s.Resumed = nil, true }, []string{"according to the journal nothing was changed; that was not verified"}},
 	} {
 		said := state(c.change)

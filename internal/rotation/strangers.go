@@ -45,9 +45,9 @@ func Stranger(spec sop.Spec, h cred.Handle) string {
 	if !h.Created.IsZero() {
 		made = ", made " + h.Created.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("%s lists %s (%s%s), which bears the name of %s and of which this journal knows nothing: a run from another folder or machine, or a person, has made it, or the journal was set back", spec.Issuer.Vendor, h.Name, h.ID, made, spec.Name)
+	return fmt.Sprintf("%s lists %s (%s%s), which bears the name of %s and of which this journal knows nothing: a run from another folder or machine, or a person, has made it, or the journal was restored to an earlier state", spec.Issuer.Vendor, h.Name, h.ID, made, spec.Name)
 }
 
 // HoldersUnknown begins what the check for other holders says where no place could be
-// read: it is no proof of anything, and reports do not show it as one.
+// read: it does not prove anything, and reports do not show it as one.
 const HoldersUnknown = "who else holds the old one is not known"

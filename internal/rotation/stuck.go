@@ -162,7 +162,7 @@ func (s *State) holds(key, write, undo string) string {
 	}
 	verb := " holds "
 	if s.untold(key) {
-		verb = " shows nobody what it holds, and was given "
+		verb = " does not show what it holds, and was given "
 	}
 	old, again := verb+"the old one", verb+"the old one again"
 	if s.HeldNothing(key) {
@@ -265,7 +265,7 @@ func (s *State) seenOtherwise(key string) (at time.Time) {
 	return at
 }
 
-// untold reports whether a place shows nobody what it holds.
+// untold reports whether a place does not show what it holds.
 func (s *State) untold(key string) bool {
 	return slices.ContainsFunc(s.Plan.Seen.Consumers, func(c ConsumerSeen) bool {
 		return c.Key == key && slices.ContainsFunc(c.Slots, SlotSeen.Untold)

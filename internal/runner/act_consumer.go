@@ -121,7 +121,7 @@ func (r *Runner) propagate(ctx context.Context, a rotation.Action) rotation.Outc
 func (r *Runner) writtenOver(key string, held map[string]provider.Held) (told []string) {
 	for _, was := range r.seenSlots(key) {
 		if now := held[was.Slot]; now.Hidden && now.Stamp["fingerprint"] == "" && !now.Written.Equal(was.Written) {
-			told = append(told, "slot "+was.Slot+" of "+key+", which shows nobody what it holds, was written since it was observed, by this run or by somebody else, and is written once more")
+			told = append(told, "slot "+was.Slot+" of "+key+", which does not show what it holds, was written since it was observed, by this run or by somebody else, and is written once more")
 		}
 	}
 	return told

@@ -74,7 +74,7 @@ func (r *Runner) remembered(ctx context.Context, spec sop.Spec, seen *rotation.O
 	if len(past) == 0 {
 		return
 	}
-	text := fmt.Sprintf("the journal knows nothing of %s, which is in use: either it was set back (a failover, a restored backup), or somebody else made the rotation", named(seen.Issuer.Owner))
+	text := fmt.Sprintf("the journal knows nothing of %s, which is in use: either it was restored to an earlier state (a failover, a backup), or somebody else made the rotation", named(seen.Issuer.Owner))
 	if older != "" {
 		text += fmt.Sprintf(". %s, which was in use before, lives on: end it at %s once nobody holds it; no run does that any more", older, spec.Issuer.Vendor)
 	}

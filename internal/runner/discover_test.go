@@ -203,7 +203,7 @@ func TestOrphansAreEndedByTheCommandTheyAreToldWith(t *testing.T) {
 }
 
 // TestEarlierValuesAreKnownByFingerprint: a copy of what was replaced is found by
-// what the journal remembers; a client id of then is no secret.
+// what the journal remembers; a client id of then is not a secret.
 func TestEarlierValuesAreKnownByFingerprint(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
 	old := liveToken(t, s, "raxx-console-svc-")
@@ -212,7 +212,7 @@ func TestEarlierValuesAreKnownByFingerprint(t *testing.T) {
 		stage.AddApp(w, "raxx-museum", map[string]string{"PAIR": pair(old), "ALONE": old.Secret, "FILE": old.Secret + "\n", "ID": old.ClientID})
 	})
 	f := finding(t, discovered(t, s), discover.Earlier, "heroku:raxx-museum")
-	if strings.Join(f.Slots, ",") != "ALONE,FILE,PAIR" || !strings.Contains(f.What, old.Name+", which is dead") {
+	if strings.Join(f.Slots, ",") != "ALONE,FILE,PAIR" || !strings.Contains(f.What, old.Name+", which no longer works") {
 		t.Errorf("%+v", f)
 	}
 }

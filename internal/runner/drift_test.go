@@ -182,7 +182,7 @@ func TestDriftAsksEachThingOnce(t *testing.T) {
 	}
 }
 
-// TestDriftTellsWhatItCannotSee: a vendor that does not answer is no drift, and
+// TestDriftTellsWhatItCannotSee: a vendor that does not answer is not drift, and
 // nothing is said that only it could tell.
 func TestDriftTellsWhatItCannotSee(t *testing.T) {
 	for _, vendor := range []string{"cloudflare", "infisical", "heroku"} {

@@ -118,7 +118,7 @@ func (r *Runner) guardAgain(ctx context.Context, a rotation.Action) *rotation.Ou
 			o := failed(cred.Waiting, "%s does not have the revocation of the old one yet (%s); its answer proves nothing until then", p.Title(), detail)
 			return &o
 		}
-		// An answer that is none is no denial: it may be as late as before.
+		// An answer that is none is not a denial: it may be as late as before.
 		o := failed(cred.Waiting, "whether %s has the revocation of the old one cannot be seen (%s); its answer proves nothing until then", p.Title(), detail)
 		return &o
 	}
@@ -184,7 +184,7 @@ func (r *Runner) mismatch(p sop.Place, held map[string]cred.Fingerprint) string 
 		case now != "" && now == r.oldPrint(p.Key, slot):
 			return fmt.Sprintf("%s holds the old one in slot %s", p.Key, slot)
 		case now == "" && r.hides(p.Key, slot):
-			return fmt.Sprintf("slot %s of %s, which shows nobody what it holds, was written by somebody else", slot, p.Key)
+			return fmt.Sprintf("slot %s of %s, which does not show what it holds, was written by somebody else", slot, p.Key)
 		default:
 			return fmt.Sprintf("slot %s of %s was changed by somebody else: it holds %s instead of %s", slot, p.Key, now.Short(), want.Short())
 		}

@@ -14,7 +14,7 @@ import (
 	"rekey/internal/stage"
 )
 
-// closed is a triple whose app shows nobody what it holds.
+// closed is a triple whose app does not show what it holds.
 func closed(t *testing.T, stamps bool) *triple {
 	x := newTriple(t)
 	x.app.hidden, x.app.stamps = true, stamps
@@ -27,7 +27,7 @@ func closed(t *testing.T, stamps bool) *triple {
 func TestWhatIsNotReadBackIsSaidToBeSo(t *testing.T) {
 	x := closed(t, false)
 	st := x.ends(rotation.Rotated)
-	if !strings.Contains(strings.Join(st.Plan.Notes, "\n"), "app:x shows nobody what it holds") {
+	if !strings.Contains(strings.Join(st.Plan.Notes, "\n"), "app:x does not show what it holds") {
 		t.Error(st.Plan.Notes)
 	}
 	if plan := report.Plan(st.Plan, report.Style{}, x.clock.now); !strings.Contains(plan, "not shown → new") {

@@ -41,7 +41,7 @@ func TestANameThatIsStillReadComesBack(t *testing.T) {
 	ended(t, st, rotation.RolledBack, "check without it")
 	now := see(s)
 	if now.Vars[app][formerConsole] == "" || now.Vars[app][formerConsole] != now.Vars[app][console] {
-		t.Error("the app has not got it back")
+		t.Error("the app does not have it back")
 	}
 	if now.Slots[formerConsole] == "" {
 		t.Error("the store has lost it")

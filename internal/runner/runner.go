@@ -197,7 +197,7 @@ func (r *Runner) Run(ctx context.Context, state *rotation.State) (Result, error)
 			err = errors.New("no decision was made; this is a bug in Rekey")
 		}
 		if going.Err() != nil && errors.Is(err, context.Canceled) && !r.lost() {
-			continue // what did not begin is no failure; the top of the loop says so
+			continue // what did not begin is not a failure; the top of the loop says so
 		}
 		if err != nil {
 			return end(Result{}, err)

@@ -76,7 +76,7 @@ func (r *Runner) sighted(ctx context.Context) rotation.Outcome {
 		return r.changedSince(ctx, o)
 	}
 	o.Stray = true
-	o.Why = "the issuer lists " + names(unknown) + ", which this run made and the journal does not know: the journal was set back, or an answer was lost"
+	o.Why = "the issuer lists " + names(unknown) + ", which this run made and the journal does not know: the journal was restored to an earlier state, or an answer was lost"
 	b, err := r.heldAnywhere(ctx, unknown)
 	if err != nil {
 		return fromError(err)
@@ -163,7 +163,7 @@ func (r *Runner) written(ctx context.Context, makes map[string]map[string]cred.F
 		}
 		if r.rewritten(p.Key) {
 			o.Held = append(o.Held, p.Key)
-			o.Evidence = append(o.Evidence, p.Key+", which shows nobody what it holds, was written since it was observed, perhaps by this run")
+			o.Evidence = append(o.Evidence, p.Key+", which does not show what it holds, was written since it was observed, perhaps by this run")
 			continue
 		}
 		for _, slot := range p.SlotNames() {

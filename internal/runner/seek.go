@@ -23,7 +23,7 @@ type Seeker struct {
 }
 
 // seeker prepares to look for what b holds, and for what the journal remembers.
-// What the issuer lists openly, and what its sheet calls public, is no secret: it
+// What the issuer lists openly, and what its sheet calls public, is not a secret: it
 // names the credential only.
 func (r *Runner) seeker(spec sop.Spec, b secret.Bundle, issuer rotation.IssuerSeen, past []rotation.Generation) *Seeker {
 	k := &Seeker{spec: spec, keyer: r.Keyer, past: map[cred.Fingerprint]rotation.Generation{}, live: issuer.Live}

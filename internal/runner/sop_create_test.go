@@ -181,7 +181,7 @@ func TestT05RerunMakesNoNamesake(t *testing.T) {
 func TestT06ManagementTokenMissingOrDead(t *testing.T) {
 	for token, told := range map[string]string{
 		"":             "none of [env:CF_ACCESS_MGMT env:CLOUDFLARE_ACCESS_MGMT_TOKEN] is set",
-		"dead-for-ago": "denied (403, 10000): the API token is dead, or lacks the permission: Cloudflare does not tell which; used env:CF_ACCESS_MGMT",
+		"dead-for-ago": "denied (403, 10000): the API token is not valid, or lacks the permission: Cloudflare does not say which; used env:CF_ACCESS_MGMT",
 	} {
 		s := stage.New(1, stage.Knobs)
 		s.Env = map[string]string{"CF_ACCESS_MGMT": token}
@@ -299,7 +299,7 @@ func TestT10LifeOfAToken(t *testing.T) {
 	if strings.Contains(s.Config.Advice.Error(), "duration") {
 		t.Errorf("advice about a life that fits the cadence: %v", s.Config.Advice)
 	}
-	if told := config(t).Advice.Error(); !strings.Contains(told, "issuer.duration: a forgotten credential lives much longer than the cadence") {
+	if told := config(t).Advice.Error(); !strings.Contains(told, "issuer.duration: a forgotten credential would live much longer than the cadence") {
 		t.Errorf("8760h beside 90d is not told: %q", told)
 	}
 }

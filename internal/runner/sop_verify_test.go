@@ -82,7 +82,7 @@ func checked(t *testing.T, told string, change func(w *sim.State)) {
 // By hand an expired cookie gives a login page, jq fails, and the run goes on.
 // Instead a page is no answer: before the run it is refused, in it it goes back.
 func TestT32ExpiredSession(t *testing.T) {
-	checked(t, "the answer is no JSON: a login page?", func(w *sim.State) { w.Edge.Session = "a-new-one" })
+	checked(t, "the answer is not JSON: a login page?", func(w *sim.State) { w.Edge.Session = "a-new-one" })
 }
 
 // By hand a renamed site gives an empty output, exit 0, and the run goes on.

@@ -58,7 +58,7 @@ func TestSecretsAreStamped(t *testing.T) {
 }
 
 // TestRequestIsWaitedFor: a change policy answers 200 and writes nothing. That is
-// no success; once people have merged the request the run goes on, and asks for it
+// not a success; once people have merged the request the run goes on, and asks for it
 // once only.
 func TestRequestIsWaitedFor(t *testing.T) {
 	s := stage.New(1, stage.Knobs)
@@ -90,7 +90,7 @@ func TestRequestIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestServersOwn500IsLookedAt: Infisical's own 500 after the transaction is no
+// TestServersOwn500IsLookedAt: Infisical's own 500 after the transaction is not a
 // failure (docs/vendors/infisical.md): what is there is looked at, and not written again.
 func TestServersOwn500IsLookedAt(t *testing.T) {
 	for _, older := range []bool{false, true} {

@@ -62,7 +62,7 @@ func TestSyncOfTheFolderIsTold(t *testing.T) {
 		w.Infisical.Syncs = []*sim.Sync{{Name: "to the app", Destination: "heroku", App: "raxx-console-prod", Path: "/MooseQuest/cloudflare", Environment: "prod"}}
 	})
 	seen, err := s.Look(console)
-	if all := strings.Join(seen.Advice, "\n"); err != nil || !strings.Contains(all, "two writers are at it") {
+	if all := strings.Join(seen.Advice, "\n"); err != nil || !strings.Contains(all, "two writers change it") {
 		t.Errorf("%s %v", all, err)
 	}
 }

@@ -154,7 +154,7 @@ func TestNothingIsTakenAwayWhileAStoreThatFollowsHoldsSomethingElse(t *testing.T
 	}
 }
 
-// A store that shows nobody what it holds may follow: what it was given is known by its
+// A store that does not show what it holds may follow: what it was given is known by its
 // date, and said not to be read back.
 func TestAStoreThatShowsNobodyWhatItHoldsMayFollow(t *testing.T) {
 	for _, stamps := range []bool{false, true} {
@@ -163,7 +163,7 @@ func TestAStoreThatShowsNobodyWhatItHoldsMayFollow(t *testing.T) {
 		x.can.Places = map[string]rotation.Keeping{"copy:x": {WriteOnly: true, Piecewise: true}}
 		st := x.ends(rotation.Rotated)
 		notes := strings.Join(st.Plan.Notes, "\n")
-		if !x.agree(c) || !strings.Contains(notes, "copy:x shows nobody what it holds") || !strings.Contains(notes, "copy:x takes one slot at a time") {
+		if !x.agree(c) || !strings.Contains(notes, "copy:x does not show what it holds") || !strings.Contains(notes, "copy:x takes one slot at a time") {
 			t.Error(notes)
 		}
 		if told := x.told("store copy:x"); !strings.Contains(told, "not read back: PASS, USER of copy:x") {

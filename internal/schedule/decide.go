@@ -125,15 +125,15 @@ func (d *decider) standing(c *Credential) Standing {
 	// What only a person can change comes first, then what passes.
 	switch {
 	case !c.Revoked.IsZero():
-		no(IsRevoked, "it is revoked and has no successor, and what is made instead a person decides")
+		no(IsRevoked, "it is revoked and has no successor, and a person has to decide what replaces it")
 	case c.Spec.Run == sop.ByHand:
-		no(ByHand, "rekey.yaml says that a person begins it (run: by hand)")
+		no(ByHand, "rekey.yaml says that a person starts it (run: by hand)")
 	}
 	switch {
 	case due.Why == "never":
 		no(NeverDue, "it has neither cadence nor before_expiry")
 	case due.At.IsZero():
-		no(UnknownAge, "nobody knows when it was made or when it expires: rekey check tells")
+		no(UnknownAge, "it is unknown when it was made and when it expires: rekey check finds out")
 	case due.At.After(d.Now):
 		no(NotDue, "it is not due", until(due.At))
 	}
@@ -144,17 +144,17 @@ func (d *decider) standing(c *Credential) Standing {
 		case d.Waiting[o.Run]:
 			no(RunOpen, "its run waits for a person", run(o.Run))
 		default:
-			no(RunOpen, "a run of it is going on", run(o.Run))
+			no(RunOpen, "a run of it is in progress", run(o.Run))
 		}
 	}
 	if d.Paused != nil {
 		no(IsPaused, "the schedule is paused by "+d.Paused.By.Name)
 	}
 	if !d.out.Stopped.IsZero() {
-		no(BudgetUsed, "too many runs of the schedule ended badly; a person has to look, then: rekey schedule continue")
+		no(BudgetUsed, "too many scheduled runs failed; a person has to check them, then: rekey schedule continue")
 	}
 	if bad, failed := d.failed[c.Spec.Name]; failed && bad.end.Add(d.Settings.AgainAfter).After(d.Now) {
-		no(FailedBefore, "its last run ended badly", run(bad.run), until(bad.end.Add(d.Settings.AgainAfter)))
+		no(FailedBefore, "its last run failed", run(bad.run), until(bad.end.Add(d.Settings.AgainAfter)))
 	}
 	if r := c.Refusal; r != nil && r.After == c.Last {
 		s.Tried = max(r.Tries, 1)
@@ -170,7 +170,7 @@ func (d *decider) standing(c *Credential) Standing {
 		case !sop.Open(c.Spec.Windows, d.Now):
 			no(OutOfWindow, "none of its windows is open", until(sop.NextOpen(c.Spec.Windows, d.Now)))
 		case from.After(d.Now):
-			no(Spread, "not all begin at one moment", until(from))
+			no(Spread, "starts are spread over time", until(from))
 		}
 	}
 	return s
@@ -180,7 +180,7 @@ func (d *decider) approval(c *Credential, no func(Code, string, ...func(*Reason)
 	switch a := c.Approval; a.Standing {
 	case approvals.Agreed:
 	case approvals.Waiting:
-		no(NotAgreed, "it waits for somebody to agree", until(a.Until))
+		no(NotAgreed, "it waits for approval", until(a.Until))
 	case approvals.Denied:
 		if a.Until.After(d.Now) {
 			who := "somebody"
@@ -190,9 +190,9 @@ func (d *decider) approval(c *Credential, no func(Code, string, ...func(*Reason)
 			no(IsRefused, who+" has refused it", until(a.Until))
 			return
 		}
-		no(NotAsked, "somebody has to agree, and nobody was asked yet")
+		no(NotAsked, "approval is needed, and nobody was asked yet")
 	default:
-		no(NotAsked, "somebody has to agree, and nobody was asked yet")
+		no(NotAsked, "approval is needed, and nobody was asked yet")
 	}
 }
 
@@ -230,7 +230,7 @@ func (d *decider) warning(c *Credential, due rotation.Due) string {
 		after = d.Now
 	}
 	if _, fits := rotation.Opens(c.Spec, after, c.Expires); !fits {
-		return "no window opens between when it is due and when it expires that leaves the time that a run takes: say a longer before_expiry, or another window, or begin it outside of one"
+		return "no window opens between when it is due and when it expires that leaves the time that a run takes: use a longer before_expiry or another window, or start it outside of its windows"
 	}
 	return ""
 }

@@ -148,11 +148,11 @@ func (d *decider) heldBack(c *Credential) (Reason, bool) {
 	g := group(c.Spec)
 	if n, ran := d.newest[g]; d.Settings.Canary && (!ran || !n.well || d.Now.Sub(n.end) > proven) {
 		if who, goes := d.canary[g]; goes {
-			return Reason{Code: CanaryFirst, Why: "another credential of its procedure goes first, and has not ended well yet", Of: who.credential, Run: who.run}, true
+			return Reason{Code: CanaryFirst, Why: "another credential of its procedure goes first, and has not succeeded yet", Of: who.credential, Run: who.run}, true
 		}
 	}
 	if d.busy >= max(1, d.Settings.AtMost) {
-		return Reason{Code: TooMany, Why: "as many runs go on as may (schedule.at_most)"}, true
+		return Reason{Code: TooMany, Why: "the maximum number of runs is in progress (schedule.at_most)"}, true
 	}
 	return Reason{}, false
 }

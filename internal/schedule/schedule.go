@@ -91,9 +91,9 @@ type Pause struct {
 
 // SetBack is Pause.By.How where nobody has paused it but a process that missed entries of
 // the journal.
-const SetBack = "the journal was set back"
+const SetBack = "the journal was restored to an earlier state"
 
-// Doubted tells whether the schedule is paused because the journal was set back.
+// Doubted tells whether the schedule is paused because the journal was restored to an earlier state.
 func (p *Pause) Doubted() bool { return p != nil && p.By.How == SetBack }
 
 // Kinds of the notes about the schedule. The body of the first two is a Pause.
@@ -111,11 +111,11 @@ const (
 	NotDue       Code = "not-due"      // Until
 	NeverDue     Code = "never-due"    // neither cadence nor before_expiry
 	UnknownAge   Code = "unknown"      // nobody knows when it was made, or when it expires
-	ByHand       Code = "by-hand"      // a person begins it
+	ByHand       Code = "by-hand"      // a person starts it
 	IsRevoked    Code = "revoked"      // a person decides what is made instead
 	RunOpen      Code = "run-open"     // Run
 	OutOfWindow  Code = "window"       // Until; zero: none opens within three weeks
-	Spread       Code = "spread"       // Until: not all begin at one moment
+	Spread       Code = "spread"       // Until: starts are spread over time
 	FailedBefore Code = "failed"       // Run, Until
 	NotAgreed    Code = "approval"     // Until, where it was asked
 	NotAsked     Code = "not-asked"    // nobody was asked yet

@@ -87,7 +87,7 @@ func (s *Scheduler) dueFor(what string, every time.Duration, at time.Time) bool 
 
 func (s *Scheduler) came(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
-		s.o.Log.Warn("a look without anybody asking came to nothing", "look", what, "why", err)
+		s.o.Log.Warn("a scheduled check failed", "look", what, "why", err)
 	}
 }
 

@@ -159,7 +159,7 @@ func (s *Scheduler) alone(ctx context.Context, name string, tick func(context.Co
 func (s *Scheduler) Tell(ctx context.Context) error {
 	told, err := s.o.Operations.TellNotices(ctx)
 	for channel, why := range told.Trouble {
-		s.o.Log.Warn("a channel takes no notices", "channel", channel, "why", why, "waiting", told.Waiting)
+		s.o.Log.Warn("a channel does not accept notices", "channel", channel, "why", why, "waiting", told.Waiting)
 	}
 	return err
 }
@@ -180,10 +180,10 @@ func (s *Scheduler) Begin(ctx context.Context) error {
 		standing[c.Credential] = c
 	}
 	for _, run := range d.TakeUp {
-		s.takeUp(ctx, specs, run, "it was agreed to")
+		s.takeUp(ctx, specs, run, "it was approved")
 	}
 	for _, run := range d.AskAgain {
-		s.takeUp(ctx, specs, run, "nobody has agreed in time, so it asks again")
+		s.takeUp(ctx, specs, run, "nobody approved in time, so approval is requested again")
 	}
 	for _, name := range append(d.Begin, d.Ask...) {
 		if ctx.Err() != nil {
@@ -218,7 +218,7 @@ func (s *Scheduler) begin(ctx context.Context, spec sop.Spec, c schedule.Standin
 	case ctx.Err() != nil:
 		return nil
 	case code == estate.AwaitsApproval:
-		s.o.Log.Info("somebody is asked to agree to a rotation", "credential", spec.Name)
+		s.o.Log.Info("approval of a rotation is requested", "credential", spec.Name)
 		return nil
 	case code == estate.RunOpen, code == estate.PlaceBusy, code == estate.Busy, code == estate.NotNewest, code == estate.PlanDone,
 		code == estate.WindowClosed, code == estate.ApprovalRefused, code == estate.Repeated:
@@ -253,10 +253,10 @@ func (s *Scheduler) takeUp(ctx context.Context, specs map[string]sop.Spec, run, 
 		_, err = s.o.Operations.TakeUp(As(ctx, schedule.Who(spec)), estate.Advancing{Run: run, Reason: why})
 	}
 	if err != nil && ctx.Err() == nil {
-		s.o.Log.Error("a run that waited for an agreement could not be taken up", "run", run, "why", err)
+		s.o.Log.Error("a run that waited for approval could not be resumed", "run", run, "why", err)
 		return
 	}
-	s.o.Log.Info("a run is taken up that waited for an agreement", "credential", credential, "run", run, "because", why)
+	s.o.Log.Info("a run that waited for approval is resumed", "credential", credential, "run", run, "because", why)
 }
 
 func (s *Scheduler) credentialOf(ctx context.Context, run string) (string, error) {

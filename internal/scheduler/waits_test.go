@@ -97,7 +97,7 @@ func TestPeopleAreToldThatARunWaitsForThem(t *testing.T) {
 			break
 		}
 	}
-	got := told("PORTAL_KEY waits for something that is done by hand")
+	got := told("PORTAL_KEY waits for a manual step")
 	if len(got) != 1 || !strings.Contains(got[0], "somebody has to look which credentials are live, at https://portal.example.com/keys; the run's page says how") {
 		t.Errorf("%q", b.told)
 	}
@@ -139,7 +139,7 @@ func TestPeopleAreToldThatARunWaitsForThem(t *testing.T) {
 		t.Errorf("told at once: %q", got)
 	}
 	b.later(2 * time.Hour)
-	if got := told("a run of " + vault + " was interrupted, and nobody goes on with it"); len(got) != 1 || !strings.Contains(got[0], "rekey resume "+ended.State.Run) {
+	if got := told("a run of " + vault + " was interrupted, and nobody has resumed it"); len(got) != 1 || !strings.Contains(got[0], "rekey resume "+ended.State.Run) {
 		t.Errorf("%q", b.told)
 	}
 }

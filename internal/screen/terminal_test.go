@@ -128,7 +128,7 @@ func TestNoLineWrapsAndTheScrollBackHoldsTheRunOnce(t *testing.T) {
 					release := view.Hold(free) // draws
 					for _, line := range term.shown() {
 						if !begins.MatchString(line) {
-							t.Fatalf("after event %d a line was wrapped or is no line of the picture: %q\n%s", i, line, term.String())
+							t.Fatalf("after event %d a line was wrapped or is not a line of the picture: %q\n%s", i, line, term.String())
 						}
 					}
 					if !strings.HasPrefix(term.shown()[0], e.Run) {

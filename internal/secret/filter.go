@@ -21,14 +21,14 @@ func filtered(text string, by []cred.Filter) (string, error) {
 			text = percent(text)
 		case cred.JSON:
 			if !utf8.ValidString(text) {
-				return "", errors.New("it is no text, and JSON has nothing else")
+				return "", errors.New("it is not text, and JSON can hold nothing else")
 			}
 			text = quoteJSON(text)
 		case cred.Base64:
 			text = base64.StdEncoding.EncodeToString([]byte(text))
 		case cred.Sh:
 			if strings.ContainsRune(text, 0) {
-				return "", errors.New("it has a zero byte, which no word of a shell can have")
+				return "", errors.New("it has a zero byte, which no shell argument can hold")
 			}
 			text = "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 		default:

@@ -13,7 +13,7 @@ import (
 const keyBytes = 32
 
 // ErrNoKey means that a file is there, and holds no key of an installation.
-var ErrNoKey = errors.New("this is no fingerprint key: want one line of 64 hexadecimal digits")
+var ErrNoKey = errors.New("this is not a fingerprint key: expected one line of 64 hexadecimal digits")
 
 // ReadKeyer reads the key of an installation from a file. Half a key is none: with
 // it every value would get another fingerprint.

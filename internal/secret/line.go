@@ -21,9 +21,9 @@ func (v Value) Line() (Value, error) {
 	case s == "":
 		return Value{}, errors.New("it is empty")
 	case lines > 1:
-		return Value{}, fmt.Errorf("it has %d lines, and one is wanted", lines)
+		return Value{}, fmt.Errorf("it has %d lines, expected one", lines)
 	case !utf8.ValidString(s):
-		return Value{}, errors.New("it holds bytes that are no UTF-8 text")
+		return Value{}, errors.New("it holds bytes that are not UTF-8 text")
 	case strings.ContainsRune(s, '\ufeff'):
 		return Value{}, errors.New("it holds a byte order mark, which cannot be seen")
 	}

@@ -34,11 +34,11 @@ func (r Recipient) Open(sealed []byte, about string) (Bundle, error) {
 	_, kdf, aead := sealing()
 	text, err := hpke.Open(r.key, kdf, aead, []byte(about), sealed)
 	if err != nil {
-		return nil, errors.New("what was handed over was not sealed for this process")
+		return nil, errors.New("what was entered was not sealed for this process")
 	}
 	var fields map[string]string
 	if json.Unmarshal(text, &fields) != nil { // its error could hold a piece of it
-		return nil, errors.New("what was handed over cannot be read")
+		return nil, errors.New("what was entered cannot be read")
 	}
 	b := Bundle{}
 	for name, value := range fields {

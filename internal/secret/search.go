@@ -45,7 +45,7 @@ type part struct {
 	tight        []string // and inside one that is bare
 }
 
-// NewSearch prepares to look for b. public tells which fields are no secret: a
+// NewSearch prepares to look for b. public tells which fields are not secret: a
 // public part alone names the credential and does not give it away. Templates are
 // those by which the credential is written somewhere.
 func NewSearch(b Bundle, public func(field string, v Value) bool, templates []cred.Template) Search {

@@ -29,18 +29,18 @@ func NewSigner(key Value) (Signer, error) {
 	text := strings.TrimSpace(key.Reveal())
 	s, err := note.NewSigner(text)
 	if err != nil {
-		return Signer{}, errors.New("this is no signing key: want PRIVATE+KEY+name+hash+key")
+		return Signer{}, errors.New("this is not a signing key: expected PRIVATE+KEY+name+hash+key")
 	}
 	// note has read it: PRIVATE, KEY, name, hash, and then algorithm and seed, in
 	// base64, where a + is a letter.
 	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(text, "+", 5)[4])
 	if err != nil || len(raw) != 1+ed25519.SeedSize {
-		return Signer{}, errors.New("this is no signing key: want Ed25519")
+		return Signer{}, errors.New("this is not a signing key: expected Ed25519")
 	}
 	public, err := note.NewEd25519VerifierKey(s.Name(), ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey))
 	clear(raw)
 	if err != nil {
-		return Signer{}, errors.New("this is no signing key: want Ed25519")
+		return Signer{}, errors.New("this is not a signing key: expected Ed25519")
 	}
 	return Signer{name: s.Name(), hash: s.KeyHash(), sign: s.Sign, public: public}, nil
 }
@@ -74,7 +74,7 @@ func (v Value) SignedNote() (text string, ok bool) {
 
 // KeepNewSigner makes a private key of this name and writes it to a file that only
 // its owner can read and that was not there before: the error is os.ErrExist if it
-// was. It is on disk when this returns. It is no credential of any vendor: whoever
+// was. It is on disk when this returns. It is not a credential of any vendor: whoever
 // has it can sign checkpoints, and open nothing.
 func KeepNewSigner(path, name string) error {
 	private, _, err := note.GenerateKey(rand.Reader, name)

@@ -51,14 +51,14 @@ func (s *Server) asked(way api.Way, answer answer) http.HandlerFunc {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(within + s.o.Limits.Write))
 		if err := answer(w, r.WithContext(ctx)); err != nil {
 			if errors.Is(context.Cause(ctx), errTooLong) {
-				err = &estate.Error{Code: api.TookTooLong, Err: fmt.Errorf("it took longer than %s; what was begun may be finished all the same: look before asking again", within)}
+				err = &estate.Error{Code: api.TookTooLong, Err: fmt.Errorf("it took longer than %s; what was started may still have finished: check before you repeat the request", within)}
 			}
 			s.refuse(w, r, err)
 		}
 	}
 }
 
-var errTooLong = errors.New("the time for an answer is over")
+var errTooLong = errors.New("the time for an answer has passed")
 
 // allowed refuses what is asked wrongly, and whoever may not ask for it.
 func (s *Server) allowed(r *http.Request, way api.Way) error {
@@ -91,7 +91,7 @@ func unknownParams(r *http.Request, way api.Way) (out []api.Mistake) {
 		case !is:
 			out = append(out, api.Mistake{At: shortly(name, 40), What: "this parameter is not known here"})
 		case len(values) > 1 && !p.Many:
-			out = append(out, api.Mistake{At: name, What: "this parameter is there twice"})
+			out = append(out, api.Mistake{At: name, What: "this parameter is given twice"})
 		case p.Type == "integer":
 			if _, err := strconv.ParseInt(values[0], 10, 64); err != nil {
 				out = append(out, api.Mistake{At: name, What: "want a number"})
@@ -145,7 +145,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, into any) ([]byte,
 		if e, is := errors.AsType[*json.UnmarshalTypeError](err); is {
 			at = "/" + strings.ReplaceAll(e.Field, ".", "/")
 		}
-		return nil, &wrong{mistakes: []api.Mistake{{At: at, What: "this value has not the form that it should have"}}}
+		return nil, &wrong{mistakes: []api.Mistake{{At: at, What: "this value does not have the required form"}}}
 	}
 	return b, nil
 }
@@ -202,7 +202,7 @@ func refusal(err error, id string) api.Refusal {
 	return out
 }
 
-// noWay answers what is no operation.
+// noWay answers what is not an operation.
 func (s *Server) noWay(w http.ResponseWriter, r *http.Request) {
 	var methods []string
 	switch r.URL.Path {
@@ -216,10 +216,10 @@ func (s *Server) noWay(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(methods) > 0 {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		s.refuse(w, r, &estate.Error{Code: api.NoMethod, Known: methods, Err: errors.New("this path has other methods")})
+		s.refuse(w, r, &estate.Error{Code: api.NoMethod, Known: methods, Err: errors.New("this path does not support this method")})
 		return
 	}
-	s.refuse(w, r, &estate.Error{Code: api.NoWay, Err: fmt.Errorf("there is no such operation in Rekey %s; all are described at %s/openapi.json", s.o.Version, api.Base)})
+	s.refuse(w, r, &estate.Error{Code: api.NoWay, Err: fmt.Errorf("there is no such operation in Rekey %s; the operations are described at %s/openapi.json", s.o.Version, api.Base)})
 }
 
 // pathFits tells whether a path is one of a pattern.

@@ -213,7 +213,7 @@ type panicking struct{ server.Engine }
 func (panicking) Whoami(context.Context) (estate.Whoami, error) { panic("inside") }
 
 // TestWhoIsSlowIsServedNoLongerThanOthersWait: while many send their headers byte by byte,
-// others are served; and the server stops when it is told to.
+// others are served; and the server is stopping when it is told to.
 func TestWhoIsSlowIsServedNoLongerThanOthersWait(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -9,7 +9,7 @@ import (
 
 // cameFrom is the address that a request came from. Where it came by proxies that are
 // known (Options.Behind), it is the last address in X-Forwarded-For that is none of theirs:
-// each of them adds who asked it at the end, and what stands before that anybody may have
+// each of them adds who asked it at the end, and the entries before that anybody may have
 // written.
 func (s *Server) cameFrom(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)

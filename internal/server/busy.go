@@ -31,7 +31,7 @@ func (b *busy) enter(caller string, stream bool) (leave func(), err error) {
 		of, most = b.reads, b.limits.Streams
 	}
 	if of[caller] >= most || stream && b.all >= b.limits.All {
-		return nil, &estate.Error{Code: api.TooMany, Err: errors.New("too much is going on at once for this caller; end something, or wait")}
+		return nil, &estate.Error{Code: api.TooMany, Err: errors.New("too many requests at once by this caller; end some, or wait")}
 	}
 	of[caller]++
 	if stream {

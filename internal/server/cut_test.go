@@ -150,7 +150,7 @@ type tripper func(*http.Request) (*http.Response, error)
 
 func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestAServerOfAnotherAgeIsTold, and so is what is no server of Rekey's.
+// TestAServerOfAnotherAgeIsTold, and so is what is not a server of Rekey's.
 func TestAServerOfAnotherAgeIsTold(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -132,7 +132,7 @@ func (t *stream) send(kind string, seq int64, v api.Told) {
 }
 
 // beat sends a comment now and then, so that nobody in between takes the stream for dead,
-// and ends it where the server stops.
+// and ends it where the server is stopping.
 func (t *stream) beat(ctx context.Context) {
 	tick := time.NewTicker(t.s.o.Limits.Beat)
 	defer tick.Stop()

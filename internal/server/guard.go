@@ -90,7 +90,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.logged(r, a, seen, began)
 		}()
 		if !s.ours(r.Host) {
-			s.refuse(seen, r, &estate.Error{Code: api.WrongHost, Err: errors.New("this server does not go by that name: its administrator names it with --url, and a proxy in front has to pass Host on as it is")})
+			s.refuse(seen, r, &estate.Error{Code: api.WrongHost, Err: errors.New("this server is not configured for that host name: its administrator sets it with --url, and a proxy in front has to pass the Host header unchanged")})
 			return
 		}
 		inner.ServeHTTP(seen, r)

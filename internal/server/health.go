@@ -31,7 +31,7 @@ func (s *Server) probes() []Probe {
 			if len(c.Wrong) == 0 {
 				return nil
 			}
-			return fmt.Errorf("the newest version is wrong, and the one of %s is in use: %s", c.Loaded.UTC().Format(time.RFC3339), strings.Join(c.Wrong, "; "))
+			return fmt.Errorf("the newest version has mistakes, and the one of %s is in use: %s", c.Loaded.UTC().Format(time.RFC3339), strings.Join(c.Wrong, "; "))
 		}},
 	}, s.o.Probes...)
 }
@@ -70,7 +70,7 @@ func (s *Server) verboselyReady(w http.ResponseWriter, r *http.Request) {
 	s.word(w, ok, text)
 }
 
-// mayAll refuses what tells of everything, and is no operation, to whoever may not.
+// mayAll refuses what tells of everything, and is not an operation, to whoever may not.
 func (s *Server) mayAll(r *http.Request) error {
 	if s.o.May == nil {
 		return nil
@@ -92,7 +92,7 @@ func (s *Server) word(w http.ResponseWriter, ok bool, text string) {
 func (s *Server) looked(ctx context.Context) (text string, ok bool) {
 	select {
 	case <-s.drained:
-		return "[-] the server stops\n", false
+		return "[-] the server is stopping\n", false
 	default:
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)

@@ -104,7 +104,7 @@ func (s *Server) getCredentials(w http.ResponseWriter, r *http.Request) error {
 		told.Vendors = slices.DeleteFunc(slices.Clone(told.Vendors), func(name string) bool { return !used[name] })
 		// A mistake names whatever it is about.
 		if told.Mistakes = nil; len(told.Wrong) > 0 {
-			told.Wrong = []string{"whoever may look at all credentials is told what is wrong with it"}
+			told.Wrong = []string{"callers who may see all credentials get the list of mistakes"}
 		}
 	}
 	return s.give(w, r, told)
@@ -121,7 +121,7 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {
 // empty refuses a body where none is taken.
 func (s *Server) empty(r *http.Request) error {
 	if r.ContentLength > 0 || len(r.TransferEncoding) > 0 {
-		return &wrong{mistakes: []api.Mistake{{What: "no body is taken here"}}}
+		return &wrong{mistakes: []api.Mistake{{What: "a request body is not allowed here"}}}
 	}
 	return nil
 }

@@ -154,10 +154,10 @@ func (s *Server) estateGauges(ctx context.Context) ([]Gauge, error) {
 		wrong = 1
 	}
 	return append(out,
-		Gauge{"rekey_oldest_open_run_seconds", "Age of the oldest run that is open; 0: none is.", oldest},
-		Gauge{"rekey_configuration_wrong", "1: the newest version of rekey.yaml is wrong, and the one before is in use.", wrong},
+		Gauge{"rekey_oldest_open_run_seconds", "Age of the oldest open run; 0: none is open.", oldest},
+		Gauge{"rekey_configuration_wrong", "1: the newest version of rekey.yaml has mistakes, and the previous one is in use.", wrong},
 		Gauge{"rekey_evidence_uncovered_entries", "Entries of the journal that no checkpoint covers.", float64(status.Evidence.Uncovered)},
-		Gauge{"rekey_evidence_lagging_sinks", "Sinks that have not got the newest checkpoint.", float64(len(status.Evidence.Lagging))},
+		Gauge{"rekey_evidence_lagging_sinks", "Sinks that do not have the newest checkpoint.", float64(len(status.Evidence.Lagging))},
 	), nil
 }
 

@@ -39,7 +39,7 @@ func pageOf(r *http.Request) (wanted, error) {
 		left, key, is := strings.Cut(string(last), " ")
 		n, bad := strconv.Atoi(left)
 		if err != nil || bad != nil || !is || key == "" || len(key) > 300 || n < 0 || n > cursorMost {
-			return p, &wrong{mistakes: []api.Mistake{{At: "cursor", What: "this is no cursor of a page before"}}}
+			return p, &wrong{mistakes: []api.Mistake{{At: "cursor", What: "this is not a cursor of an earlier page"}}}
 		}
 		p.last, p.left = key, n
 	}

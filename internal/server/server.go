@@ -132,7 +132,7 @@ type Server struct {
 	bodies  *api.Bodies
 	busy    *busy
 	figures *figures
-	drained chan struct{} // closed when the server stops
+	drained chan struct{} // closed when the server is stopping
 	drain   func()
 }
 

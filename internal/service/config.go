@@ -153,11 +153,11 @@ func (c *Configuration) same(config *sop.Config) error {
 	now := c.Now()
 	switch {
 	case config.Journal != now.Journal:
-		return errors.New("journal has changed: it is another one only after a restart")
+		return errors.New("journal has changed: that takes effect after a restart")
 	case config.Database != now.Database:
-		return errors.New("database has changed: it is another one only after a restart")
+		return errors.New("database has changed: that takes effect after a restart")
 	case (config.Simulate == "") != (now.Simulate == ""):
-		return errors.New("simulate has changed: what is practised becomes real, or the other way round, only after a restart")
+		return errors.New("simulate has changed: that takes effect after a restart")
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (c *Configuration) refuse(err error) {
 	c.wrong, c.wrongAt = err, c.now()
 	c.mu.Unlock()
 	for _, line := range mistakes(err) {
-		c.log.Error("rekey.yaml is wrong, and the version before stays in use", "file", c.file, "mistake", line, "since", c.loaded)
+		c.log.Error("rekey.yaml has mistakes, and the previous version stays in use", "file", c.file, "mistake", line, "since", c.loaded)
 	}
 }
 

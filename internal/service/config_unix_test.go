@@ -59,7 +59,7 @@ func TestAFileThatCannotBeReadHoldsNothingUp(t *testing.T) {
 		put  func() error
 		says string
 	}{
-		"a pipe":           {func() error { return syscall.Mkfifo(file, 0o600) }, "it is no file"},
+		"a pipe":           {func() error { return syscall.Mkfifo(file, 0o600) }, "it is not a file"},
 		"a folder":         {func() error { return os.Mkdir(file, 0o700) }, "is a directory"},
 		"a link to itself": {func() error { return os.Symlink("rekey.yaml", file) }, "too many"},
 		"nothing":          {func() error { return nil }, "no such file"},

@@ -30,12 +30,12 @@ func (s *Service) facts(ctx context.Context) (out []console.Fact, err error) {
 	if err != nil {
 		return nil, err
 	}
-	tick := console.Fact{What: "Schedule", Says: "nobody has gone through it yet: nothing begins by itself"}
+	tick := console.Fact{What: "Schedule", Says: "it has not been processed yet: nothing starts automatically"}
 	if !at.IsZero() {
 		tick.OK = s.o.Now().Sub(at) < scheduleWithin
-		tick.Says = "gone through last at " + moment(at)
+		tick.Says = "last processed at " + moment(at)
 		if !tick.OK {
-			tick.Says += ": no process with the role scheduler runs, and nothing begins by itself"
+			tick.Says += ": no process with the role scheduler is running, so nothing starts automatically"
 		}
 	}
 	limited, err := lease.LimitedNow(ctx, s.journal)
@@ -46,28 +46,28 @@ func (s *Service) facts(ctx context.Context) (out []console.Fact, err error) {
 	if len(limited) > 0 {
 		var of []string
 		for _, l := range limited {
-			of = append(of, fmt.Sprintf("%s for %s still", l.Vendor, report.Span(l.Left.Round(time.Second))))
+			of = append(of, fmt.Sprintf("%s for %s more", l.Vendor, report.Span(l.Left.Round(time.Second))))
 		}
-		budget.OK, budget.Says = false, "nearly used up, so nobody looks there, and what is left is for changes: "+strings.Join(of, "; ")
+		budget.OK, budget.Says = false, "nearly used up, so reads wait, and the rest is reserved for changes: "+strings.Join(of, "; ")
 	}
 	n, err := notify.Undelivered(ctx, s.journal)
 	if err != nil {
 		return nil, err
 	}
-	notices := console.Fact{What: "Notices", Says: "every channel has taken what it was sent", OK: true}
+	notices := console.Fact{What: "Notices", Says: "every channel has accepted what it was sent", OK: true}
 	if n > 0 {
-		notices.OK, notices.Says = false, fmt.Sprintf("%d not taken by a channel yet; they are sent again", n)
+		notices.OK, notices.Says = false, fmt.Sprintf("%d not accepted by a channel yet; they are sent again", n)
 	}
 	verified, why, err := estate.LastVerified(ctx, s.journal)
 	if err != nil {
 		return nil, err
 	}
-	proof := console.Fact{What: "Evidence", Says: "not verified by itself yet", OK: true}
+	proof := console.Fact{What: "Evidence", Says: "not verified automatically yet", OK: true}
 	switch {
 	case why != "":
 		proof.OK, proof.Says = false, "it did not verify at "+moment(verified)+": "+why
 	case !verified.IsZero():
-		proof.Says = "verified by itself at " + moment(verified)
+		proof.Says = "verified automatically at " + moment(verified)
 	}
 	return append(out, tick, budget, notices, proof), nil
 }

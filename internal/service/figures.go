@@ -27,7 +27,7 @@ func (s *Service) probes() []server.Probe {
 				return nil
 			}
 		}
-		return errors.New("no worker was heard of within a minute: nothing is carried out")
+		return errors.New("no worker sent a heartbeat within the last minute: nothing is carried out")
 	}}}
 }
 
@@ -50,8 +50,8 @@ func (s *Service) gauges(ctx context.Context) (out []server.Gauge) {
 				holds += float64(w.Holds)
 			}
 		}
-		out = append(out, server.Gauge{Name: "rekey_workers", Help: "Workers that were heard of within a minute.", Value: alive},
-			server.Gauge{Name: "rekey_runs_held", Help: "Runs that a worker is at.", Value: holds})
+		out = append(out, server.Gauge{Name: "rekey_workers", Help: "Workers with a heartbeat within the last minute.", Value: alive},
+			server.Gauge{Name: "rekey_runs_held", Help: "Runs that a worker is working on.", Value: holds})
 	}
 	if leases, err := s.engine.Leases(ctx); err == nil {
 		lapsed, trouble, queued := 0.0, 0.0, 0.0
@@ -71,17 +71,17 @@ func (s *Service) gauges(ctx context.Context) (out []server.Gauge) {
 			server.Gauge{Name: "rekey_runs_queued", Help: "Runs that wait for a worker, or for a time.", Value: queued})
 	}
 	if at, err := scheduler.LastTick(ctx, s.journal); err == nil {
-		out = append(out, server.Gauge{Name: "rekey_schedule_ticked_timestamp_seconds", Help: "When the schedule was last gone through; 0: never.", Value: stamp(at)})
+		out = append(out, server.Gauge{Name: "rekey_schedule_ticked_timestamp_seconds", Help: "When the schedule was last processed; 0: never.", Value: stamp(at)})
 	}
 	if n, err := notify.Undelivered(ctx, s.journal); err == nil {
-		out = append(out, server.Gauge{Name: "rekey_notices_undelivered", Help: "Notices that a channel did not take and that are sent again.", Value: float64(n)})
+		out = append(out, server.Gauge{Name: "rekey_notices_undelivered", Help: "Notices that a channel did not accept and that are sent again.", Value: float64(n)})
 	}
 	if at, why, err := estate.LastVerified(ctx, s.journal); err == nil {
 		broken := 0.0
 		if why != "" {
 			broken = 1
 		}
-		out = append(out, server.Gauge{Name: "rekey_evidence_verified_timestamp_seconds", Help: "When the evidence was last verified without anybody asking; 0: never.", Value: stamp(at)},
+		out = append(out, server.Gauge{Name: "rekey_evidence_verified_timestamp_seconds", Help: "When the evidence was last verified automatically; 0: never.", Value: stamp(at)},
 			server.Gauge{Name: "rekey_evidence_broken", Help: "1: the evidence did not verify then.", Value: broken})
 	}
 	return append(out, s.tracing.gauges(ctx, s.journal)...)

@@ -253,10 +253,10 @@ func (s *Service) stays(ctx context.Context) error {
 			// This process would write nothing more. The next one knows what was missed, once
 			// that is written: until then, it is tried again.
 			if err := s.estate.Load().SetBackSeen(ctx, lost.Seq); err != nil {
-				s.o.Log.Error("the journal was set back, and that could not be written", "why", err)
+				s.o.Log.Error("the journal was restored to an earlier state, and that could not be recorded", "why", err)
 				continue
 			}
-			return fmt.Errorf("%w\n  next  start rekey serve again: open runs are looked at anew; then look what is live: rekey drift; and let the schedule go on: rekey schedule continue", lost)
+			return fmt.Errorf("%w\n  next  start rekey serve again: open runs are checked again; then check what is live: rekey drift; and let the schedule continue: rekey schedule continue", lost)
 		}
 		if err == nil {
 			err = s.journal.Outdated(ctx)

@@ -50,7 +50,7 @@ func length(text string, otherwise time.Duration) (time.Duration, error) {
 	}
 	d, err := sop.ParseDuration(text)
 	if err != nil {
-		return 0, &estate.Error{Code: api.TokenRefused, Err: errors.New("a length of time is wanted, as 30d or 1h")}
+		return 0, &estate.Error{Code: api.TokenRefused, Err: errors.New("expected a duration such as 30d or 1h")}
 	}
 	return d, nil
 }

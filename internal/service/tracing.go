@@ -63,7 +63,7 @@ func (t *tracing) gauges(ctx context.Context, j *journal.Journal) (out []server.
 	if t == nil && !ok || err != nil {
 		return nil
 	}
-	const sent, dropped = "Spans that a collector took.", "Spans that no collector took, and that are not sent any more."
+	const sent, dropped = "Spans that a collector accepted.", "Spans that no collector accepted and that are no longer sent."
 	failing := 0.0
 	if told.Failing != "" {
 		failing = 1
@@ -71,7 +71,7 @@ func (t *tracing) gauges(ctx context.Context, j *journal.Journal) (out []server.
 	out = append(out,
 		server.Gauge{Name: `rekey_trace_spans_sent{of="journal"}`, Help: sent, Value: float64(told.Sent)},
 		server.Gauge{Name: `rekey_trace_spans_dropped{of="journal"}`, Help: dropped, Value: float64(told.Dropped)},
-		server.Gauge{Name: "rekey_traces_failing", Help: "1: the collector takes nothing now.", Value: failing})
+		server.Gauge{Name: "rekey_traces_failing", Help: "1: the collector accepts nothing now.", Value: failing})
 	if t != nil {
 		s, d := t.calls.Figures()
 		out = append(out, server.Gauge{Name: `rekey_trace_spans_sent{of="requests"}`, Help: sent, Value: float64(s)},

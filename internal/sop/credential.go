@@ -146,7 +146,7 @@ func (p *parser) base(procedure string) *yaml.Node {
 func (c *credential) usable(n *yaml.Node, form *regexp.Regexp) bool {
 	switch {
 	case n.Kind != yaml.ScalarNode || !form.MatchString(n.Value):
-		c.wrong(n, "", "this is not a usable name: want letters, digits, _, . and -", "")
+		c.wrong(n, "", "this is not a usable name: expected letters, digits, _, . and -", "")
 	case len(n.Value) > maxName:
 		c.wrong(n, "", fmt.Sprintf("this name is longer than %d characters", maxName), "")
 	default:
@@ -167,7 +167,7 @@ func (c *credential) tooMuch(former int) bool {
 		all += len(list.Content) * parts(get(list.Content[0], "slots"))
 	}
 	if c.parser.parts += ownParts + all*(1+former) + len(c.applies)/8; c.parser.parts > maxParts {
-		c.wrong(nil, "", fmt.Sprintf("up to here the credentials come to more than %d parts, with their procedures: split this file", maxParts), "")
+		c.wrong(nil, "", fmt.Sprintf("the credentials up to here have more than %d parts, with their procedures: split this file", maxParts), "")
 		return true
 	}
 	return false

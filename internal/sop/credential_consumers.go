@@ -12,7 +12,7 @@ import (
 func (c *credential) consumers() {
 	n, common := get(c.node, "consumers"), get(c.node, "consumer")
 	if n == nil || n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		c.wrong(orNode(n, c.key), "", "it has no consumers, "+c.from()+": what nobody uses needs no rotation", "")
+		c.wrong(orNode(n, c.key), "", "it has no consumers, "+c.from()+": a credential without users needs no rotation", "")
 		return
 	}
 	for i, item := range n.Content {
@@ -38,7 +38,7 @@ func (c *credential) consumers() {
 		}
 		for _, other := range c.spec.Consumers {
 			if other.Key == s.Key {
-				c.wrong(item, under, s.Key+" stands here twice", "put all its slots into one entry: one write, one restart")
+				c.wrong(item, under, s.Key+" is given twice", "put all its slots into one entry: one write, one restart")
 			}
 		}
 		c.spec.Consumers = append(c.spec.Consumers, s)

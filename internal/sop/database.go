@@ -26,11 +26,11 @@ func CheckDatabase(text string) error {
 		return nil
 	}
 	if !strings.Contains(text, "://") {
-		return errors.New("want a reference to the address of the database (env:NAME, file:PATH, cmd:COMMAND), or the address itself where it holds no password")
+		return errors.New("expected a reference to the address of the database (env:NAME, file:PATH, cmd:COMMAND), or the address itself where it holds no password")
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return errors.New("this is no address, and is not shown: it may hold a password")
+		return errors.New("this is not an address, and is not shown: it may hold a password")
 	}
 	q, err := url.ParseQuery(u.RawQuery)
 	if _, said := u.User.Password(); said || err != nil || q.Has("password") || q.Has("sslpassword") {
@@ -65,7 +65,7 @@ func (p *parser) database() {
 	_ = p.config.FingerprintKey.UnmarshalJSON(raw(p.doc(n).plain(n, "")))
 	for _, r := range p.config.FingerprintKey {
 		if scheme, _ := r.Split(); r.Check() == nil && !slices.Contains(plainKinds, scheme) {
-			p.doc(n).at(n, "fingerprint_key", "this key is needed before any vendor is asked: name it by env:NAME, file:PATH or cmd:COMMAND", "")
+			p.doc(n).at(n, "fingerprint_key", "this key is needed before any vendor is asked: use env:NAME, file:PATH or cmd:COMMAND", "")
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (c *credential) checks() {
 		k := c.question(item, under)
 		if jq != nil {
 			if err := c.compiles(k); err != nil {
-				c.wrong(jq, under+".jq", "this is no jq expression: "+err.Error(), "")
+				c.wrong(jq, under+".jq", "this is not a jq expression: "+err.Error(), "")
 			}
 		}
 		c.headers(get(item, "headers"), join(c.path, under+".headers"))
@@ -158,16 +158,16 @@ func (c *credential) advise() {
 		tell(nil, "", "neither cadence nor before_expiry: it will never be due")
 	}
 	if n := get(c.node, "issuer"); n != nil && c.spec.Issuer.Name != "" && !strings.Contains(c.spec.Issuer.Name, "<date>") && !strings.Contains(c.spec.Issuer.Name, "<run>") {
-		tell(get(n, "name"), "issuer.name", "without <date> people cannot tell by the name when a credential was made")
+		tell(get(n, "name"), "issuer.name", "without <date> the name does not show when a credential was made")
 	}
 	if n := get(get(c.node, "timing"), "watch"); n != nil && c.spec.Timing.Watch == 0 {
-		tell(n, "timing.watch", "without a watch nothing shows who still needed the old one before it is deleted")
+		tell(n, "timing.watch", "without a watch nothing shows who still needs the old one before it is deleted")
 	}
 	if len(c.spec.Verify) == 0 {
-		tell(nil, "", "no verify: only the consumer's own read-back will prove that it uses the new credential")
+		tell(nil, "", "no verify: only reading back the consumer will prove that it uses the new credential")
 	}
 	if c.spec.Jitter > 0 && c.spec.Cadence == 0 {
-		tell(get(c.node, "jitter"), "jitter", "without a cadence there is nothing that it could make earlier")
+		tell(get(c.node, "jitter"), "jitter", "without a cadence this has no effect")
 	}
 	for _, key := range lives {
 		n := get(get(c.node, "issuer"), key)
@@ -175,7 +175,7 @@ func (c *credential) advise() {
 		switch {
 		case err != nil || c.spec.Cadence == 0:
 		case life > 2*c.spec.Cadence:
-			tell(n, "issuer."+key, "a forgotten credential lives much longer than the cadence; twice the cadence is enough")
+			tell(n, "issuer."+key, "a forgotten credential would live much longer than the cadence; twice the cadence is enough")
 		case life <= c.spec.Cadence && c.spec.BeforeExpiry == 0:
 			tell(n, "issuer."+key, "a credential ends before the cadence says to rotate it; say before_expiry")
 		}
@@ -190,12 +190,12 @@ var lives = []string{"duration", "expires_in"}
 func (c *credential) lengths() {
 	s := c.spec
 	if s.Cadence > 0 && s.Jitter >= s.Cadence {
-		c.wrong(get(c.node, "jitter"), "jitter", fmt.Sprintf("this is no shorter than the cadence (%s): it could be due as soon as it is made", value(get(c.node, "cadence"))), "")
+		c.wrong(get(c.node, "jitter"), "jitter", fmt.Sprintf("this is not shorter than the cadence (%s): a credential could be due as soon as it is made", value(get(c.node, "cadence"))), "")
 	}
 	for _, key := range lives {
 		n := get(get(c.node, "issuer"), key)
 		if life, err := ParseDuration(value(n)); err == nil && life > 0 && s.BeforeExpiry >= life {
-			c.wrong(get(c.node, "before_expiry"), "before_expiry", fmt.Sprintf("a credential lives no longer than that (issuer.%s is %s): it would always be due", key, value(n)), "")
+			c.wrong(get(c.node, "before_expiry"), "before_expiry", fmt.Sprintf("a credential does not live longer than that (issuer.%s is %s): it would always be due", key, value(n)), "")
 		}
 	}
 }

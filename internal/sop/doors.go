@@ -51,7 +51,7 @@ func (p *parser) doors(n *yaml.Node, id *Identity) {
 		at := get(n, "sign_in")
 		p.issuerOfTokens(get(at, "issuer"), "identity.sign_in.issuer", s.Issuer)
 		if len(s.Scopes) > 0 && !slices.Contains(s.Scopes, "openid") {
-			p.doc(at).at(get(at, "scopes"), "identity.sign_in.scopes", "openid is missing: without it the issuer says nothing of who signed in", "")
+			p.doc(at).at(get(at, "scopes"), "identity.sign_in.scopes", "openid is missing: without it the issuer does not say who signed in", "")
 		}
 		if s.Idle.Or(time.Hour) > s.Lifetime.Or(12*time.Hour) {
 			p.doc(at).at(get(at, "idle"), "identity.sign_in.idle", "a session cannot be idle for longer than it lives", "")
@@ -61,14 +61,14 @@ func (p *parser) doors(n *yaml.Node, id *Identity) {
 		at := get(n, "proxy")
 		p.issuerOfTokens(get(at, "issuer"), "identity.proxy.issuer", x.Issuer)
 		if k := get(at, "keys"); k != nil && CheckAddress(x.Keys, false) != nil {
-			p.doc(k).at(k, "identity.proxy.keys", "this is no address of keys: want https://host/path", "")
+			p.doc(k).at(k, "identity.proxy.keys", "this is not an address of keys: expected https://host/path", "")
 		}
 		switch h := get(at, "header"); {
 		case h == nil: // told by the schema
 		case !headerName.MatchString(x.Header):
 			p.doc(h).at(h, "identity.proxy.header", "this is no longer a name of a header: want letters, digits and -", "")
 		case slices.ContainsFunc([]string{"Authorization", "Cookie", "Host", "Origin"}, func(s string) bool { return strings.EqualFold(s, x.Header) }):
-			p.doc(h).at(h, "identity.proxy.header", "this header is sent by whoever asks, so a proxy cannot speak by it", "")
+			p.doc(h).at(h, "identity.proxy.header", "this header is sent by the client, so a proxy cannot use it to identify people", "")
 		}
 		if a := get(at, "audience"); a != nil && x.Audience == "" {
 			p.doc(a).at(a, "identity.proxy.audience", "without an audience a token for any other application of this issuer would do", "")
@@ -89,7 +89,7 @@ func (p *parser) doors(n *yaml.Node, id *Identity) {
 		}
 		for j, word := range g.May {
 			if may := get(item, "may"); Means(word) == nil && may != nil && j < len(may.Content) {
-				d.at(may.Content[j], "identity.grants.may", word+" is nothing that a role may do; known are "+strings.Join(Words(), ", "), didYouMean(word, Words()))
+				d.at(may.Content[j], "identity.grants.may", word+" is not something that a role may do; possible are "+strings.Join(Words(), ", "), didYouMean(word, Words()))
 			}
 		}
 	}

@@ -34,11 +34,11 @@ func TestWhereSomebodyComesInIsChecked(t *testing.T) {
 		t.Fatal("nothing is wrong")
 	}
 	for _, want := range []string{
-		"rekey.yaml:7:13: identity.sign_in.issuer: this is no issuer",
+		"rekey.yaml:7:13: identity.sign_in.issuer: this is not an issuer",
 		"rekey.yaml:9:13: identity.sign_in.scopes: openid is missing",
 		"rekey.yaml:10:11: identity.sign_in.idle: a session cannot be idle for longer than it lives",
 		"rekey.yaml:12:13: identity.proxy.header: this header is sent by whoever asks",
-		"rekey.yaml:13:13: identity.proxy.issuer: this is no issuer",
+		"rekey.yaml:13:13: identity.proxy.issuer: this is not an issuer",
 		"rekey.yaml:14:15: identity.proxy.audience: without an audience",
 		"rekey.yaml:15:11: identity.proxy.keys: this is no address of keys",
 		"rekey.yaml:19:14: identity.grants.role: there is no role admni under identity.roles",
@@ -73,12 +73,12 @@ func TestDoorsAndGrantsAreRead(t *testing.T) {
 		t.Errorf("%+v", id)
 	}
 	advice := c.Advice.Error()
-	for _, want := range []string{"the role admin is given by a token of any of https://ci.example.com, https://login.example.com, https://team.example.com that says email a@example.com: add iss", "no credential wants the role lost"} {
+	for _, want := range []string{"the role admin is given by a token of any of https://ci.example.com, https://login.example.com, https://team.example.com that says email a@example.com: add iss", "no credential requires the role lost"} {
 		if !strings.Contains(advice, want) {
 			t.Errorf("%q is missing in %s", want, advice)
 		}
 	}
-	if strings.Contains(advice, "no credential wants the role bot") {
+	if strings.Contains(advice, "no credential requires the role bot") {
 		t.Errorf("a role with a grant is wanted: %s", advice)
 	}
 }

@@ -79,7 +79,7 @@ func (p *parser) evidence() {
 			at := "evidence.checkpoints." + strconv.Itoa(i)
 			s, ok := p.sink(item, at)
 			if ok && names[s.Name] {
-				p.doc(item).at(item, at, s.Name+" stands here twice", "")
+				p.doc(item).at(item, at, s.Name+" is given twice", "")
 			}
 			names[s.Name] = true
 			if ok {
@@ -102,7 +102,7 @@ func (p *parser) sink(n *yaml.Node, at string) (s Sink, ok bool) {
 	}
 	switch {
 	case said != 1:
-		wrong(n, at, "want file, or webhook, or store", "")
+		wrong(n, at, "expected file, webhook or store", "")
 	case file != nil && file.Kind == yaml.ScalarNode && file.Value != "":
 		return Sink{Name: "file:" + file.Value, File: file.Value}, true
 	case file != nil:
@@ -168,7 +168,7 @@ func (p *parser) adviseEvidence(n *yaml.Node) {
 	}
 	sinks := p.config.Evidence.Sinks
 	if len(sinks) == 0 && !simulates(p.root) {
-		tell(n, "evidence", "checkpoints never leave this machine: whoever can write here can rewrite the journal unseen; name under evidence.checkpoints where to send them")
+		tell(n, "evidence", "checkpoints never leave this machine: anybody who can write here can rewrite the journal unnoticed; name under evidence.checkpoints where to send them")
 	}
 	journal := p.config.Journal
 	if j := get(p.root, "journal"); j != nil && j.Value != "" {

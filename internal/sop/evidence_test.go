@@ -78,17 +78,17 @@ func TestEvidenceMistakes(t *testing.T) {
 	for _, want := range []string{
 		"evidence.origin: want a name without spaces",
 		"evidence.key: a secret is named by reference",
-		"evidence.checkpoints.0: want file, or webhook, or store",
+		"evidence.checkpoints.0: expected file, webhook or store",
 		"evidence.checkpoints.1.webhook.url: a secret is named by reference",
 		"evidence.checkpoints.2.webhook: the key url is missing",
 		"evidence.checkpoints.3.store.vendor: heroku cannot be a store; stores are ",
 		"evidence.checkpoints.4.store.vendor: there is no vendor of this name under vendors (did you mean infisical?)",
-		"evidence.checkpoints.5.store.path: want a path that begins with /",
+		"evidence.checkpoints.5.store.path: expected a path that begins with /",
 		"evidence.checkpoints.5.store: the key environment is missing",
-		"evidence.checkpoints.6.store.app: this key is not known here",
-		"evidence.checkpoints.8: file:b stands here twice",
-		"evidence.checkpoints.9: want file, or webhook, or store",
-		"evidence.sent: this key is not known here",
+		"evidence.checkpoints.6.store.app: this key is unknown here",
+		"evidence.checkpoints.8: file:b is given twice",
+		"evidence.checkpoints.9: expected file, webhook or store",
+		"evidence.sent: this key is unknown here",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("not told: %s", want)

@@ -70,13 +70,13 @@ func (p *parser) external(k, v *yaml.Node) (kind string, described []byte) {
 	described, err := readFile(p.within(path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return wrong("there is no %s, which tells what this driver is: make it by rekey driver describe %s > %s", path, command, path)
+		return wrong("there is no %s, which describes this driver: make it with rekey driver describe %s > %s", path, command, path)
 	case err != nil || len(described) > maxFile:
 		return wrong("%s cannot be read", path)
 	}
 	var in description
 	if err := json.Unmarshal(described, &in); err != nil || in.Name == "" {
-		return wrong("%s is not what a driver says of itself: make it by rekey driver describe %s > %s", path, command, path)
+		return wrong("%s is not the description of a driver: make it with rekey driver describe %s > %s", path, command, path)
 	}
 	for _, other := range p.config.Vendors {
 		if other.Type == in.Name && other.Described != nil && bytes.Equal(other.Described, described) {
@@ -84,7 +84,7 @@ func (p *parser) external(k, v *yaml.Node) (kind string, described []byte) {
 		}
 	}
 	if p.definition("connection."+in.Name) != nil {
-		return wrong("there is a vendor of type %s already: a driver outside needs a name of its own", in.Name)
+		return wrong("there is a vendor of type %s already: an external driver needs a name of its own", in.Name)
 	}
 	for _, def := range p.define(in) {
 		if _, err := p.compiler.Compile(p.url + "#/$defs/" + def); err != nil {

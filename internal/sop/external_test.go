@@ -79,7 +79,7 @@ func TestMistakesOfADriverOutsideAreToldAtTheirLine(t *testing.T) {
 		"3:3: vendors.keys: the key command is missing":               {describedKeys, swap("    command: ./rekey-driver-keyfile\n", "")},
 		"6:13: vendors.keys.sha256: want the SHA-256":                 {describedKeys, swap("a000", "x000")},
 		"4:5: vendors.keys: the key file is missing":                  {describedKeys, swap("    file: /srv/keys.json\n", "")},
-		"this key is not known here":                                  {describedKeys, swap("path: 7", "pth: 7")},
+		"this key is unknown here":                                    {describedKeys, swap("path: 7", "pth: 7")},
 		"credentials.CONSOLE.issuer.path: want integer":               {describedKeys, swap("path: 7", "path: /x")},
 		"8:15: vendors.keys.password: ":                               {describedKeys, swap("env:KEYFILE_PASSWORD", "hunter2")},
 		"keyfile issues api-key":                                      {describedKeys, swap("kind: api-key", "kind: token")},

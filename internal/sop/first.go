@@ -78,7 +78,7 @@ func Questions() []Question {
 		{Text: "A former name that still has to work, or none", None: true, Set: func(a *Answers) *string { return &a.Former }, Wrong: func(answer string, sofar Answers) string {
 			switch {
 			case answer == sofar.Name:
-				return "that is the name itself"
+				return "that is the present name"
 			case !slotName.MatchString(answer):
 				return "a name has capitals, digits and underscores; none if there is none"
 			}

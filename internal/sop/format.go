@@ -42,7 +42,7 @@ func register(c *jsonschema.Compiler, simulated bool) {
 		case err != nil && durationPart.MatchString(s):
 			return err
 		case err == nil && d == 0:
-			return fmt.Errorf("no time at all makes no sense here: want 90d, 12h, 30s")
+			return fmt.Errorf("zero makes no sense here: expected 90d, 12h or 30s")
 		}
 		return nil
 	})
@@ -58,11 +58,11 @@ func CheckAddress(s string, simulated bool) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil, u.Hostname() == "", len(u.Port()) > 5 || u.Port() > "65535" && len(u.Port()) == 5, u.Scheme != "https" && u.Scheme != "http", strings.ContainsAny(s, " \t\r\n"):
-		return fmt.Errorf("this is not an address: want https://host/path")
+		return fmt.Errorf("this is not an address: expected https://host/path")
 	case u.User != nil:
 		return fmt.Errorf("an address must not carry a user or password")
 	case strings.ContainsAny(u.Host+u.Path, "<>"):
-		return fmt.Errorf("the placeholder in this address has nothing to be filled with")
+		return fmt.Errorf("the placeholder in this address has no value")
 	case u.Scheme == "http" && !Loopback(u.Hostname()) && !simulated:
 		return fmt.Errorf("a credential is sent there, so it must be https")
 	}

@@ -49,7 +49,7 @@ func TestNoFileHurts(t *testing.T) {
 		fmt.Fprintf(&wide, "  A%d: {}\n", i)
 	}
 	for name, tt := range map[string]struct{ src, want string }{
-		"alias of itself in a list":   {"a: &a [*a]\n" + Example(), "rekey.yaml:1:8: this alias stands inside of what it stands for"},
+		"alias of itself in a list":   {"a: &a [*a]\n" + Example(), "rekey.yaml:1:8: this alias is part of what it refers to"},
 		"alias of itself in a map":    {"a: &a\n  b: *a\n" + Example(), "rekey.yaml:2:6: this alias stands inside"},
 		"alias of what is around it":  {"a: &a {b: [{c: *a}]}\n" + Example(), "rekey.yaml:1:16: this alias stands inside"},
 		"a billion laughs":            {laughs(9) + Example(), "aliases repeat more than 100000 parts"},
@@ -60,11 +60,11 @@ func TestNoFileHurts(t *testing.T) {
 		"indented for ever":           {deep(6000), "rekey.yaml:"},
 		"a small file of much":        {wide.String(), "the credentials come to more than 12000000 parts"},
 		"a second document":           {Example() + "---\ncredentials: {X: {}}\n", "a second document begins here"},
-		"a second document, broken":   {Example() + "---\n[\n", "this is no YAML"},
+		"a second document, broken":   {Example() + "---\n[\n", "this is not YAML"},
 		"larger than any":             {Example() + strings.Repeat("#\n", maxFile/2), "rekey.yaml:1:1: this file is larger than 16 MB"},
 		"NUL":                         {"rekey: 1\nvendors: {}\x00\n", "rekey.yaml:2:12: a control character (U+0000)"},
 		"an escape":                   {"rekey: 1\n# \x1b[2J\n", "rekey.yaml:2:3: a control character (U+001B)"},
-		"no UTF-8":                    {"rekey: 1\nowner: J\xf6rg\n", "rekey.yaml:2:9: the byte 0xf6 here is no UTF-8"},
+		"no UTF-8":                    {"rekey: 1\nowner: J\xf6rg\n", "rekey.yaml:2:9: the byte 0xf6 here is not UTF-8"},
 		"UTF-16 with a mark":          {"\xff\xfer\x00e\x00k\x00e\x00y\x00", "rekey.yaml:1:1: this is UTF-16 text"},
 		"UTF-16 without":              {"\x00r\x00e\x00k\x00e\x00y", "rekey.yaml:1:1: this is UTF-16 text"},
 		"a tab":                       {"rekey: 1\nvendors:\n\tcloudflare: {}\n", "rekey.yaml:3:1: a tab stands here"},
@@ -76,14 +76,14 @@ func TestNoFileHurts(t *testing.T) {
 		"a former name that is none":  {strings.Replace(Example(), "former: [", "former: [a b, ", 1), "this is not a usable name"},
 		"a scope that is none":        {strings.Replace(Example(), "  CF_ACCESS_SVC_CONSOLE:\n", "  CF_ACCESS_SVC_CONSOLE:\n    scope: '<SCOPE>'\n", 1), "this is not a usable name"},
 		"mistakes without number":     {Example() + strings.Repeat("k: 1\n", 100_000), "in all were found; the first 200 are told"},
-		"words of a million letters":  {Example() + strings.Repeat("x", 1_000_000) + ": 1\n", "this key is not known here"},
+		"words of a million letters":  {Example() + strings.Repeat("x", 1_000_000) + ": 1\n", "this key is unknown here"},
 		"a header that is none":       {strings.Replace(Example(), "          Cookie:", "          'Coo kie':", 1), "verify.0.headers: this is no longer a name of a header"},
 		"a slot that is none":         {strings.Replace(Example(), "        <name>__CLIENT_ID:", "        \"<name> X\\n\":", 1), "this is no longer a name of a slot"},
 		"a hidden escape":             {strings.Replace(Example(), "role: superadmin", `role: "x\e[2J"`, 1), "this text holds U+001B, which cannot be seen"},
 		"a hidden direction":          {strings.Replace(Example(), "role: superadmin", "role: x\u202ey", 1), "this text holds U+202E"},
 		"a hidden null":               {`journal: "a\0b"` + "\n" + Example(), "rekey.yaml:1:10: this text holds U+0000"},
 		"merge keys":                  {"a: &a {b: 1}\nc: {<<: *a}\n" + Example(), "merge keys"},
-		"a null byte in a string":     {Example() + "\nx: \"a\\0b\"\n", "this key is not known here"},
+		"a null byte in a string":     {Example() + "\nx: \"a\\0b\"\n", "this key is unknown here"},
 		"nothing but a byte order":    {"\ufeff", "the key rekey is missing"},
 		"an anchor without its alias": {"a: *nowhere\n", "rekey.yaml:1:"},
 	} {
@@ -221,7 +221,7 @@ func TestUnknownWordsInPatterns(t *testing.T) {
 		"-<scope>-svc-":                  {"-< scope >-svc-", "issuer.name: < scope > is not known here"},
 		"name: raxx-<scope>-":            {"name: raxx-<scope-", "issuer.name: a placeholder is begun here and never closed"},
 		"raxx-<scope>-svc-<date>":        {"raxx-<>-svc-<date>", "issuer.name: <> is not known here"},
-		"        <name>: \"{client_id}:": {"        <name>_<date>: \"{client_id}:", "<date> is filled in in issuer.name only"},
+		"        <name>: \"{client_id}:": {"        <name>_<date>: \"{client_id}:", "<date> can be used in issuer.name only"},
 		"https://<scope>.":               {"https://<scpoe>.", "validate.0.url: <scpoe> is not known here"},
 	} {
 		if told := wrongIn(t, strings.Replace(Example(), old, tt.by, 1)); !strings.Contains(told, tt.want) {

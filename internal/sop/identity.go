@@ -145,13 +145,13 @@ func (p *parser) identity() {
 			at := "identity.roles." + k.Value
 			switch w := id.Roles[k.Value][i]; {
 			case w.String() == "":
-				p.doc(item).at(item, at, "this names nobody: want claims, user, name or token", "")
+				p.doc(item).at(item, at, "this names nobody: expected claims, user, name or token", "")
 			case emptyClaim(w) != "":
 				p.doc(item).at(item, at, "the claim "+emptyClaim(w)+" has no value: a token without it would have it", "")
 			case len(w.Claims) > 0 && len(id.issuers()) == 0:
-				p.doc(item).at(item, at, "claims come from a token, and none of identity.oidc, sign_in and proxy names who issues one", "")
+				p.doc(item).at(item, at, "claims come from a token, and none of identity.oidc, sign_in and proxy names an issuer", "")
 			case w.Name != "" && len(id.Name) == 0:
-				p.doc(item).at(item, at, "a name is taken from identity.name, which is not there", "")
+				p.doc(item).at(item, at, "a name is taken from identity.name, which is missing", "")
 			}
 		}
 	})
@@ -175,7 +175,7 @@ func (p *parser) issuerOfTokens(n *yaml.Node, at, issuer string) {
 	}
 	u, err := url.Parse(issuer)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" || CheckAddress(issuer, false) != nil {
-		p.doc(n).at(n, at, "this is no issuer: want https://host, as in the token's iss", "")
+		p.doc(n).at(n, at, "this is not an issuer: expected https://host, as in the token's iss", "")
 	}
 }
 
@@ -219,7 +219,7 @@ func (p *parser) adviseRoles() {
 			}
 		}
 		if granted := slices.ContainsFunc(id.Grants, func(g Grant) bool { return g.Role == k.Value }); !wanted[k.Value] && !granted {
-			tell(k.Line, "no credential wants the role "+k.Value)
+			tell(k.Line, "no credential requires the role "+k.Value)
 		}
 	})
 }

@@ -104,7 +104,7 @@ func (p *parser) notify() {
 	each(get(n, "channels"), func(k, v *yaml.Node) { p.channel(k, v, block.Channels[k.Value]) })
 	known := slices.Sorted(maps.Keys(block.Channels))
 	if len(known) == 0 && get(n, "channels") != nil {
-		p.doc(n).at(n, "notify.channels", "no channel is named, so nobody would be told", "")
+		p.doc(n).at(n, "notify.channels", "no channel is named, so nobody would be notified", "")
 	}
 	if list := get(n, "rules"); list != nil && list.Kind == yaml.SequenceNode {
 		for i, item := range list.Content {
@@ -122,7 +122,7 @@ func (p *parser) notify() {
 		}
 	}
 	if c := get(n, "console"); c != nil && CheckAddress(c.Value, true) != nil {
-		p.doc(c).at(c, "notify.console", "this is not an address: want https://host", "")
+		p.doc(c).at(c, "notify.console", "this is not an address: expected https://host", "")
 	}
 }
 
@@ -136,7 +136,7 @@ func (p *parser) channel(k, v *yaml.Node, c Channel) {
 		}
 	}
 	if said != 1 {
-		p.doc(k).at(k, at, "want slack, or pagerduty, or webhook, or email", "")
+		p.doc(k).at(k, at, "expected slack, pagerduty, webhook or email", "")
 		return
 	}
 	if w := get(v, "webhook"); w != nil {
@@ -154,17 +154,17 @@ func (p *parser) email(n *yaml.Node, at string, e Email) {
 	}
 	for _, to := range e.To {
 		if !mailbox(to) {
-			wrong("to", "one of these is no address of a mailbox: want name@example.com")
+			wrong("to", "one of these is not an e-mail address: expected name@example.com")
 			break
 		}
 	}
 	if get(n, "from") != nil && !mailbox(e.From) {
-		wrong("from", "this is no address of a mailbox: want name@example.com")
+		wrong("from", "this is not an e-mail address: expected name@example.com")
 	}
 	host, port, err := net.SplitHostPort(e.Server)
 	number, bad := strconv.Atoi(port)
 	if get(n, "server") != nil && (err != nil || host == "" || bad != nil || number < 1 || number > 65535) {
-		wrong("server", "want a host and a port: smtp.example.com:587")
+		wrong("server", "expected a host and a port: smtp.example.com:587")
 	}
 	if (len(e.User) > 0) != (len(e.Password) > 0) {
 		wrong("server", "a user and a password go together: want both, or neither")

@@ -69,7 +69,7 @@ func (c *credential) placeholders(n *yaml.Node, under string) {
 			case word == "name":
 			case (word == "date" || word == "run") && under == "issuer.name":
 			case word == "date" || word == "run":
-				c.wrong(n, under, "<"+word+"> is filled in in issuer.name only", "")
+				c.wrong(n, under, "<"+word+"> can be used in issuer.name only", "")
 			case word == "scope" || word == "SCOPE":
 				c.wrong(n, under, "the placeholder <"+word+"> has nothing to be filled with", "give the credential a scope")
 			default:

@@ -93,7 +93,7 @@ func (ps Problems) sorted() Problems {
 		}
 		if len(out) == maxTold {
 			last := ps[len(ps)-1]
-			return append(out, Problem{File: p.File, Line: last.Line, Col: last.Col, Msg: fmt.Sprintf("there are more mistakes up to here: %d in all were found; the first %d are told", len(ps), maxTold)})
+			return append(out, Problem{File: p.File, Line: last.Line, Col: last.Col, Msg: fmt.Sprintf("there are more mistakes up to here: %d in all were found; the first %d are shown", len(ps), maxTold)})
 		}
 	}
 	return out

@@ -125,7 +125,7 @@ func (c *credential) oneOf(item *yaml.Node, under string, keys ...string) string
 func (c *credential) only(item *yaml.Node, under string, keys ...string) {
 	each(item, func(k, _ *yaml.Node) {
 		if !slices.Contains(keys, k.Value) {
-			c.wrong(k, under+"."+k.Value, "this key has no meaning beside "+keys[0], "")
+			c.wrong(k, under+"."+k.Value, "this key cannot be combined with "+keys[0], "")
 		}
 	})
 }

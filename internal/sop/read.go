@@ -44,7 +44,7 @@ func read(file string, src []byte) (*yaml.Node, Problems) {
 		return Problem{File: file, Line: line, Col: col, Msg: msg}
 	}
 	if len(src) > maxFile {
-		return nil, Problems{wrong(1, 1, fmt.Sprintf("this file is larger than %d MB, which no configuration is", maxFile>>20))}
+		return nil, Problems{wrong(1, 1, fmt.Sprintf("this file is larger than %d MB, too large for a configuration", maxFile>>20))}
 	}
 	if bad := spelled(file, src); len(bad) > 0 {
 		return nil, bad
@@ -61,7 +61,7 @@ func read(file string, src []byte) (*yaml.Node, Problems) {
 		line, col, msg := yamlError(src, err)
 		problems = append(problems, wrong(line, col, msg))
 	case second != nil && second.Tag != "!!null":
-		problems = append(problems, wrong(max(second.Line, 1), max(second.Column, 1), "a second document begins here, and nothing in it would be read: put everything into one, without ---"))
+		problems = append(problems, wrong(max(second.Line, 1), max(second.Column, 1), "a second document begins here and would be ignored: put everything into one, without ---"))
 	}
 	if first == nil {
 		return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, problems
@@ -85,7 +85,7 @@ func document(d *yaml.Decoder) (*yaml.Node, error) {
 	return n.Content[0], nil
 }
 
-// spelled finds what no text file holds: bytes that are no UTF-8, and control
+// spelled finds what no text file holds: bytes that are not UTF-8, and control
 // characters. The YAML library would name only the first, and without its line.
 func spelled(file string, src []byte) Problems {
 	if utf16(src) {
@@ -99,7 +99,7 @@ func spelled(file string, src []byte) Problems {
 		msg := ""
 		switch {
 		case r == utf8.RuneError && n == 1:
-			msg = fmt.Sprintf("the byte 0x%02x here is no UTF-8: save the file as UTF-8", src[i])
+			msg = fmt.Sprintf("the byte 0x%02x here is not UTF-8: save the file as UTF-8", src[i])
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f, r >= 0x80 && r < 0xa0 && r != 0x85:
 			msg = fmt.Sprintf("a control character (U+%04X) stands here, which no text needs", r)
 		}
@@ -137,7 +137,7 @@ func yamlError(src []byte, err error) (line, col int, msg string) {
 			return line, at + 1, "a tab stands here: YAML is indented with spaces"
 		}
 	}
-	return max(line, 1), max(col, 1), "this is no YAML: " + msg
+	return max(line, 1), max(col, 1), "this is not YAML: " + msg
 }
 
 // unfolder puts what an alias stands for in its place, so that nothing after it
@@ -168,9 +168,9 @@ func (u *unfolder) unfold(n *yaml.Node) extent {
 		if c.Kind != yaml.AliasNode {
 			e = u.unfold(c)
 		} else if u.open[c.Alias] {
-			c = u.refuse(c, "this alias stands inside of what it stands for")
+			c = u.refuse(c, "this alias is part of what it refers to")
 		} else if e = u.unfold(c.Alias); e.parts > u.left {
-			c, e = u.refuse(c, fmt.Sprintf("aliases repeat more than %d parts; say what is common in a procedure", maxAliased)), extent{1, 1}
+			c, e = u.refuse(c, fmt.Sprintf("aliases repeat more than %d parts; put what is common into a procedure", maxAliased)), extent{1, 1}
 		} else {
 			u.left -= e.parts
 			c = c.Alias

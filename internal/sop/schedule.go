@@ -58,7 +58,7 @@ type Schedule struct {
 	AtMost int `json:"at_most,omitempty" jsonschema:"minimum=1,maximum=1000"`
 	// Where several credentials of one procedure are due: first lets one go alone, and the others once it has ended well; none begins them as they come. Default: first
 	Canary string `json:"canary,omitempty" jsonschema:"enum=first,enum=none"`
-	// Over how long after it is due, or after its window opens, a run begins, by a fixed draw for each credential and each time, so that not all begin at one moment: 30m. Default: 0s
+	// Over how long after it is due, or after its window opens, a run begins, by a fixed draw for each credential and each time, so that starts are spread over time: 30m. Default: 0s
 	Spread Duration `json:"spread,omitempty"`
 	// How many runs that the schedule began may end badly. With the next one it begins nothing more until somebody says `rekey schedule continue`.
 	ErrorBudget *ErrorBudget `json:"error_budget,omitempty"`
@@ -172,15 +172,15 @@ func (c *credential) begins(v *yaml.Node) {
 	s.Approvals = a.checked(s.Role)
 	switch {
 	case s.Run == AfterApproval && !s.Approvals.Start:
-		c.wrong(orNode(get(n, "before"), n), "approvals.before", "it says run: after approval, and that is one before the start: want start or both", "")
+		c.wrong(orNode(get(n, "before"), n), "approvals.before", "it says run: after approval, and that is an approval before the start: expected start or both", "")
 	case s.Run == Automatically && s.Approvals.Start:
-		c.wrong(orNode(get(n, "before"), n), "approvals.before", "it says run: automatically, and a run that waits before its start does not begin so: want run: after approval, or before: retiring", "")
+		c.wrong(orNode(get(n, "before"), n), "approvals.before", "it says run: automatically, and a run that waits for approval before its start cannot start automatically: expected run: after approval, or before: retiring", "")
 	}
 	if c.config.Identity != nil && s.Approvals.Role == "" {
-		c.wrong(n, "approvals", "nobody is named who may agree: want a role here, or one of the credential", "")
+		c.wrong(n, "approvals", "nobody is named who may approve: give a role here, or one of the credential", "")
 	}
 	if s.Approvals.Expire < time.Minute {
-		c.wrong(get(n, "expire"), "approvals.expire", "nobody answers in less than a minute", "")
+		c.wrong(get(n, "expire"), "approvals.expire", "nobody can respond in less than a minute", "")
 	}
 }
 
@@ -203,7 +203,7 @@ func (p *parser) adviseApprovals() {
 		switch {
 		case a == nil:
 		case id == nil && a.HowMany > 1:
-			msg = "rekey.yaml has no identity, so whoever agrees is believed to be who he says"
+			msg = "rekey.yaml has no identity, so the approver's identity is not verified"
 		case id != nil && a.Role != "" && len(id.Roles[a.Role]) == 0:
 			msg = "nobody has the role " + a.Role + ", so nobody can agree to a rotation"
 		}

@@ -177,7 +177,7 @@ func (s *schemas) report(e *jsonschema.ValidationError, d doc, path string) {
 	case *kind.AdditionalProperties:
 		for _, p := range k.Properties {
 			_, at := find(d.node, append(append([]string{}, e.InstanceLocation...), p))
-			d.at(at, join(here, p), "this key is not known here", didYouMean(p, s.properties(definitionOf(e.SchemaURL))))
+			d.at(at, join(here, p), "this key is unknown here", didYouMean(p, s.properties(definitionOf(e.SchemaURL))))
 		}
 		return
 	case *kind.Required:
@@ -232,7 +232,7 @@ func oneOrMany(e *jsonschema.ValidationError) string {
 	if strings.Contains(b.String(), "pattern") {
 		return Ref("").Check().Error()
 	}
-	return "want a text or a list of texts"
+	return "expected a string or a list of strings"
 }
 
 func collect(e *jsonschema.ValidationError, b *strings.Builder) {
@@ -248,17 +248,17 @@ func collect(e *jsonschema.ValidationError, b *strings.Builder) {
 func patternWords(pattern string) string {
 	switch {
 	case strings.Contains(pattern, "ms|s|m|h|d|w"):
-		return "this is not a length of time: want 90d, 12h, 30s"
+		return "this is not a duration: expected 90d, 12h or 30s"
 	case strings.Contains(pattern, "forever"):
-		return "want hours as the issuer writes them: 8760h, or forever"
+		return "expected hours as the issuer writes them: 8760h, or forever"
 	case strings.Contains(pattern, "<SCOPE>"):
-		return "want a name with <SCOPE> in it: CF_ACCESS_SVC_<SCOPE>"
+		return "expected a name with <SCOPE> in it: CF_ACCESS_SVC_<SCOPE>"
 	case strings.HasPrefix(pattern, refsBegin):
 		return Ref("").Check().Error()
 	case strings.Contains(pattern, `[^\s+]`):
-		return "want a name without spaces and without +, like example.com/rekey"
+		return "expected a name without spaces and +, like example.com/rekey"
 	case pattern == "^/", strings.HasPrefix(pattern, "^(/|"):
-		return "want a path that begins with /"
+		return "expected a path that begins with /"
 	}
 	return "this does not have the form " + pattern
 }

@@ -24,7 +24,7 @@ func (c *credential) stores() {
 	case list == nil:
 		c.wrong(nil, "", "it has no store, "+c.from(), "")
 	case list.Kind != yaml.SequenceNode || len(list.Content) == 0:
-		c.wrong(list, "stores", "want a list of stores: the first is the truth, and the others follow it", "")
+		c.wrong(list, "stores", "expected a list of stores: the first is the truth, and the others follow it", "")
 	default:
 		c.spec.Store = c.first(list.Content[0], "stores.0")
 		for i, item := range list.Content[1:] {
@@ -42,7 +42,7 @@ func (c *credential) both(one, list *yaml.Node, under string) {
 	if one.Line > list.Line {
 		at, here, there, line = one, "store", "stores", list.Line
 	}
-	c.wrong(at, under+here, fmt.Sprintf("%s and %s (line %d) are both given: one of them has to go", here, there, line),
+	c.wrong(at, under+here, fmt.Sprintf("%s and %s (line %d) are both given: remove one of them", here, there, line),
 		"one store stands under store; of several in stores the first is the truth, and the others follow it")
 }
 
@@ -100,7 +100,7 @@ func (c *credential) further(n *yaml.Node, under string) (p Place, ok bool) {
 	for _, other := range c.spec.Stores() {
 		switch {
 		case other.Vendor == p.Vendor && string(other.Settings) == string(p.Settings):
-			c.wrong(n, under, p.Key+" stands here twice", "put all its slots into one entry")
+			c.wrong(n, under, p.Key+" is given twice", "put all its slots into one entry")
 			return p, false
 		case other.Key == p.Key:
 			p.Key += "," + differs(p.Settings, other.Settings)

@@ -66,7 +66,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		}
 		of, letters := unit(rest[n:])
 		if n == 0 || of == 0 {
-			return 0, fmt.Errorf("this is not a length of time: want 90d, 12h, 30s")
+			return 0, fmt.Errorf("this is not a duration: expected 90d, 12h or 30s")
 		}
 		x, err := strconv.ParseFloat(rest[:n], 64)
 		if total += x * float64(of); err != nil || total > float64(maxDuration) {
@@ -75,7 +75,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		rest = rest[n+letters:]
 	}
 	if s == "" {
-		return 0, fmt.Errorf("an empty length of time")
+		return 0, fmt.Errorf("an empty duration")
 	}
 	return time.Duration(total), nil
 }
@@ -96,7 +96,7 @@ func (d Duration) Or(fallback time.Duration) time.Duration {
 func (r Ref) String() string {
 	scheme, rest := r.Split()
 	if r.Check() != nil {
-		return "a reference of no known kind"
+		return "a reference of an unknown kind"
 	}
 	if scheme != "cmd" {
 		return visible.Text(string(r))
@@ -127,7 +127,7 @@ func (r *Refs) UnmarshalJSON(b []byte) error {
 	}
 	var many []Ref
 	if err := json.Unmarshal(b, &many); err != nil {
-		return fmt.Errorf("want a reference or a list of references")
+		return fmt.Errorf("expected a reference or a list of references")
 	}
 	*r = many
 	return nil
@@ -146,7 +146,7 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 	}
 	var many []string
 	if err := json.Unmarshal(b, &many); err != nil {
-		return fmt.Errorf("want a text or a list of texts")
+		return fmt.Errorf("expected a string or a list of strings")
 	}
 	*t = many
 	return nil

@@ -31,7 +31,7 @@ func ParseWindow(s string) (Window, error) {
 	w := Window{text: s}
 	words := strings.Fields(s)
 	if len(words) != 3 {
-		return w, fmt.Errorf("want days, hours and a time zone: Mon-Thu 09:00-16:00 Europe/Berlin")
+		return w, fmt.Errorf("expected days, hours and a time zone: Mon-Thu 09:00-16:00 Europe/Berlin")
 	}
 	for part := range strings.SplitSeq(words[0], ",") {
 		first, last, span := strings.Cut(part, "-")
@@ -43,7 +43,7 @@ func ParseWindow(s string) (Window, error) {
 			b = a
 		}
 		if a < 0 || b < 0 {
-			return w, fmt.Errorf("%q are no days: want Mon, Mon-Thu, Mon,Wed or daily", words[0])
+			return w, fmt.Errorf("%q are not days: expected Mon, Mon-Thu, Mon,Wed or daily", words[0])
 		}
 		for d := a; ; d = (d + 1) % 7 {
 			w.days[d] = true
@@ -60,11 +60,11 @@ func ParseWindow(s string) (Window, error) {
 		return w, fmt.Errorf("%q begins at 24:00, which no clock shows: it is 00:00 of the next day", words[1])
 	}
 	if err1 != nil || err2 != nil || w.from == w.to {
-		return w, fmt.Errorf("%q are no hours: want 09:00-16:00", words[1])
+		return w, fmt.Errorf("%q are not hours: expected 09:00-16:00", words[1])
 	}
 	var err error
 	if w.zone, err = time.LoadLocation(words[2]); err != nil || words[2] == "Local" {
-		return w, fmt.Errorf("%q is no time zone: want UTC or a name like Europe/Berlin", words[2])
+		return w, fmt.Errorf("%q is not a time zone: expected UTC or a name like Europe/Berlin", words[2])
 	}
 	return w, nil
 }

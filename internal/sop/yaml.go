@@ -42,11 +42,15 @@ func (d doc) plain(n *yaml.Node, path string) any {
 				d.at(k, path, "a key must be a plain word", "")
 				continue
 			case k.Tag == "!!merge":
-				d.at(k, path, "merge keys (<<) are not understood here", "say what is common in a procedure")
+				d.at(k, path, "merge keys (<<) are not supported", "say what is common in a procedure")
 				continue
 			}
 			if _, twice := out[k.Value]; twice {
+<<<<<<< HEAD
 				d.at(k, join(path, k.Value), "this key stands here twice", "")
+=======
+				d.at(k, at, "this key is given twice", "")
+>>>>>>> d9d8179 (Say in the field's words what refusals, mistakes of rekey.yaml, notices, drivers, API and console say)
 			}
 			under := "" // nothing is told of a scalar
 			if v.Kind != yaml.ScalarNode {

@@ -127,7 +127,7 @@ func (j *judge) refused() {
 		}
 		for _, g := range j.now.generations {
 			if g.Live && strings.Contains(g.Name, j.st.Run) && !strings.Contains(told, g.Name) && !strings.Contains(told, g.ID) {
-				j.bad("promise 3: the journal was set back, and %s, which lives, is not told", g.Name)
+				j.bad("promise 3: the journal was restored to an earlier state, and %s, which lives, is not told", g.Name)
 			}
 		}
 		return
@@ -233,7 +233,7 @@ func (j *judge) rehearsed() {
 	for p, v := range j.now.kept {
 		was, there := then[p]
 		if there && was == v || j.lostTail && !j.notes && slices.ContainsFunc(j.told, func(text string) bool { return strings.Contains(text, "slot "+p.slot) }) {
-			continue // what it wrote before its journal was set back, it cannot tell from what others wrote
+			continue // what it wrote before its journal was restored to an earlier state, it cannot tell from what others wrote
 		}
 		j.bad("a rehearsal left something in slot %s of %s", p.slot, p.where)
 	}

@@ -16,7 +16,7 @@ func Turn() int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		panic("REKEY_SAMPLE is no number from 0 on: " + text)
+		panic("REKEY_SAMPLE is not a number from 0 on: " + text)
 	}
 	return n
 }

@@ -41,7 +41,7 @@ func (c *Calls) Called(run string, call vendorhttp.Call, ended time.Time) {
 		s.Attributes = append(s.Attributes, number("http.response.status_code", int64(call.Status)))
 	}
 	if s.Status == Failed {
-		s.Why = "the answer was none of success"
+		s.Why = "the answer was not a success"
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (c *Calls) Called(run string, call vendorhttp.Call, ended time.Time) {
 }
 
 // answered: without an answer, and with one that says that something broke, it is not
-// known whether the request was carried out. That is no failure.
+// known whether the request was carried out. That is not a failure.
 func answered(status int) Status {
 	switch {
 	case status == 0 || status >= 500:

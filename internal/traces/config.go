@@ -100,7 +100,7 @@ func (c *Config) protocol(r *reader) {
 	case "http/json":
 		c.json = true
 	default:
-		r.bad(name, "want http/protobuf or http/json: gRPC is not spoken; a collector takes HTTP at port 4318")
+		r.bad(name, "want http/protobuf or http/json: gRPC is not supported; collectors accept HTTP at port 4318")
 	}
 }
 
@@ -108,14 +108,14 @@ func (c *Config) header(r *reader) {
 	name, v := r.either("HEADERS")
 	pairs, ok := pairsOf(v)
 	if !ok {
-		r.bad(name, "want name=value,name=value, with what is special as %XX")
+		r.bad(name, "want name=value,name=value, with special characters as %XX")
 	}
 	c.headers = map[string]secret.Value{}
 	for _, p := range pairs {
 		c.headers[http.CanonicalHeaderKey(p.key)] = secret.New(p.value)
 		secrets := slices.ContainsFunc([]string{"auth", "key", "token", "secret"}, func(s string) bool { return strings.Contains(strings.ToLower(p.key), s) })
 		if secrets && c.to != nil && c.to.Scheme == "http" && !sop.Loopback(c.to.Hostname()) {
-			r.bad(name, p.key+" would be sent in clear: want an address with https")
+			r.bad(name, p.key+" would be sent unencrypted: use an https address")
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (c *Config) header(r *reader) {
 func (c *Config) identity(r *reader) {
 	pairs, ok := pairsOf(r.value("OTEL_RESOURCE_ATTRIBUTES"))
 	if !ok {
-		r.bad("OTEL_RESOURCE_ATTRIBUTES", "want name=value,name=value, with what is special as %XX")
+		r.bad("OTEL_RESOURCE_ATTRIBUTES", "want name=value,name=value, with special characters as %XX")
 	}
 	for _, p := range pairs {
 		switch p.key {

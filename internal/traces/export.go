@@ -91,7 +91,7 @@ func (e *Exporter) Send(ctx context.Context, spans []Span) (dropped int64, err e
 		return 0, &failure{why: fmt.Sprintf("the collector answered %d", resp.StatusCode), later: true, after: vendorhttp.RetryAfter(resp.Header, time.Now())}
 	case resp.StatusCode/100 != 2:
 		// What else it answers is final (https://opentelemetry.io/docs/specs/otlp/, "Failures").
-		return 0, &failure{why: fmt.Sprintf("the collector answered %d: nothing of it was taken", resp.StatusCode)}
+		return 0, &failure{why: fmt.Sprintf("the collector answered %d: none of it was accepted", resp.StatusCode)}
 	case err != nil:
 		return 0, nil // it has taken them, and its answer was cut off
 	}
@@ -110,7 +110,7 @@ func (e *Exporter) refused(answer []byte) (n int64, err error) {
 	}
 	if err != nil {
 		// Something in front of the collector says that all is well.
-		return 0, &failure{why: "what was answered is not a collector's: is the address right?"}
+		return 0, &failure{why: "the answer is not a collector's: is the address right?"}
 	}
 	return n, nil
 }

@@ -88,11 +88,11 @@ func TestWhatMayBeSentAgain(t *testing.T) {
 		{502, "", true, "the collector answered 502"},
 		{503, "", true, "the collector answered 503"},
 		{504, "", true, "the collector answered 504"},
-		{400, "secret", false, "the collector answered 400: nothing of it was taken"},
-		{401, "", false, "the collector answered 401: nothing of it was taken"},
-		{500, "", false, "the collector answered 500: nothing of it was taken"},
-		{307, "", false, "the collector answered 307: nothing of it was taken"},
-		{200, "<html>sign in</html>", false, "what was answered is not a collector's: is the address right?"},
+		{400, "secret", false, "the collector answered 400: none of it was accepted"},
+		{401, "", false, "the collector answered 401: none of it was accepted"},
+		{500, "", false, "the collector answered 500: none of it was accepted"},
+		{307, "", false, "the collector answered 307: none of it was accepted"},
+		{200, "<html>sign in</html>", false, "the answer is not a collector's: is the address right?"},
 	} {
 		collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")

@@ -183,7 +183,7 @@ func TestARequestIsBelowItsRun(t *testing.T) {
 	}
 	want := "create service token 59 +1s, %s: vendor=cloudflare operation=create service token changes=true http.request.method=POST%s"
 	for i, w := range []string{
-		fmt.Sprintf(want, "well", " http.response.status_code=201"), fmt.Sprintf(want, "failed (the answer was none of success)", " http.response.status_code=403"),
+		fmt.Sprintf(want, "well", " http.response.status_code=201"), fmt.Sprintf(want, "failed (the answer was not a success)", " http.response.status_code=403"),
 		fmt.Sprintf(want, "unset", " http.response.status_code=502"), fmt.Sprintf(want, "unset", ""),
 	} {
 		if got[i] != w {

@@ -91,7 +91,7 @@ func protobuf(o Origin, spans []Span) []byte {
 	return request
 }
 
-var errAnswer = errors.New("the answer is none of a collector")
+var errAnswer = errors.New("the answer is not a collector's")
 
 // rejected reads how many spans an ExportTraceServiceResponse says were not taken.
 func rejected(b []byte) (n int64, err error) {

@@ -40,7 +40,7 @@ func (c *Client) Failure(req Request, r *Response) error {
 	redirected := r.Status >= 300 && r.Status < 400
 	switch {
 	case redirected:
-		e.Class, e.Why = cred.Unknown, "redirected, which no API call should be: is the base URL right?"
+		e.Class, e.Why = cred.Unknown, "redirected, which API calls should not be: is the base URL right?"
 	case !c.own(r):
 		e.Why = r.stranger()
 		if e.Class != cred.Limited || req.writes() { // whoever says "later" to a look: later it is
@@ -96,7 +96,7 @@ func (r *Response) Decode(out any) error {
 		return r.Nonsense("the answer is not JSON")
 	}
 	if err := json.Unmarshal(r.Body, out); err != nil {
-		return r.Nonsense("the answer is not of the documented shape")
+		return r.Nonsense("the answer is not of the documented form")
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (r *Response) stranger() string {
 	if r.Status == http.StatusProxyAuthRequired {
 		return "the proxy " + r.proxy + " on the way wants to know who asks; the vendor was not reached"
 	}
-	return r.kind() + ", not in the vendor's own words: " + by + " answered"
+	return r.kind() + ", not in the vendor's format: " + by + " answered"
 }
 
 // kind is what an answer is, without anything from it.

@@ -69,11 +69,11 @@ func TestTheProxyIsNamed(t *testing.T) {
 	}{
 		"it wants a password":     {proxy(t, 407, ""), nil, "example.com", "the proxy PROXY wants to know who asks (407)"},
 		"it refuses":              {proxy(t, 403, ""), nil, "example.com", "the proxy PROXY would not connect to example.com (403)"},
-		"it is dead":              {dead, nil, "example.com", "the proxy did not let us connect: connection refused by PROXY"},
+		"it is dead":              {dead, nil, "example.com", "the proxy refused the connection: connection refused by PROXY"},
 		"the vendor is dead":      {proxy(t, 200, closed), nil, "example.com", "the proxy PROXY would not connect to example.com (502)"},
-		"it looks into TLS":       {proxy(t, 200, there), nil, "example.com", "the certificate of example.com is not trusted: nobody known here has signed it; an authority of one's own has to be among the system's, or in the file that SSL_CERT_FILE names, through the proxy PROXY"},
-		"a certificate of others": {proxy(t, 200, there), trusted, "example.org", "the certificate of example.org is not trusted: it is of another host, through the proxy PROXY"},
-		"an answer behind it":     {proxy(t, 200, there), trusted, "example.com", "an empty answer, not in the vendor's own words: something between here and example.com (the way leads through the proxy PROXY) answered"},
+		"it looks into TLS":       {proxy(t, 200, there), nil, "example.com", "the certificate of example.com is not trusted: no authority known here has signed it; add your own authority to the system's, or to the file that SSL_CERT_FILE names, through the proxy PROXY"},
+		"a certificate of others": {proxy(t, 200, there), trusted, "example.org", "the certificate of example.org is not trusted: it is for another host, through the proxy PROXY"},
+		"an answer behind it":     {proxy(t, 200, there), trusted, "example.com", "an empty answer, not in the vendor's format: something between here and example.com (the way leads through the proxy PROXY) answered"},
 	} {
 		tr := NewTransport(http.ProxyURL(c.proxy))
 		tr.TLSClientConfig = &tls.Config{RootCAs: c.roots}
@@ -101,7 +101,7 @@ func TestHostsAreNamed(t *testing.T) {
 	for says, err := range map[string]error{
 		"there is no host api.example.com": &net.DNSError{Name: "api.example.com", IsNotFound: true},
 		"the address of api.example.com could not be looked up: the name server does not answer": &net.DNSError{Name: "api.example.com", IsTimeout: true},
-		"api.example.com:8443 broke the TLS handshake off":                                       tls.AlertError(40),
+		"api.example.com:8443 aborted the TLS handshake":                                         tls.AlertError(40),
 		"the certificate of api.example.com:8443 is not trusted: it has expired":                 &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}},
 		"the connection to api.example.com:8443 was cut before the answer":                       io.EOF,
 	} {

@@ -19,13 +19,13 @@ func unanswered(ctx context.Context, err error, host string, way *route) string 
 	var op *net.OpError
 	switch {
 	case errors.Is(err, errProxyAddress):
-		return "the environment names a proxy (HTTPS_PROXY, HTTP_PROXY) by something that is no address"
+		return "the environment names a proxy (HTTPS_PROXY, HTTP_PROXY) by something that is not an address"
 	case errors.As(err, &refused) && refused == http.StatusProxyAuthRequired:
 		return "the proxy " + way.proxy + " wants to know who asks (407): give it user and password in HTTPS_PROXY"
 	case errors.As(err, &refused):
 		return fmt.Sprintf("the proxy %s would not connect to %s (%d)", way.proxy, host, int(refused))
 	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return "the proxy did not let us connect: " + reason(ctx, err, way.proxy)
+		return "the proxy refused the connection: " + reason(ctx, err, way.proxy)
 	case way.proxy != "":
 		return reason(ctx, err, host) + ", through the proxy " + way.proxy
 	}
@@ -61,7 +61,7 @@ func reason(ctx context.Context, err error, host string) string {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return host + " does not speak TLS: is it http, not https?"
 	case errors.As(err, &alert):
-		return host + " broke the TLS handshake off"
+		return host + " aborted the TLS handshake"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the connection to " + host + " was cut before the answer"
 	}
@@ -79,9 +79,9 @@ func untrusted(err error) string {
 	var other *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &ca):
-		return "nobody known here has signed it; an authority of one's own has to be among the system's, or in the file that SSL_CERT_FILE names"
+		return "no authority known here has signed it; add your own authority to the system's, or to the file that SSL_CERT_FILE names"
 	case errors.As(err, &name):
-		return "it is of another host"
+		return "it is for another host"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "it has expired, or the clock here is wrong"
 	case errors.As(err, &invalid), errors.As(err, &other):

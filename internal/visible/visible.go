@@ -18,7 +18,7 @@ func Rune(r rune) bool {
 }
 
 // Text spells out everything in s that cannot be seen, line breaks included:
-// \n, \x1b, \u202e, and \xff for a byte that is no UTF-8.
+// \n, \x1b, \u202e, and \xff for a byte that is not UTF-8.
 func Text(s string) string { return spell(s, "") }
 
 // Lines is Text for what has lines of its own.

@@ -7,7 +7,7 @@ import (
 )
 
 // TestWhatCannotBeSeenIsSpelledOut: escapes, line breaks, marks of direction,
-// what has no width, and bytes that are no text.
+// what has no width, and bytes that are not text.
 func TestWhatCannotBeSeenIsSpelledOut(t *testing.T) {
 	for s, want := range map[string]string{
 		"raxx-console": "raxx-console",

@@ -32,7 +32,7 @@ func ByHand(spec sop.Spec, vendors map[string]sop.Vendor) (Hands, error) {
 		v, known := vendors[name]
 		d, ok := all.Find(v.Type)
 		if !known || !ok {
-			return byhand.Recipe{}, d, fmt.Errorf("vendor %s: nothing is known of it", name)
+			return byhand.Recipe{}, d, fmt.Errorf("vendor %s is unknown", name)
 		}
 		q.Tool, q.Connection, q.Waits = byhand.Word(name), v.Settings, waits(spec)
 		if d.ByHand == nil {

@@ -131,7 +131,7 @@ func (l listedOnce) Find(ctx context.Context, h cred.Handle) (cred.Handle, error
 	if f, ok := l.Issuer.(provider.Finder); ok {
 		return f.Find(ctx, h)
 	}
-	return cred.Handle{}, &cred.Error{Op: "look at " + h.Name, Class: cred.Unknown, Why: "this issuer cannot be asked about one credential"}
+	return cred.Handle{}, &cred.Error{Op: "look at " + h.Name, Class: cred.Unknown, Why: "this issuer cannot look up a single credential"}
 }
 
 // Ahead is the clock of the issuer, if it tells.

@@ -15,7 +15,7 @@ func TestAPanicInAVendorIsAnUnknownOutcome(t *testing.T) {
 	for says, broken := range map[string]func() error{
 		"(invalid memory address or nil pointer dereference) at together_test.go:": func() error { var p *provider.Sheet; return errors.New(p.Kind) },
 		"(index out of range [3] with length 0) at together_test.go:":              func() error { var l []int; i := 3; l[i]++; return nil },
-		"a mistake in Rekey broke it off at together_test.go:":                     func() error { panic("hunter2") },
+		"a bug in Rekey stopped it at together_test.go:":                           func() error { panic("hunter2") },
 	} {
 		for _, calls := range [][]func() error{{broken}, {func() error { return nil }, broken}} {
 			err := Together(calls...)

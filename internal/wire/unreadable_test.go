@@ -23,6 +23,6 @@ func TestWhatOneVendorSaysOfAReferenceIsNotTakenForWhatAnotherSays(t *testing.T)
 	}
 	plain := errors.New("x")
 	if unreadable(plain) != plain || unreadable(nil) != nil {
-		t.Error("what is no answer of a vendor was changed")
+		t.Error("what is not an answer of a vendor was changed")
 	}
 }

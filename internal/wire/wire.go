@@ -61,7 +61,7 @@ func (o *opener) open(spec sop.Spec) (*Crew, error) {
 			return nil, err
 		}
 		if i == 0 && c.Can.Places[place.Key].WriteOnly {
-			return nil, fmt.Errorf("vendor %s cannot be the first store: it shows nobody what it holds, so nothing could be given back from there", place.Vendor)
+			return nil, fmt.Errorf("vendor %s cannot be the first store: it does not show what it holds, so nothing could be restored from there", place.Vendor)
 		}
 		if i == 0 {
 			c.Roles.Store = store
@@ -260,7 +260,7 @@ func proves(sheet provider.Sheet, of sop.Spec) error {
 	case itself && !sheet.Verifies:
 		return fmt.Errorf("vendor %s does not tell by itself whether this works (%s): name under validate a protected place that it opens", vendor, sheet.Kind)
 	case len(validate) == 0:
-		return fmt.Errorf("this run has no place to prove that a %s works: rekey.yaml is from a version that knew none; make a new plan", sheet.Kind)
+		return fmt.Errorf("this run has no place to prove that a %s works: the plan was made by an older version; make a new plan", sheet.Kind)
 	}
 	return nil
 }

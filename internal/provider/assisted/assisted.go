@@ -115,7 +115,7 @@ func (p *Portal) Issuer(kind string, settings json.RawMessage) (provider.Issuer,
 	}
 	for _, f := range k.fields {
 		if !shown[f] {
-			return nil, fmt.Errorf("vendor %s: headers: {%s} is in none of them, so nothing would prove it", p.name, f)
+			return nil, fmt.Errorf("vendor %s: headers: {%s} is in none of them, so nothing would be tested", p.name, f)
 		}
 		delete(shown, f)
 	}

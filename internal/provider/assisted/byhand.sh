@@ -27,7 +27,7 @@ cp new-name new-id
 echo "ok: it is in the working folder, and nowhere on the screen"
 
 #= delete
-#. A person's word is no proof: the protected place is asked next.
+#. A person's word is not proof: the protected place is asked next.
 [ "$(<old-id)" != "$(<new-id)" ] || stop "old and new are the same"
 printf 'The one to be ended is %s\n' "$(<old-id)"
 read -rp 'Type its name once it is ended: ' name

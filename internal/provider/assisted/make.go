@@ -33,7 +33,7 @@ func (k *keys) Create(ctx context.Context, name string) (cred.Handle, secret.Bun
 		case there:
 			return cred.Handle{}, nil, &cred.Error{Vendor: k.name, Op: op, Class: cred.Unknown, Why: name + " was made, but its value was not handed over"}
 		}
-		return cred.Handle{}, nil, &cred.Error{Vendor: k.name, Op: op, Class: cred.Refused, Why: "the person gave up; nothing was made"}
+		return cred.Handle{}, nil, &cred.Error{Vendor: k.name, Op: op, Class: cred.Refused, Why: "the person gave up; nothing was created"}
 	}
 	for _, o := range k.owner {
 		if same(o.bundle, a.Bundle, k.fields) {
@@ -46,7 +46,7 @@ func (k *keys) Create(ctx context.Context, name string) (cred.Handle, secret.Bun
 }
 
 // Revoke has the person end one. That it is done is looked at once more by List
-// and by whoever it opened the door to; a person's word is no proof.
+// and by whoever it opened the door to; a person's word is not proof.
 func (k *keys) Revoke(ctx context.Context, h cred.Handle) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -25,7 +25,7 @@ func (k *keys) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cred.Ve
 		for header, t := range k.headers {
 			v, err := b.Render(t)
 			if err != nil {
-				return cred.Unclear, "", &cred.Error{Vendor: k.name, Op: r.Op, Class: cred.Refused, Why: "the credential is not whole"}
+				return cred.Unclear, "", &cred.Error{Vendor: k.name, Op: r.Op, Class: cred.Refused, Why: "the credential is incomplete"}
 			}
 			r.Header[header] = v.Reveal()
 		}

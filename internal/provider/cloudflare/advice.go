@@ -33,7 +33,7 @@ func (t *tokens) Advise(ctx context.Context, inUse cred.Handle) ([]string, error
 		func() error {
 			_, err := call(ctx, t.api, vendorhttp.Request{Op: "read the organisation", Method: http.MethodGet, Path: t.in("", "organizations")}, &org)
 			if err == nil && org.Domain == "" { // every organisation has one
-				err = &cred.Error{Vendor: t.api.Vendor, Op: "read the organisation", Class: cred.Unknown, Why: "the answer is no organisation"}
+				err = &cred.Error{Vendor: t.api.Vendor, Op: "read the organisation", Class: cred.Unknown, Why: "the answer is not an organisation"}
 			}
 			return err
 		},

@@ -54,7 +54,7 @@ func (a *apiTokens) Probe(ctx context.Context, p sop.Probe, b secret.Bundle) (cr
 	case dead(err), e != nil && e.Code == "9106" && !b[FieldToken].Present():
 		return cred.Rejected, fmt.Sprintf("%d by Cloudflare", e.Status), nil
 	case e != nil && e.Code == "9109":
-		return cred.Unclear, "refused from this address, which proves nothing: it may be allowed from others only (condition.request_ip)", nil
+		return cred.Unclear, "refused from this address, which proves nothing: it may be allowed from other addresses only (condition.request_ip)", nil
 	case e != nil && e.Status >= 300 && e.Status < 500 && e.Class != cred.Limited:
 		return cred.Unclear, fmt.Sprintf("%d", e.Status), nil
 	}

@@ -55,11 +55,11 @@ var codes = map[int]struct {
 }{
 	971:   {cred.Limited, "rate limit of the account"},
 	10429: {cred.Limited, "rate limit of the account"},
-	1000:  {cred.Denied, "the API token is dead, or of the wrong kind (user or account)"},
+	1000:  {cred.Denied, "the API token is not valid, or of the wrong kind (user or account)"},
 	6003:  {cred.Denied, "the API token is malformed"},
 	9106:  {cred.Denied, "no API token was sent"},
-	9109:  {cred.Denied, "the API token is not allowed from this address (condition.request_ip), or not allowed to do this, or dead: Cloudflare does not tell which, so it proves nothing"},
-	10000: {cred.Denied, "the API token is dead, or lacks the permission: Cloudflare does not tell which"},
+	9109:  {cred.Denied, "the API token is not allowed from this address (condition.request_ip), or not allowed to do this, or not valid: Cloudflare does not say which, so it proves nothing"},
+	10000: {cred.Denied, "the API token is not valid, or lacks the permission: Cloudflare does not say which"},
 	10502: {cred.Denied, "too many failed authentications: this address is locked out for a while; do not try again before the token is fixed"},
 	9999:  {cred.Refused, "the account has no Zero Trust organisation"},
 	7003:  {cred.Absent, "no such account or object: is the account id right?"},
@@ -92,7 +92,7 @@ var words = []struct {
 }
 
 // elsewhere is what 9109 says of a token that is not allowed from where we ask.
-const elsewhere = "the API token may not be used from this address (condition.request_ip): that does not say that it is dead"
+const elsewhere = "the API token may not be used from this address (condition.request_ip): that does not mean that it is not valid"
 
 func explain(status int, body []byte) (cred.Class, string, string) {
 	var e envelope
@@ -142,7 +142,7 @@ func call(ctx context.Context, c *vendorhttp.Client, r vendorhttp.Request, resul
 	}
 	if result != nil {
 		if len(e.Result) == 0 || string(e.Result) == "null" || json.Unmarshal(e.Result, result) != nil {
-			return e, resp.Nonsense("the answer is not of the documented shape")
+			return e, resp.Nonsense("the answer is not of the documented form")
 		}
 	}
 	return e, nil

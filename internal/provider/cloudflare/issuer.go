@@ -147,7 +147,7 @@ func (t *tokens) withUsers(ctx context.Context, h cred.Handle, err error) error 
 	if len(users) > 0 {
 		refused.Why += ": " + strings.Join(users, ", ")
 	} else {
-		refused.Why += ", and it is none that Rekey can see: look at zones that rekey.yaml does not name, and at SCIM"
+		refused.Why += ", and it is not one that Rekey can see: check zones that rekey.yaml does not name, and SCIM"
 	}
 	return refused
 }

@@ -103,7 +103,7 @@ func grade(status int, h http.Header, p sop.Probe, bearing bool) (cred.Verdict, 
 	case status == want:
 		return cred.Accepted, fmt.Sprintf("%d", status)
 	}
-	return cred.Unclear, fmt.Sprintf("%d, neither the place's own %d nor a refusal by Access", status, want)
+	return cred.Unclear, fmt.Sprintf("%d, which is neither the expected %d nor a refusal by Access", status, want)
 }
 
 // stamped: Access marks its own refusals with these headers.

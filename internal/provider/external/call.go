@@ -221,7 +221,7 @@ func (p *driver) itself() error {
 	}
 	sum := sha256.Sum256([]byte(f.Content.Reveal()))
 	if got := hex.EncodeToString(sum[:]); got != p.sum {
-		return refused("the program " + p.program + " is another one than rekey.yaml names: its SHA-256 is " + got)
+		return refused("the program " + p.program + " is not the one that rekey.yaml names: its SHA-256 is " + got)
 	}
 	return nil
 }
@@ -235,10 +235,10 @@ func (p *driver) understand(e outside.Ended, sent string, into any) error {
 	if err := dec.Decode(&a); errors.Is(err, io.EOF) {
 		return unknown(fmt.Sprintf("the driver ended without an answer (status %d)", e.Exit))
 	} else if err != nil || (a.Result == nil) == (a.Error == nil) {
-		return unknown("what the driver answered is not of its protocol")
+		return unknown("the driver's answer does not follow the protocol")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return unknown("the driver said more than one answer")
+		return unknown("the driver gave more than one answer")
 	}
 	if a.Error != nil {
 		return p.refusal(a, sent)
@@ -251,12 +251,12 @@ func (p *driver) understand(e outside.Ended, sent string, into any) error {
 	}
 	result, err := tellable(a.Result, sent, p.public(sent))
 	if err != nil {
-		return unknown("what the driver answered is not of its protocol")
+		return unknown("the driver's answer does not follow the protocol")
 	}
 	in := json.NewDecoder(bytes.NewReader(result))
 	in.DisallowUnknownFields()
 	if err := in.Decode(into); err != nil {
-		return unknown("what the driver answered is not of its protocol")
+		return unknown("the driver's answer does not follow the protocol")
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (p *driver) refusal(a answer, sent string) error {
 	switch e.Class {
 	case cred.Denied, cred.Absent, cred.Conflict, cred.Refused, cred.Limited, cred.Unsent, cred.Foreign, cred.Failed, cred.Unknown:
 	default:
-		return &cred.Error{Class: cred.Unknown, Why: "the driver tells of a class of errors that there is not"}
+		return &cred.Error{Class: cred.Unknown, Why: "the driver reports an unknown class of errors"}
 	}
 	if quotes(e.Why, sent, p.public(sent)) {
 		e.Why = untold

@@ -102,7 +102,7 @@ func Describe(b []byte) (Description, error) {
 	needs(d.Protocol == Protocol, "protocol: this Rekey speaks version %d, and it says %d", Protocol, d.Protocol)
 	needs(driverName.MatchString(d.Name), "name: want lower-case letters, digits and -")
 	needs(d.Title != "", "title is missing")
-	needs(len(d.Issuers) > 0 || d.Store != nil || d.Consumer != nil || d.Refers != "", "it plays no role: want issuers, store, consumer or refers")
+	needs(len(d.Issuers) > 0 || d.Store != nil || d.Consumer != nil || d.Refers != "", "it has no role: expected issuers, store, consumer or refers")
 	needs(d.Connection.object(), "connection: want the JSON Schema of an object, with properties")
 	for _, k := range own {
 		_, has := d.Connection.properties()[k]

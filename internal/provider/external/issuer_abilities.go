@@ -50,7 +50,7 @@ func (m makes) Works(ctx context.Context, h cred.Handle, b secret.Bundle) (bool,
 		return false, err
 	}
 	if out.Works == nil {
-		return false, &cred.Error{Vendor: m.x.p.name, Op: "works", Class: cred.Unknown, Why: "the driver's answer does not tell"}
+		return false, &cred.Error{Vendor: m.x.p.name, Op: "works", Class: cred.Unknown, Why: "the driver's answer does not say"}
 	}
 	return *out.Works, nil
 }

@@ -26,7 +26,7 @@ func (p *driver) all(op string, slots []string, in map[string]held) (map[string]
 	for _, n := range slots {
 		h, told := in[n]
 		if !told {
-			return nil, &cred.Error{Vendor: p.name, Op: op, Class: cred.Unknown, Why: "the driver's answer does not tell of every slot"}
+			return nil, &cred.Error{Vendor: p.name, Op: op, Class: cred.Unknown, Why: "the driver's answer does not cover every slot"}
 		}
 		out[n] = provider.Held{Present: h.Present, Version: h.Version, Problem: h.Problem, Hidden: h.Hidden, Written: h.Written, Stamp: h.Stamp, Value: h.Value.Value}
 	}

@@ -14,13 +14,13 @@ import (
 )
 
 // untold stands where a driver's own words had a secret in them.
-const untold = "the driver's own words are not told: there is a secret in them"
+const untold = "the driver's message is not shown: it contains a secret"
 
 // wordy are the keys of answers under which a driver has words for people. They are
 // shown, and written into the journal.
 var wordy = []string{"detail", "notes", "problems", "problem", "evidence", "unwell", "behind", "pending", "refused", "told"}
 
-// public are the fields that are no secret of the kind that a message is about.
+// public are the fields that are not secret of the kind that a message is about.
 func (p *driver) public(sent string) []string {
 	var m struct{ Kind string }
 	_ = json.Unmarshal([]byte(sent), &m)

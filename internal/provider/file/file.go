@@ -145,7 +145,7 @@ func (m *machine) Consumer(settings json.RawMessage) (provider.Consumer, error) 
 	case s.Environment && !processes:
 		return nil, errors.New("environment needs units or pidfiles: whose environment is meant?")
 	case len(s.Command) > 0 && len(s.Pidfiles) == 0 && len(s.Check) == 0:
-		return nil, errors.New("after command nothing would prove that anybody uses the new one: give pidfiles or check")
+		return nil, errors.New("with command nothing would prove that anything uses the new one: give pidfiles or check")
 	}
 	return &consumer{place: p, s: s}, nil
 }
@@ -161,7 +161,7 @@ func (m *machine) place(s Settings) (*place, error) {
 		kind = byName(s.Path)
 	}
 	if p.format = formats(kind); p.format == nil {
-		return nil, errors.New("its name does not tell how it holds values: say format")
+		return nil, errors.New("the format cannot be told by its name: set format")
 	}
 	if s.Mode != "" {
 		mode, err := strconv.ParseUint(s.Mode, 8, 32)

@@ -70,13 +70,13 @@ func byName(path string) string {
 // differ in which they take.
 func read(f format, text string) ([]entry, error) {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return nil, errors.New("it is no UTF-8 text")
+		return nil, errors.New("it is not UTF-8 text")
 	}
 	all, err := f.parse(text)
 	seen := map[string]int{}
 	for i, e := range all {
 		if first, twice := seen[e.name]; twice {
-			all[first].problem = "it stands there twice, and readers differ in which they take"
+			all[first].problem = "it appears twice, and readers differ in which one they use"
 			continue
 		}
 		seen[e.name] = i

@@ -29,7 +29,7 @@ func jsonTree(text string) ([]entry, error) {
 		}
 	}
 	if err != nil { // the library's own words quote the text
-		return nil, fmt.Errorf("it is no JSON, from line %d on", lineOf(text, min(int(r.dec.InputOffset()), len(text))))
+		return nil, fmt.Errorf("it is not JSON, from line %d on", lineOf(text, min(int(r.dec.InputOffset()), len(text))))
 	}
 	return r.all, nil
 }

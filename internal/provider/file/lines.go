@@ -49,7 +49,7 @@ func (dotenv) parse(text string) ([]entry, error) {
 			after := strings.TrimSpace(text[e.to:end])
 			switch {
 			case after != "" && after[0] != '#':
-				e.problem = "something stands behind its quotes"
+				e.problem = "something follows its quotes"
 			case value[0] == '"' && strings.ContainsAny(e.value, "\\$`"), strings.Contains(e.value, "\n"):
 				e.problem = "it has \\, $, ` or a line break in quotes, which readers take differently"
 			}
@@ -181,7 +181,7 @@ func (ini) put(text string, all []entry, at *entry, name, value string) (string,
 		section, key = name[:i+1], name[i+1:]
 	}
 	if key == "" || strings.ContainsAny(key, "=:[;#") {
-		return "", errors.New("this is no key of an INI file")
+		return "", errors.New("this is not a key of an INI file")
 	}
 	line, where := key+" = "+value+ending(text), len(text)-len(strings.TrimPrefix(text, mark))
 	for _, e := range all {

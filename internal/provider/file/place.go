@@ -46,15 +46,15 @@ func (p *place) told(op, path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return p.wrong(op, cred.Denied, "%s: this user may not: the file itself has to be readable, and its folder writable; another owner needs root", path)
 	case errors.Is(err, syscall.ENOSPC):
-		return p.wrong(op, cred.Refused, "%s: no space is left there; the old file stands", path)
+		return p.wrong(op, cred.Refused, "%s: no space is left there; the old file is unchanged", path)
 	case errors.Is(err, syscall.EROFS):
-		return p.wrong(op, cred.Refused, "%s: it can only be read there; the old file stands", path)
+		return p.wrong(op, cred.Refused, "%s: the file system is read-only; the old file is unchanged", path)
 	case errors.Is(err, syscall.EBUSY):
 		return p.wrong(op, cred.Refused, "%s: it is mounted by itself, so it cannot be replaced as a whole; mount its folder", path)
 	case errors.Is(err, outside.ErrNotRegular), errors.Is(err, outside.ErrTooLarge):
 		return p.wrong(op, cred.Unsent, "%v", err)
 	}
-	return p.wrong(op, cred.Unsent, "%s: the file system failed; the old file stands", path)
+	return p.wrong(op, cred.Unsent, "%s: the file system failed; the old file is unchanged", path)
 }
 
 // load reads the file once.

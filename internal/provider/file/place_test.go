@@ -259,15 +259,15 @@ func TestWhatTheFileSystemRefusesIsTold(t *testing.T) {
 		class cred.Class
 		maybe bool
 	}{
-		"no space is left":       {syscall.ENOSPC, cred.Refused, false},
-		"only be read":           {syscall.EROFS, cred.Refused, false},
-		"this user may not":      {fs.ErrPermission, cred.Denied, false},
-		"mount its folder":       {syscall.EBUSY, cred.Refused, false},
-		"the old file stands":    {errors.New("hunter2"), cred.Unsent, false},
-		"not known":              {outside.ErrUnsure, cred.Unknown, true},
-		"it is no regular file":  {outside.ErrNotRegular, cred.Unsent, false},
-		"leads nowhere":          {fs.ErrNotExist, cred.Absent, false},
-		"this is a simulation, ": {outside.ErrClosed, cred.Unsent, false},
+		"no space is left":         {syscall.ENOSPC, cred.Refused, false},
+		"only be read":             {syscall.EROFS, cred.Refused, false},
+		"this user may not":        {fs.ErrPermission, cred.Denied, false},
+		"mount its folder":         {syscall.EBUSY, cred.Refused, false},
+		"the old file stands":      {errors.New("hunter2"), cred.Unsent, false},
+		"not known":                {outside.ErrUnsure, cred.Unknown, true},
+		"it is not a regular file": {outside.ErrNotRegular, cred.Unsent, false},
+		"leads nowhere":            {fs.ErrNotExist, cred.Absent, false},
+		"this is a simulation, ":   {outside.ErrClosed, cred.Unsent, false},
 	} {
 		wrote(t, path, "A=one\n")
 		k := opened(t, vendor(t, &hooked{replace: func(string) error { return &fs.PathError{Op: "x", Path: path, Err: c.err} }}).Consumer, `{"path":%q}`, path)
@@ -339,7 +339,7 @@ func TestASlotThatCannotBeMadeIsToldWhenItIsRead(t *testing.T) {
 	for _, c := range []struct{ name, text, slot, problem string }{
 		{"empty.yaml", "", "cf.TOKEN", "there is no object cf for it"},
 		{"other.json", `{"a": 1}`, "cf.TOKEN", "there is no object cf for it"},
-		{"list.yaml", "- a\n", "TOKEN", "it is no object with keys"},
+		{"list.yaml", "- a\n", "TOKEN", "it is not an object with keys"},
 		{"ready.yaml", "cf: {}\n", "cf.TOKEN", ""},
 		{"there.yaml", "cf: {TOKEN: x}\n", "cf.TOKEN", ""},
 		{"empty2.yaml", "", "TOKEN", ""},

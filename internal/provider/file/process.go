@@ -68,7 +68,7 @@ func (c *consumer) unit(ctx context.Context, unit string) (process, error) {
 		case said["LoadState"] == "not-found":
 			return c.wrong(op, cred.Absent, "systemd knows no unit %s", unit)
 		case bad != nil || said["LoadState"] == "":
-			return c.wrong(op, cred.Unknown, "what systemctl says is not understood")
+			return c.wrong(op, cred.Unknown, "the output of systemctl is not understood")
 		case said["Job"] != "" && said["Job"] != "0":
 			p.moves, p.says = true, "unit "+unit+" is being started or stopped"
 		case state == "failed":
@@ -109,7 +109,7 @@ func (c *consumer) numbered(ctx context.Context, path string) (process, error) {
 		}
 		pid, err := strconv.Atoi(strings.TrimSpace(f.Content.Reveal()))
 		if err != nil || pid < 1 {
-			p.says = path + " holds no number of a process" // it is written just now
+			p.says = path + " holds no process id" // it is written just now
 			return nil
 		}
 		stat, err := c.env.Ways().Files().Read(fmt.Sprintf("/proc/%d/stat", pid), 4096)
@@ -150,11 +150,11 @@ func (c *consumer) started(ctx context.Context, p process) (at time.Time, err er
 		upText, _, _ := strings.Cut(up.Content.Reveal(), " ")
 		seconds, err := strconv.ParseFloat(upText, 64)
 		if err != nil || len(f) < 20 {
-			return c.wrong(op, cred.Unknown, "what /proc says is not understood")
+			return c.wrong(op, cred.Unknown, "the content of /proc is not understood")
 		}
 		begun, err := strconv.ParseInt(f[19], 10, 64)
 		if err != nil {
-			return c.wrong(op, cred.Unknown, "what /proc says is not understood")
+			return c.wrong(op, cred.Unknown, "the content of /proc is not understood")
 		}
 		at = now.Add(-time.Duration(seconds*float64(time.Second)) + time.Duration(begun)*time.Second/ticks)
 		return nil

@@ -56,7 +56,7 @@ func (s *store) version(ctx context.Context, of outside.File) (n int, err error)
 		}
 		number, _, _ := strings.Cut(f.Content.Reveal(), " ")
 		if n, err = strconv.Atoi(number); err != nil || n < 1 {
-			return s.wrong(op, cred.Refused, "%s is no note of Rekey's", s.note())
+			return s.wrong(op, cred.Refused, "%s is not a note of Rekey's", s.note())
 		}
 		if f.Content.Reveal() != noted(n, of) {
 			n++

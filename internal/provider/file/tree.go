@@ -87,7 +87,7 @@ func (t tree) put(text string, all []entry, at *entry, name, value string) (stri
 		}
 		return appended(text, pair), nil
 	case g == nil && parent == "":
-		return "", errors.New("it is no object with keys")
+		return "", errors.New("it is not an object with keys")
 	case g == nil:
 		return "", errors.New("there is no object " + parent + " for it")
 	case g.first < 0:
@@ -115,7 +115,7 @@ func (t tree) drop(text string, _ []entry, at entry) (string, error) {
 	if !at.inner.flow {
 		end := lineEnd(text, at.to)
 		if rest := strings.TrimSpace(text[at.to:end]); rest != "" && rest[0] != '#' {
-			return "", errors.New("something else stands in its line")
+			return "", errors.New("there is something else on its line")
 		}
 		if start := lineStart(text, at.key); strings.TrimSpace(text[start:at.key]) == "" {
 			return text[:start] + text[end:], nil

@@ -31,9 +31,9 @@ func yamlTree(text string) ([]entry, error) {
 		return nil, nil
 	case err != nil: // the library's own words may quote the text
 		if m := lineInError.FindStringSubmatch(err.Error()); m != nil {
-			return nil, fmt.Errorf("it is no YAML: line %s", m[1])
+			return nil, fmt.Errorf("it is not YAML: line %s", m[1])
 		}
-		return nil, errors.New("it is no YAML")
+		return nil, errors.New("it is not YAML")
 	case !errors.Is(dec.Decode(&more), io.EOF):
 		return nil, errors.New("it has several documents, and one is wanted")
 	}
@@ -124,6 +124,6 @@ func (r *yamlReader) scalar(e *entry, n *yaml.Node) {
 		e.problem = "it is written in a way that Rekey does not edit: write it in quotes, in one line"
 	}
 	if e.to < 0 {
-		e.problem = "where it ends is not found"
+		e.problem = "its end is not found"
 	}
 }

@@ -150,7 +150,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 	says := func(part string) bool { return strings.Contains(strings.ToLower(e.Message), part) }
 	switch status {
 	case http.StatusUnauthorized:
-		return cred.Denied, "", "the token is dead or unknown"
+		return cred.Denied, "", "the token is not valid"
 	case http.StatusForbidden, http.StatusTooManyRequests:
 		switch {
 		case status == http.StatusTooManyRequests, says("rate limit"):
@@ -158,7 +158,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 		case says("saml"):
 			return cred.Denied, "saml", "the organisation asks for single sign-on: authorise the token for it"
 		case says("ip allow list"):
-			return cred.Denied, "ip", "the organisation allows no requests from this address: that does not say that the token is dead"
+			return cred.Denied, "ip", "the organisation allows no requests from this address: that does not mean that the token is not valid"
 		case says("not accessible by"):
 			return cred.Denied, "permission", "the token lacks a permission: Secrets, Environments or Organization secrets (write), and Actions (read)"
 		}

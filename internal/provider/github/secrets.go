@@ -210,7 +210,7 @@ func (p *place) publicKey(ctx context.Context) (publicKey, error) {
 		return k, err
 	}
 	if b, err := base64.StdEncoding.DecodeString(k.Key); err != nil || len(b) != 32 || k.ID == "" {
-		return k, resp.Nonsense("it is no public key")
+		return k, resp.Nonsense("it is not a public key")
 	}
 	return k, nil
 }

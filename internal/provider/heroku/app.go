@@ -139,7 +139,7 @@ func (a *app) Snapshot(ctx context.Context, slots []string) (provider.Snapshot, 
 	s.Grace = shutdownGrace
 	if preboot {
 		s.Grace = prebootGrace
-		s.Notes = append(s.Notes, "preboot is on: old web dynos serve on for up to 3m, out of sight")
+		s.Notes = append(s.Notes, "preboot is on: old web dynos keep serving for up to 3m without being listed")
 	}
 	s.Grace = a.settings.Grace.Or(s.Grace)
 	if s.Pending {

@@ -61,9 +61,9 @@ func consumerByHand(r *byhand.Recipe, q byhand.Question, s Settings) {
 	}
 	app := "/apps/" + byhand.Segment(s.App)
 	own := grace
-	if own == "" { // with preboot old web dynos serve on, out of sight [devcenter.heroku.com/articles/preboot]
+	if own == "" { // with preboot old web dynos keep serving, unlisted [devcenter.heroku.com/articles/preboot]
 		own = "if " + q.Tool + "_api GET " + app + "/features/preboot && jq -e .enabled " + q.Tool + ".json > /dev/null; then\n" +
-			"  sleep " + decimal(prebootGrace) + " # old web dynos serve on, out of sight\nelse\n  sleep " + decimal(shutdownGrace) + "\nfi"
+			"  sleep " + decimal(prebootGrace) + " # old web dynos keep serving, unlisted\nelse\n  sleep " + decimal(shutdownGrace) + "\nfi"
 	}
 	fill := map[string]string{"app": app, "appname": byhand.Quote(s.App), "dynos": dynos, "grace_shell": own}
 	r.Steps = byhand.Read(appByHand, q.Filled(fill))
@@ -85,7 +85,7 @@ func consumerByHand(r *byhand.Recipe, q byhand.Question, s Settings) {
 	kept := "" // a stage runs nothing itself; its apps are looked at like all others
 	if s.ExistingApps == "tell" {
 		kept = "jq -c '.[] | {at: ., kept: true}' " + q.Dir + "/apps.json >> " + q.Tool + ".known"
-		existing = `echo "app $app of this stage keeps the old value until it is made anew"`
+		existing = `echo "app $app of this stage keeps the old value until it is recreated"`
 	}
 	if grace == "" {
 		grace = ":"

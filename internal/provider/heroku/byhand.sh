@@ -14,7 +14,7 @@
   return 1
 }
 
-@tool@_all() { # PATH: every page of a list, in @tool@.json: 206 and Next-Range mean that there is more, and half a list is no list
+@tool@_all() { # PATH: every page of a list, in @tool@.json: 206 and Next-Range mean that there is more, and half a list is not a list
   local range='' before
   : > @tool@.pages
   while :; do
@@ -106,7 +106,7 @@ while read -r id app; do
     rm -f @tool@.json # every secret of the app
     echo "$app" >> looked
     if [ -z "$names" ]; then continue; fi
-    if jq -se --arg id "$id" 'any(.[]; .at == $id and .kept)' @tool@.known > /dev/null; then echo "  $app keeps the old value in $names until it is made anew"; else found "$app" "holds it in $names"; fi
+    if jq -se --arg id "$id" 'any(.[]; .at == $id and .kept)' @tool@.known > /dev/null; then echo "  $app keeps the old value in $names until it is recreated"; else found "$app" "holds it in $names"; fi
   else
     case $(<@tool@.status) in
       401 | 429) stop "Heroku denies looking now: paste this block once more later" ;;

@@ -173,7 +173,7 @@ var errorIDs = map[string]struct {
 	class cred.Class
 	why   string
 }{
-	"unauthorized":        {cred.Denied, "the token is dead or unknown; one of a login through single sign-on ends after 8 hours"},
+	"unauthorized":        {cred.Denied, "the token is not valid; a token of a login through single sign-on ends after 8 hours"},
 	"forbidden":           {cred.Denied, "the token may not do this: it lacks a scope, or its account the access"},
 	"suspended":           {cred.Denied, "the account or app is suspended"},
 	"two_factor":          {cred.Denied, "Heroku asks for a second factor, which only a person has; use the token of an account that needs none"},

@@ -34,7 +34,7 @@ func (s *stage) tell(m member, slots []string, out *provider.Snapshot) {
 	case len(same) > 0 && m.registered(s.apps):
 		out.Notes = append(out.Notes, who+" holds the credential and is a consumer of its own")
 	case len(same) > 0 && s.settings.ExistingApps == "tell":
-		out.Notes = append(out.Notes, who+" holds the credential in "+strings.Join(same, ", ")+" and keeps it, dead, until it is made anew")
+		out.Notes = append(out.Notes, who+" holds the credential in "+strings.Join(same, ", ")+" and keeps it, dead, until it is recreated")
 	case len(same) > 0:
 		out.Problems = append(out.Problems, who+" holds the credential in "+strings.Join(same, ", ")+" and is not registered: it would lose access; add it as a consumer, remove it, or say existing_apps: tell")
 	case len(other) > 0:

@@ -45,7 +45,7 @@ func (a *authorizations) Owner(ctx context.Context, b secret.Bundle, listed []cr
 		return refuse("vendors.%s.token cannot be had to compare it", a.api.Vendor)
 	}
 	if own.Equal(token) {
-		return refuse("it is the very token that Rekey works with here (vendors.%s.token), and a run cannot end what it needs to finish; give Rekey an authorization of its own (heroku authorizations:create), then run again", a.api.Vendor)
+		return refuse("it is the token that Rekey itself uses here (vendors.%s.token), and a run cannot revoke what it needs to finish; give Rekey an authorization of its own (heroku authorizations:create), then run again", a.api.Vendor)
 	}
 	all, err := a.all(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 const maxPages = 100
 
 // list reads every page of a list: 206 with Next-Range means that there is more
-// (docs/vendors/heroku.md). Half a list is no list.
+// (docs/vendors/heroku.md). Half a list is not a list.
 func list[T checked](ctx context.Context, p *Platform, op, path string) ([]T, error) {
 	return listAs[T](ctx, p, op, path, nil)
 }

@@ -115,9 +115,9 @@ func (s *stage) Snapshot(ctx context.Context, slots []string) (provider.Snapshot
 	}
 	switch s.settings.Stage {
 	case "review":
-		out.Notes = append(out.Notes, "review apps made from now on take the new value; those that exist keep the old one until they are made anew")
+		out.Notes = append(out.Notes, "review apps made from now on take the new value; those that exist keep the old one until they are recreated")
 	case "test":
-		out.Notes = append(out.Notes, "test runs begun from now on take the new value; those under way keep the old one until they end")
+		out.Notes = append(out.Notes, "test runs begun from now on take the new value; those that are running keep the old one until they end")
 	default:
 		out.Notes = append(out.Notes, "Heroku documents config vars of a stage for review apps and test runs; an app in "+s.settings.Stage+" has its own: register it as a consumer")
 	}

@@ -35,7 +35,7 @@ func TestReviewAppsAreTold(t *testing.T) {
 	if !s.Slots[slot].Value.Equal(secret.New("the credential")) || s.Mark != "" || s.Units != 0 || s.Grace != 0 {
 		t.Errorf("%+v", s)
 	}
-	if !said(s.Notes, "those that exist keep the old one until they are made anew") || !said(s.Notes, "raxx-pr-16", "something else in "+slot) {
+	if !said(s.Notes, "those that exist keep the old one until they are recreated") || !said(s.Notes, "raxx-pr-16", "something else in "+slot) {
 		t.Errorf("notes %q", s.Notes)
 	}
 	if len(s.Problems) != 1 || !said(s.Problems, "raxx-pr-17", "is not registered") {

@@ -53,7 +53,7 @@ func grade(resp *vendorhttp.Response, bearing bool) (cred.Verdict, string) {
 	case resp.Status == http.StatusOK && !bearing:
 		return cred.Open, "200 without any token"
 	}
-	return cred.Unclear, fmt.Sprintf("%d, neither Heroku's own 200 nor its own 401", resp.Status)
+	return cred.Unclear, fmt.Sprintf("%d, which is neither Heroku's 200 nor its 401", resp.Status)
 }
 
 // Wrong makes up a token that Heroku never issued, in its present form

@@ -162,7 +162,7 @@ func (o unread) empty(ctx context.Context) (map[string]secret.Value, error) {
 	}
 	vars, err := o.vars(ctx, op, path, o.header)
 	if err == nil && len(vars) > 0 {
-		return nil, o.unsure(op, "it has some, and was told without any")
+		return nil, o.unsure(op, "it has some, and the answer showed none")
 	}
 	return vars, err
 }

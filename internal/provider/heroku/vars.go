@@ -101,7 +101,7 @@ func (a *app) confirmed(ctx context.Context, held map[string]provider.Held, newe
 	}
 	for _, name := range gone {
 		if again[name].Present {
-			return a.unsure(op, fmt.Sprintf("release v%d has %s, and the config vars were told without it", version, name))
+			return a.unsure(op, fmt.Sprintf("release v%d has %s, and the config vars were answered without it", version, name))
 		}
 	}
 	return nil

@@ -60,7 +60,7 @@ func (c *Checker) Check(ctx context.Context, k sop.Check, since time.Time) (cred
 		return cred.Done, fmt.Sprintf("%d", resp.Status), nil
 	}
 	if !resp.IsJSON() {
-		return cred.Failed, "the answer is no JSON: a login page?", nil
+		return cred.Failed, "the answer is not JSON: a login page?", nil
 	}
 	var input any
 	if err := json.Unmarshal(resp.Body, &input); err != nil {

@@ -56,7 +56,7 @@ func (s *session) brake(id, key secret.Value, op string) error {
 	if len(at) > 0 && same {
 		if age := now.Sub(at[len(at)-1]); age >= 0 && age < retryAfter {
 			return &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Denied, Status: http.StatusUnauthorized,
-				Why: fmt.Sprintf("client id or client secret is wrong: so it was answered %s ago, and the same is not sent again within a minute, since three failed logins lock the identity for everybody", age.Round(time.Second))}
+				Why: fmt.Sprintf("client id or client secret is wrong: that was the answer %s ago, and the same is not sent again within a minute, since three failed logins lock the identity for everybody", age.Round(time.Second))}
 		}
 	}
 	if recent >= mostFailures {

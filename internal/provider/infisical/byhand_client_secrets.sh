@@ -85,7 +85,7 @@ ask() { # FOLDER|- ...: accepted, denied, open or unclear; the old one is never 
   jq -e --rawfile id old-id --argjson quiet "$1" '[.[] | select(.id == $id)] | length == 1 and all(.[]; .clientSecretNumUses == 0 or (.updatedAt | sub("\\.[0-9]+"; "") | fromdateiso8601) < now - $quiet)' secrets.json > /dev/null
 }
 
-@tool@_revoke() { # ID: looked at before, since revoking again is no error and an unknown id is 500
+@tool@_revoke() { # ID: looked at before, since revoking again is not an error and an unknown id is 500
   @tool@_secrets GET "/client-secrets/$1" || return 1
   if jq -e .clientSecretData.isClientSecretRevoked @tool@.json > /dev/null; then echo "it is revoked already"; return 0; fi
   echo '{}' > revoke.json

@@ -228,7 +228,7 @@ func (c *clientSecrets) Create(ctx context.Context, name string) (cred.Handle, s
 	return out.Data.handle(), secret.Bundle{FieldClientSecret: out.Secret, FieldClientID: secret.New(conf.ClientID), FieldID: secret.New(out.Data.ID)}, nil
 }
 
-// Revoke: POST …/{id}/revoke. Revoking again is no error and an unknown id is 500
+// Revoke: POST …/{id}/revoke. Revoking again is not an error and an unknown id is 500
 // on servers of 2024 (recorded), so it is looked at before. That it is not there is
 // believed when the list says so too.
 func (c *clientSecrets) Revoke(ctx context.Context, h cred.Handle) error {

@@ -38,7 +38,7 @@ func (c *clientSecrets) mayEnd(ctx context.Context, owner string, b secret.Bundl
 		return refuse(fmt.Sprintf("the access token that Rekey works with (vendors.%s.token) came from it, and ends with it in the middle of a run; give Rekey the client secret of another identity, then run again", s.api.Vendor))
 	}
 	store := func(s *Server) error {
-		return refuse(fmt.Sprintf("it is the very client secret by which Rekey reaches the store (vendors.%s.client_secret): if a run were to stop after it is revoked, nothing could read the store any more, the new one included; give Rekey a client secret, or better an identity, of its own, then run again", s.api.Vendor))
+		return refuse(fmt.Sprintf("it is the client secret with which Rekey reaches the store (vendors.%s.client_secret): if a run were to stop after it is revoked, nothing could read the store any more, the new one included; give Rekey a client secret, or better an identity, of its own, then run again", s.api.Vendor))
 	}
 	c.lock.Lock()
 	peers := c.peers

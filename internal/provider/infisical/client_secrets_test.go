@@ -259,7 +259,7 @@ func TestSelf(t *testing.T) {
 }
 
 // TestWhatIsMadeIsWhatWasAskedFor: its life and name; and an answer that cannot be
-// used is no success.
+// used is not a success.
 func TestWhatIsMadeIsWhatWasAskedFor(t *testing.T) {
 	b, v := open(t, identity, func(s *sim.State) { s.GiveClientSecret("raxx-app", "", "APP_LOGIN") })
 	i := issuer(t, v, `{"identity":["env:APP_IDENTITY_ID"],"expires_in":"180d"}`)

@@ -154,7 +154,7 @@ func (c *clientSecrets) login(ctx context.Context, id string, key secret.Value, 
 		// 404 for an unknown client id on servers of 2024 (recorded: 01-login.json).
 		return cred.Rejected, fmt.Sprintf("%d by Infisical", resp.Status), "", nil
 	}
-	return cred.Unclear, fmt.Sprintf("%d, neither Infisical's own yes nor its own no", resp.Status), "", nil
+	return cred.Unclear, fmt.Sprintf("%d, which is neither Infisical's success nor its refusal", resp.Status), "", nil
 }
 
 // Wrong makes up an identity with its secret: asking with it harms none that is.

@@ -97,9 +97,9 @@ func (s *Server) explain(status int, body []byte) (class cred.Class, code, why s
 		case strings.Contains(text, "get-token"):
 			return cred.Denied, "", and("client secrets, an identity's own too, want the permission get-token on identities in the organization, which a plain member lacks")
 		case strings.Contains(text, "more privileged"): // servers of 2024
-			return cred.Denied, "", "the identity that is meant has more rights than the one that Rekey works as"
+			return cred.Denied, "", "the identity that is meant has more rights than the one that Rekey uses"
 		case strings.HasPrefix(a.Name, "Identity is not a member of"):
-			return cred.Denied, "", "the machine identity is no member of the project"
+			return cred.Denied, "", "the machine identity is not a member of the project"
 		case a.Name == "PermissionDenied":
 			return cred.Denied, a.Name, and("the machine identity may not do this here")
 		}
@@ -145,7 +145,7 @@ func absent(a answer, text, says string) (cred.Class, string, string) {
 	case starts("Secret does not exist", "One or more secrets does not exist"):
 		return cred.Absent, "", says
 	}
-	return cred.Unknown, "", strings.TrimSuffix("404, and not one that Infisical is known to give; "+says, "; ")
+	return cred.Unknown, "", strings.TrimSuffix("not an answer that Infisical is known to give; "+says, "; ")
 }
 
 // absentWhat returns which thing an Absent error is about.

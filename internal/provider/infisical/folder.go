@@ -80,9 +80,9 @@ func (i item) held() provider.Held {
 	switch {
 	case i.Rotated:
 		// A batch update drops the new value silently and answers 200.
-		h.Problem = "Infisical's own rotation manages it: a write would be dropped in silence"
+		h.Problem = "Infisical's own rotation manages it: a write would be silently ignored"
 	case i.Honey:
-		h.Problem = "it is a honey token of Infisical's: a write would be dropped in silence"
+		h.Problem = "it is a honey token of Infisical's: a write would be silently ignored"
 	case i.Hidden:
 		h.Problem, h.Value = "the machine identity may not read its value", secret.Value{}
 	}

@@ -13,8 +13,8 @@ import (
 	"rekey/internal/vendorhttp"
 )
 
-// one reads one secret of this folder. What a folder imports is no part of it: a
-// server of today answers with the import's where the folder has not got it
+// one reads one secret of this folder. What a folder imports is not part of it: a
+// server of today answers with the import's where the folder does not have it
 // (recorded: 2026/one-secret.json).
 func (f *folder) one(ctx context.Context, slot, version string) (item, error) {
 	const op = "read one secret"
@@ -58,11 +58,11 @@ func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.
 	case err != nil:
 		return secret.Value{}, err
 	case strconv.Itoa(it.Version) != version:
-		return refuse(cred.Refused, "the server answered with another version than was asked for, as Infisical did before April 2025: upgrade it, or what a run replaces could not be had back")
+		return refuse(cred.Refused, "the server answered with another version than was asked for, as Infisical did before April 2025: upgrade it, or what a run replaces could not be recovered")
 	case it.Hidden:
 		return refuse(cred.Denied, "the machine identity may not read values")
 	case it.ID != "" && now.ID != "" && it.ID != now.ID:
-		return refuse(cred.Refused, "version "+version+" of "+slot+" is of an earlier secret of this name, which was deleted and made again: what it held since then cannot be had back")
+		return refuse(cred.Refused, "version "+version+" of "+slot+" is of an earlier secret of this name, which was deleted and made again: what it held since then cannot be recovered")
 	}
 	f.said.add(it.value())
 	return it.value(), nil
@@ -70,7 +70,7 @@ func (f *folder) ReadVersion(ctx context.Context, slot, version string) (secret.
 
 // History compares what the server has under the present version's number with what
 // was read: of a name that was deleted and made again it may have another value
-// there, and then what a run replaces could not be had back. One slot is asked of
+// there, and then what a run replaces could not be recovered. One slot is asked of
 // those that were made at the same moment; where one lies, each is asked, and a
 // value is lost only if every slot that holds it lies.
 //
@@ -128,7 +128,7 @@ func (f *folder) same(ctx context.Context, name string, now provider.Held) error
 	v, err := f.ReadVersion(ctx, name, now.Version)
 	if err == nil && !v.Equal(now.Value) && now.Value.Present() {
 		return &cred.Error{Vendor: f.api.Vendor, Op: "read version", Class: cred.Refused,
-			Why: "under version " + now.Version + " of " + name + " the server has another value than it holds now, as of a name that was deleted and made again: once it is overwritten, the value of today cannot be had back from here"}
+			Why: "under version " + now.Version + " of " + name + " the server has another value than it holds now, as of a name that was deleted and made again: once it is overwritten, today's value cannot be recovered from here"}
 	}
 	return err
 }

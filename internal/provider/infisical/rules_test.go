@@ -111,7 +111,7 @@ func TestSyncsAreTold(t *testing.T) {
 		sync *sim.Sync
 		want string
 	}{
-		{sync("/MooseQuest/cloudflare", "prod", false, false), `the secret sync "to the app" carries this folder to heroku (raxx-console-prod) by itself; if that is a consumer here, two writers are at it, and the sync waits for no proof; it also removes there what is not in this folder`},
+		{sync("/MooseQuest/cloudflare", "prod", false, false), `the secret sync "to the app" carries this folder to heroku (raxx-console-prod) by itself; if that is a consumer here, two writers change it, and the sync does not wait for any proof; it also removes there what is not in this folder`},
 		{sync("/MooseQuest/cloudflare", "prod", true, true), `the secret sync "to the app" carries this folder to heroku (raxx-console-prod) whenever somebody starts it`},
 		{sync("/MooseQuest/cloudflare", "dev", false, false), ""},
 		{sync("/MooseQuest", "prod", false, false), ""},

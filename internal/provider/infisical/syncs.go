@@ -15,7 +15,7 @@ import (
 
 // Advise tells of secret syncs that carry this folder elsewhere: what is written
 // here is then written there by Infisical itself, later and apart from what a run
-// proves, and where the place is a consumer of this credential two writers are at
+// proves, and where the place is a consumer of this credential two writers change
 // it (docs/vendors/infisical.md). GET /api/v1/secret-syncs?projectId= [api-reference/
 // endpoints/secret-syncs/list].
 func (f *folder) Advise(ctx context.Context, _ cred.Handle) ([]string, error) {
@@ -93,7 +93,7 @@ func (f *folder) syncs(ctx context.Context) ([]string, error) {
 		if s.Config.App != "" {
 			to += " (" + s.Config.App + ")"
 		}
-		text := fmt.Sprintf("the secret sync %q carries this folder to %s by itself; if that is a consumer here, two writers are at it, and the sync waits for no proof", s.Name, to)
+		text := fmt.Sprintf("the secret sync %q carries this folder to %s by itself; if that is a consumer here, two writers change it, and the sync does not wait for any proof", s.Name, to)
 		if s.Auto != nil && !*s.Auto {
 			text = fmt.Sprintf("the secret sync %q carries this folder to %s whenever somebody starts it", s.Name, to)
 		}

@@ -341,7 +341,7 @@ func TestAHoneyTokenIsNotWritten(t *testing.T) {
 }
 
 // TestALockIsLater: the lock that somebody else's failed logins have set opens by
-// itself; it is no denial, and no login of ours is counted as refused.
+// itself; it is not a denial, and no login of ours is counted as refused.
 func TestALockIsLater(t *testing.T) {
 	b, v := open(t, identity, func(w *sim.State) { w.Infisical.Identities[0].Locked = w.At.Add(2 * time.Minute) })
 	s := store(t, v)

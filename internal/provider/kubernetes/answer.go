@@ -33,7 +33,7 @@ var reasons = map[string]struct {
 	class cred.Class
 	why   string
 }{
-	"Unauthorized":         {cred.Denied, "the server does not know who asks: the token or certificate is dead, or of another cluster"},
+	"Unauthorized":         {cred.Denied, "the server does not accept the token or certificate: it is not valid, or for another cluster"},
 	"Forbidden":            {cred.Denied, "a role lacks the right, or a policy or quota stands against it"},
 	"NotFound":             {cred.Absent, "there is no such Secret, workload or namespace"},
 	"AlreadyExists":        {cred.Conflict, "it exists already"},

@@ -252,7 +252,7 @@ func (c *cluster) execute(ctx context.Context, k kubeconfig, dir string) (g give
 		}
 		s := &out.Status
 		if json.Unmarshal([]byte(ended.Stdout.Reveal()), &out) != nil || !s.Token.Present() && (!s.Certificate.Present() || !s.Key.Present()) {
-			return c.unsent(op, "what "+x.Command+" printed is no ExecCredential with a token or a certificate")
+			return c.unsent(op, "what "+x.Command+" printed is not an ExecCredential with a token or a certificate")
 		}
 		g = given{token: s.Token, certificate: s.Certificate, key: s.Key}
 		if !s.Expires.IsZero() {

@@ -65,7 +65,7 @@ func (c *consumer) Snapshot(ctx context.Context, slots []string) (out provider.S
 		out.Notes = append(out.Notes, who)
 	}
 	if s.Immutable {
-		out.Problems = append(out.Problems, "the Secret is immutable: it can only be deleted and made anew")
+		out.Problems = append(out.Problems, "the Secret is immutable: it can only be deleted and recreated")
 	}
 	if len(c.workloads) == 0 {
 		out.Notes = append(out.Notes, "no workload is named: pods that run keep what they began with, and nothing proves what is in use")

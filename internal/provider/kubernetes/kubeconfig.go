@@ -73,7 +73,7 @@ func parseKubeconfig(text secret.Value, context string) (k kubeconfig, err error
 		} `yaml:"contexts"`
 	}
 	if yaml.Unmarshal([]byte(text.Reveal()), &file) != nil {
-		return k, errors.New("this is no kubeconfig")
+		return k, errors.New("this is not a kubeconfig")
 	}
 	if context == "" {
 		context = file.Current

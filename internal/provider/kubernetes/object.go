@@ -161,7 +161,7 @@ func (o *object) held(op string, s opaque, slots []string) (map[string]provider.
 		problem = ""
 	}
 	if s.Immutable {
-		problem = "the Secret is immutable: it can only be deleted and made anew"
+		problem = "the Secret is immutable: it can only be deleted and recreated"
 	}
 	var stamps map[string]map[string]string
 	_ = json.Unmarshal([]byte(s.Meta.Annotations[stampsKey]), &stamps)
@@ -174,7 +174,7 @@ func (o *object) held(op string, s opaque, slots []string) (map[string]provider.
 	for _, name := range slots {
 		v, present, err := s.value(name)
 		if err != nil {
-			return nil, o.wrong(op, cred.Unknown, "the answer is not of the documented shape")
+			return nil, o.wrong(op, cred.Unknown, "the answer is not of the documented form")
 		}
 		out[name] = provider.Held{Present: present, Value: v, Problem: problem, Stamp: stamps[name]}
 		o.last[name] = v
@@ -225,7 +225,7 @@ func (o *object) write(ctx context.Context, op string, values []provider.SlotVal
 		case h.Problem != "":
 			return was, o.wrong(op, cred.Refused, "%s", h.Problem)
 		case !dataKey.MatchString(v.Slot):
-			return was, o.wrong(op, cred.Refused, "%s is no key of a Secret: want letters, digits, -, _ and .", v.Slot)
+			return was, o.wrong(op, cred.Refused, "%s is not a key of a Secret: want letters, digits, -, _ and .", v.Slot)
 		case !v.Value.Present() && h.Present:
 			data[v.Slot] = nil
 			delete(stamps, v.Slot)

@@ -146,9 +146,9 @@ func TestEveryWayOfAKubeconfig(t *testing.T) {
 		"proxy-url":                    {ca + ", proxy-url: 'http://hunter2'", "token: hunter2"},
 		"not known to Kubernetes":      {ca, "username: hunter2"},
 		"did not give one":             {ca, "exec: {apiVersion: client.authentication.k8s.io/v1, command: 'false'}"},
-		"is no ExecCredential":         {ca, "exec: {apiVersion: client.authentication.k8s.io/v1, command: echo, args: [hunter2]}"},
+		"is not an ExecCredential":     {ca, "exec: {apiVersion: client.authentication.k8s.io/v1, command: echo, args: [hunter2]}"},
 		"lacks the command":            {ca, "exec: {apiVersion: x, command: echo}"},
-		"this is no kubeconfig":        {ca, "token: [hunter2"},
+		"this is not a kubeconfig":     {ca, "token: [hunter2"},
 		"it could not be started":      {ca, "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./none}"},
 		"a certificate or key in the ": {", certificate-authority-data: '?'", "token: hunter2"},
 	} {

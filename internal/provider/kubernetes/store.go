@@ -107,7 +107,7 @@ func (s *store) ReadVersion(ctx context.Context, slot, version string) (secret.V
 	v, present, err := from.value(key)
 	switch {
 	case err != nil:
-		return secret.Value{}, s.wrong(op, cred.Unknown, "the answer is not of the documented shape")
+		return secret.Value{}, s.wrong(op, cred.Unknown, "the answer is not of the documented form")
 	case !present:
 		return secret.Value{}, absent
 	}
@@ -158,11 +158,11 @@ func (s *store) Foresee(ctx context.Context, writes []provider.Intended) (out pr
 		out.Told = append(out.Told, s.at.title()+": "+who)
 	}
 	if now.Immutable {
-		out.Refused = append(out.Refused, s.at.title()+" is immutable: it can only be deleted and made anew")
+		out.Refused = append(out.Refused, s.at.title()+" is immutable: it can only be deleted and recreated")
 	}
 	for _, w := range writes {
 		if !dataKey.MatchString(w.Slot) {
-			out.Refused = append(out.Refused, "slot "+w.Slot+" is no key of a Secret: want letters, digits, -, _ and .")
+			out.Refused = append(out.Refused, "slot "+w.Slot+" is not a key of a Secret: want letters, digits, -, _ and .")
 		}
 	}
 	return out, nil

@@ -16,11 +16,11 @@ import (
 // mariadb.com/kb/en/mariadb-error-code-reference]. Above 1900 the two go different ways.
 var numbers = map[uint16]logins.Meaning{
 	1044: {Class: cred.Denied, Why: "the user may not enter this database"},
-	1045: {Class: cred.Denied, Why: "wrong password, or no such user from here"},
-	1130: {Class: cred.Denied, Why: "the server accepts nobody from this address"},
-	1142: {Class: cred.Denied, Why: "the user that Rekey works as may not read or write this table of mysql"},
-	1143: {Class: cred.Denied, Why: "the user that Rekey works as may not read or write this column of mysql"},
-	1227: {Class: cred.Denied, Why: "the user that Rekey works as lacks a right: CREATE USER, or ADMIN OPTION on the role"},
+	1045: {Class: cred.Denied, Why: "wrong password, or no such user for this address"},
+	1130: {Class: cred.Denied, Why: "the server accepts no connections from this address"},
+	1142: {Class: cred.Denied, Why: "the user that Rekey uses may not read or write this table of mysql"},
+	1143: {Class: cred.Denied, Why: "the user that Rekey uses may not read or write this column of mysql"},
+	1227: {Class: cred.Denied, Why: "the user that Rekey uses lacks a right: CREATE USER, or ADMIN OPTION on the role"},
 	1698: {Class: cred.Denied, Why: "the server accepts no password for this user"},
 	1820: {Class: cred.Denied, Why: "the password has expired and has to be replaced first"},
 	1862: {Class: cred.Denied, Why: "the password has expired and has to be replaced first"},

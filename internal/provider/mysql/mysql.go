@@ -119,7 +119,7 @@ func fits(name string) error {
 	case name == "" || utf8.RuneCountInString(name) > nameMax:
 		return fmt.Errorf("a user's name has 1 to %d characters, and this one has %d", nameMax, utf8.RuneCountInString(name))
 	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		return errors.New("this is no name: it is not UTF-8, or holds a zero byte")
+		return errors.New("this is not a name: it is not UTF-8, or holds a zero byte")
 	case strings.TrimSpace(name) != name:
 		return errors.New("a user's name neither begins nor ends with a space: the server would cut it off")
 	}

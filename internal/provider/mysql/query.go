@@ -14,7 +14,7 @@ import (
 // transaction that may only read as well.
 var reads = regexp.MustCompile(`(?i)^[\s(]*(SELECT|WITH|SHOW)\b`)
 
-// Query asks one question as the user that Rekey works as, in a transaction that may
+// Query asks one question as the user that Rekey uses, in a transaction that may
 // only read: it comes out true where it gives at least one row and every value is 1
 // [dev.mysql.com/doc/refman/8.4/en/commit.html; mariadb.com/kb/en/start-transaction].
 func (s *Server) Query(ctx context.Context, question string) (class cred.Class, detail string, err error) {

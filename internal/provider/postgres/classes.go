@@ -15,8 +15,8 @@ import (
 var states = map[string]logins.Meaning{
 	"28P01": {Class: cred.Denied, Why: "wrong password, or no such role"},
 	"28000": {Class: cred.Denied, Why: "the server refuses this role from here: pg_hba.conf, or it may not log in"},
-	"42501": {Class: cred.Denied, Why: "the role that Rekey works as may not do this: it lacks CREATEROLE, or the ADMIN OPTION on the role"},
-	"0LP01": {Class: cred.Denied, Why: "the role that Rekey works as may not grant this: it lacks the ADMIN OPTION"},
+	"42501": {Class: cred.Denied, Why: "the role that Rekey uses may not do this: it lacks CREATEROLE, or the ADMIN OPTION on the role"},
+	"0LP01": {Class: cred.Denied, Why: "the role that Rekey uses may not grant this: it lacks the ADMIN OPTION"},
 	"42704": {Class: cred.Absent, Why: "there is no such role"},
 	"42710": {Class: cred.Conflict, Why: "there is a role of this name already"},
 	"22012": {Class: cred.Conflict, Why: "the role is not idle any more: somebody else has given it LOGIN"}, // by ourselves: pair.go

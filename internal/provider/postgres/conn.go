@@ -56,7 +56,7 @@ func (s *Server) connect(ctx context.Context, user, password, database string, p
 	return pgconn.ConnectConfig(ctx, c)
 }
 
-// admin opens a session as the role that Rekey works as. Nothing of what others have
+// admin opens a session as the role that Rekey uses. Nothing of what others have
 // set for it or the database decides what a statement means.
 func (s *Server) admin(ctx context.Context, database string) (*pgconn.PgConn, error) {
 	password, err := s.password(ctx)

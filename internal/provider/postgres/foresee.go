@@ -43,7 +43,7 @@ func (d dependency) where() string {
 	return "in database " + d.database
 }
 
-// rights is what the role that Rekey works as may do to another.
+// rights is what the role that Rekey uses may do to another.
 type rights struct {
 	version                         int
 	standby, super, createrole      bool

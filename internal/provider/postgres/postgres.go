@@ -154,7 +154,7 @@ func fits(name string) error {
 	case strings.HasPrefix(name, "pg_"):
 		return errors.New("names that begin with pg_ are PostgreSQL's own")
 	case strings.ToValidUTF8(name, "") != name || strings.ContainsRune(name, 0):
-		return errors.New("this is no name: it is not UTF-8, or holds a zero byte")
+		return errors.New("this is not a name: it is not UTF-8, or holds a zero byte")
 	}
 	return nil
 }

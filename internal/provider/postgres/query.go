@@ -8,7 +8,7 @@ import (
 	"rekey/internal/provider"
 )
 
-// Query asks one question as the role that Rekey works as, in a transaction that may
+// Query asks one question as the role that Rekey uses, in a transaction that may
 // only read: it comes out true where it gives at least one row and every value is t
 // [postgresql.org/docs/current/sql-set-transaction.html].
 func (s *Server) Query(ctx context.Context, question string) (class cred.Class, detail string, err error) {

@@ -45,7 +45,7 @@ func (p *proof) Works(ctx context.Context, _ cred.Handle, b secret.Bundle) (bool
 func (p *proof) Probe(ctx context.Context, at sop.Probe, b secret.Bundle) (cred.Verdict, string, error) {
 	const op = "log in"
 	if at.URL != sop.IssuerItself {
-		return cred.Unclear, "", p.refuse(op, "a login is proven by Redis itself and sent nowhere else: leave validate out")
+		return cred.Unclear, "", p.refuse(op, "a login is proven by Redis itself and not sent anywhere else: leave validate out")
 	}
 	if len(b) == 0 {
 		b = p.Wrong()
@@ -142,7 +142,7 @@ func fields(line string) map[string]string {
 	return out
 }
 
-// before is so many seconds before now; zero if that is no number.
+// before is so many seconds before now; zero if that is not a number.
 func before(now time.Time, seconds string) time.Time {
 	n, err := strconv.ParseFloat(seconds, 64)
 	if err != nil {

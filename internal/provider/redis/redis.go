@@ -143,7 +143,7 @@ func (s *Server) fits(name string) string {
 	case strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }):
 		return "the name of a user has no space, and nothing that is no ASCII"
 	case name == s.user:
-		return fmt.Sprintf("user %s is the one that Rekey itself works as (vendors.%s.user), and a run cannot end what it needs to finish: give Rekey a user of its own", name, s.name)
+		return fmt.Sprintf("user %s is the one that Rekey itself uses (vendors.%s.user), and a run cannot revoke what it needs to finish: give Rekey a user of its own", name, s.name)
 	}
 	return ""
 }

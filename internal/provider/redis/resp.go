@@ -60,7 +60,7 @@ func (c *conn) do(args ...string) (answer, error) {
 func cut(err error) error {
 	why := "the connection was cut before the answer"
 	if errors.Is(err, errNonsense) {
-		why = "what came back is no answer of Redis"
+		why = "what came back is not an answer of Redis"
 	} else if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
 		why = "no answer in time"
 	}

@@ -101,7 +101,7 @@ func (c *conn) login(user string, password secret.Value) error {
 	return nil
 }
 
-// admin opens a session as the user that Rekey works as. Its error is one of a command
+// admin opens a session as the user that Rekey uses. Its error is one of a command
 // that was not sent.
 func (s *Server) admin(ctx context.Context) (*conn, error) {
 	var password secret.Value

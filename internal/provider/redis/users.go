@@ -39,7 +39,7 @@ func (u *users) Calls() map[string]string {
 	return map[string]string{"create": "ACL SETUSER … (rules of " + u.like + ")", "delete": "ACL DELUSER {id}", "disable": "ACL SETUSER {id} off"}
 }
 
-// List returns every user but default, the pattern and the one that Rekey works as.
+// List returns every user but default, the pattern and the one that Rekey uses.
 func (u *users) List(ctx context.Context) ([]cred.Handle, error) {
 	out := []cred.Handle{}
 	err := u.look(ctx, "list users", func(c *conn) error {

@@ -52,7 +52,7 @@ func grade(resp *vendorhttp.Response, bearing bool) (cred.Verdict, string) {
 	case resp.Status == http.StatusUnauthorized && code == "not-identified":
 		return cred.Rejected, "401 by the service"
 	}
-	return cred.Unclear, fmt.Sprintf("%d, neither the service's own yes nor its own no", resp.Status)
+	return cred.Unclear, fmt.Sprintf("%d, which is neither the service's success nor its refusal", resp.Status)
 }
 
 // Wrong makes up a token of the form that docs/access.md describes: 40 characters of

@@ -127,7 +127,7 @@ var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@/-]{0,79}$`)
 func (t *tokens) Create(ctx context.Context, name string) (cred.Handle, secret.Bundle, error) {
 	const op = "create token"
 	if !names.MatchString(name) {
-		return cred.Handle{}, nil, t.refused(op, "a token wants a name of up to 80 letters, digits and . _ @ / -")
+		return cred.Handle{}, nil, t.refused(op, "a token needs a name of up to 80 letters, digits and . _ @ / -")
 	}
 	body := map[string]any{"name": name, "roles": t.settings.Roles}
 	for key, list := range map[string][]string{"only": t.settings.May, "credentials": t.settings.Credentials} {

@@ -163,6 +163,6 @@ func (a *secretIDs) ForeseeEnd(ctx context.Context, _ cred.Handle) (provider.For
 	if role.TTL > 0 {
 		lasts = fmt.Sprintf("%d s", role.TTL)
 	}
-	out.Told = append(out.Told, "tokens that were got with the old secret id work on after its end, for up to "+lasts+" (token_max_ttl)")
+	out.Told = append(out.Told, "tokens obtained with the old secret id keep working after it is revoked, for up to "+lasts+" (token_max_ttl)")
 	return out, nil
 }

@@ -27,7 +27,7 @@ const (
 	noAccessor = "accessor"   // there is no secret id with this accessor
 	noLogin    = "login"      // role id or secret id is wrong
 	notCurrent = "cas"        // the check-and-set version is not the current one
-	noPolicy   = "permission" // no policy of the token allows it, or the token is dead
+	noPolicy   = "permission" // no policy of the token allows it, or the token is not valid
 	sealed     = "sealed"
 )
 
@@ -101,7 +101,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 		if a.says("preflight") {
 			return cred.Denied, noPolicy, "no policy of the token gives access to this path, or nothing is mounted there"
 		}
-		return cred.Denied, noPolicy, "no policy of the token allows it, or the token is dead"
+		return cred.Denied, noPolicy, "no policy of the token allows it, or the token is not valid"
 	case http.StatusNotFound:
 		switch {
 		case len(a.Data) > 0 && a.Errors == nil:
@@ -109,7 +109,7 @@ func explain(status int, body []byte) (cred.Class, string, string) {
 		case a.Errors != nil && len(*a.Errors) == 0:
 			return cred.Absent, nothing, "there is nothing at this path"
 		}
-		return cred.Unknown, "", "404, and not one that Vault is known to give"
+		return cred.Unknown, "", "not an answer that Vault is known to give"
 	case http.StatusMethodNotAllowed:
 		return cred.Refused, "", "what is mounted there cannot do this"
 	case http.StatusPreconditionFailed:

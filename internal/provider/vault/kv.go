@@ -105,7 +105,7 @@ func (v version) held(slot string) provider.Held {
 	}
 	h := provider.Held{Present: true, Version: strconv.Itoa(v.Metadata.Version), Written: v.Metadata.Created.UTC()}
 	if json.Unmarshal(raw, &h.Value) != nil || string(raw) == "null" {
-		h.Value, h.Problem = secret.Value{}, "it holds something that is no text"
+		h.Value, h.Problem = secret.Value{}, "it holds something that is not text"
 	}
 	return h
 }
@@ -144,7 +144,7 @@ func (k *kv) ReadVersion(ctx context.Context, slot, number string) (secret.Value
 	case v.Metadata.Version == 0:
 		return secret.Value{}, k.problem(op, cred.Absent, "the secret has no version "+number+", or not any more (max_versions)")
 	case v.Metadata.Destroyed:
-		return secret.Value{}, k.problem(op, cred.Absent, "version "+number+" was destroyed: it cannot be had back")
+		return secret.Value{}, k.problem(op, cred.Absent, "version "+number+" was destroyed: it cannot be recovered")
 	case v.gone:
 		return secret.Value{}, k.problem(op, cred.Absent, "version "+number+" is deleted; vault kv undelete -versions="+number+" gives it back")
 	case !h.Present:

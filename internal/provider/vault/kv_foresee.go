@@ -43,13 +43,13 @@ func (k *kv) Foresee(ctx context.Context, _ []provider.Intended) (provider.Fores
 	kept, _, err := k.rules(ctx, now.Metadata.Version > 0)
 	switch {
 	case cred.ClassOf(err) == cred.Denied:
-		out.Told = append(out.Told, fmt.Sprintf("how many versions are kept is not known, for the token may not read %s and the mount's config: with max_versions 1 the value of today could not be given back", k.metadata()))
+		out.Told = append(out.Told, fmt.Sprintf("how many versions are kept is not known, for the token may not read %s and the mount's config: with max_versions 1 today's value could not be restored", k.metadata()))
 	case err != nil:
 		return out, err
 	case kept == 1 && now.Metadata.Version > 0:
-		out.Refused = append(out.Refused, "only one version is kept (max_versions 1), so the write drops the value of today, and a rollback could not give it back: set it to 10")
+		out.Refused = append(out.Refused, "only one version is kept (max_versions 1), so the write drops today's value, and a rollback could not give it back: set it to 10")
 	case kept < fewVersions && now.Metadata.Version > 0:
-		out.Told = append(out.Told, fmt.Sprintf("only %d versions are kept (max_versions), of all keys of the secret together: a few writes by others during the run would drop the value of today", kept))
+		out.Told = append(out.Told, fmt.Sprintf("only %d versions are kept (max_versions), of all keys of the secret together: a few writes by others during the run would drop today's value", kept))
 	}
 	return out, nil
 }

@@ -173,7 +173,7 @@ func TestDeletedAndDestroyedVersionsAreTold(t *testing.T) {
 }
 
 // TestWhatWouldBeLostIsForeseen: a policy that does not let us write, an engine that
-// would drop the value of today, and rules that may not be read.
+// would drop today's value, and rules that may not be read.
 func TestWhatWouldBeLostIsForeseen(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		s.admin(t, "POST", path, `{"data":{"KEY":"old"}}`)

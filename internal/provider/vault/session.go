@@ -70,7 +70,7 @@ func (s *session) login(ctx context.Context) error {
 	if s.env.Marks != nil {
 		if at, same := s.env.Marks.Marked(mark, key); same && len(at) > 0 && s.env.Now().Sub(at[len(at)-1]) < retryAfter {
 			return &cred.Error{Vendor: s.api.Vendor, Op: op, Class: cred.Denied, Code: noLogin,
-				Why: "role id or secret id is wrong: so it was answered a moment ago, and the same is not sent again within four minutes, since five refused logins lock the role for everybody; used " + used}
+				Why: "role id or secret id is wrong: that was the answer a moment ago, and the same is not sent again within four minutes, since five refused logins lock the role for everybody; used " + used}
 		}
 	}
 	auth, err := login(ctx, s.api, op, s.conn.LoginMount, role, key)

@@ -28,9 +28,9 @@ func Post(ctx context.Context, env provider.Env, name, contentType string, to se
 	u, err := url.Parse(to.Reveal())
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return refuse("what the reference gives is no address: want https://host/path")
+		return refuse("the reference does not give an address: it must be https://host/path")
 	case u.Scheme == "http" && !sop.Loopback(u.Hostname()):
-		return refuse("the address must be https: whoever listens would learn it")
+		return refuse("the address must be https: anybody on the network could read it")
 	}
 	h := map[string]string{}
 	for k, v := range header {

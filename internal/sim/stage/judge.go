@@ -150,7 +150,7 @@ func (s *Stage) endingAnew(w *sim.State, st *rotation.State, bad func(string, ..
 	}
 	for _, name := range live {
 		if strings.Contains(name, st.Run) && !strings.Contains(told, name) {
-			bad("promise 3: the journal was set back, and %s, which lives, is not told", name)
+			bad("promise 3: the journal was restored to an earlier state, and %s, which lives, is not told", name)
 		}
 	}
 }

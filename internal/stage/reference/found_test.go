@@ -234,7 +234,7 @@ func TestWhatWasFound(t *testing.T) {
 			"roll at once", func(at at) []stage.Fault { return []stage.Fault{others(at(4, "issuer", "probe"), "roll it")} },
 			"stuck", "and that one is nowhere to be found",
 		},
-		"what shows nobody what it holds was put back, and the journal had forgotten the date of our write": {
+		"what does not show what it holds was put back, and the journal had forgotten the date of our write": {
 			"shown to nobody, stamped", func(at at) []stage.Fault {
 				call := at(1, "consumer", "follow") + 2
 				return []stage.Fault{{Call: call, Kind: stage.SetBack}, others(call+20, "put the old value back at the consumer")}
@@ -248,14 +248,14 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			"stuck", "somebody else ended the new one",
 		},
-		"of a store that shows nobody what it holds only a part was given back, and the dates of the other part were forgotten": {
+		"of a store that does not show what it holds only a part was given back, and the dates of the other part were forgotten": {
 			"three stores, one shown to nobody", func(at at) []stage.Fault {
 				call := at(2, "mirror", "write")
 				return []stage.Fault{others(call-8, "remove a slot of the second store"), {Call: call, Kind: stage.Later}}
 			},
 			string(rotation.RolledBack), "not read back: ",
 		},
-		"a store that shows nobody what it holds was seen to hold the old one, and a late write of ours came after": {
+		"a store that does not show what it holds was seen to hold the old one, and a late write of ours came after": {
 			"three stores, one shown to nobody", func(at at) []stage.Fault {
 				call := at(1, "mirror", "write") - 1
 				return []stage.Fault{others(call-8, "remove a slot of the second store"), {Call: call, Kind: stage.Later}}

@@ -157,7 +157,7 @@ func (a *asked) getClientSecret() {
 	}
 }
 
-// revokeClientSecret ends it, and again and again is no error. Its access tokens
+// revokeClientSecret ends it, and again and again is not an error. Its access tokens
 // end with it today; on servers of 2024 they live on (recorded: 2026/batch.json,
 // 04-client-secrets.json).
 func (a *asked) revokeClientSecret() {
