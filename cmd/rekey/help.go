@@ -83,7 +83,7 @@ func groups() [][]string {
 	return [][]string{
 		{"Begin", "demo", "init", "lint", "doctor", "check"},
 		{"Rotate", "plan", "run", "resume", "rollback", "rehearse", "revoke"},
-		{"Look after all of them", "status", "schedule", "drift", "repair", "discover", "findings", "acknowledge", "names"},
+		{"Watch over all credentials", "status", "schedule", "drift", "repair", "discover", "findings", "acknowledge", "names"},
 		{"Agree", "approvals", "approve", "refuse", "notify"},
 		{"Show and prove", "log", "sop", "evidence", "verify", "checkpoint", "journal", "whoami"},
 		{"Servers", "serve", "login", "logout", "token"},

@@ -76,7 +76,7 @@ func (a *app) wordsOfAsking(e *estate.Error) error {
 	case estate.NoFormerName:
 		return fmt.Errorf("no credential has the former name %s\n  next  rekey names", e.Name)
 	case estate.NotFormer:
-		return fmt.Errorf("%s is no former name: it is the name of the credential\n  next  rekey names", e.Name)
+		return fmt.Errorf("%s is not a former name: it is the present name of the credential\n  next  rekey names", e.Name)
 	case estate.NoConsumer:
 		return fmt.Errorf("--from wants another place that %s is given to: %s", e.Credential, strings.Join(e.Known, ", "))
 	case estate.NotRehearsed:
@@ -86,11 +86,11 @@ func (a *app) wordsOfAsking(e *estate.Error) error {
 	case estate.UnknownPlace:
 		return fmt.Errorf("--despite %s: a place is written as rekey discover writes it: a vendor of rekey.yaml (%s), a colon, a name", e.Place, strings.Join(e.Known, ", "))
 	case estate.NotHeld:
-		return fmt.Errorf("--despite %s: the run has found nobody of that name who holds the credential\n  next  rekey log %s", e.Place, e.Run)
+		return fmt.Errorf("--despite %s: the run found no holder of that name\n  next  rekey log %s", e.Place, e.Run)
 	case estate.OtherName:
 		return fmt.Errorf("--confirm says %s, but this is %s", e.Name, e.Credential)
 	case estate.PlanDecides:
-		return errors.New("a reviewed plan already says who is left without one")
+		return errors.New("the reviewed plan already decides who loses access")
 	}
 	return nil
 }
@@ -124,11 +124,11 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		}
 		return fmt.Errorf("the same request was done already: run %s\n  next  rekey log %s", e.Run, e.Run)
 	case estate.NotNewest:
-		return fmt.Errorf("run %s of %s was begun meanwhile, so nothing was begun\n  next  rekey log %s", e.Run, e.Credential, e.Run)
+		return fmt.Errorf("run %s of %s was started meanwhile, so nothing was started\n  next  rekey log %s", e.Run, e.Credential, e.Run)
 	case estate.Busy:
 		return fmt.Errorf("another process is working on %s right now; look with: rekey status", e.Credential)
 	case estate.NoRun:
-		return fmt.Errorf("the journal knows no run %s\n  next  rekey log", e.Run)
+		return fmt.Errorf("there is no run in the journal called %s\n  next  rekey log", e.Run)
 	case estate.NoneOpen:
 		return errors.New("no run is open\n  next  rekey status")
 	case estate.SeveralOpen:
@@ -138,7 +138,7 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 		}
 		return fmt.Errorf("several runs are open; which one?%s", b.String())
 	case estate.RunOver:
-		return fmt.Errorf("run %s is over: %s\n  next  rekey log %s", e.Run, e.Ending, e.Run)
+		return fmt.Errorf("run %s has ended: %s\n  next  rekey log %s", e.Run, e.Ending, e.Run)
 	case estate.PastReturn:
 		return fmt.Errorf("run %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", e.Run, e.Run)
 	case estate.RehearsalGone:
@@ -148,7 +148,7 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 	case estate.Stopped:
 		next := "rekey resume " + e.Run
 		if e.Dir != "" {
-			next = fmt.Sprintf("put %s back as it was, then: rekey resume %s\n  or    where that cannot be done, see what is live: rekey drift %s", e.Dir, e.Run, e.Credential)
+			next = fmt.Sprintf("restore %s to its previous state, then: rekey resume %s\n  or    if that is impossible, see what is live: rekey drift %s", e.Dir, e.Run, e.Credential)
 		}
 		if len(e.Advice) > 0 {
 			next = e.Advice[0] + "\n  then  " + next
@@ -165,14 +165,14 @@ func live(e *estate.Error) string { return strings.Join(e.Live, "\n        ") }
 // overtaken: another process has taken the run up.
 func (a *app) overtaken(e *estate.Error) error {
 	if e.By == nil {
-		return fmt.Errorf("this process has stopped: %w; was the journal set back to an earlier state?\n  live  %s\n  next  rekey status\n  then  rekey resume %s", e.Err, live(e), e.Run)
+		return fmt.Errorf("this process has stopped: %w; was the journal restored to an earlier state?\n  live  %s\n  next  rekey status\n  then  rekey resume %s", e.Err, live(e), e.Run)
 	}
 	next := "rekey status\n  or    rekey log " + e.Run
 	when := report.Ago(e.By.At, a.now())
 	if e.Ending != "" {
-		return fmt.Errorf("another process has taken run %s up and ended it %s, %s; this one has stopped\n  live  %s\n  next  %s", e.Run, when, e.Ending, live(e), next)
+		return fmt.Errorf("another process took over run %s and ended it %s, %s; this one has stopped\n  live  %s\n  next  %s", e.Run, when, e.Ending, live(e), next)
 	}
-	return fmt.Errorf("another process is at run %s: it wrote %q to the journal %s, and this one has stopped\n  live  %s\n  next  %s\n  then  once no other process works on it: rekey resume %s",
+	return fmt.Errorf("another process is working on run %s: it wrote %q to the journal %s, and this one has stopped\n  live  %s\n  next  %s\n  then  once no other process works on it: rekey resume %s",
 		e.Run, e.By.Kind, when, live(e), next, e.Run)
 }
 
@@ -181,7 +181,7 @@ func (a *app) wordsOfWho(e *estate.Error) error {
 	switch e.Code {
 	case estate.NoReason:
 		if e.Without {
-			return fmt.Errorf("to do this without the role is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
+			return fmt.Errorf("doing this without the role needs a reason, which is recorded\n  next  %s", a.again("--reason", "what happened"))
 		}
 		return fmt.Errorf("this is recorded with its reason\n  next  %s", a.again("--reason", "what happened"))
 	case estate.NoRole:
@@ -196,12 +196,12 @@ func (a *app) wordsOfWho(e *estate.Error) error {
 		if len(e.Known) == 0 {
 			return errors.New(out + "\n  have  nobody\n  next  give it to a role under identity.grants, and the role to somebody under identity.roles, in " + a.fileName() + ": rekey whoami --can")
 		}
-		return errors.New(out + "\n  next  have one of them do it, or change identity.roles in " + a.fileName())
+		return errors.New(out + "\n  next  ask one of them, or change identity.roles in " + a.fileName())
 	case estate.RoleNeeded:
-		return fmt.Errorf("without the required role an emergency may be carried out and any run be undone, but a rotation cannot be resumed\n  next  rekey rollback %s --without-role --reason \"what happened\"", e.Run)
+		return fmt.Errorf("without the required role you may revoke in an emergency and roll back any run, but not resume a rotation\n  next  rekey rollback %s --without-role --reason \"what happened\"", e.Run)
 	case estate.NotIdentified:
 		if a.server != "" {
-			return fmt.Errorf("%w\n  live  nothing was touched\n  next  sign in: rekey login %s\n  or    give a token that is good, as REKEY_TOKEN or by --token-from", e.Err, a.server)
+			return fmt.Errorf("%w\n  live  nothing was touched\n  next  sign in: rekey login %s\n  or    give a valid token with REKEY_TOKEN or --token-from", e.Err, a.server)
 		}
 		return fmt.Errorf("%w\n  live  nothing was touched\n  next  fix the token, or run without it as yourself", e.Err)
 	case estate.WindowClosed:
@@ -256,9 +256,9 @@ func (a *app) wordsOfSeeing(e *estate.Error) error {
 func (a *app) wordsOfMachine(e *estate.Error) error {
 	switch e.Code {
 	case estate.OtherWorld:
-		what := fmt.Sprintf("the journal in %s is one of real runs, and %s says simulate: %s; what is practised is not mixed with what is real", e.Dir, a.config.File, a.config.Simulate)
+		what := fmt.Sprintf("the journal in %s holds real runs, and %s says simulate: %s; simulated and real runs are never mixed", e.Dir, a.config.File, a.config.Simulate)
 		if e.Simulated {
-			what = fmt.Sprintf("the journal in %s is one of simulated runs, and %s has no simulate: what was practised is not mixed with what is real", e.Dir, a.config.File)
+			what = fmt.Sprintf("the journal in %s holds simulated runs, and %s has no simulate: simulated and real runs are never mixed", e.Dir, a.config.File)
 		}
 		return errors.New(what + adviceLines(e.Advice))
 	case estate.KeyDamaged, estate.OtherKey, estate.MovedAway, estate.NoDatabase:
@@ -273,7 +273,7 @@ func (a *app) wordsOfMachine(e *estate.Error) error {
 	case estate.NotThisKey:
 		return fmt.Errorf("no new key is in use: %w", a.told(e.Err))
 	case estate.NoEntries:
-		return errors.New("the journal is empty, so there is nothing to tell; the first run begins it")
+		return errors.New("the journal is empty, so there is nothing to report; the first run begins it")
 	case estate.Unsigned:
 		return fmt.Errorf("without a checkpoint there is nothing to prove entries with: %w", e.Err)
 	}

@@ -67,7 +67,7 @@ func (g *Guarded) Status(ctx context.Context, a estate.StatusAsked) (estate.Stat
 	return s, err
 }
 
-// Findings are those of what whoever asks may see; what is no credential's is for who may
+// Findings are those of what whoever asks may see; what is not a credential's is for who may
 // look at all.
 func (g *Guarded) Findings(ctx context.Context) (estate.Findings, error) {
 	sees, err := g.sees(ctx, sop.OpStatus)

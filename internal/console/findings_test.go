@@ -23,7 +23,7 @@ func TestAFindingIsAcknowledgedByAForm(t *testing.T) {
 		t.Fatalf("there is no form: %s", page)
 	}
 	id, seen := m[1], value(t, page, "seen")
-	for why, values := range map[string]url.Values{"A reason is wanted": {"days": {"30"}}, "Until when": {"reason": {"x"}, "days": {"100000"}}, "something else by now": {"reason": {"x"}, "days": {"7"}, "seen": {"0123456789"}}} {
+	for why, values := range map[string]url.Values{"A reason is required": {"days": {"30"}}, "Until when": {"reason": {"x"}, "days": {"100000"}}, "something else by now": {"reason": {"x"}, "days": {"7"}, "seen": {"0123456789"}}} {
 		if status, body := b.ask("POST", "/findings/"+id+"/acknowledge", values); status < 400 || !strings.Contains(body, why) {
 			t.Errorf("%s: %d %s", why, status, body)
 		}

@@ -195,11 +195,7 @@ func (c *Console) wordsOfWho(e *estate.Error) problem {
 		if e.Without {
 			return problem{Title: "A reason is required", Why: "Doing this without the role needs a reason, which is recorded.", Live: []string{untouched}}
 		}
-<<<<<<< HEAD
-		return problem{Title: "A reason is wanted", Why: "This is recorded with its reason.", Live: []string{untouched}}
-=======
-		return problem{Title: "A reason is required", Why: "An emergency is recorded with its reason.", Live: []string{untouched}}
->>>>>>> d9d8179 (Say in the field's words what refusals, mistakes of rekey.yaml, notices, drivers, API and console say)
+		return problem{Title: "A reason is required", Why: "This is recorded with its reason.", Live: []string{untouched}}
 	case estate.NoRole:
 		p := problem{Title: "You may not do this", Why: errText(e), Live: []string{untouched}, Then: "Have one of them do it, or change identity.roles in " + c.o.File + ".", Lines: e.Known}
 		if e.Who != nil {

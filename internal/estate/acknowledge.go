@@ -184,7 +184,7 @@ func unchanged(ctx context.Context, book history.Book, before map[string]said, c
 	return nil
 }
 
-// keepSeen is keep of what looks came to. What people let be and is not there any more, or
+// keepSeen is keep of what looks came to. What people let be and no longer exists, or
 // is something else, is over with it: what comes up again is told again.
 func (w *work) keepSeen(ctx context.Context, seen []report.Sighting, notes ...history.Note) error {
 	for {

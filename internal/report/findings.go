@@ -150,8 +150,8 @@ func (d Discovered) found() (out []Finding) {
 	return out
 }
 
-// Sighting is what one look came to, by which is known what people let be that is not
-// there any more, or is something else.
+// Sighting is what one look came to, by which is known what people let be that no
+// longer exists, or is something else.
 type Sighting struct {
 	Credential, Look string
 	Whole            bool // nothing could not be looked at, and nothing was changing

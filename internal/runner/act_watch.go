@@ -203,7 +203,7 @@ func (r *Runner) liveAfterBack(ctx context.Context, listed []cred.Handle, o *rot
 		}
 	} else {
 		o.Missing = append(o.Missing, plan.Old.ID)
-		o.Evidence = append(o.Evidence, fmt.Sprintf("%s is not live any more", plan.Old.Named()))
+		o.Evidence = append(o.Evidence, fmt.Sprintf("%s is no longer live", plan.Old.Named()))
 	}
 	if made := r.state.Made; made != nil && plan.Strategy == rotation.Replace {
 		switch live, err := tell(*made.Handle); {

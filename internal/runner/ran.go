@@ -38,7 +38,7 @@ func (r *Runner) forgetRan(key string) {
 func (r *Runner) progress(ctx context.Context, c sop.Place, sure bool) (provider.Progress, error) {
 	_, consumer, seen := r.consumer(c.Key)
 	if consumer == nil {
-		return provider.Progress{}, &cred.Error{Vendor: c.Vendor, Op: "look at " + c.Key, Class: cred.Refused, Why: "it is not in rekey.yaml any more"}
+		return provider.Progress{}, &cred.Error{Vendor: c.Vendor, Op: "look at " + c.Key, Class: cred.Refused, Why: "it is no longer in rekey.yaml"}
 	}
 	r.mu.Lock()
 	last, ok := r.alive[c.Key]

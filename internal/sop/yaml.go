@@ -46,11 +46,7 @@ func (d doc) plain(n *yaml.Node, path string) any {
 				continue
 			}
 			if _, twice := out[k.Value]; twice {
-<<<<<<< HEAD
-				d.at(k, join(path, k.Value), "this key stands here twice", "")
-=======
-				d.at(k, at, "this key is given twice", "")
->>>>>>> d9d8179 (Say in the field's words what refusals, mistakes of rekey.yaml, notices, drivers, API and console say)
+				d.at(k, join(path, k.Value), "this key is given twice", "")
 			}
 			under := "" // nothing is told of a scalar
 			if v.Kind != yaml.ScalarNode {

@@ -101,15 +101,9 @@ func (p *Pace) holds(ctx context.Context, c *Client, r Request) error {
 		}
 		return nil
 	}
-<<<<<<< HEAD
 	why = "the vendor's rate limit is nearly used up, and " + why
 	if s.refused {
 		why = "the vendor has refused a request because of its rate limit, and is left alone for as long as it says"
-=======
-	return &cred.Error{
-		Vendor: c.Vendor, Op: r.Op, Class: cred.Limited, RetryAfter: wait,
-		Why: "not asked: the vendor's rate limit is nearly used up, and the rest is reserved for changes",
->>>>>>> d9d8179 (Say in the field's words what refusals, mistakes of rekey.yaml, notices, drivers, API and console say)
 	}
 	return &cred.Error{Vendor: c.Vendor, Op: r.Op, Class: cred.Limited, RetryAfter: wait, Why: "not asked: " + why}
 }

@@ -92,7 +92,7 @@ func TestWhatAVendorRefusesIsObeyedByAllWorkers(t *testing.T) {
 			v.status, v.header, now = 200, nil, now.Add(x.wait)
 			clear(all)
 			if err := one(http.MethodGet); err != nil {
-				t.Errorf("the time is over: %v", err)
+				t.Errorf("the time has ended: %v", err)
 			}
 		})
 	}

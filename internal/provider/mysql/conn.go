@@ -48,7 +48,6 @@ func (s *Server) connect(ctx context.Context, user, password, database string) (
 	return &session{Conn: conn}, nil
 }
 
-<<<<<<< HEAD
 // bound has the server give the next statement up while the lease on the run lasts: one
 // that waits for a lock goes on when its session is gone, and would be carried out after
 // another process has looked. Tables of accounts are waited for without lock_wait_timeout
@@ -61,10 +60,7 @@ func (s *Server) bound(ctx context.Context, conn *session) error {
 	return err
 }
 
-// admin opens a session as the user that Rekey works as.
-=======
 // admin opens a session as the user that Rekey uses.
->>>>>>> d9d8179 (Say in the field's words what refusals, mistakes of rekey.yaml, notices, drivers, API and console say)
 func (s *Server) admin(ctx context.Context) (*session, error) {
 	password := ""
 	if len(s.conn.Password) > 0 {
