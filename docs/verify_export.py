@@ -272,7 +272,7 @@ class Export:
             try:
                 text, line = read_line(raw)
                 if ended:
-                    raise Wrong("it stands after the summary")
+                    raise Wrong("it follows the summary, which must be the last line")
                 if line["type"] == "header":
                     raise Wrong("there is a second header")
                 ended = line["type"] == "summary"

@@ -143,7 +143,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		change func(map[string]any)
 		says   string
 	}{
-		"no address":                {func(v map[string]any) { delete(v, "url") }, "url"},
+		"is not an address":         {func(v map[string]any) { delete(v, "url") }, "url"},
 		"an address in clear":       {func(v map[string]any) { v["url"] = "http://rekey.example.com" }, "url"},
 		"no secrets":                {func(v map[string]any) { delete(v, "envFromSecrets") }, "envFromSecrets"},
 		"no image":                  {func(v map[string]any) { delete(v, "image") }, "image"},

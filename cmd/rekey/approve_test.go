@@ -61,7 +61,7 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 	if code, out = b.rekey("resume"); code != exitDone || !strings.Contains(out, "rotated") {
 		t.Errorf("%d %s", code, out)
 	}
-	if code, out = b.rekey("approvals"); code != exitDone || !strings.Contains(out, "Nothing waits for anybody to agree") {
+	if code, out = b.rekey("approvals"); code != exitDone || !strings.Contains(out, "Nothing waits for approval") {
 		t.Errorf("%d %s", code, out)
 	}
 	if code, out = b.rekey("schedule", "pause", "--reason", "freeze"); code != exitDone {

@@ -69,7 +69,7 @@ func TestCommandsAskAServer(t *testing.T) {
 		}
 	}
 	var said bytes.Buffer // a browser that nobody could allow it in would be waited for
-	if code := execute(t.Context(), []string{"login", serving.Address}, streams{out: &said, err: &said}); code != exitFailed || !strings.Contains(said.String(), "nothing to sign in to") {
+	if code := execute(t.Context(), []string{"login", serving.Address}, streams{out: &said, err: &said}); code != exitFailed || !strings.Contains(said.String(), "no sign-in is needed") {
 		t.Errorf("login: exit %d:\n%s", code, said.String())
 	}
 }

@@ -71,7 +71,7 @@ func TestAJournalThatWasSetBackIsHeldAgainstWhatHasLeftTheMachine(t *testing.T) 
 	if err := os.RemoveAll(journal); err != nil {
 		t.Fatal(err)
 	}
-	if out := must(exitDone, "run", console, "--confirm", console); strings.Contains(out, "left this machine") || !strings.Contains(out, "if it is that one, it was set back") {
+	if out := must(exitDone, "run", console, "--confirm", console); strings.Contains(out, "left this machine") || !strings.Contains(out, "if it is the same journal, it was restored") {
 		t.Errorf("a new journal is told\n%s", out)
 	}
 	if out := must(exitDone, "run", console, "--confirm", console); strings.Contains(out, "set back") {

@@ -148,10 +148,10 @@ func twoMachines(t *testing.T, db *realserver.Postgres) {
 	a.inDatabase()
 	a.do(exitDone, "run", console, wanted, "--confirm", console)
 	b := a.another()
-	if out := b.do(exitUsage, "run", console, wanted, "--confirm", console); !strings.Contains(out, "has not got") || !strings.Contains(out, "copy the file there") || !strings.Contains(out, "rekey -C") {
+	if out := b.do(exitUsage, "run", console, wanted, "--confirm", console); !strings.Contains(out, "does not have") || !strings.Contains(out, "copy the file there") || !strings.Contains(out, "rekey -C") {
 		t.Errorf("a machine without the key is told:\n%s", out)
 	}
-	if _, out := b.rekey("doctor"); !strings.Contains(out, "has not got") {
+	if _, out := b.rekey("doctor"); !strings.Contains(out, "does not have") {
 		t.Errorf("the doctor says:\n%s", out)
 	}
 	b.withKeys(a)

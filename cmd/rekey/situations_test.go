@@ -389,11 +389,11 @@ func TestWhatWasPractisedIsNeverTakenForReal(t *testing.T) {
 		"plan " + console, "run " + console + " --confirm " + console, "resume", "rollback", "rehearse " + console, "revoke " + console + " --reason stolen --confirm " + console,
 		"repair " + console + " --confirm " + console, "names retire " + formerConsole + " --confirm " + console,
 	} {
-		if code, said := b.rekey(strings.Fields(line)...); code == exitDone || !strings.Contains(said, "one of simulated runs") {
+		if code, said := b.rekey(strings.Fields(line)...); code == exitDone || !strings.Contains(said, "holds simulated runs") {
 			t.Errorf("rekey %s: exit %d: %s", line, code, said)
 		}
 	}
-	if code, said := b.rekey("doctor"); code == exitDone || !strings.Contains(said, "one of simulated runs") || !strings.Contains(said, "next  name another folder") {
+	if code, said := b.rekey("doctor"); code == exitDone || !strings.Contains(said, "holds simulated runs") || !strings.Contains(said, "next  name another folder") {
 		t.Errorf("doctor: exit %d: %s", code, said)
 	}
 	for _, line := range []string{"verify", "verify --journal .rekey"} {

@@ -155,7 +155,7 @@ func TestAWrongNameIsToldAndOnlyTheIrreversibleIsCalledSo(t *testing.T) {
 		strings.Contains(question, "switch the old credential off") || strings.Contains(question, "watch") {
 		t.Errorf("what cannot be undone is said to be: %s", question)
 	}
-	if code, written = (typist{columns: 80, rows: 40, says: []string{"no", "nope", "never"}}).at(t, world, "run", "CF_ACCESS_SVC_CONSOLE"); code != exitWaiting || !strings.Contains(written, "not typed in three times") {
+	if code, written = (typist{columns: 80, rows: 40, says: []string{"no", "nope", "never"}}).at(t, world, "run", "CF_ACCESS_SVC_CONSOLE"); code != exitWaiting || !strings.Contains(written, "not typed correctly in three attempts") {
 		t.Errorf("exit %d: %s", code, written)
 	}
 

@@ -152,8 +152,8 @@ func unprinted(made access.Token, next string, err error) error {
 func (a *app) tokenRotateCommand() *cobra.Command {
 	var overlap string
 	c := &cobra.Command{
-		Use: "rotate", Short: "Make the successor of the token that this asks the server with, and print it, this once",
-		Long: `Make the successor of the token that this asks the server with, and print it, this once:
+		Use: "rotate", Short: "Rotate the token in use at the server, and print its successor once",
+		Long: `Rotate the token in use at the server, and print its successor once:
 the same name, the same limits, as long a life. The old one stays good for the overlap, and
 until the successor was used.
 

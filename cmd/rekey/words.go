@@ -142,7 +142,7 @@ func (a *app) wordsOfRuns(e *estate.Error) error {
 	case estate.PastReturn:
 		return fmt.Errorf("run %s is past the point of no return, so there is nothing to go back to\n  next  rekey resume %s", e.Run, e.Run)
 	case estate.RehearsalGone:
-		return fmt.Errorf("run %s is a rehearsal, and rekey.yaml does not say any more where that is", e.Run)
+		return fmt.Errorf("run %s is a rehearsal, and rekey.yaml no longer says where rehearsals take place", e.Run)
 	case estate.NewerRun:
 		return fmt.Errorf("run %s of %s is left to a newer version of Rekey: %w\n  live  what the run says; nothing was touched by this one: rekey log %s\n  next  see which version this is, and install the one that the others use: rekey version\n  or    where a rekey serve of that version runs, it goes on with it: rekey status", e.Run, e.Credential, e.Err, e.Run)
 	case estate.Stopped:

@@ -133,13 +133,13 @@ func TestACommandLineSignsIn(t *testing.T) {
 	}
 }
 
-// TestNobodyWaitsForABrowserInVain: where there is nothing to sign in to, rekey login says so
+// TestNobodyWaitsForABrowserInVain: where no sign-in is needed, rekey login says so
 // before it opens one; where somebody stands in front who does not tell, it is tried.
 func TestNobodyWaitsForABrowserInVain(t *testing.T) {
 	open, machines := everything(), everything()
 	open.Identity = nil
 	machines.Identity.SignIn, machines.Identity.Proxy = nil, nil
-	for want, config := range map[string]*sop.Config{"there is nothing to sign in to": open, "takes tokens only": machines} {
+	for want, config := range map[string]*sop.Config{"no sign-in is needed": open, "accepts tokens only": machines} {
 		here := newWorld(t, config, func(o *Options) { o.Listen, o.URL = "127.0.0.1:8443", "" })
 		line := Browser{Server: "http://127.0.0.1:8443", Transport: through{here}, Random: rand.Reader, Now: time.Now,
 			Open: func(string) error { t.Error("a browser was opened"); return nil }, Tell: func(string) { t.Error("an address was told") }}

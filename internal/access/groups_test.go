@@ -20,7 +20,7 @@ func TestTooManyGroupsGiveNoRole(t *testing.T) {
 	}
 	w.logLock.Lock()
 	defer w.logLock.Unlock()
-	if log := w.log.String(); !strings.Contains(log, "did not say everything") || !strings.Contains(log, "claims=[groups]") {
+	if log := w.log.String(); !strings.Contains(log, "left out claims") || !strings.Contains(log, "claims=[groups]") {
 		t.Errorf("the log says %s", log)
 	}
 }

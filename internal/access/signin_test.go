@@ -248,7 +248,7 @@ func TestAFreshSignIn(t *testing.T) {
 	for name, said := range map[string]any{"the issuer has not asked again": w.time.now().Add(-time.Hour).Unix(), "it does not say": nil} {
 		w.idp.over = map[string]any{"auth_time": said}
 		led := b.get("/access/start?to=/&fresh=1").Header.Get("Location")
-		if r := b.get(w.idp.authorize(t, led).String()); r.StatusCode != 403 || !strings.Contains(bodyOf(t, r), "no fresh sign-in") {
+		if r := b.get(w.idp.authorize(t, led).String()); r.StatusCode != 403 || !strings.Contains(bodyOf(t, r), "not count as a fresh sign-in") {
 			t.Errorf("%s: %d", name, r.StatusCode)
 		}
 	}

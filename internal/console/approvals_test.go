@@ -37,7 +37,7 @@ func TestOthersAgreeByForms(t *testing.T) {
 		t.Errorf("who asks agrees: %d", status)
 	}
 	b.as("bob")
-	if status, body := b.ask("POST", "/approvals/"+id+"/approve", url.Values{"seen": {"0123"}}); status != 409 || !strings.Contains(body, "Something else is asked") {
+	if status, body := b.ask("POST", "/approvals/"+id+"/approve", url.Values{"seen": {"0123"}}); status != 409 || !strings.Contains(body, "The request has changed") {
 		t.Errorf("something else was seen: %d", status)
 	}
 	if status, _ := b.ask("POST", "/approvals/"+id+"/refuse", seen); status != 422 {
@@ -53,7 +53,7 @@ func TestOthersAgreeByForms(t *testing.T) {
 	b.post(run+"/resume", url.Values{"confirm": {svc}}) // others are asked by it
 	b.settle(run)
 	page = b.get(run)
-	has(page, "waits for somebody to agree", "Cannot be undone")
+	has(page, "waits for approval", "Cannot be undone")
 	if strings.Contains(page, "Confirm and go on") {
 		t.Error("who may not confirm is asked to")
 	}

@@ -376,7 +376,7 @@ func TestAnExportVerifiesAlone(t *testing.T) {
 			return resign(append([]string{string(b) + "\n"}, ls[1:]...))
 		}, nil, "is of the period"},
 		"it is cut off":                 {func(ls []string) []string { return ls[:len(ls)-4] }, nil, "there is no summary"},
-		"something follows the summary": {func(ls []string) []string { return append(ls, ls[1]) }, nil, "stands after the summary"},
+		"something follows the summary": {func(ls []string) []string { return append(ls, ls[1]) }, nil, "follows the summary"},
 		"the signature is taken away": {func(ls []string) []string {
 			text := strings.Join(ls, "")
 			return []string{text[:strings.LastIndex(text, `,"signature":`)] + "}\n"}

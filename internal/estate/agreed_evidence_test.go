@@ -101,6 +101,6 @@ func TestEvidenceTellsWhoAgreedToWhat(t *testing.T) {
 	}
 	check("another person", said("run", `"dave"`, `"mallory"`), "what it says of the agreement")
 	check("agreed to what was refused", said("approval", `"said":"refused"`, `"said":"agreed"`), "what it says of the agreement")
-	check("nothing of a run's", said("run", `"approvals":`, `"approved":`), "of which no line tells")
-	check("nothing of a refusal", said("approval", `"type":"approval"`, `"type":"nothing"`), "of which no line tells")
+	check("nothing of a run's", said("run", `"approvals":`, `"approved":`), "that no line reports")
+	check("nothing of a refusal", said("approval", `"type":"approval"`, `"type":"nothing"`), "that no line reports")
 }

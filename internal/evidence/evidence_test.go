@@ -188,7 +188,7 @@ func TestForeignNotes(t *testing.T) {
 		"another journal": {sign((evidence.Checkpoint{Origin: "example.com/elsewhere", Size: 0, Root: root}).Text(), elsewhere), "is of example.com/rekey, and the others are of example.com/elsewhere", evidence.Keys{elsewheresKey}},
 		"no checkpoint":   {sign("example.com/rekey\nhello\n", b.signer), "this is not a checkpoint", nil},
 		"leading zero":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "\n10\n", "\n010\n", 1), b.signer), "no size", nil},
-		"no note":         {"hello", "no signed note", nil},
+		"no note":         {"hello", "not a signed note", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := b.keys

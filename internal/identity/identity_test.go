@@ -155,11 +155,11 @@ func TestATokenThatProvesNothingIsAnError(t *testing.T) {
 		"odd expiry":      {func(p *platform) string { return p.token(t, map[string]any{"exp": "soon"}) }, nil, "claims cannot be read"},
 		"expiry of null":  {func(p *platform) string { return p.token(t, map[string]any{"exp": nil}) }, nil, "claims cannot be read"},
 		"other audience":  {func(p *platform) string { return p.token(t, map[string]any{"aud": "sts.example.com"}) }, nil, "another audience"},
-		"other issuer":    {func(p *platform) string { return p.token(t, map[string]any{"iss": "https://evil.example.com"}) }, nil, "issued by somebody else"},
+		"other issuer":    {func(p *platform) string { return p.token(t, map[string]any{"iss": "https://evil.example.com"}) }, nil, "issued by another issuer"},
 		"not yet":         {func(p *platform) string { return p.token(t, map[string]any{"nbf": now.Add(time.Hour).Unix()}) }, nil, "not valid yet"},
 		"other key":       {func(*platform) string { return other.token(t, nil) }, nil, "signature does not verify"},
-		"nobody":          {func(p *platform) string { return p.token(t, map[string]any{"sub": ""}) }, nil, "it has no sub"},
-		"no token at all": {func(*platform) string { return "canary-not-a-token" }, nil, "no token of this kind"},
+		"nobody":          {func(p *platform) string { return p.token(t, map[string]any{"sub": ""}) }, nil, "it names no subject"},
+		"no token at all": {func(*platform) string { return "canary-not-a-token" }, nil, "not a token of this kind"},
 		"no signature":    {func(p *platform) string { a := strings.Split(p.token(t, nil), "."); return a[0] + "." + a[1] + "." }, nil, "does not verify"},
 		"algorithm none":  {func(p *platform) string { return "eyJhbGciOiJub25lIn0." + strings.Split(p.token(t, nil), ".")[1] + "." }, nil, "the token of " + issuer},
 		"a page":          {func(p *platform) string { return p.token(t, nil) }, func(string) (int, string, bool) { return 200, "<html>", true }, "not JSON"},
@@ -169,7 +169,7 @@ func TestATokenThatProvesNothingIsAnError(t *testing.T) {
 		}, "another name"},
 		"keys in the clear": {func(p *platform) string { return p.token(t, nil) }, func(path string) (int, string, bool) {
 			return 200, `{"issuer":"` + issuer + `","jwks_uri":"http://ci.example.com/keys"}`, strings.HasPrefix(path, "/.well")
-		}, "no place of its keys"},
+		}, "where its keys are"},
 		"no keys": {func(p *platform) string { return p.token(t, nil) }, func(path string) (int, string, bool) { return 200, `{"keys":[]}`, path == "/keys" }, "publishes no key"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestRefusalAndRemark(t *testing.T) {
 		who  rotation.Who
 		want string
 	}{
-		{nil, alice, "self-declared, for rekey.yaml has no identity; whoever runs this, here alice@laptop (self-declared: OS user), is believed"},
+		{nil, alice, "self-declared, for rekey.yaml has no identity; whoever runs this, here alice@laptop (self-declared: OS user), is trusted"},
 		{believed, alice, "so a run would be refused"},
 		{believed, ci, "repo:raxx/ops (proven by " + issuer + ") has it"},
 	} {

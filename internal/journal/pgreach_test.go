@@ -41,7 +41,7 @@ func TestWhyADatabaseCannotBeUsedIsTold(t *testing.T) {
 		"only reads":          {"postgres://shut@" + at + "/trusting", "only read there", "ALTER ROLE shut"},
 		"not UTF-8":           {"postgres://postgres@/latin?host=" + p.Socket + "&port=" + fmt.Sprint(p.Port), "encoded as LATIN1", "ENCODING 'UTF8'"},
 		"unknown certificate": {"postgres://told:right@localhost:" + fmt.Sprint(p.Port) + "/trusting?sslmode=verify-full", "signed by nobody", "sslrootcert=FILE"},
-		"of another host":     {"postgres://told:right@" + at + "/trusting?sslmode=verify-full&sslrootcert=" + p.Certificate, "not of this host", "name that the certificate has"},
+		"for another host":    {"postgres://told:right@" + at + "/trusting?sslmode=verify-full&sslrootcert=" + p.Certificate, "not for this host", "host name that the certificate is for"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := OpenPostgres(t.Context(), tt.address)
@@ -78,7 +78,7 @@ func TestAServerThatDoesNotSuitIsRefused(t *testing.T) {
 	for why, spoil := range map[string]func(*looked){
 		"calls itself CockroachDB": func(l *looked) { l.brand = "CockroachDB CCL v24" },
 		"13 is the oldest":         func(l *looked) { l.number = 120022 },
-		"is a pooler":              func(l *looked) { l.pooled = true },
+		"connection pooler":        func(l *looked) { l.pooled = true },
 		"needs UTF8":               func(l *looked) { l.encoding = "SQL_ASCII" },
 		"is a replica":             func(l *looked) { l.Replica = true },
 		"may not use the schema":   func(l *looked) { l.barred = true },

@@ -284,7 +284,7 @@ func TestAKeyByReference(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	o.env["KEY"] = "hunter2"
-	if out := o.grow(); !strings.Contains(out.Problem, "env:KEY: this is no signing key") || strings.Contains(out.Problem, "hunter2") {
+	if out := o.grow(); !strings.Contains(out.Problem, "env:KEY: this is not a signing key") || strings.Contains(out.Problem, "hunter2") {
 		t.Errorf("%+v", out)
 	}
 	o.env["KEY"] = string(private)

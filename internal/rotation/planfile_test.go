@@ -39,8 +39,8 @@ func TestAPlanFileIsReadAsItWasWritten(t *testing.T) {
 func TestWhatAPlanFileSaysThatRekeyDidNotWriteIsTold(t *testing.T) {
 	_, text := filed(t)
 	for _, tt := range []struct{ name, old, new, path, want string }{
-		{"a run of somebody else's making", `"run": "abcdef"`, `"run": "payments-prod"`, "run", "no id that rekey plan makes"},
-		{"no run", `"run": "abcdef"`, `"run": ""`, "run", "no id that rekey plan makes"},
+		{"a run of somebody else's making", `"run": "abcdef"`, `"run": "payments-prod"`, "run", "not an id that rekey plan makes"},
+		{"no run", `"run": "abcdef"`, `"run": ""`, "run", "not an id that rekey plan makes"},
 		{"a strategy that does not exist", `"strategy": "replace"`, `"strategy": "yolo"`, "strategy", `"yolo" is no strategy`},
 		{"a strategy of something else", `"strategy": "replace"`, `"strategy": "revoke"`, "strategy", `"revoke" is no strategy`},
 		{"a key that does not exist", `"run": "abcdef"`, `"run": "abcdef", "force": true`, "force", "not known"},

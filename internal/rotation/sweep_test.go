@@ -25,7 +25,7 @@ func TestACleanUpThatAlwaysFindsSomethingEnds(t *testing.T) {
 			case d.Wait != nil:
 				now = d.Wait.Until
 			case d.Stuck != nil:
-				if !strings.Contains(d.Stuck.Why, "clean up: ") || !strings.Contains(d.Stuck.Why, "is there again, or did not end") {
+				if !strings.Contains(d.Stuck.Why, "clean up: ") || !strings.Contains(d.Stuck.Why, "is back, or was not revoked") {
 					t.Errorf("stuck, and it does not say why: %s", d.Stuck.Why)
 				}
 				s.Apply(Event{At: now, Kind: KindStuck, Stuck: d.Stuck})

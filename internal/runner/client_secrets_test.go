@@ -97,7 +97,7 @@ func TestSecretByWhichTheStoreIsReachedIsRefused(t *testing.T) {
 	s.Env = map[string]string{"INFISICAL_CLIENT_ID": w["RAXX_APP_CLIENT_ID"], "INFISICAL_CLIENT_SECRET": w["RAXX_APP_CLIENT_SECRET"]}
 	before := see(s)
 	st := play(t, s, stage.AppLogin)
-	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "the very client secret by which Rekey reaches the store", "of its own")
+	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "is the client secret with which Rekey reaches the store", "of its own")
 	judged(t, s, st)
 	nothingWritten(t, s, before)
 }
@@ -110,7 +110,7 @@ func TestSecretByWhichTheStoreIsReachedIsRefusedUnderAnyName(t *testing.T) {
 	s.Env = map[string]string{"INFISICAL_CLIENT_ID": w["RAXX_OPS_CLIENT_ID"], "INFISICAL_CLIENT_SECRET": w["RAXX_OPS_CLIENT_SECRET"]}
 	before := see(s)
 	st := play(t, s, stage.OwnLogin)
-	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "the very client secret by which Rekey reaches the store (vendors.infisical.client_secret)", "of its own")
+	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "is the client secret with which Rekey reaches the store (vendors.infisical.client_secret)", "of its own")
 	judged(t, s, st)
 	nothingWritten(t, s, before)
 }

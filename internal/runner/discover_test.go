@@ -68,8 +68,8 @@ func TestEveryKindOfDiscovery(t *testing.T) {
 		{discover.Unregistered, "heroku:raxx-worker", "ACCESS_SECRET,SETTINGS", "SETTINGS (inside a longer value)"},
 		{discover.Unregistered, "heroku:raxx-console-prod", "OLD_EDGE_TOKEN", "which rekey.yaml does not name"},
 		{discover.Unregistered, "heroku:raxx/review", "EDGE_TOKEN", "is not registered"},
-		{discover.StoredCopy, "infisical:prod/backup", "CONSOLE_SECRET", "whoever reads it there"},
-		{discover.StoredCopy, "infisical:dev/MooseQuest", console, "whoever reads it there"},
+		{discover.StoredCopy, "infisical:prod/backup", "CONSOLE_SECRET", "anything that reads it there"},
+		{discover.StoredCopy, "infisical:dev/MooseQuest", console, "anything that reads it there"},
 		{discover.Named, "heroku:raxx-docs", "EDGE_CLIENT", "the public half alone"},
 	} {
 		f := finding(t, found, want.kind, want.where)

@@ -85,7 +85,7 @@ func TestRekeysOwnTokenIsRefused(t *testing.T) {
 	})
 	s.Env = map[string]string{"HEROKU_API_KEY": token}
 	st := play(t, s, stage.DeployToken)
-	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "the very token that Rekey works with", "heroku authorizations:create")
+	ended(t, st, rotation.RefusedRun, rotation.NotSeen, "is the token that Rekey itself uses", "heroku authorizations:create")
 	judged(t, s, st)
 }
 

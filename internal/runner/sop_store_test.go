@@ -168,7 +168,7 @@ func TestT18StoreIsLookedAt(t *testing.T) {
 	}, "no-history", "of an earlier secret of this name", "what it holds today is held by heroku:raxx-console-prod as well")
 	refused("a slot that drops writes", func(s *stage.Stage) {
 		s.World.Look(func(w *sim.State) { w.Infisical.Secrets[0].Rotated = true })
-	}, "store-unwritable", "dropped in silence")
+	}, "store-unwritable", "silently ignored")
 
 	t.Run("taken and not kept", func(t *testing.T) {
 		s := stage.New(1, stage.Knobs)

@@ -161,14 +161,14 @@ func TestAServerOfAnotherAgeIsTold(t *testing.T) {
 	}
 	problem := http.Header{"Content-Type": {"application/problem+json"}, "Rekey-Version": {"9.9.9"}}
 	for want, o := range map[string]client.Options{
-		"is Rekey 9.9.9, and this is test":       answer(404, problem, `{"type":"urn:rekey:problem:no-operation","status":404,"code":"no-operation"}`),
-		"the server is Rekey 9.9.9":              answer(400, problem, `{"type":"urn:rekey:problem:bad-request","status":400,"code":"bad-request","mistakes":[{"at":"/new","what":"this field is not known here"}]}`),
-		"is no Rekey server that this version":   answer(200, http.Header{"Content-Type": {"text/html"}}, "<html>"),
-		"it answers 200 with nothing that says":  answer(200, http.Header{"Rekey-Version": {"1"}}, ""),
-		"its answer is not what this version":    answer(200, http.Header{"Content-Type": {"application/json"}, "Rekey-Version": {"1"}}, "[]"),
-		"wants another sign-in (it answers 302)": answer(302, http.Header{"Location": {"https://evil.example/"}}, ""),
-		"a new kind of refusal":                  answer(409, problem, `{"type":"urn:rekey:problem:of-tomorrow","status":409,"code":"of-tomorrow","why":"a new kind of refusal"}`),
-		"application/json\\x1b[2J":               answer(200, http.Header{"Content-Type": {"application/json\x1b[2J"}}, ""),
+		"is Rekey 9.9.9, and this is test":          answer(404, problem, `{"type":"urn:rekey:problem:no-operation","status":404,"code":"no-operation"}`),
+		"the server is Rekey 9.9.9":                 answer(400, problem, `{"type":"urn:rekey:problem:bad-request","status":400,"code":"bad-request","mistakes":[{"at":"/new","what":"this field is not known here"}]}`),
+		"is not a Rekey server that this version":   answer(200, http.Header{"Content-Type": {"text/html"}}, "<html>"),
+		"it answers 200 with nothing that says":     answer(200, http.Header{"Rekey-Version": {"1"}}, ""),
+		"its answer is not what this version":       answer(200, http.Header{"Content-Type": {"application/json"}, "Rekey-Version": {"1"}}, "[]"),
+		"requires its own sign-in (it answers 302)": answer(302, http.Header{"Location": {"https://evil.example/"}}, ""),
+		"a new kind of refusal":                     answer(409, problem, `{"type":"urn:rekey:problem:of-tomorrow","status":409,"code":"of-tomorrow","why":"a new kind of refusal"}`),
+		"application/json\\x1b[2J":                  answer(200, http.Header{"Content-Type": {"application/json\x1b[2J"}}, ""),
 	} {
 		ops := b.client("http://127.0.0.1:1", func(c *client.Options) { c.Transport = o.Transport })
 		_, err := ops.Whoami(t.Context())

@@ -167,13 +167,13 @@ func TestAWrongFileIsToldAndNotUsed(t *testing.T) {
 		t.Error("the figures do not say that it is wrong")
 	}
 	p.write(strings.Replace(string(right), "rekey: 1\n", "rekey: 1\njournal: elsewhere\n", 1))
-	p.until("/readyz?verbose", "only after a restart")
+	p.until("/readyz?verbose", "after a restart")
 	p.write(strings.Replace(string(right), "CF_ACCESS_SERVICE_TOKEN_VAULT_PROBE", "CF_ACCESS_FORMER", 1))
 	p.until("/readyz?verbose", "[+] configuration")
 	if _, text := p.get("/api/v1/credentials"); strings.Contains(text, `"wrong"`) || !strings.Contains(text, "CF_ACCESS_FORMER") {
 		t.Errorf("the right version is not in use: %.300s", text)
 	}
-	if log := p.log.String(); !strings.Contains(log, "rekey.yaml is wrong") || !strings.Contains(log, "rekey.yaml was read again") {
+	if log := p.log.String(); !strings.Contains(log, "rekey.yaml has mistakes") || !strings.Contains(log, "rekey.yaml was read again") {
 		t.Errorf("the log does not tell of it: %s", log)
 	}
 }

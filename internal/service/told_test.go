@@ -35,7 +35,7 @@ func (p *place) as(token, path string) (int, string) {
 
 // TestWhoMaySeeNothingIsToldNothing, and who may see one credential is told of no other,
 // of no vendor that it does not use, and of no mistake that names them: by the API, the
-// console and what an operator watches by, while the newest rekey.yaml is wrong.
+// console and what an operator watches by, while the newest rekey.yaml has mistakes.
 func TestWhoMaySeeNothingIsToldNothing(t *testing.T) {
 	t.Parallel()
 	p, root := serveIdentified(t)

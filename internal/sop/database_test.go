@@ -16,10 +16,10 @@ func TestADatabaseIsNamedWithoutItsPassword(t *testing.T) {
 		"db://alice:hunter2@host/journal":   "holds a password",
 		"db://alice@host/j?password=hunter": "holds a password",
 		"db://alice@host/j?%zz":             "holds a password",
-		"db://alice:%zz@host/journal":       "no address",
-		"hunter2":                           "want a reference",
-		"env:":                              "want a reference",
-		"vault:secret/db#url":               "want a reference",
+		"db://alice:%zz@host/journal":       "is not an address",
+		"hunter2":                           "expected a reference",
+		"env:":                              "expected a reference",
+		"vault:secret/db#url":               "expected a reference",
 	} {
 		err := CheckDatabase(text)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

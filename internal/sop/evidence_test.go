@@ -76,7 +76,7 @@ func TestEvidenceMistakes(t *testing.T) {
 	}
 	text := ps.Error()
 	for _, want := range []string{
-		"evidence.origin: want a name without spaces",
+		"evidence.origin: expected a name without spaces",
 		"evidence.key: a secret is named by reference",
 		"evidence.checkpoints.0: expected file, webhook or store",
 		"evidence.checkpoints.1.webhook.url: a secret is named by reference",

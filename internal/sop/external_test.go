@@ -73,7 +73,7 @@ func TestMistakesOfADriverOutsideAreToldAtTheirLine(t *testing.T) {
 	}
 	for says, c := range map[string]struct{ described, src string }{
 		"5:14: vendors.keys: there is no ./rekey-driver-keyfile.json": {"", outsideYAML},
-		"is not what a driver says of itself":                         {`{"name":7}`, outsideYAML},
+		"is not the description of a driver":                          {`{"name":7}`, outsideYAML},
 		"there is a vendor of type file already":                      {strings.Replace(describedKeys, `"keyfile"`, `"file"`, 1), outsideYAML},
 		"the schema of its settings (connection.keyfile) is not one":  {strings.Replace(describedKeys, `{"type":"string"}`, `{"type":"strong"}`, 1), outsideYAML},
 		"3:3: vendors.keys: the key command is missing":               {describedKeys, swap("    command: ./rekey-driver-keyfile\n", "")},

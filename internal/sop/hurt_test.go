@@ -50,15 +50,15 @@ func TestNoFileHurts(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ src, want string }{
 		"alias of itself in a list":   {"a: &a [*a]\n" + Example(), "rekey.yaml:1:8: this alias is part of what it refers to"},
-		"alias of itself in a map":    {"a: &a\n  b: *a\n" + Example(), "rekey.yaml:2:6: this alias stands inside"},
-		"alias of what is around it":  {"a: &a {b: [{c: *a}]}\n" + Example(), "rekey.yaml:1:16: this alias stands inside"},
+		"alias of itself in a map":    {"a: &a\n  b: *a\n" + Example(), "rekey.yaml:2:6: this alias is part of"},
+		"alias of what is around it":  {"a: &a {b: [{c: *a}]}\n" + Example(), "rekey.yaml:1:16: this alias is part of"},
 		"a billion laughs":            {laughs(9) + Example(), "aliases repeat more than 100000 parts"},
 		"a chain of aliases":          {chain + Example(), "nested more than 64 levels"},
 		"lists in lists":              {strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "rekey.yaml:1:"},
 		"lists that never end":        {strings.Repeat("[", 200_000), "rekey.yaml:1:"},
 		"maps in maps":                {strings.Repeat("{a: ", 500) + strings.Repeat("}", 500), "nested more than 64 levels"},
 		"indented for ever":           {deep(6000), "rekey.yaml:"},
-		"a small file of much":        {wide.String(), "the credentials come to more than 12000000 parts"},
+		"a small file of much":        {wide.String(), "the credentials up to here have more than 12000000 parts"},
 		"a second document":           {Example() + "---\ncredentials: {X: {}}\n", "a second document begins here"},
 		"a second document, broken":   {Example() + "---\n[\n", "this is not YAML"},
 		"larger than any":             {Example() + strings.Repeat("#\n", maxFile/2), "rekey.yaml:1:1: this file is larger than 16 MB"},
@@ -75,7 +75,7 @@ func TestNoFileHurts(t *testing.T) {
 		"a name without an end":       {strings.Replace(Example(), "\n  CF_ACCESS_SVC_CONSOLE:", "\n  "+strings.Repeat("X", 900)+":", 1), "longer than 200 characters"},
 		"a former name that is none":  {strings.Replace(Example(), "former: [", "former: [a b, ", 1), "this is not a usable name"},
 		"a scope that is none":        {strings.Replace(Example(), "  CF_ACCESS_SVC_CONSOLE:\n", "  CF_ACCESS_SVC_CONSOLE:\n    scope: '<SCOPE>'\n", 1), "this is not a usable name"},
-		"mistakes without number":     {Example() + strings.Repeat("k: 1\n", 100_000), "in all were found; the first 200 are told"},
+		"mistakes without number":     {Example() + strings.Repeat("k: 1\n", 100_000), "in all were found; the first 200 are shown"},
 		"words of a million letters":  {Example() + strings.Repeat("x", 1_000_000) + ": 1\n", "this key is unknown here"},
 		"a header that is none":       {strings.Replace(Example(), "          Cookie:", "          'Coo kie':", 1), "verify.0.headers: this is no longer a name of a header"},
 		"a slot that is none":         {strings.Replace(Example(), "        <name>__CLIENT_ID:", "        \"<name> X\\n\":", 1), "this is no longer a name of a slot"},
@@ -160,18 +160,18 @@ func TestLengthsThatOverflowOrAreNothing(t *testing.T) {
 			t.Errorf("%s: %s", key, told)
 		}
 		_, err := Parse("rekey.yaml", []byte(inTiming(key, "0s")))
-		if nothing != (err != nil && strings.Contains(err.Error(), "timing."+key+": no time at all makes no sense here")) {
+		if nothing != (err != nil && strings.Contains(err.Error(), "timing."+key+": zero makes no sense here")) {
 			t.Errorf("%s: 0s gives %v", key, err)
 		}
 		if nothing {
-			if told := wrongIn(t, inTiming(key, "0.0000000001ms")); !strings.Contains(told, "no time at all") {
+			if told := wrongIn(t, inTiming(key, "0.0000000001ms")); !strings.Contains(told, "zero makes no sense") {
 				t.Errorf("%s, rounded to nothing: %s", key, told)
 			}
 		}
 	}
 	for _, old := range []string{"cadence: 90d", "before_expiry: 14d", "duration: 8760h"} {
 		key, _, _ := strings.Cut(old, ":")
-		for length, want := range map[string]string{"0h": "no time at all", "99999999h": "longer than 100 years", "200000d": "36500d"} {
+		for length, want := range map[string]string{"0h": "zero makes no sense", "99999999h": "longer than 100 years", "200000d": "36500d"} {
 			if told := wrongIn(t, strings.Replace(Example(), old, key+": "+length, 1)); !strings.Contains(told, want) {
 				t.Errorf("%s: %s: %s", key, length, told)
 			}

@@ -109,13 +109,13 @@ notify:
 	for _, want := range []string{
 		":34:10: procedures.cloudflare-access-service-token.run: want automatically or after approval or by hand",
 		"approvals.before: want start or retiring or both", "approvals.how_many: this value is out of range", "approvals.expire: nobody can respond in less than a minute",
-		"approvals.before: it says run: after approval, and that is one before the start", "canary: want boolean, not string",
-		"schedule.at_most: this value is out of range", "schedule.canary: want first or none", "schedule.error_budget.failures: this value is out of range", "schedule.error_budget.within: no time at all",
-		"schedule.again_after: this is not a length of time", "schedule.looks.drift: this is shorter than a minute", "schedule.looks.discover: this is not a length of time", "schedule.looks.dirft: this key is unknown here (did you mean drift?)",
-		"notify.channels.a.slack: a secret is named by reference", "notify.channels.b: expected slack, pagerduty, webhook or email", "channels.b.pagerduty: the key key is missing", "notify.channels.c: want slack, or pagerduty",
-		"notify.channels.d.webhook.secret: a secret is named by reference", "email.to: one of these is no address of a mailbox", "email.from: this is no address of a mailbox", "email.server: want a host and a port",
+		"approvals.before: it says run: after approval, and that is an approval before the start", "canary: want boolean, not string",
+		"schedule.at_most: this value is out of range", "schedule.canary: want first or none", "schedule.error_budget.failures: this value is out of range", "schedule.error_budget.within: zero makes no sense",
+		"schedule.again_after: this is not a duration", "schedule.looks.drift: this is shorter than a minute", "schedule.looks.discover: this is not a duration", "schedule.looks.dirft: this key is unknown here (did you mean drift?)",
+		"notify.channels.a.slack: a secret is named by reference", "notify.channels.b: expected slack, pagerduty, webhook or email", "channels.b.pagerduty: the key key is missing", "notify.channels.c: expected slack, pagerduty",
+		"notify.channels.d.webhook.secret: a secret is named by reference", "email.to: one of these is not an e-mail address", "email.from: this is not an e-mail address", "email.server: expected a host and a port",
 		"webhook.headers: this is no longer a name of a header", "rules.0.when.0: want approval or waits or stuck", "rules.0.to: there is no channel of this name under notify.channels",
-		"rules.1.credentials: no credential has a name like this", "rules.1.owners: no credential has the owner nobody", "rules.1.to: this value is out of range", "quiet_hours.0: want days, hours and a time zone", "notify.console: this is not an address",
+		"rules.1.credentials: no credential has a name like this", "rules.1.owners: no credential has the owner nobody", "rules.1.to: this value is out of range", "quiet_hours.0: expected days, hours and a time zone", "notify.console: this is not an address",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("not told: %s", want)
@@ -128,8 +128,8 @@ notify:
 		t.Log(text)
 	}
 	_, err = said("    run: automatically\n    approvals: {before: both}\n", "", "")
-	if err == nil || !strings.Contains(err.Error(), "want run: after approval, or before: retiring") {
-		t.Errorf("a run that waits before its start: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "expected run: after approval, or before: retiring") {
+		t.Errorf("a run that waits for approval before its start: %v", err)
 	}
 	_, err = said("", "    approvals: {}\n", "identity:\n  roles: {superadmin: [{user: alice}]}\n")
 	if err != nil {

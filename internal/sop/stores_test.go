@@ -84,8 +84,8 @@ func TestWhatIsWrongWithStoresIsToldWithItsLine(t *testing.T) {
 	}{
 		{three, "    store: {vendor: infisical, path: /other/, environment: prod, slots: {<name>: \"{client_secret}\"}}\n", "store and stores (line 12) are both given", 26},
 		{three + "\n    store: {vendor: infisical, path: /a/, environment: prod}", "", "store and stores (line 12) are both given", 18},
-		{"stores: []", "", "want a list of stores", 11},
-		{"stores: {a: 1}", "", "want a list of stores", 11},
+		{"stores: []", "", "expected a list of stores", 11},
+		{"stores: {a: 1}", "", "expected a list of stores", 11},
 		{strings.Replace(three, "path: ci/cloudflare", "pth: ci/cloudflare", 1), "    store: {vendor: infisical, path: /other/, environment: prod, slots: {<name>: \"{client_secret}\"}}\n", "this key is unknown here", 17},
 		{strings.Replace(three, "environment: dev", "environment: prod", 1), "", "infisical:/cloudflare/ is given twice", 16},
 		{strings.Replace(three, "{vendor: vault, path: ci/cloudflare, ", "{vendor: heroku, app: raxx-console-prod, ", 1), "", "heroku cannot be a store", 17},

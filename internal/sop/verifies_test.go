@@ -64,10 +64,10 @@ func TestLengthsThatMakeNoSense(t *testing.T) {
 		t.Fatal("the example has another cadence")
 	}
 	for with, want := range map[string]string{
-		"cadence: 90d, jitter: 90d":         "jitter: this is no shorter than the cadence (90d)",
-		"cadence: 90d, jitter: 100d":        "jitter: this is no shorter than the cadence (90d)",
+		"cadence: 90d, jitter: 90d":         "jitter: this is not shorter than the cadence (90d)",
+		"cadence: 90d, jitter: 100d":        "jitter: this is not shorter than the cadence (90d)",
 		"cadence: 90d, jitter: 89d":         "",
-		"cadence: 90d, before_expiry: 180d": "before_expiry: a credential lives no longer than that (issuer.expires_in is 180d)",
+		"cadence: 90d, before_expiry: 180d": "before_expiry: a credential does not live longer than that (issuer.expires_in is 180d)",
 		"cadence: 90d, before_expiry: 200d": "it would always be due",
 		"cadence: 90d, before_expiry: 30d":  "",
 	} {

@@ -69,7 +69,7 @@ func TestNoAnswerInWords(t *testing.T) {
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }))
 	defer slow.Close()
 	for base, want := range map[string]string{
-		untrusted.URL: "is not trusted: nobody known here has signed it", closed: "connection refused by 127.0.0.1:", slow.URL: "no answer in time from 127.0.0.1:",
+		untrusted.URL: "is not trusted: no authority known here has signed it", closed: "connection refused by 127.0.0.1:", slow.URL: "no answer in time from 127.0.0.1:",
 		strings.Replace(plain.URL, "http:", "https:", 1): "is it http, not https?",
 	} {
 		c := client(base)

@@ -156,20 +156,20 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	}{
 		`{"result":{"slots":{"A":{"present":true,"value":{"secret":"v"}}}}}`: {cred.Done, ""},
 		``:                    {cred.Unknown, "ended without an answer"},
-		`{"result":{"slots":`: {cred.Unknown, "not of its protocol"},
-		`hello`:               {cred.Unknown, "not of its protocol"},
-		`{}`:                  {cred.Unknown, "not of its protocol"},
-		`{"result":{},"error":{"class":"denied"}}`:                                               {cred.Unknown, "not of its protocol"},
-		`{"result":{"slots":{}}}`:                                                                {cred.Unknown, "does not tell of every slot"},
-		`{"result":{"slots":{},"debug":"hunter2"}}`:                                              {cred.Unknown, "not of its protocol"},
-		`{"result":{"slots":{"A":{"value":"v"}}}}`:                                               {cred.Unknown, "not of its protocol"},
+		`{"result":{"slots":`: {cred.Unknown, "not follow the protocol"},
+		`hello`:               {cred.Unknown, "not follow the protocol"},
+		`{}`:                  {cred.Unknown, "not follow the protocol"},
+		`{"result":{},"error":{"class":"denied"}}`:                                               {cred.Unknown, "not follow the protocol"},
+		`{"result":{"slots":{}}}`:                                                                {cred.Unknown, "does not cover every slot"},
+		`{"result":{"slots":{},"debug":"hunter2"}}`:                                              {cred.Unknown, "not follow the protocol"},
+		`{"result":{"slots":{"A":{"value":"v"}}}}`:                                               {cred.Unknown, "not follow the protocol"},
 		`{"result":{}}{"result":{}}`:                                                             {cred.Unknown, "more than one answer"},
 		`{"error":{"class":"denied","why":"no"}}`:                                                {cred.Denied, "acme: read: denied: no"},
 		`{"error":{"class":"limited","why":"later","retry_after":7}}`:                            {cred.Limited, "later"},
-		`{"error":{"class":"oops","why":"x"}}`:                                                   {cred.Unknown, "a class of errors that there is not"},
-		`{"error":{"class":"denied","why":"token hunter2-hunter2 is not known"}}`:                {cred.Denied, "there is a secret in them"},
-		`{"error":{"class":"denied","why":"Authorization: Basic YWRtaW46aHVudGVyMi1odW50ZXIy"}}`: {cred.Denied, "there is a secret in them"},
-		`{"error":{"class":"denied","why":"68756E746572322D68756E74657232"}}`:                    {cred.Denied, "there is a secret in them"},
+		`{"error":{"class":"oops","why":"x"}}`:                                                   {cred.Unknown, "an unknown class of errors"},
+		`{"error":{"class":"denied","why":"token hunter2-hunter2 is not known"}}`:                {cred.Denied, "it contains a secret"},
+		`{"error":{"class":"denied","why":"Authorization: Basic YWRtaW46aHVudGVyMi1odW50ZXIy"}}`: {cred.Denied, "it contains a secret"},
+		`{"error":{"class":"denied","why":"68756E746572322D68756E74657232"}}`:                    {cred.Denied, "it contains a secret"},
 	} {
 		var heard outside.Command
 		s := opened(t, closed{outside.Closed{}, said{answer: outside.Ended{Stdout: secret.New(answer)}, heard: &heard}}, "/acme")
@@ -204,7 +204,7 @@ func TestOnlyThePinnedProgramIsStarted(t *testing.T) {
 		}
 	}
 	d := &driver{name: "acme", program: "/acme", sum: strings.Repeat("0", 64), env: provider.Env{Now: time.Now, Outside: closed{outside.Closed{}, said{}}}}
-	if err := d.itself(); cred.ClassOf(err) != cred.Unsent || !strings.Contains(err.Error(), "is another one than rekey.yaml names") {
+	if err := d.itself(); cred.ClassOf(err) != cred.Unsent || !strings.Contains(err.Error(), "is not the one that rekey.yaml names") {
 		t.Error(err)
 	}
 }
@@ -217,7 +217,7 @@ func TestDescriptionsThatCannotBe(t *testing.T) {
 		"unknown field":            strings.Replace(described, `"title"`, `"titel"`, 1),
 		"store: id":                strings.Replace(described, `"id":"path"`, `"id":"pfad"`, 1),
 		"of Rekey's own":           strings.Replace(described, `"url"`, `"command"`, 1),
-		"it plays no role":         `{"protocol":1,"name":"a","title":"A","connection":{"type":"object","properties":{}}}`,
+		"it has no role":           `{"protocol":1,"name":"a","title":"A","connection":{"type":"object","properties":{}}}`,
 		"want the JSON Schema of ": strings.Replace(described, `"settings":{"type":"object","properties":{}}`, `"settings":{}`, 1),
 	} {
 		if _, err := Describe([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {

@@ -259,15 +259,15 @@ func TestWhatTheFileSystemRefusesIsTold(t *testing.T) {
 		class cred.Class
 		maybe bool
 	}{
-		"no space is left":         {syscall.ENOSPC, cred.Refused, false},
-		"only be read":             {syscall.EROFS, cred.Refused, false},
-		"this user may not":        {fs.ErrPermission, cred.Denied, false},
-		"mount its folder":         {syscall.EBUSY, cred.Refused, false},
-		"the old file stands":      {errors.New("hunter2"), cred.Unsent, false},
-		"not known":                {outside.ErrUnsure, cred.Unknown, true},
-		"it is not a regular file": {outside.ErrNotRegular, cred.Unsent, false},
-		"leads nowhere":            {fs.ErrNotExist, cred.Absent, false},
-		"this is a simulation, ":   {outside.ErrClosed, cred.Unsent, false},
+		"no space is left":          {syscall.ENOSPC, cred.Refused, false},
+		"only be read":              {syscall.EROFS, cred.Refused, false},
+		"this user may not":         {fs.ErrPermission, cred.Denied, false},
+		"mount its folder":          {syscall.EBUSY, cred.Refused, false},
+		"the old file is unchanged": {errors.New("hunter2"), cred.Unsent, false},
+		"not known":                 {outside.ErrUnsure, cred.Unknown, true},
+		"it is not a regular file":  {outside.ErrNotRegular, cred.Unsent, false},
+		"leads nowhere":             {fs.ErrNotExist, cred.Absent, false},
+		"this is a simulation, ":    {outside.ErrClosed, cred.Unsent, false},
 	} {
 		wrote(t, path, "A=one\n")
 		k := opened(t, vendor(t, &hooked{replace: func(string) error { return &fs.PathError{Op: "x", Path: path, Err: c.err} }}).Consumer, `{"path":%q}`, path)
@@ -312,7 +312,7 @@ func TestSettingsThatProveNothingAreRefused(t *testing.T) {
 	v := vendor(t, nil)
 	for settings, says := range map[string]string{
 		`{"path":"a.env"}`:                                                               "from the root",
-		`{"path":"/a"}`:                                                                  "say format",
+		`{"path":"/a"}`:                                                                  "set format",
 		`{"path":"/a.env","mode":"9"}`:                                                   "octal",
 		`{"path":"/a.env","units":["a"],"command":["b"]}`:                                "give one",
 		`{"path":"/a.env","reload":true}`:                                                "none is named",

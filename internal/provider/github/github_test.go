@@ -266,7 +266,7 @@ func TestRefusalsOfGitHub(t *testing.T) {
 		"dead token":            {list, 401, "", look, cred.Denied, false, "dead"},
 		"not permitted":         {put, 403, "Resource not accessible by personal access token", write, cred.Denied, false, "lacks a permission"},
 		"sign-on":               {list, 403, "Resource protected by organization SAML enforcement.", look, cred.Denied, false, "single sign-on"},
-		"address":               {list, 403, "Although you appear to have the correct authorization credentials, the `raxx` organization has an IP allow list enabled", look, cred.Denied, false, "does not say that the token is dead"},
+		"address":               {list, 403, "Although you appear to have the correct authorization credentials, the `raxx` organization has an IP allow list enabled", look, cred.Denied, false, "does not mean that the token is not valid"},
 		"rate limit":            {put, 403, "API rate limit exceeded for user ID 1.", write, cred.Limited, false, "rate limit"},
 		"second rate limit":     {put, 429, "You have exceeded a secondary rate limit", write, cred.Limited, false, "rate limit"},
 		"write, then gone":      {put, 404, "", write, cred.Absent, true, ""},

@@ -170,7 +170,7 @@ func TestManyAppsInAPipeline(t *testing.T) {
 
 func TestOtherStagesAreTold(t *testing.T) {
 	_, v := open(t)
-	for stage, want := range map[string]string{"test": "those under way keep the old one", "staging": "register it as a consumer"} {
+	for stage, want := range map[string]string{"test": "those that are running keep the old one", "staging": "register it as a consumer"} {
 		s := snapshot(t, consumer(t, v, `{"pipeline":"raxx","stage":"`+stage+`"}`), slot)
 		if !said(s.Notes, want) {
 			t.Errorf("%s: %q", stage, s.Notes)

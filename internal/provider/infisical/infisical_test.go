@@ -277,7 +277,7 @@ func TestWhatIsAbsentIsTold(t *testing.T) {
 	for _, server := range []string{"", sim.Server2024} {
 		for want, c := range map[string]struct{ project, settings string }{
 			"there is no such project":                         {"00000000-0000-4000-8000-000000000000", place},
-			"no member of the project":                         {"334cdc46-0a08-44db-b80b-0ee7d179363b", place},
+			"not a member of the project":                      {"334cdc46-0a08-44db-b80b-0ee7d179363b", place},
 			"the project has no environment staging":           {"", `{"path":"/MooseQuest/cloudflare","environment":"staging"}`},
 			"the environment prod has no folder /MooseQuest/x": {"", `{"path":"/MooseQuest/x","environment":"prod"}`},
 		} {

@@ -335,7 +335,7 @@ func TestAHoneyTokenIsNotWritten(t *testing.T) {
 		}
 	})
 	held, err := store(t, v).Read(t.Context(), []string{console})
-	if err != nil || !strings.Contains(held[console].Problem, "dropped in silence") {
+	if err != nil || !strings.Contains(held[console].Problem, "silently ignored") {
 		t.Errorf("%q %v", held[console].Problem, err)
 	}
 }

@@ -107,7 +107,7 @@ var classes = []struct {
 	{"404 folder", own(404, "SecretPathNotFound", "Folder with path '/x' in environment 'prod' was not found."), []string{"no such folder", "has no folder", "said to be absent, and the list shows it", "404, neither"}},
 	{"404 project", own(404, "NotFound", "Project with ID nope not found"), []string{"there is no such project", "said to be absent, and the list shows it", "404, neither"}},
 	{"404 identity", own(404, "NotFound", "Failed to find identity with ID x"), []string{"there is no machine identity", "there is no such machine identity", "said to be absent, and the list shows it", "404, neither"}},
-	{"404 of nobody", own(404, "NotFound", "Something went wrong"), []string{"not one that Infisical is known to give", "404, neither"}},
+	{"404 of nobody", own(404, "NotFound", "Something went wrong"), []string{"not an answer that Infisical is known to give", "404, neither"}},
 	{"422", own(422, "ValidationFailure", "Expected string"), []string{`the server finds the request invalid; the server says: "Expected string"`, "422, neither"}},
 	{"429", own(429, "RateLimitExceeded", "Rate limit exceeded. Please try again in 1 minute"), []string{"the rate limit of this address is used up", "429, neither"}},
 	{"500", own(500, "InternalServerError", "Something went wrong"), []string{"(500)", "500, neither"}},

@@ -242,7 +242,7 @@ func TestPasswordsOfOthersArriveWhole(t *testing.T) {
 func TestOwnUserIsNotRotated(t *testing.T) {
 	b := setUp(t)
 	s := b.open()
-	if _, err := s.Issuer(KindDual, []byte(`{"user":"`+b.admin+`"}`)); err == nil || !strings.Contains(err.Error(), "itself works as") {
+	if _, err := s.Issuer(KindDual, []byte(`{"user":"`+b.admin+`"}`)); err == nil || !strings.Contains(err.Error(), "itself uses") {
 		t.Error(err)
 	}
 	_, err := b.users(s, "").Owner(t.Context(), secret.Bundle{logins.FieldUsername: secret.New(b.admin)}, nil)

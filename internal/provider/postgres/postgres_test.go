@@ -214,7 +214,7 @@ func TestOwnRoleIsNotRotated(t *testing.T) {
 	for kind, settings := range map[string]string{
 		KindPassword: `{"role":"` + b.admin + `"}`, KindPair: `{"roles":["` + b.one + `","` + b.admin + `"]}`, KindLogin: `{"group":"` + b.admin + `"}`,
 	} {
-		if _, err := s.Issuer(kind, []byte(settings)); err == nil || !strings.Contains(err.Error(), "itself works as") {
+		if _, err := s.Issuer(kind, []byte(settings)); err == nil || !strings.Contains(err.Error(), "itself uses") {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}

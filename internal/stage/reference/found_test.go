@@ -232,7 +232,7 @@ func TestWhatWasFound(t *testing.T) {
 		},
 		"the secret of a roll at once was ended by another roll, and no resume led out": {
 			"roll at once", func(at at) []stage.Fault { return []stage.Fault{others(at(4, "issuer", "probe"), "roll it")} },
-			"stuck", "and that one is nowhere to be found",
+			"stuck", "and that one cannot be found",
 		},
 		"what does not show what it holds was put back, and the journal had forgotten the date of our write": {
 			"shown to nobody, stamped", func(at at) []stage.Fault {
@@ -274,7 +274,7 @@ func TestWhatWasFound(t *testing.T) {
 				call := at(1, "store", "write")
 				return []stage.Fault{others(call-1, "end the new one"), {Call: call + 1, Kind: stage.Limited}}
 			},
-			string(rotation.RolledBack), "that the new one works was seen too long ago",
+			string(rotation.RolledBack), "the proof that the new one works is too old",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
