@@ -83,8 +83,8 @@ func TestAnAttemptIsUsedOnce(t *testing.T) {
 			b.cookies = map[string]string{"__Host-rekey-sign-in": held}
 			w.idp.codes["code-0"] = code{} // whatever the issuer lets happen
 			return b.get(back.String())
-		}, "is over"},
-		"in another browser": {func(w *world, _ *browser, back *url.URL) *http.Response { return w.browser().get(back.String()) }, "is over"},
+		}, "has expired"},
+		"in another browser": {func(w *world, _ *browser, back *url.URL) *http.Response { return w.browser().get(back.String()) }, "has expired"},
 		"in a browser with an attempt of its own": {func(w *world, _ *browser, back *url.URL) *http.Response {
 			other := w.browser()
 			other.get("/access/start")
@@ -112,7 +112,7 @@ func TestAnAttemptIsUsedOnce(t *testing.T) {
 		"too late": {func(w *world, b *browser, back *url.URL) *http.Response {
 			w.time.pass(11 * time.Minute)
 			return b.get(back.String())
-		}, "is over"},
+		}, "has expired"},
 		"refused by the issuer": {func(_ *world, b *browser, back *url.URL) *http.Response {
 			q := back.Query()
 			q.Set("error", "access_denied<script>")
@@ -130,11 +130,11 @@ func TestAnAttemptIsUsedOnce(t *testing.T) {
 		"another nonce": {func(w *world, b *browser, back *url.URL) *http.Response {
 			w.idp.over = map[string]any{"nonce": "of-another-attempt"}
 			return b.get(back.String())
-		}, "another attempt"},
+		}, "another sign-in attempt"},
 		"no nonce": {func(w *world, b *browser, back *url.URL) *http.Response {
 			w.idp.over = map[string]any{"nonce": nil}
 			return b.get(back.String())
-		}, "another attempt"},
+		}, "another sign-in attempt"},
 		"for another client": {func(w *world, b *browser, back *url.URL) *http.Response {
 			w.idp.over = map[string]any{"aud": "other-client"}
 			return b.get(back.String())
@@ -150,7 +150,7 @@ func TestAnAttemptIsUsedOnce(t *testing.T) {
 		"by another issuer": {func(w *world, b *browser, back *url.URL) *http.Response {
 			w.idp.over = map[string]any{"iss": ci}
 			return b.get(back.String())
-		}, "somebody else"},
+		}, "another issuer"},
 		"expired": {func(w *world, b *browser, back *url.URL) *http.Response {
 			w.idp.over = map[string]any{"exp": w.time.now().Add(-time.Minute).Unix()}
 			return b.get(back.String())

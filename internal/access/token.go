@@ -255,7 +255,7 @@ func (w Wanted) wrongly() error {
 	}
 	for _, c := range w.Credentials {
 		if c == "" || !credentialPatterns.MatchString(c) {
-			return fmt.Errorf("%q is no longer a name of a credential, with or without a * at the end", c)
+			return fmt.Errorf("%q is not the name of a credential, with or without a * at the end", c)
 		}
 	}
 	if w.Lives < 0 || w.Lives > longestLife {

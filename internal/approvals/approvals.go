@@ -80,8 +80,8 @@ type Note struct {
 }
 
 // StartDigest is what agreeing to the start of a plan means: what it does, and in which
-// windows it may begin. When it falls due is no part of it: it is begun because it was
-// agreed to.
+// windows it may begin. When it falls due is not part of it: it is begun because it was
+// approved.
 func StartDigest(plan *rotation.Plan) string {
 	if len(plan.Spec.Windows) == 0 {
 		return plan.Digest()

@@ -53,7 +53,7 @@ func TestOthersAgreeByForms(t *testing.T) {
 	b.post(run+"/resume", url.Values{"confirm": {svc}}) // others are asked by it
 	b.settle(run)
 	page = b.get(run)
-	has(page, "waits for approval", "Cannot be undone")
+	has(page, "waits for somebody to agree", "Cannot be undone")
 	if strings.Contains(page, "Confirm and go on") {
 		t.Error("who may not confirm is asked to")
 	}

@@ -21,7 +21,7 @@ func (w *worker) person(run string, held *lease.Held, desk *estate.Desk, waits f
 		defer w.asks(held, "")
 		waits()
 		if is, err := w.e.o.Estate().Answerable(ctx); err == nil && !is {
-			w.e.o.Log.Warn("a run waits for something that is done by hand, and nobody can answer", "run", run, "why", estate.NobodyServes)
+			w.e.o.Log.Warn("a run waits for a manual step, and nobody can answer", "run", run, "why", estate.NobodyServes)
 		}
 		return desk.Ask(ctx, held, t)
 	}

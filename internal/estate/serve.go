@@ -115,7 +115,7 @@ type Worker struct {
 
 // Carry carries an open run out as a worker. No role is asked for: what people have
 // decided stands in the journal, and the worker asks nobody. It ends as Advance does, or
-// parked; a run that is over already is no error. NewerRun: a newer version is to.
+// parked; a run that is over already is not an error. NewerRun: a newer version is to.
 func (e *Estate) Carry(ctx context.Context, run string, by Worker, f Face) (Ended, error) {
 	opened, err := e.openedAs(ctx, run)
 	if err != nil {

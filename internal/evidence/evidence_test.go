@@ -183,11 +183,11 @@ func TestForeignNotes(t *testing.T) {
 		more       evidence.Keys
 	}{
 		"wrong key":       {byStranger, "no such key was given", nil},
-		"wrong origin":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "example.com/rekey", "example.com/other", 1), b.signer), "speaks of example.com/other and is signed by example.com/rekey", nil},
+		"wrong origin":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "example.com/rekey", "example.com/other", 1), b.signer), "is about example.com/other but signed by example.com/rekey", nil},
 		"forged":          {strings.Replace(good, "\n10\n", "\n11\n", 1), "altered or forged", nil},
 		"another journal": {sign((evidence.Checkpoint{Origin: "example.com/elsewhere", Size: 0, Root: root}).Text(), elsewhere), "is of example.com/rekey, and the others are of example.com/elsewhere", evidence.Keys{elsewheresKey}},
 		"no checkpoint":   {sign("example.com/rekey\nhello\n", b.signer), "this is not a checkpoint", nil},
-		"leading zero":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "\n10\n", "\n010\n", 1), b.signer), "no size", nil},
+		"leading zero":    {sign(strings.Replace(strings.Split(good, "\n\n")[0]+"\n", "\n10\n", "\n010\n", 1), b.signer), "not a size", nil},
 		"no note":         {"hello", "not a signed note", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -82,7 +82,7 @@ type Waiting struct {
 	// Unserved: no process serves the page on which it would be answered.
 	Unserved bool
 	Trouble  string // why it could not be carried out, many times in a row
-	Left     bool   // it was interrupted, and nobody goes on with it
+	Left     bool   // it was interrupted, and nobody has resumed it
 }
 
 // recent is how long ago a run may have failed for somebody to be told who was not told

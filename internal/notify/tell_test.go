@@ -321,7 +321,7 @@ func TestManyAreToldInOne(t *testing.T) {
 		t.Errorf("%+v", told)
 	}
 	got := b.r.takes()
-	if len(got) != 2 || !strings.Contains(string(got[0].body), "A is stuck") || !strings.Contains(string(got[1].body), "300 things to look at") || !strings.Contains(string(got[1].body), "and 280 more") {
+	if len(got) != 2 || !strings.Contains(string(got[0].body), "A is stuck") || !strings.Contains(string(got[1].body), "300 things to check") || !strings.Contains(string(got[1].body), "and 280 more") {
 		t.Errorf("%d: %s", len(got), got[len(got)-1].body)
 	}
 	if b.tell(onSlack(), list...); len(b.r.takes()) != 0 {

@@ -24,7 +24,7 @@ func waits(k Known, s history.Summary, n *Notice) bool {
 		n.Title, n.Text = "a run of "+s.Credential+" was interrupted, and nobody has resumed it", "the old credential and a new one may both be live until somebody does"
 	case w.ByHand:
 		n.ID, n.Next = "waits/"+s.Run+"/"+digest(w.For), "rekey log "+s.Run
-		n.Title = s.Credential + " waits for something that is done by hand"
+		n.Title = s.Credential + " waits for a manual step"
 		if w.Unserved {
 			n.Title, n.Next = n.Title+", and nobody can answer", "rekey serve --role api"
 		}

@@ -50,7 +50,7 @@ func removals(p *rotation.Plan, s Style) [][]string {
 // nameGoneText tells where a former name was taken away, and what is left to do.
 func nameGoneText(st *rotation.State, s Style) string {
 	former := st.Opened.Spec.Target
-	out := []string{fmt.Sprintf("%s  %s is no longer a name of %s any more; it took %s", s.Good("retired"), former, s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
+	out := []string{fmt.Sprintf("%s  %s is no longer a name of %s; it took %s", s.Good("retired"), former, s.Bold(st.Opened.Credential), Span(st.ClosedAt.Sub(st.OpenedAt))), ""}
 	out = append(out, fit(removals(st.Plan, s), s, "  ")...)
 	out = append(out, shown(st, s, true)...)
 	return strings.Join(append(out, "", "  next    take "+former+" out of former in rekey.yaml; the next rotation would write it again"), "\n") + "\n"

@@ -37,7 +37,7 @@ func Status(rows []Row, s Style, now time.Time) string {
 		case "undated":
 			lines = append(lines, "", s.Mind("undated")+" "+r.Credential+": the issuer does not report when it was made; once Rekey has rotated it, that is known")
 		case "asks":
-			what := "goes on when somebody confirms it or agrees"
+			what := "continues when somebody confirms or approves it"
 			if r.ByHand != "" {
 				what = "waits: " + r.ByHand
 			}

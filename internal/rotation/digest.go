@@ -147,7 +147,7 @@ func differing(a, b map[string]any, under string) []string {
 	var out []string
 	for p := range paths {
 		if fa[p] != fb[p] {
-			out = append(out, fmt.Sprintf("%s%s was %s and is now %s", under, p, orNone(fa[p]), orNone(fb[p])))
+			out = append(out, fmt.Sprintf("%s%s was %s and is %s", under, p, orNone(fa[p]), orNone(fb[p])))
 		}
 	}
 	sort.Strings(out)

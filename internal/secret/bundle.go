@@ -52,16 +52,3 @@ func (b Bundle) Render(t cred.Template) (Value, error) {
 	}
 	return New(out.String()), nil
 }
-
-// RenderAll fills several templates, by slot name.
-func (b Bundle) RenderAll(slots map[string]cred.Template) (map[string]Value, error) {
-	out := make(map[string]Value, len(slots))
-	for name, t := range slots {
-		v, err := b.Render(t)
-		if err != nil {
-			return nil, fmt.Errorf("slot %s: %w", name, err)
-		}
-		out[name] = v
-	}
-	return out, nil
-}

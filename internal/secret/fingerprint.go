@@ -61,12 +61,3 @@ func (k Keyer) OfText(s string) cred.Fingerprint {
 	}
 	return fp
 }
-
-// OfBundle returns the fingerprint of every field.
-func (k Keyer) OfBundle(b Bundle) map[string]cred.Fingerprint {
-	out := make(map[string]cred.Fingerprint, len(b))
-	for name, v := range b {
-		out[name] = k.Of(v)
-	}
-	return out
-}

@@ -33,7 +33,7 @@ func (c *credential) slotsOf(n *yaml.Node, under, place string) []Slot {
 			}
 			at := func() string { return under + ".slots." + k.Value }
 			if len(slot) > unknownNameMax || strings.ContainsAny(slot, " \t\r\n=") || visible.Text(slot) != slot {
-				c.wrong(k, at(), fmt.Sprintf("this is no longer a name of a slot: want letters, digits and _, and at most %d of them", unknownNameMax), "")
+				c.wrong(k, at(), fmt.Sprintf("this is not the name of a slot: expected letters, digits and _, and at most %d of them", unknownNameMax), "")
 				return
 			}
 			t, err := c.template(v.Value)

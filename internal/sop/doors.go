@@ -66,7 +66,7 @@ func (p *parser) doors(n *yaml.Node, id *Identity) {
 		switch h := get(at, "header"); {
 		case h == nil: // told by the schema
 		case !headerName.MatchString(x.Header):
-			p.doc(h).at(h, "identity.proxy.header", "this is no longer a name of a header: want letters, digits and -", "")
+			p.doc(h).at(h, "identity.proxy.header", "this is not the name of a header: expected letters, digits and -", "")
 		case slices.ContainsFunc([]string{"Authorization", "Cookie", "Host", "Origin"}, func(s string) bool { return strings.EqualFold(s, x.Header) }):
 			p.doc(h).at(h, "identity.proxy.header", "this header is sent by the client, so a proxy cannot use it to identify people", "")
 		}

@@ -76,7 +76,7 @@ var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 func (p *parser) headers(n *yaml.Node, at string) {
 	each(n, func(k, _ *yaml.Node) {
 		if !headerName.MatchString(k.Value) {
-			p.doc(k).at(k, at, "this is no longer a name of a header: want letters, digits and -", "")
+			p.doc(k).at(k, at, "this is not the name of a header: expected letters, digits and -", "")
 		}
 	})
 }

@@ -114,7 +114,7 @@ notify:
 		"schedule.again_after: this is not a duration", "schedule.looks.drift: this is shorter than a minute", "schedule.looks.discover: this is not a duration", "schedule.looks.dirft: this key is unknown here (did you mean drift?)",
 		"notify.channels.a.slack: a secret is named by reference", "notify.channels.b: expected slack, pagerduty, webhook or email", "channels.b.pagerduty: the key key is missing", "notify.channels.c: expected slack, pagerduty",
 		"notify.channels.d.webhook.secret: a secret is named by reference", "email.to: one of these is not an e-mail address", "email.from: this is not an e-mail address", "email.server: expected a host and a port",
-		"webhook.headers: this is no longer a name of a header", "rules.0.when.0: want approval or waits or stuck", "rules.0.to: there is no channel of this name under notify.channels",
+		"webhook.headers: this is not the name of a header", "rules.0.when.0: want approval or waits or stuck", "rules.0.to: there is no channel of this name under notify.channels",
 		"rules.1.credentials: no credential has a name like this", "rules.1.owners: no credential has the owner nobody", "rules.1.to: this value is out of range", "quiet_hours.0: expected days, hours and a time zone", "notify.console: this is not an address",
 	} {
 		if !strings.Contains(text, want) {

@@ -154,15 +154,6 @@ type Waits struct {
 	Confirm  time.Duration `json:"confirm"`
 }
 
-// Templates returns the slots as templates by name.
-func (p Place) Templates() map[string]cred.Template {
-	out := make(map[string]cred.Template, len(p.Slots))
-	for _, s := range p.Slots {
-		out[s.Name] = s.Template
-	}
-	return out
-}
-
 // SlotNames returns the names of the slots in the file's order.
 func (p Place) SlotNames() []string {
 	out := make([]string, len(p.Slots))

@@ -64,5 +64,5 @@ func (ByItself) Elsewhere(p sop.Probe, vendor, op, what, who string) error {
 	if p.URL == sop.IssuerItself {
 		return nil
 	}
-	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Refused, Why: what + " is proven by " + who + " itself and sent nowhere else: leave validate out"}
+	return &cred.Error{Vendor: vendor, Op: op, Class: cred.Refused, Why: what + " is proven by " + who + " itself and not sent anywhere else: leave validate out"}
 }

@@ -108,7 +108,7 @@ func (dotenv) put(text string, _ []entry, at *entry, name, value string) (string
 		return text[:at.from] + written + text[at.to:], nil
 	}
 	if variable.FindString(name) != name {
-		return "", errors.New("this is no longer a name of a variable")
+		return "", errors.New("this is not a name of a variable")
 	}
 	return appended(text, name+"="+written), nil
 }
