@@ -23,10 +23,10 @@ var needs = []struct {
 	attention string
 	need
 }{
-	{"stuck", need{"Stuck", "Its run cannot go on by itself", "bad", "alert"}},
+	{"stuck", need{"Stuck", "Its run cannot continue automatically", "bad", "alert"}},
 	{"revoked", need{"Revoked", "It was taken away, and has no successor yet", "bad", "off"}},
 	{"lost", need{"Lost", "The issuer says something against it", "bad", "alert"}},
-	{"asks", need{"Waits for you", "Its run goes on when somebody confirms it or agrees", "mind", "person"}},
+	{"asks", need{"Waits for you", "Its run continues when somebody confirms or approves it", "mind", "person"}},
 	{agrees, need{"Approval wanted", "It begins once enough people have agreed", "mind", "person"}},
 	{"open", need{"Run open", "A run of it is not over", "info", "half"}},
 	{"drift", need{"Drifted", "Issuer, store and consumers do not agree", "bad", "drift"}},
@@ -51,7 +51,7 @@ func needOf(attention string) need {
 }
 
 // running is an open run that a worker is at.
-var running = need{"Running", "It goes on by itself", "info", "half"}
+var running = need{"Running", "It continues automatically", "info", "half"}
 
 // Listed is a credential as a line of the estate. It is exported for visible.Copy, which
 // spells out what is embedded under an exported name only.

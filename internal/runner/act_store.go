@@ -203,7 +203,7 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		}
 		switch {
 		case now == was.Had() && held[was.Slot].Present == was.Present:
-			// It shows nobody what it holds, and bears the date of before a write that was made: the
+			// It does not show what it holds, and bears the date of before a write that was made: the
 			// answer is another place's, or older.
 			wrong := held[was.Slot].Hidden && r.maybeWritten(p.Key) && r.state.Step(r.state.Plan.Writes(p.Key)).Status == rotation.Ended
 			if was.Present && !again && !wrong || !was.Present && !r.maybeWritten(p.Key) {

@@ -267,7 +267,7 @@ func TestWhatWasFound(t *testing.T) {
 				call := at(1, "consumer", "write")
 				return []stage.Fault{{Call: call, Kind: stage.CrashBefore}, others(call+1, "write a slot of the consumer")}
 			},
-			string(rotation.Rotated), "shows nobody what it holds, was written since it was observed, by this run or by somebody else, and is written once more",
+			string(rotation.Rotated), "does not show what it holds, was written since it was observed, by this run or by somebody else, and is written once more",
 		},
 		"the run waited for a rate limit, the new one was ended meanwhile, and was given out by the proof from before": {
 			"nothing but beside", func(at at) []stage.Fault {
