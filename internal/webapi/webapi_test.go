@@ -76,7 +76,7 @@ func TestWhatTheVendorProvesIsSentNowhereElse(t *testing.T) {
 		t.Error(err)
 	}
 	err := b.Elsewhere(sop.Probe{URL: "https://elsewhere.example.com"}, "shop", "prove", "a token", "the shop")
-	if cred.ClassOf(err) != cred.Refused || !strings.Contains(err.Error(), "sent nowhere else") {
+	if cred.ClassOf(err) != cred.Refused || !strings.Contains(err.Error(), "not sent anywhere else") {
 		t.Error(err)
 	}
 	if guard, err := b.Guard(t.Context(), sop.Probe{}); guard != "" || err != nil {
