@@ -97,7 +97,7 @@ func TestANewSigningKeyWantsTheRoleAndStandsInTheJournal(t *testing.T) {
 	if code, out := w.rekey("checkpoint", "key", "--new"); code != exitFailed || !strings.Contains(out, "is changed by the role superadmin") {
 		t.Errorf("exit %d\n%s", code, out)
 	}
-	if code, out := w.rekey("checkpoint", "key", "--new", "--without-role"); code != exitUsage || !strings.Contains(out, "recorded with its reason") {
+	if code, out := w.rekey("checkpoint", "key", "--new", "--without-role"); code != exitUsage || !strings.Contains(out, "needs a reason, which is recorded") {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 	if key() != was || w.entries("new-key") != 0 {

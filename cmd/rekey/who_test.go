@@ -111,7 +111,7 @@ func TestAnInterruptedEmergencyIsGoneOnWith(t *testing.T) {
 	if code, out = w.rekey("resume", run); code != exitFailed || !strings.Contains(out, "is changed by the role superadmin") || !strings.Contains(out, "--without-role --reason 'what happened'") {
 		t.Errorf("without the role: exit %d: %s", code, out)
 	}
-	if code, out = w.rekey("resume", run, "--without-role"); code != exitUsage || !strings.Contains(out, "recorded with its reason") {
+	if code, out = w.rekey("resume", run, "--without-role"); code != exitUsage || !strings.Contains(out, "needs a reason, which is recorded") {
 		t.Errorf("without a reason: exit %d: %s", code, out)
 	}
 	if code, out = w.rekey("resume", run, "--without-role", "--reason", "still leaked", "--confirm", console); code != exitDone || !strings.Contains(out, "revoked  "+console) {

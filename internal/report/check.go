@@ -49,9 +49,9 @@ func Check(spec sop.Spec, seen rotation.Observation, refusals []rotation.Refusal
 	case 0:
 		out = append(out, "Everything that a run needs can be seen and is in order. That the vendors also accept writes shows at the first one, which can be undone.")
 	case 1:
-		out = append(out, "1 problem prevents a run; nothing was changed.")
+		out = append(out, "1 problem prevents a run; nothing was touched.")
 	default:
-		out = append(out, fmt.Sprintf("%d problems prevent a run; nothing was changed.", n))
+		out = append(out, fmt.Sprintf("%d problems prevent a run; nothing was touched.", n))
 	}
 	return strings.Join(out, "\n") + "\n"
 }
@@ -152,7 +152,7 @@ func processWord(n int) string {
 // Refusals tells why a plan cannot be made.
 func Refusals(name string, refusals []rotation.Refusal, s Style) string {
 	name, refusals = legible(name), legible(refusals)
-	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was changed", s.Bad("refused"), s.Bold(name))}
+	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was touched", s.Bad("refused"), s.Bold(name))}
 	out = append(out, "")
 	return strings.Join(append(out, reasons(refusals, s)...), "\n") + "\n"
 }

@@ -41,8 +41,8 @@ func TestWhatAPlanFileSaysThatRekeyDidNotWriteIsTold(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, path, want string }{
 		{"a run of somebody else's making", `"run": "abcdef"`, `"run": "payments-prod"`, "run", "not an id that rekey plan makes"},
 		{"no run", `"run": "abcdef"`, `"run": ""`, "run", "not an id that rekey plan makes"},
-		{"a strategy that does not exist", `"strategy": "replace"`, `"strategy": "yolo"`, "strategy", `"yolo" is no strategy`},
-		{"a strategy of something else", `"strategy": "replace"`, `"strategy": "revoke"`, "strategy", `"revoke" is no strategy`},
+		{"a strategy that does not exist", `"strategy": "replace"`, `"strategy": "yolo"`, "strategy", `"yolo" is not a strategy`},
+		{"a strategy of something else", `"strategy": "replace"`, `"strategy": "revoke"`, "strategy", `"revoke" is not a strategy`},
 		{"a key that does not exist", `"run": "abcdef"`, `"run": "abcdef", "force": true`, "force", "not known"},
 		{"a key below", `"verb": "create"`, `"verb": "create", "skip": true`, "steps[0].skip", "not known"},
 		{"a key in other letters", `"run": "abcdef"`, `"run": "abcdef", "Strategy": "roll"`, "Strategy", "not known"},
