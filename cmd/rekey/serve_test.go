@@ -54,7 +54,7 @@ func TestCommandsAskAServer(t *testing.T) {
 		{exitDone, "create the new credential", []string{"plan", name}},
 		{exitDone, name, []string{"sop", name}},
 		{exitUsage, "no credential NOBODY", []string{"run", "NOBODY"}},
-		{exitUsage, "knows no run 222222", []string{"resume", "222222"}},
+		{exitUsage, "no run in the journal called 222222", []string{"resume", "222222"}},
 		{exitUsage, "and not on a server", []string{"journal", "backup", "x"}},
 		{exitUsage, "and not on a server", []string{"init"}},
 		{exitUsage, "is not set", []string{"status", "--token-from", "env:REKEY_TEST_NO_TOKEN"}},
