@@ -47,7 +47,7 @@ func TestWhatAPlanFileSaysThatRekeyDidNotWriteIsTold(t *testing.T) {
 		{"a key below", `"verb": "create"`, `"verb": "create", "skip": true`, "steps[0].skip", "not known"},
 		{"a key in other letters", `"run": "abcdef"`, `"run": "abcdef", "Strategy": "roll"`, "Strategy", "not known"},
 		{"a key twice", `"run": "abcdef"`, `"run": "abcdef", "run": "ghjkmn"`, "run", "twice"},
-		{"a step that does not exist", `"verb": "create"`, `"verb": "destroy"`, "steps[0].verb", "no step"},
+		{"a step that does not exist", `"verb": "create"`, `"verb": "destroy"`, "steps[0].verb", "not a step"},
 		{"another version", `"version": 1`, `"version": 2`, "version", "version 1"},
 		{"another digest", `"digest": "`, `"digest": "00`, "digest", "changed after it was made"},
 		{"no digest", `"digest": "`, `"digest": "", "ignored": "`, "ignored", "not known"},
