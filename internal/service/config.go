@@ -66,7 +66,7 @@ func (c *Configuration) look() (sum string, stat os.FileInfo, err error) {
 		return "", nil, err
 	}
 	if !stat.Mode().IsRegular() && !stat.IsDir() { // opening a pipe waits for whoever writes
-		return "", nil, fmt.Errorf("read %s: it is no file", c.file)
+		return "", nil, fmt.Errorf("read %s: it is not a file", c.file)
 	}
 	f, err := os.Open(c.file)
 	if err != nil {

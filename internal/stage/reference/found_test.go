@@ -214,7 +214,7 @@ func TestWhatWasFound(t *testing.T) {
 			},
 			string(rotation.Rehearsed), `deleted rekey-rehearsal-`,
 		},
-		"a write to what shows nobody what it holds arrived late, was taken for somebody else's, and the new one was ended under it": {
+		"a write to what does not show what it holds arrived late, was taken for somebody else's, and the new one was ended under it": {
 			"shown to nobody", func(at at) []stage.Fault {
 				return []stage.Fault{{Call: at(1, "consumer", "write"), Kind: stage.Later}}
 			},
