@@ -272,7 +272,7 @@ var kinds = slices.Concat(stage.Kinds, stage.Rude, stage.Lasting, stage.Accounts
 var pairKinds = []stage.Kind{
 	stage.CrashBefore, stage.CrashAfter, stage.Lost, stage.Applied, stage.Refused, stage.Limited, stage.Late,
 	stage.NotThere, stage.Applied400, stage.Applied409, stage.SetBack, stage.Twin, stage.TwinBefore, stage.AskedBack,
-	stage.Twice, stage.Applied404, stage.Later, stage.CrashLater, stage.Stale, stage.Astray,
+	stage.Twice, stage.Applied404, stage.Later, stage.CrashLater, stage.Stale,
 }
 
 // TestWithoutFaults: every triple comes out as it should, and what it can do shows.
