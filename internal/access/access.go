@@ -43,6 +43,9 @@ type Options struct {
 	Resolve func(ctx context.Context, refs sop.Refs) (secret.Value, error)
 	// Transport is how issuers are asked.
 	Transport http.RoundTripper
+	// Looks reports whether a request changes nothing although it is none of GET: it ends with
+	// the right to ask for it, as those do. nil: none does.
+	Looks func(*http.Request) bool
 	// Noted is how often at most the use of a token is noted; 0: every minute.
 	Noted time.Duration
 	Now   func() time.Time
@@ -171,6 +174,7 @@ type caller struct {
 	session string          // hash of his session's id
 	token   *Token          // of Rekey's own
 	person  bool            // who can be asked to sign in again
+	until   time.Time       // when what he came with expires, of which nobody is told otherwise; zero: it is looked up
 	epoch   int             // of the rules by which he came in
 }
 

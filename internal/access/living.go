@@ -5,9 +5,11 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
+	"rekey/internal/identity"
 	"rekey/internal/sop"
 )
 
@@ -41,8 +43,8 @@ type look struct {
 // during is a context that ends once whoever looks may not any more. over is called when
 // he was answered.
 //
-// A platform's token that expires meanwhile ends nothing: it said who asked when he did,
-// and nobody can revoke it.
+// A token of a platform's, or what a proxy says, is good until it expires: nobody can revoke
+// it before, and nothing says afterwards that he still is who it said.
 func (a *Access) during(ctx context.Context, c *caller) (_ context.Context, over func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	l := &look{a: a, c: c, ctx: ctx, end: end}
@@ -88,6 +90,8 @@ func (a *Access) stands(ctx context.Context, c *caller) bool {
 		return false // he may be, or may look as before: it is asked anew
 	}
 	switch {
+	case !c.until.IsZero() && !a.Now().Before(c.until):
+		return false
 	case c.session != "":
 		idle := defaultIdle
 		if rules.id.SignIn != nil {
@@ -100,6 +104,15 @@ func (a *Access) stands(ctx context.Context, c *caller) bool {
 		return live || err != nil
 	}
 	return true
+}
+
+// untilOf is when claims are taken no longer, as who made them says; zero: he does not.
+func untilOf(claims identity.Claims) time.Time {
+	seconds, err := strconv.ParseFloat(claims.Text("exp"), 64)
+	if err != nil || seconds <= 0 || seconds > 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0).Add(identity.Skew)
 }
 
 // lookAgain has it looked at once, for something has ended.

@@ -69,10 +69,13 @@ func TestWhatIsFollowedEndsWithTheRightToFollowIt(t *testing.T) {
 				_, err := w.RevokeTokens(with(t.Context(), &caller{who: root()}), x.ID)
 				fatal(t, err)
 			}},
-			"revoked elsewhere": {true, true, elsewhere(`UPDATE access_tokens SET revoked = 1`)},
-			"rotated": {true, false, func(t *testing.T, b *browser, x Token) {
-				_, _, err := w.RotateToken(with(t.Context(), &caller{token: &x}), 0)
+			"revoked elsewhere": {true, true, elsewhere(`UPDATE access_tokens SET revoked = 1, held = ''`)},
+			"rotated, and its successor used": {true, true, func(t *testing.T, b *browser, x Token) {
+				_, text, err := w.RotateToken(with(t.Context(), &caller{token: &x}), 0)
 				fatal(t, err)
+				if r := b.get("/", bearer(text)...); r.StatusCode != http.StatusOK {
+					t.Errorf("the successor is answered %d", r.StatusCode)
+				}
 			}},
 			"the role is taken away": {false, false, func(t *testing.T, _ *browser, _ Token) {
 				c := everything()

@@ -31,7 +31,7 @@ func (f *failure) Error() string { return f.why }
 // server, which listens on loopback only then (MayListen).
 //
 // A look ends before it is whole, where the session or the token that it was asked with
-// has, or rekey.yaml says something else of who may what.
+// has, or rekey.yaml says something else of who may what. What changes something is finished.
 //
 // A browser's request that changes something and comes from another site is refused
 // (http.CrossOriginProtection), and so is one for another host.
@@ -46,7 +46,7 @@ func (a *Access) Middleware(next http.Handler) http.Handler {
 			return
 		}
 		ctx := r.Context()
-		if r.Method == http.MethodGet {
+		if r.Method == http.MethodGet || a.Looks != nil && a.Looks(r) {
 			var over func()
 			ctx, over = a.during(ctx, c)
 			defer over()
@@ -125,7 +125,7 @@ func (a *Access) bearer(r *http.Request, rules *rules, said []string) (*caller, 
 		}
 		claims, err := v.Verify(r.Context(), secret.New(token))
 		if err == nil {
-			return &caller{who: identity.Machine(rules.id, claims)}, nil
+			return &caller{who: identity.Machine(rules.id, claims), until: untilOf(claims)}, nil
 		}
 		last = err
 	}
@@ -170,7 +170,7 @@ func (a *Access) gate(r *http.Request, rules *rules, said []string) (*caller, *f
 	if err != nil {
 		return nil, unauthorized("what the proxy in front sends is not valid: "+err.Error(), err)
 	}
-	return &caller{who: person(rules, claims, true, authTime(claims)), subject: claims.Subject(), claims: claims.Only(rules.id), at: authTime(claims),
+	return &caller{who: person(rules, claims, true, authTime(claims)), subject: claims.Subject(), claims: claims.Only(rules.id), at: authTime(claims), until: untilOf(claims),
 		person: claims.Text("sub") != ""}, nil
 }
 

@@ -93,7 +93,12 @@ func (l *following) untilItEnds(ctx context.Context) (estate.Ended, error) {
 		case ctx.Err() != nil:
 			return l.detached(ctx, nil)
 		case err != nil:
-			if _, again := errors.AsType[*lost](err); !again {
+			if estate.CodeOf(err) == estate.NotIdentified {
+				// It was let in before, and what it came with is good no longer. The run goes on.
+				return l.detached(ctx, &lost{err})
+			}
+			// What was cut off at the server's end goes on where that lets him in again.
+			if _, again := errors.AsType[*lost](err); !again && estate.CodeOf(err) != estate.Interrupted {
 				return estate.Ended{State: l.state}, err
 			}
 		}

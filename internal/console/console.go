@@ -194,6 +194,20 @@ func (c *Console) routes() http.Handler {
 	return mux
 }
 
+// Looks reports whether a request to the console is a form that changes nothing: what it is
+// answered may be long, or takes its time.
+func Looks(r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case r.Method != http.MethodPost:
+		return false
+	case path == "/evidence/export", path == "/evidence/verify", path == "/findings/compare", path == "/findings/discover":
+		return true
+	case strings.HasPrefix(path, "/credentials/"):
+		return strings.HasSuffix(path, "/check") || strings.HasSuffix(path, "/compare") || strings.HasSuffix(path, "/discover")
+	}
+	return false
+}
+
 var errNoPage = errors.New("there is no such page")
 
 // answer carries one request out, and tells what stopped it.

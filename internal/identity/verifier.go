@@ -20,8 +20,9 @@ const (
 	// maxToken is the longest token that is looked at. Those of GitHub, GitLab and Cloudflare
 	// Access have some 2,000 bytes, and servers take headers of 8 to 16 KiB.
 	maxToken = 16 << 10
-	// skew is how far the issuer's clock may be from ours (RFC 7519 §4.1.4: a small leeway).
-	skew = 30 * time.Second
+	// Skew is how far the issuer's clock may be from ours (RFC 7519 §4.1.4: a small leeway): so
+	// long after its end a token is taken still.
+	Skew = 30 * time.Second
 	// ahead is how far in the future a token may say that it was made; go-oidc allows as
 	// much of nbf.
 	ahead = 5 * time.Minute
@@ -84,7 +85,7 @@ func (v *Verifier) Verify(ctx context.Context, token secret.Value) (Claims, erro
 	}
 	set := &telling{keys: v.keys}
 	verified, err := oidc.NewVerifier(v.issuer, set, &oidc.Config{
-		ClientID: v.audience, SupportedSigningAlgs: algorithms, Now: func() time.Time { return v.now().Add(-skew) },
+		ClientID: v.audience, SupportedSigningAlgs: algorithms, Now: func() time.Time { return v.now().Add(-Skew) },
 	}).Verify(ctx, text)
 	switch {
 	case set.err != nil:

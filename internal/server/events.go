@@ -41,6 +41,10 @@ func (s *Server) followRun(w http.ResponseWriter, r *http.Request) error {
 	out.part("retry: 2000\n\n")
 	go out.beat(ctx)
 	ended, err := s.o.Engine.Follow(ctx, run, after, out)
+	if err != nil && r.Context().Err() != nil {
+		// Whoever follows may not any more, or has gone: the run itself was not interrupted.
+		ended, err = estate.Ended{Detached: true}, nil
+	}
 	if err != nil {
 		of(r).failed = err
 		problem := refusal(err, of(r).id)

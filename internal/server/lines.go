@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,7 +17,16 @@ import (
 type lines struct {
 	s     *Server
 	w     http.ResponseWriter
+	ctx   context.Context // whoever asked may be answered as long as it is not done
 	begun bool
+}
+
+// next writes one line more, unless whoever asked is not to be answered any more.
+func (l *lines) next(v any) error {
+	if l.ctx.Err() != nil {
+		return &estate.Error{Code: estate.Interrupted, Err: context.Cause(l.ctx)}
+	}
+	return l.write(v)
 }
 
 // write sends one line, or ends the request of whoever does not read it.
@@ -41,11 +51,11 @@ func (l *lines) write(v any) error {
 // written hands the written procedures over, page by page.
 func (s *Server) written(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	out := &lines{s: s, w: w}
+	out := &lines{s: s, w: w, ctx: r.Context()}
 	asked := estate.Documenting{Credentials: q["credential"], HTML: q.Get("html") == "true", Stable: q.Get("stable") == "true"}
-	err := s.o.Engine.Document(r.Context(), asked, func(p estate.Page) error { return out.write(api.Written{Page: &p}) })
+	err := s.o.Engine.Document(r.Context(), asked, func(p estate.Page) error { return out.next(api.Written{Page: &p}) })
 	if err == nil {
-		err = out.write(api.Written{End: true})
+		err = out.next(api.Written{End: true})
 	}
 	return out.ended(r, err, func(problem *api.Refusal) any { return api.Written{Problem: problem} })
 }
@@ -56,14 +66,14 @@ func (s *Server) evidence(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.body(w, r, &p); err != nil {
 		return err
 	}
-	out := &lines{s: s, w: w}
+	out := &lines{s: s, w: w, ctx: r.Context()}
 	var each func([]byte) error
 	if p.Lines {
-		each = func(b []byte) error { return out.write(api.Proof{Lines: strings.ToValidUTF8(string(b), "�")}) }
+		each = func(b []byte) error { return out.next(api.Proof{Lines: strings.ToValidUTF8(string(b), "�")}) }
 	}
 	found, err := s.o.Engine.Evidence(r.Context(), p.Period, each)
 	if err == nil {
-		err = out.write(api.Proof{End: &found})
+		err = out.next(api.Proof{End: &found})
 	}
 	return out.ended(r, err, func(problem *api.Refusal) any { return api.Proof{Problem: problem} })
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -218,6 +219,14 @@ func (s *Server) answers() map[string]answer {
 		"evidence": s.evidence, "verify": s.verify, "sign": s.sign, "getKey": s.getKey, "newKey": s.newKey,
 		"listTokens": s.listTokens, "createToken": s.createToken, "revokeToken": s.revokeToken, "rotateToken": s.rotateToken,
 	}
+}
+
+// Looks reports whether a request asks for an operation by POST that changes nothing, because
+// it takes a body: evidence may be long, and a look at vendors takes its time.
+func Looks(r *http.Request) bool {
+	return r.Method == http.MethodPost && slices.ContainsFunc(api.Ways(), func(w api.Way) bool {
+		return w.Method == http.MethodPost && !w.Role && w.Body != nil && r.URL.Path == api.Base+w.Path
+	})
 }
 
 // document is the API's description.

@@ -41,6 +41,7 @@ func (s *Service) faces(ctx context.Context) error {
 	var err error
 	s.access, err = access.New(ctx, access.Options{
 		Config: s.config.Now(), Listen: s.o.Listen, URL: s.o.URL, Journal: s.journal, User: s.o.User(), Resolve: s.resolve,
+		Looks: func(r *http.Request) bool { return server.Looks(r) || console.Looks(r) },
 		Noted: s.o.Noted, Transport: vendorhttp.NewTransport(vendorhttp.Proxies(value)), Now: s.o.Now, Random: s.o.Random, Log: s.o.Log,
 	})
 	if err != nil {
