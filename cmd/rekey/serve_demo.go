@@ -34,6 +34,7 @@ func (a *app) serveDemo(ctx context.Context, f serveFlags) error {
 		state.Service(name, strings.ReplaceAll(strings.ToLower(name), "_", "-"))
 	}
 	state.Lend("ARCHIVE_TOKEN", "archive-token", "mail-token", "ARCHIVE_AUTH")
+	state.GivePortalKeyTo("archive-token", "partner-"+a.now().AddDate(0, -3, 0).Format(time.DateOnly), "PARTNER_KEY")
 	world := sim.Open(state, a.now)
 	vendors := &http.Server{Handler: world, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = vendors.Serve(l) }()
@@ -88,6 +89,7 @@ var demoServices = []string{"SHOP_TOKEN", "BILLING_TOKEN", "REPORTS_TOKEN", "MAI
 // credentials: each is rotated in another way.
 func serveDemoConfig(address string) string {
 	text := strings.Replace(demoConfig(), "simulate: world.json", "simulate: "+address, 1)
+	text = strings.Replace(text, "\nvendors:\n", "\nvendors:\n  partner: {vendor: assisted, link: \""+demoPortal(address)+"\"}   # its keys only a person can make\n", 1)
 	text = strings.Replace(text, "\ncredentials:\n", `
   service-token:                          # every one in an app of its own
     applies_to: <SCOPE>_TOKEN
@@ -138,6 +140,22 @@ credentials:
     consumers: [{app: archive-token}]
   MAIL_TOKEN:
     consumers: [{app: mail-token}]
+  PARTNER_KEY:                            # made and ended by hand, in the portal's page
+    cadence: 90d
+    issuer:
+      vendor: partner
+      kind: portal-key
+      name: partner-<date>
+      create: ["Make a new key named {name}.", "Its value is shown once: put it into the form here."]
+      revoke: ["Find {name}, Delete."]
+      headers: {Authorization: "Bearer {value}"}
+    store: {vendor: infisical, path: /MooseQuest/portal/, environment: prod, slots: {<name>: "{value}"}}
+    consumers: [{vendor: heroku, app: archive-token, grace: 1s, slots: {<name>: "{value}"}}]
+    validate: [{url: "https://`+sim.PortalHost+`/v1/me"}]
+    timing: {poll: 200ms, quiet: 1s, watch: 1s}
 `, 1)
 	return text
 }
+
+// demoPortal is the page in which a visitor makes and ends keys.
+func demoPortal(address string) string { return address + "/portal/page" }

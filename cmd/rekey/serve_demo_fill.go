@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"rekey/internal/client"
 	"rekey/internal/estate"
+	"rekey/internal/report"
 	"rekey/internal/rotation"
 	"rekey/internal/service"
 	"rekey/internal/sim"
@@ -35,6 +37,7 @@ func fillDemo(ctx context.Context, address string, world *sim.World) ([]service.
 		func() { d.turnedBack("SEARCH_TOKEN") },
 	)
 	d.open(second, "", "DEMO-4", estate.Silent{}) // not confirmed: it waits for a person
+	d.byHand("PARTNER_KEY")
 	_, err = ops.Discover(ctx, nil)
 	d.failed(err)
 	d.scheduled("SHOP_TOKEN", "REPORTS_TOKEN", "BILLING_TOKEN")
@@ -43,6 +46,7 @@ func fillDemo(ctx context.Context, address string, world *sim.World) ([]service.
 		{Title: "Approve a request", Says: "The schedule has begun to rotate SHOP_TOKEN, and takes the old one away only when somebody agrees. See it go on.", To: run("SHOP_TOKEN"), Command: "rekey approve SHOP_TOKEN"},
 		{Title: "Fix a stuck run", Says: "Cloudflare refused to delete the old MAIL_TOKEN, and would not now. Resume the run.", To: run("MAIL_TOKEN"), Command: "rekey resume " + d.runs["MAIL_TOKEN"]},
 		{Title: "Confirm by typing a name", Says: "The run of " + second + " waits before the point of no return.", To: run(second), Command: "rekey resume " + d.runs[second]},
+		{Title: "Do something by hand", Says: "The keys of PARTNER_KEY only a person can make, in the vendor's web page. The run asks for it step by step, and takes the value by a hidden form.", To: run("PARTNER_KEY")},
 		{Title: "Watch one run", Says: "REPORTS_TOKEN takes a few minutes, and moves by itself; send it back at any time before the end.", To: run("REPORTS_TOKEN")},
 		{Title: "Watch a rollback", Says: "SEARCH_TOKEN gets its old value again, and the new one stays until every process has let go of it.", To: run("SEARCH_TOKEN")},
 		{Title: "Read a plan before it begins", Says: "BILLING_TOKEN is due, and begins exactly as planned once somebody agrees.", To: "/approvals", Command: "rekey approvals"},
@@ -99,6 +103,41 @@ func (d *demoFiller) open(credential, confirm, ticket string, f estate.Face) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.runs[credential] = ended.State.Run
+}
+
+// byHand opens a run, and leaves it as soon as it asks for something that is done by hand.
+func (d *demoFiller) byHand(credential string) {
+	ctx, stop := context.WithCancel(d.ctx)
+	defer stop()
+	inner := demoFiller{ctx: ctx, ops: d.ops, runs: map[string]string{}}
+	var followed sync.WaitGroup
+	followed.Go(func() { inner.open(credential, "", "DEMO-5", estate.Silent{}) })
+	asks := false
+	for range 120 {
+		status, err := d.ops.Status(d.ctx, estate.StatusAsked{})
+		if d.failed(err) {
+			break
+		}
+		if asks = slices.ContainsFunc(status.Rows, func(r report.Row) bool { return r.Credential == credential && r.ByHand != "" }); asks {
+			break
+		}
+		select {
+		case <-d.ctx.Done():
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+	stop()
+	followed.Wait()
+	if d.failed(inner.err) || d.failed(d.ctx.Err()) {
+		return
+	}
+	if !asks {
+		d.failed(errors.New("nobody is asked to do anything by hand"))
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.runs[credential] = inner.runs[credential]
 }
 
 // turnedBack opens a run, and turns it back as soon as its consumer has the new credential

@@ -78,7 +78,7 @@ func TestTheDemoHasSomethingOfEverything(t *testing.T) {
 		}
 		return needs
 	}
-	if n := attention(); n["SHOP_TOKEN"] != "asks" || n["CF_ACCESS_SVC_VAULT"] != "asks" || n["MAIL_TOKEN"] != "stuck" || n["REPORTS_TOKEN"] != "open" || n["SEARCH_TOKEN"] != "open" || n["CF_ACCESS_SVC_CONSOLE"] != "" {
+	if n := attention(); n["SHOP_TOKEN"] != "asks" || n["CF_ACCESS_SVC_VAULT"] != "asks" || n["MAIL_TOKEN"] != "stuck" || n["PARTNER_KEY"] != "asks" || n["REPORTS_TOKEN"] != "open" || n["SEARCH_TOKEN"] != "open" || n["CF_ACCESS_SVC_CONSOLE"] != "" {
 		t.Errorf("they need %v", n)
 	}
 	for _, about := range []string{"SHOP_TOKEN", "BILLING_TOKEN"} {

@@ -55,6 +55,11 @@ func (s *State) AddReviewApp(p *HerokuPipeline, name string) *HerokuApp {
 // GivePortalKey lets the first app work with a key of the portal, which Infisical
 // keeps under the same name.
 func (s *State) GivePortalKey(name, slot string) {
+	s.GivePortalKeyTo(s.Heroku.Apps[0].Name, name, slot)
+}
+
+// GivePortalKeyTo is GivePortalKey of an app by its name.
+func (s *State) GivePortalKeyTo(app, name, slot string) {
 	const path = "/MooseQuest/portal"
 	k := s.portal().NewKey(name)
 	if !slices.Contains(s.Infisical.Folders, path) {
@@ -62,7 +67,11 @@ func (s *State) GivePortalKey(name, slot string) {
 	}
 	s.infisical().Put("prod", path, slot, "retired-long-ago")
 	s.infisical().Put("prod", path, slot, k.Value)
-	s.Heroku.Apps[0].Current().Vars[slot] = k.Value // its processes hold the same map
+	for _, a := range s.Heroku.Apps {
+		if a.Name == app {
+			a.Current().Vars[slot] = k.Value // its processes hold the same map
+		}
+	}
 	s.Portal.Uses = append(s.Portal.Uses, slot)
 }
 

@@ -93,6 +93,7 @@ func (w *Double) Routes(mux *http.ServeMux) {
 		}
 		world.WriteJSON(rw, http.StatusOK, names)
 	}
+	w.pages(mux)
 	mux.HandleFunc("GET /keys", list)
 	mux.HandleFunc("POST /keys", func(rw http.ResponseWriter, req *http.Request) {
 		var in struct {
