@@ -152,7 +152,10 @@ credentials:
     store: {vendor: infisical, path: /MooseQuest/portal/, environment: prod, slots: {<name>: "{value}"}}
     consumers: [{vendor: heroku, app: archive-token, grace: 1s, slots: {<name>: "{value}"}}]
     validate: [{url: "https://`+sim.PortalHost+`/v1/me"}]
-    timing: {poll: 200ms, quiet: 1s, watch: 1s}
+    timing:
+      poll: 200ms
+      quiet: 1s
+      watch: 1s
 `, 1)
 	return text
 }

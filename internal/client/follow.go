@@ -94,10 +94,10 @@ func (l *following) untilItEnds(ctx context.Context) (estate.Ended, error) {
 			return l.detached(ctx, nil)
 		case err != nil:
 			if estate.CodeOf(err) == estate.NotIdentified {
-				// It was let in before, and what it came with is good no longer. The run goes on.
+				// What it came with was good before, and is no longer. The run goes on.
 				return l.detached(ctx, &lost{err})
 			}
-			// What was cut off at the server's end goes on where that lets him in again.
+			// What was cut off at the server's end is asked for again.
 			if _, again := errors.AsType[*lost](err); !again && estate.CodeOf(err) != estate.Interrupted {
 				return estate.Ended{State: l.state}, err
 			}
