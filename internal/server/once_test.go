@@ -39,18 +39,27 @@ func changes() map[string]change {
 		}
 		return ""
 	}
+	found := func(b *bench, e *engine.Engine) string {
+		_, err := e.Discover(b.Context(), nil)
+		f, unread := e.Findings(b.Context())
+		if err != nil || unread != nil || len(f.Findings) == 0 {
+			b.Fatal(err, unread, f)
+		}
+		return f.Findings[0].ID
+	}
 	about := `{"about":"` + console + `"}`
 	why := `{"about":"` + console + `","reason":"why"}`
 	return map[string]change{
-		"openRun":    {`{"credential":"` + vault + `"}`, `{"credential":"` + vault + `","reason":"why"}`, "opened", nil},
-		"advanceRun": {`{"reason":"go on"}`, `{"reason":"go on now"}`, "resumed", begun},
-		"goBack":     {`{"reason":"not now"}`, `{}`, "asked", begun},
-		"pause":      {`{"reason":"a freeze"}`, `{"reason":"a thaw"}`, "schedule-paused", nil},
-		"continue":   {`{}`, `{"reason":"a thaw"}`, "schedule-continued", nil},
-		"approve":    {about, why, "approval-given", waits},
-		"refuse":     {why, `{"about":"` + console + `","reason":"because"}`, "approval-refused", waits},
-		"takeBack":   {about, why, "approval-taken-back", waits},
-		"newKey":     {`{"reason":"yearly"}`, `{"reason":"monthly"}`, "new-key", nil},
+		"openRun":     {`{"credential":"` + vault + `"}`, `{"credential":"` + vault + `","reason":"why"}`, "opened", nil},
+		"advanceRun":  {`{"reason":"go on"}`, `{"reason":"go on now"}`, "resumed", begun},
+		"goBack":      {`{"reason":"not now"}`, `{}`, "asked", begun},
+		"pause":       {`{"reason":"a freeze"}`, `{"reason":"a thaw"}`, "schedule-paused", nil},
+		"continue":    {`{}`, `{"reason":"a thaw"}`, "schedule-continued", nil},
+		"approve":     {about, why, "approval-given", waits},
+		"refuse":      {why, `{"about":"` + console + `","reason":"because"}`, "approval-refused", waits},
+		"takeBack":    {about, why, "approval-taken-back", waits},
+		"acknowledge": {`{"finding":"{run}","reason":"known","until":"2026-12-24T00:00:00Z"}`, `{"finding":"{run}","take_back":true}`, "acknowledged", found},
+		"newKey":      {`{"reason":"yearly"}`, `{"reason":"monthly"}`, "new-key", nil},
 	}
 }
 
@@ -165,6 +174,8 @@ func TestWhatChangesSomethingIsDoneOnceForEachKey(t *testing.T) {
 					run = c.before(b, e)
 				}
 				way := api.WayOf(id)
+				c := c
+				c.body, c.other = strings.ReplaceAll(c.body, "{run}", run), strings.ReplaceAll(c.other, "{run}", run)
 				at := ts.URL + api.Base + strings.ReplaceAll(way.Path, "{run}", run)
 				var mu sync.Mutex
 				var answers []string
