@@ -85,6 +85,7 @@ var dialect = regexp.MustCompile(`(?i)` + strings.Join([]string{
 	`\bsweep`, `\bswept\b`, `\bsurvey`, `\bstrays?\b`, `\bastray\b`, `\btorn\b`, `\bas told\b`, `\bnobody's\b`, `\bof nobody\b`, `\bmend(s|ed|ing)?\b`,
 	`\b(turns?|turned) (\w+ ){0,4}away\b`, `\blets? (\w+ ){1,4}in\b`, `\blet in\b`, `\bthe gates?\b`, `\bhalf a picture\b`, `\bthe desk\b`,
 	`\b(a|the|new|old|any) generations?\b`,
+	`\bhas it not\b`, `\bmay nothing\b`, `\bout from here\b`, `\bmade out (to|for)\b`, `\b(has|have) not got\b`,
 }, "|"))
 
 // known are where such a word is no dialect.

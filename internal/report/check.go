@@ -152,7 +152,7 @@ func processWord(n int) string {
 // Refusals tells why a plan cannot be made.
 func Refusals(name string, refusals []rotation.Refusal, s Style) string {
 	name, refusals = legible(name), legible(refusals)
-	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was changed", s.Bad("refused"), s.Bold(name))}
+	out := []string{fmt.Sprintf("%s  no plan for %s; nothing was touched", s.Bad("refused"), s.Bold(name))}
 	out = append(out, "")
 	return strings.Join(append(out, reasons(refusals, s)...), "\n") + "\n"
 }
