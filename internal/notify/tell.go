@@ -95,7 +95,7 @@ func (s *Senders) Tell(ctx context.Context, j *journal.Journal, config *sop.Noti
 	return t.out, t.st.forget(ctx, t.now)
 }
 
-// sort tells for each channel what it has not got, and what of what it has got is over.
+// sort tells for each channel what was not sent to it yet, and which of what was sent is over.
 func (t *telling) sort(notices []Notice, unsure []string) (wanted map[string][]Notice, over map[string][]told) {
 	wanted, over = map[string][]Notice{}, map[string][]told{}
 	holds := map[[2]string]bool{}
@@ -125,7 +125,7 @@ func (t *telling) sort(notices []Notice, unsure []string) (wanted map[string][]N
 	return wanted, over
 }
 
-// channel sends to one channel what it has not got, whoever is called first, and then what
+// channel sends to one channel what was not sent to it yet, whoever is called first, and then what
 // is over.
 func (t *telling) channel(ctx context.Context, name string, list []Notice, over []told) error {
 	if len(list) == 0 && len(over) == 0 {

@@ -87,7 +87,7 @@ func (a *asked) getSecret() {
 		for_ = shownVersion
 	}
 	if s == nil || version < 1 || version > len(s.Versions) {
-		// What the folder itself has not got, one that it imports may have.
+		// What the folder itself lacks, one that it imports may have.
 		if s = i.imported(at, name); s == nil || a.query("includeImports") == "false" || i.old() {
 			a.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("Secret with name '%s' not found", name))
 			return
