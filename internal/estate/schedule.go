@@ -98,11 +98,21 @@ func (e *Estate) schedule(ctx context.Context, known report.Known, of []report.R
 	for i := range of {
 		rows[of[i].Credential] = &of[i]
 	}
+	going := map[string]bool{}
+	for _, o := range k.Open {
+		going[o.Run] = true
+	}
 	k.Credentials = make([]schedule.Credential, 0, len(e.config.Specs))
 	for _, s := range e.config.Specs {
 		row := rows[s.Name]
 		if row == nil {
 			row = &report.Row{}
+		}
+		// The rows were read before the open runs were. A run that has ended in between is why
+		// the credential is not due any more, which its row does not know: as long as either
+		// reading calls a run open, it is.
+		if row.Open != nil && !going[row.Open.Run] {
+			k.Open = append(k.Open, history.Going{Summary: *row.Open, Spec: s})
 		}
 		c := schedule.Credential{Spec: s, Made: row.Made, Expires: row.Expires, Approval: states[s.Name]}
 		for _, last := range []*Summary{row.Last, row.Open} {
