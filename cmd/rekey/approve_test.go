@@ -18,7 +18,7 @@ func TestARotationIsAgreedToOnTheCommandLine(t *testing.T) {
 	}
 	b.write("rekey.yaml", strings.Replace(string(was), "    cadence: 90d", "    cadence: 90d\n    run: after approval\n    approvals: {before: both, by_asker: true}", 1))
 	code, out := b.rekey("run", console, "--confirm", console, "--reason", "quarterly")
-	if code != exitWaiting || !strings.Contains(out, "wants 1 agreement more before it goes on") || !strings.Contains(out, "nothing was begun") || !strings.Contains(out, "approve "+console) {
+	if code != exitWaiting || !strings.Contains(out, "wants 1 agreement more before it continues") || !strings.Contains(out, "nothing was begun") || !strings.Contains(out, "approve "+console) {
 		t.Fatalf("%d %s", code, out)
 	}
 	if code, out = b.rekey("approvals"); code != exitDone || !strings.Contains(out, "to begin a rotation") || !strings.Contains(out, "quarterly") || !strings.Contains(out, "1 agreement more of the role superadmin") {

@@ -288,7 +288,7 @@ func TestMessages(t *testing.T) {
 		{"create refused", `{"vendor":"cloudflare","endpoint":"POST","status":403,"times":-1}`, exitRolledBack,
 			[]string{"rolled back", "create service token: denied", "was in use when the run looked", "rekey run"}},
 		{"delete refused for ever", `{"vendor":"cloudflare","endpoint":"DELETE","status":403,"times":-1}`, exitStuck,
-			[]string{"stuck", "needs you", "delete service token: denied", "is live, but switched off: the vendor refused to delete it", "holds the new one", "rekey resume"}},
+			[]string{"stuck", "needs you", "delete service token: denied", "the vendor refused to delete it", "holds the new one", "rekey resume"}},
 		{"rate limit once", `{"vendor":"heroku","endpoint":"PATCH","status":429,"retry_after":1}`, exitDone,
 			[]string{"rotated"}},
 	} {

@@ -59,7 +59,7 @@ func contracts() map[string]contract {
 		"rekey approve":           {[]string{"rekey approve " + name, "rekey approve 35sp4b --confirm " + name}, []int{exitDone, exitFailed, exitUsage, exitWaiting}},
 		"rekey notify":            {[]string{"rekey notify test"}, looks},
 		"rekey notify test":       {[]string{"rekey notify test", "rekey notify test oncall"}, looks},
-		"rekey refuse":            {[]string{"rekey refuse 35sp4b --reason 'not during the sale'"}, looks},
+		"rekey refuse":            {[]string{"rekey refuse 35sp4b --reason 'not this week'"}, looks},
 		"rekey drift":             {[]string{"rekey drift", "rekey drift " + name}, finds},
 		"rekey repair":            {[]string{"rekey repair " + name + " --plan", "rekey repair " + name}, runs},
 		"rekey discover":          {[]string{"rekey discover"}, finds},

@@ -46,7 +46,7 @@ func TestAJournalThatWasSetBackIsHeldAgainstWhatHasLeftTheMachine(t *testing.T) 
 	if err := os.CopyFS(journal, os.DirFS(backup)); err != nil {
 		t.Fatal(err)
 	}
-	older := regexp.MustCompile(`the journal is older than what has left this machine: it has \d+ entries, and sent.txt has a checkpoint over \d+ that this journal's key has signed\n +next +put the newer journal back`)
+	older := regexp.MustCompile(`the journal is older than what has left this machine: it has \d+ entries, and sent.txt has a checkpoint over \d+ that this journal's key has signed\n +next +restore the newer journal`)
 	for _, args := range [][]string{{"checkpoint"}, {"checkpoint", "key", "--new"}} {
 		if out := must(exitFailed, args...); !older.MatchString(out) {
 			t.Errorf("%v says\n%s", args, out)

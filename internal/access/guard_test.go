@@ -78,7 +78,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	}
 	// Who may look reaches what looks, and no more.
 	got := strings.Join(reached(t, g, w.as(t, "viewer")), " ")
-	if got != "Answered Approvals Document Follow Log OneRun OpenRuns PlanBack Runs RunsOf Schedule Status TakeBack Whoami" {
+	if got != "Acknowledge Answered Approvals Document Findings Follow Log OneRun OpenRuns PlanBack Runs RunsOf Schedule Status TakeBack Whoami" {
 		t.Errorf("who may look reaches %s", got)
 	}
 	// Without a fresh sign-in, what cannot be undone is not reached.

@@ -60,7 +60,7 @@ type Operations interface {
 	// the only one that is open. Confirming what a run waits for is advancing it with the
 	// credential's name.
 	//
-	// Refused, with nothing written: NoRun, NoneOpen, SeveralOpen, RunOver, NoCredential,
+	// Refused, with nothing written: NoRun, NoneOpen, SeveralOpen, RunOver, NewerRun, NoCredential,
 	// RehearsalGone, OtherName, UnknownPlace, NotHeld, NoReason, RoleNeeded, NoRole,
 	// NotIdentified, Unwired, Busy, Unwritable; and a confirmation where others have to
 	// agree: AwaitsApproval, ApprovalRefused.

@@ -68,7 +68,7 @@ func TestWhatIsNoJournalIsNotTakenForAnEmptyOne(t *testing.T) {
 		damage    []func(dir string) error
 	}{
 		{"it is empty", "empty", []func(string) error{write(file, "")}},
-		{"it is not a database", "no database", []func(string) error{write(file, strings.Repeat("this is not a database ", 300))}},
+		{"it is not a database", "it is not a database", []func(string) error{write(file, strings.Repeat("this is not a database ", 300))}},
 		{"it was deleted, and its write-ahead log was not", "missing", []func(string) error{remove, write(file+"-wal", "x")}},
 		{"it was deleted, and the key of fingerprints was not", "missing", []func(string) error{remove, write("fingerprint.key", "x")}},
 		{"it was deleted, and the public keys were not", "missing", []func(string) error{remove, write("evidence.pub", "x")}},
@@ -90,7 +90,7 @@ func TestWhatIsNoJournalIsNotTakenForAnEmptyOne(t *testing.T) {
 			_, err = db.Exec(`ALTER TABLE entries RENAME COLUMN body TO content`)
 			return err
 		}}},
-		{"it is a folder", "no file", []func(string) error{remove, func(dir string) error { return os.Mkdir(filepath.Join(dir, file), 0o700) }}},
+		{"it is a folder", "not a file", []func(string) error{remove, func(dir string) error { return os.Mkdir(filepath.Join(dir, file), 0o700) }}},
 		{"it was cut short", "damaged", []func(string) error{func(dir string) error { return os.Truncate(filepath.Join(dir, file), 5000) }}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func TestWhyADatabaseCannotBeUsedIsTold(t *testing.T) {
 		"no answer":           {"postgres://told:hunter2@" + silent.Addr().String() + "/app?connect_timeout=1", "in time", "firewall"},
 		"no host":             {"postgres://told:hunter2@no-such-host.invalid/app", "no host of this name", "DNS"},
 		"no socket":           {"postgres://told:hunter2@/app?host=" + t.TempDir(), "no socket", "start the server"},
-		"wrong password":      {"postgres://told:hunter2@" + at + "/app", "does not take this password of the role told", "PGPASSWORD"},
+		"wrong password":      {"postgres://told:hunter2@" + at + "/app", "rejects this password of the role told", "PGPASSWORD"},
 		"no password":         {"postgres://told@" + at + "/app", "wants a password of the role told", "PGPASSFILE"},
 		"no such role":        {"postgres://nobody@" + at + "/trusting", "does not let the role nobody in", "CREATE ROLE nobody LOGIN"},
 		"no such database":    {"postgres://told:right@" + at + "/nothing", "has no database nothing", "CREATE DATABASE nothing"},
@@ -40,7 +40,7 @@ func TestWhyADatabaseCannotBeUsedIsTold(t *testing.T) {
 		"may make no tables":  {"postgres://told@" + at + "/trusting?search_path=untold", "may not make tables", "CREATE SCHEMA untold AUTHORIZATION told"},
 		"only reads":          {"postgres://shut@" + at + "/trusting", "only read there", "ALTER ROLE shut"},
 		"not UTF-8":           {"postgres://postgres@/latin?host=" + p.Socket + "&port=" + fmt.Sprint(p.Port), "encoded as LATIN1", "ENCODING 'UTF8'"},
-		"unknown certificate": {"postgres://told:right@localhost:" + fmt.Sprint(p.Port) + "/trusting?sslmode=verify-full", "signed by nobody", "sslrootcert=FILE"},
+		"unknown certificate": {"postgres://told:right@localhost:" + fmt.Sprint(p.Port) + "/trusting?sslmode=verify-full", "not signed by an authority", "sslrootcert=FILE"},
 		"for another host":    {"postgres://told:right@" + at + "/trusting?sslmode=verify-full&sslrootcert=" + p.Certificate, "not for this host", "host name that the certificate is for"},
 	} {
 		t.Run(name, func(t *testing.T) {

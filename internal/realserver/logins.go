@@ -209,11 +209,11 @@ func (i *Issuing) TLSModes(certificate, socket string, list func(settings ...any
 	for _, c := range append([]TLSMode{
 		{Mode: "require", Host: "127.0.0.1", Root: "", Want: ""},
 		{Mode: "verify-ca", Host: "127.0.0.1", Root: certificate, Want: ""},
-		{Mode: "verify-ca", Host: "127.0.0.1", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "verify-ca", Host: "127.0.0.1", Root: "", Want: "no authority known here has signed it"},
 		{Mode: "verify-full", Host: "localhost", Root: certificate, Want: ""},
 		{Mode: "verify-full", Host: "127.0.0.1", Root: certificate, Want: "is not trusted"},
 		{Mode: "", Host: "localhost", Root: certificate, Want: ""},
-		{Mode: "", Host: "localhost", Root: "", Want: "nobody known here has signed it"},
+		{Mode: "", Host: "localhost", Root: "", Want: "no authority known here has signed it"},
 		{Mode: "verify-full", Host: "localhost", Root: "/nonexistent.crt", Want: "cannot be read"},
 		{Mode: "", Host: socket, Root: "", Want: ""},
 	}, more...) {

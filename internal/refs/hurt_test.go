@@ -78,7 +78,7 @@ func TestAValueThatNoRequestCanCarryIsToldByItsReference(t *testing.T) {
 		canary + "\x1b[0m":                   "a control character (U+001B)",
 		canary + "\x00":                      "a control character (U+0000)",
 		canary + "\tx":                       "a control character (U+0009)",
-		canary + "\xff":                      "no UTF-8",
+		canary + "\xff":                      "not UTF-8",
 		canary + "\ufeff":                    "a byte order mark",
 		"\ufeff\n":                           "it is empty",
 		"\r\n":                               "it is empty",

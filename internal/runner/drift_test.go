@@ -61,7 +61,7 @@ func TestEveryKindOfDrift(t *testing.T) {
 		{drift.Names, "than its other slots say", repair, func(w *sim.State, old, _ *sim.Token) {
 			stage.Put(w, formerConsole, old.Secret)
 		}},
-		{drift.Ahead, "the store was given another one", repair, func(w *sim.State, _, live *sim.Token) {
+		{drift.Ahead, "the store was given another credential", repair, func(w *sim.State, _, live *sim.Token) {
 			other := another(w, live)
 			for _, n := range []string{console, formerConsole} {
 				stage.Put(w, n, other.Secret)

@@ -36,7 +36,7 @@ func TestT35DeleteNamesItsToken(t *testing.T) {
 		return says(req, 405, "application/json", `{"success":false,"errors":[{"code":10405,"message":"Method not allowed"}],"messages":[],"result":null}`)
 	})
 	st = play(t, s, console)
-	halted(t, st, "delete the old credential", "is live, but switched off: the vendor refused to delete it", "holds the new one", "rekey resume test01")
+	halted(t, st, "delete the old credential", "is live, but switched off", "the vendor refused to delete it", "holds the new one", "rekey resume test01")
 	judged(t, s, st)
 }
 

@@ -115,7 +115,7 @@ func TestT14EdgeLearnsLate(t *testing.T) {
 		return resp, err
 	})
 	st := play(t, s, console)
-	ended(t, st, rotation.RolledBack, "unclear (302, neither the place's own 200 nor a refusal by Access)")
+	ended(t, st, rotation.RolledBack, "unclear (302, which is neither the expected 200 nor a refusal by Access)")
 	judged(t, s, st)
 }
 

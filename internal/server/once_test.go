@@ -205,7 +205,7 @@ func TestWhatChangesSomethingIsDoneOnceForEachKey(t *testing.T) {
 				if status, replayed, answer := post(t, at, "k", "alice", c.body); status != way.Status || !replayed || answer != answers[0] {
 					t.Errorf("asked later: %d %v %.300s, and it was %.300s", status, replayed, answer, answers[0])
 				}
-				if status, _, answer := post(t, at, "k", "alice", c.other); status != http.StatusUnprocessableEntity || refusedAs(answer) != "other-request" || !strings.Contains(answer, "this key was used for another request") {
+				if status, _, answer := post(t, at, "k", "alice", c.other); status != http.StatusUnprocessableEntity || refusedAs(answer) != "other-request" || !strings.Contains(answer, "key was used for another request") {
 					t.Errorf("another body: %d %.300s", status, answer)
 				}
 				if n := b.written(e, c.kind); n != 1 {

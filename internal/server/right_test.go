@@ -116,7 +116,7 @@ func TestWhoFollowsAndMayNoMoreIsToldThatTheRunGoesOn(t *testing.T) {
 		})
 	}
 	_, err := b.client(b.live(o).URL, nil).Open(t.Context(), estate.Opening{Wish: estate.Wish{Credential: console}, Reason: "why"}, &told{})
-	if err == nil || estate.CodeOf(err) == estate.NotIdentified || !strings.Contains(err.Error(), "the run goes on at the server") || !strings.Contains(err.Error(), "expired") {
+	if err == nil || estate.CodeOf(err) == estate.NotIdentified || !strings.Contains(err.Error(), "the run continues on the server") || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("%v", err)
 	}
 }

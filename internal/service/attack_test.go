@@ -103,7 +103,7 @@ var bodies = map[string]string{
 	"openRun": `{"credential":"CF_ACCESS_SVC_CONSOLE","reason":"why"}`, "check": `{"credential":"CF_ACCESS_SVC_CONSOLE"}`, "plan": `{"credential":"CF_ACCESS_SVC_CONSOLE"}`,
 	"approve": `{"about":"CF_ACCESS_SVC_CONSOLE"}`, "refuse": `{"about":"CF_ACCESS_SVC_CONSOLE","reason":"why"}`, "takeBack": `{"about":"CF_ACCESS_SVC_CONSOLE"}`,
 	"evidence": `{"from":"2020-01-01T00:00:00Z","to":"2030-01-01T00:00:00Z"}`, "newKey": `{"reason":"why"}`, "pause": `{"reason":"why"}`,
-	"createToken": `{"name":"x"}`, "revokeToken": `{"token":"root"}`,
+	"acknowledge": `{"finding":"222222","reason":"why","until":"2099-01-01T00:00:00Z"}`, "createToken": `{"name":"x"}`, "revokeToken": `{"token":"root"}`,
 }
 
 // TestRequestsThatNoClientSends are refused over a real connection, and nothing that comes

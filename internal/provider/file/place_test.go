@@ -260,7 +260,7 @@ func TestWhatTheFileSystemRefusesIsTold(t *testing.T) {
 		maybe bool
 	}{
 		"no space is left":          {syscall.ENOSPC, cred.Refused, false},
-		"only be read":              {syscall.EROFS, cred.Refused, false},
+		"read-only":                 {syscall.EROFS, cred.Refused, false},
 		"this user may not":         {fs.ErrPermission, cred.Denied, false},
 		"mount its folder":          {syscall.EBUSY, cred.Refused, false},
 		"the old file is unchanged": {errors.New("hunter2"), cred.Unsent, false},

@@ -263,7 +263,7 @@ func TestRefusalsOfGitHub(t *testing.T) {
 		says     string
 	}{
 		"no such repository":    {list, 404, "", look, cred.Absent, false, "or the token may not see it"},
-		"dead token":            {list, 401, "", look, cred.Denied, false, "dead"},
+		"dead token":            {list, 401, "", look, cred.Denied, false, "not valid"},
 		"not permitted":         {put, 403, "Resource not accessible by personal access token", write, cred.Denied, false, "lacks a permission"},
 		"sign-on":               {list, 403, "Resource protected by organization SAML enforcement.", look, cred.Denied, false, "single sign-on"},
 		"address":               {list, 403, "Although you appear to have the correct authorization credentials, the `raxx` organization has an IP allow list enabled", look, cred.Denied, false, "does not mean that the token is not valid"},

@@ -288,7 +288,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	for settings, want := range map[string]string{
 		`{"identity":[""]}`: "give the id",
 		`{"identity":["env:APP_IDENTITY_ID"],"expires_in":"30s"}`: "an hour at least",
-		`{"identity":7}`: "want a text",
+		`{"identity":7}`: "expected a string",
 	} {
 		if _, err := v.(provider.Issues).Issuer(infisical.KindClientSecret, json.RawMessage(settings)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", settings, err)

@@ -442,7 +442,7 @@ func TestWhatStandsAgainstARolloutIsForeseen(t *testing.T) {
 		o.Kind, o.APIVersion, o.Meta.Name, o.Meta.Namespace, o.Data = "Secret", "v1", "app", "shop", map[string]string{"A": "b25l"}
 		b.w.Do(func() { b.d.Put("/api/v1/namespaces/shop/secrets/app", o) })
 		seen, err := b.store().Foresee(t.Context(), []provider.Intended{{Slot: "A"}, {Slot: "no/key"}})
-		if err != nil || !strings.Contains(strings.Join(append(seen.Refused, seen.Told...), "\n"), says) || !strings.Contains(strings.Join(seen.Refused, "\n"), "no/key is no key") {
+		if err != nil || !strings.Contains(strings.Join(append(seen.Refused, seen.Told...), "\n"), says) || !strings.Contains(strings.Join(seen.Refused, "\n"), "no/key is not a key") {
 			t.Errorf("want %q: %v %v", says, seen, err)
 		}
 		s, err := b.consumer(`{"namespace":"shop","secret":"app"}`).Snapshot(t.Context(), []string{"A"})
