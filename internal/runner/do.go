@@ -9,6 +9,7 @@ import (
 
 	"rekey/internal/cred"
 	"rekey/internal/rotation"
+	"rekey/internal/vendorhttp"
 )
 
 // do tries steps side by side: one append for all intents, one for each outcome
@@ -38,6 +39,9 @@ func (r *Runner) do(ctx context.Context, actions []rotation.Action) error {
 	}
 	inFlight, done := r.whole(ctx)
 	defer done()
+	if r.state.Mode == rotation.Back {
+		inFlight = vendorhttp.Urgently(inFlight) // somebody may be without access
+	}
 	calls := make([]func() error, len(actions))
 	var happened []rotation.Event // folded once nobody reads the state any more
 	for i, a := range actions {

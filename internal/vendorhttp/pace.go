@@ -38,6 +38,12 @@ type Pace struct {
 	changes spell
 }
 
+type urgently struct{}
+
+// Urgently returns a context in which no Pace holds anything back: of one run, what gives
+// consumers back what they had cannot wait, whatever others were told by the vendor.
+func Urgently(ctx context.Context) context.Context { return context.WithValue(ctx, urgently{}, true) }
+
 // spell is a time in which nobody is to ask.
 type spell struct {
 	until   time.Time // no call before
@@ -77,7 +83,7 @@ func (p *Pace) account(c *Client) string { return cmp.Or(p.Account, c.Vendor) }
 // holds refuses a call that would use what is left to others. Nothing was sent, so
 // nothing was applied, and it may be tried again.
 func (p *Pace) holds(ctx context.Context, c *Client, r Request) error {
-	if p == nil || p.Urgent {
+	if _, urgent := ctx.Value(urgently{}).(bool); p == nil || p.Urgent || urgent {
 		return nil
 	}
 	var others Held
