@@ -160,6 +160,16 @@ func newSite(t *testing.T, change ...string) *site {
 	return s
 }
 
+// begun is a run of the credential that goes on by itself.
+func (s *site) begun(t *testing.T) (run string) {
+	t.Helper()
+	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
 // settle waits until a run is over, stuck, or waits for a person.
 func (s *site) settle(t *testing.T, run string) {
 	t.Helper()

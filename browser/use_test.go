@@ -70,10 +70,7 @@ func TestARunMovesByItself(t *testing.T) {
 	t.Parallel()
 	ctx := newBrowser(t)
 	s := newSite(t)
-	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := s.begun(t)
 	do(t, ctx, chromedp.Navigate(s.url+"/runs/"+run))
 	say[bool](t, ctx, `window.loaded = true`)
 	wait(t, ctx, "steps", `document.querySelectorAll(".step.good").length > 1`)
@@ -99,10 +96,7 @@ func TestARunMovesOnASlowLine(t *testing.T) {
 	t.Parallel()
 	ctx := newBrowser(t)
 	s := newSite(t)
-	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := s.begun(t)
 	for _, late := range []string{"htmx.min.js", "hx-sse.min.js", "app.js"} {
 		s.late.Store(&late)
 		do(t, ctx, chromedp.Navigate("about:blank"), clearCache, chromedp.Navigate(s.url+"/runs/"+run))
@@ -122,10 +116,7 @@ func TestAPageThatLosesItsServerSaysSo(t *testing.T) {
 	t.Parallel()
 	ctx := newBrowser(t)
 	s := newSite(t)
-	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := s.begun(t)
 	do(t, ctx, chromedp.Navigate(s.url+"/runs/"+run))
 	say[bool](t, ctx, `window.loaded = true`)
 	wait(t, ctx, "the question", `document.querySelector("#ask") !== null`)
@@ -184,10 +175,7 @@ func TestWhatWaitsIsThreeKeysAway(t *testing.T) {
 	t.Parallel()
 	ctx := newBrowser(t)
 	s := newSite(t)
-	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := s.begun(t)
 	s.settle(t, run)
 	do(t, ctx, chromedp.Navigate(s.url))
 	wait(t, ctx, "the page", ready)
@@ -215,10 +203,7 @@ func TestTheEstateFollowsTheWorld(t *testing.T) {
 	say[bool](t, ctx, `window.loaded = true`)
 	do(t, ctx, chromedp.KeyEvent("j"), chromedp.KeyEvent("j"))
 	at := say[string](t, ctx, `document.activeElement.textContent`)
-	run, err := s.Begin(t.Context(), estate.Opening{Wish: estate.Wish{Credential: svc}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	run := s.begun(t)
 	s.settle(t, run)
 	wait(t, ctx, "what it needs", `document.querySelector("#list").textContent.includes("Waits for you") && document.querySelector("#sum").textContent.includes("1 of them needs a person") && document.title.startsWith("(1)")`)
 	if now := say[string](t, ctx, `document.activeElement.textContent`); now != at || !say[bool](t, ctx, `window.loaded === true && document.activeElement.closest("tr").classList.contains("at")`) {

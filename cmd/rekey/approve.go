@@ -215,16 +215,14 @@ func (a *app) answer(ctx context.Context, word string, say func(estate.Operation
 	return nil
 }
 
-func (a *app) completeApprovals(c *cobra.Command, args []string, _ string) (out []string, _ cobra.ShellCompDirective) {
-	ops, err := a.operations()
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	list, _ := ops.Approvals(c.Context())
-	for _, r := range list {
-		out = append(out, about(r)+"\t"+r.Request.Credential)
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+func (a *app) completeApprovals(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.completes(args, func(ops estate.Operations) (out []string) {
+		list, _ := ops.Approvals(c.Context())
+		for _, r := range list {
+			out = append(out, about(r)+"\t"+r.Request.Credential)
+		}
+		return out
+	})
 }
 
 // wordsOfApprovals: who has to agree, and who may not.

@@ -144,16 +144,14 @@ func (a *app) acknowledge(ctx context.Context, k estate.Acknowledging) error {
 	return nil
 }
 
-func (a *app) completeFindings(c *cobra.Command, args []string, _ string) (out []string, _ cobra.ShellCompDirective) {
-	ops, err := a.operations()
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	seen, _ := ops.Findings(c.Context())
-	for _, f := range visible.Copy(seen.Findings) {
-		out = append(out, f.ID+"\t"+f.What)
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+func (a *app) completeFindings(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.completes(args, func(ops estate.Operations) (out []string) {
+		seen, _ := ops.Findings(c.Context())
+		for _, f := range visible.Copy(seen.Findings) {
+			out = append(out, f.ID+"\t"+f.What)
+		}
+		return out
+	})
 }
 
 // wordsOfFindings: what cannot be acknowledged.

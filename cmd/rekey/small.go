@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rekey/internal/estate"
 	"rekey/internal/sop"
 )
 
@@ -103,16 +104,21 @@ func (a *app) completeOpenRuns(c *cobra.Command, args []string, _ string) ([]str
 }
 
 func (a *app) complete(ctx context.Context, args []string, onlyOpen bool) ([]string, cobra.ShellCompDirective) {
-	ops, err := a.operations()
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	runs, _ := ops.Runs(ctx)
-	var out []string
-	for _, r := range runs {
-		if !onlyOpen || r.Open() {
-			out = append(out, r.Run+"\t"+r.Credential)
+	return a.completes(args, func(ops estate.Operations) (out []string) {
+		runs, _ := ops.Runs(ctx)
+		for _, r := range runs {
+			if !onlyOpen || r.Open() {
+				out = append(out, r.Run+"\t"+r.Credential)
+			}
 		}
+		return out
+	})
+}
+
+// completes completes the first argument by what the operations tell, and no file.
+func (a *app) completes(args []string, by func(estate.Operations) []string) (out []string, _ cobra.ShellCompDirective) {
+	if ops, err := a.operations(); err == nil && len(args) == 0 {
+		out = by(ops)
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

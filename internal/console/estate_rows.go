@@ -2,7 +2,6 @@ package console
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"rekey/internal/estate"
@@ -98,19 +97,15 @@ func rowOf(r report.Row, now time.Time) Listed {
 
 // wanted leads to who has to agree, where that is what it waits for.
 func (x *Listed) wanted(s estate.Approval) {
-	out := count(s.Missing, "person") + " more"
-	if s.Missing == 1 {
-		out = "somebody"
-	}
-	x.Because = "begins when " + out + " agrees"
+	when := " when somebody agrees"
 	if s.Missing > 1 {
-		x.Because = "begins when " + out + " agree"
+		when = " when " + count(s.Missing, "person") + " more agree"
 	}
 	if retiring(s) {
-		x.Because = "the old one is revoked" + strings.TrimPrefix(x.Because, "begins")
+		x.Because = "the old one is revoked" + when
 		return
 	}
-	x.Doing, x.To = "Answer", "/approvals#"+s.Request.ID
+	x.Because, x.Doing, x.To = "begins"+when, "Answer", "/approvals#"+s.Request.ID
 }
 
 // share of the time between two moments that has passed; below 0 where one is not known.

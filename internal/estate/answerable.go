@@ -24,20 +24,13 @@ const NobodyServes = "no process serves pages, so nobody can answer; start one b
 
 // NoteServed notes that a process serves pages, on which what is done by hand is answered.
 func NoteServed(ctx context.Context, j *journal.Journal, now time.Time) error {
-	if err := j.Beside(ctx); err != nil {
-		return err
-	}
-	return j.Mark(ctx, servedMark, now.UTC().Format(time.RFC3339))
+	return j.MarkTime(ctx, servedMark, now)
 }
 
 // served reports whether some process serves pages, as far as a minute or two ago tells.
 func served(ctx context.Context, j *journal.Journal, now time.Time) (bool, error) {
-	body, err := j.MarkOf(ctx, servedMark)
-	if err != nil || body == "" {
-		return false, err
-	}
-	at, err := time.Parse(time.RFC3339, body)
-	return now.Sub(at) < servedWithin, err
+	at, err := j.TimeOf(ctx, servedMark)
+	return err == nil && now.Sub(at) < servedWithin, err
 }
 
 // Answerable reports whether some process serves the pages on which a person answers what

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // besideTables hold what belongs to a journal that several machines share, and is no
@@ -131,6 +132,23 @@ func (j *Journal) Mark(ctx context.Context, name, body string) error {
 		_, err = j.db.ExecContext(ctx, `INSERT INTO beside_marks (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = excluded.body`, name, body)
 	}
 	return j.told(err)
+}
+
+// MarkTime keeps a time under a name, and makes the tables for that where there are none.
+func (j *Journal) MarkTime(ctx context.Context, name string, at time.Time) error {
+	if err := j.Beside(ctx); err != nil {
+		return err
+	}
+	return j.Mark(ctx, name, at.UTC().Format(time.RFC3339))
+}
+
+// TimeOf returns the time that is kept under a name; the zero time: none.
+func (j *Journal) TimeOf(ctx context.Context, name string) (at time.Time, err error) {
+	body, err := j.MarkOf(ctx, name)
+	if err != nil || body == "" {
+		return at, err
+	}
+	return time.Parse(time.RFC3339, body)
 }
 
 // besideTo carries what is kept beside the entries into another journal.

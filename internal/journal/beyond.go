@@ -22,6 +22,10 @@ func least(migrations []Migration) int {
 	return n
 }
 
+// wants reports whether tables want more than so many known migrations; least is what the
+// row of ofLeast says, 0 where there is none.
+func wants(least, known int) bool { return least == 0 || least > known }
+
 // beyond refuses (*Newer) tables which a newer version has made in a way that one which
 // knows so many of their migrations cannot work with.
 func (j *Journal) beyond(ctx context.Context, q querier, name string, version, known int) error {
@@ -32,7 +36,7 @@ func (j *Journal) beyond(ctx context.Context, q querier, name string, version, k
 	if err != nil {
 		return err
 	}
-	if least == 0 || least > known {
+	if wants(least, known) {
 		return &Newer{Path: j.path, Name: name, Version: version, Known: known}
 	}
 	return nil
@@ -55,7 +59,7 @@ func (j *Journal) Outdated(ctx context.Context) error {
 	var outdated error
 	j.tables.Range(func(name, known any) bool {
 		n, k := name.(string), known.(int)
-		if least := now[n+ofLeast]; now[n] > k && (least == 0 || least > k) {
+		if least := now[n+ofLeast]; now[n] > k && wants(least, k) {
 			outdated = &Newer{Path: j.path, Name: n, Version: now[n], Known: k}
 		}
 		return outdated == nil

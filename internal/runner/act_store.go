@@ -218,7 +218,7 @@ func (r *Runner) givingBack(ctx context.Context, p sop.Place, seen []rotation.Sl
 		case now == "" && held[was.Slot].Present && held[was.Slot].Hidden && was.Present && (r.unsureOf(p.Key) || r.datedOnce(p.Key)):
 			// It may be a write of ours that came late, and the new one is about to end: the old
 			// one works, whoever wrote last.
-			evidence = append(evidence, p.Key+": slot "+was.Slot+" was written at a time that this run does not know, by it or by somebody else; it does not show what it holds, and is given the old value")
+			evidence = append(evidence, p.Key+": slot "+was.Slot+" was written at a time that this run does not know, by this run or by somebody else; it does not show what it holds, and is given the old value")
 		case now == "" && !p.Slots[i].Dropped, now != "" && !r.isOurs(p.Key, was.Slot, now):
 			evidence = append(evidence, p.Key+": slot "+was.Slot+" was changed by somebody else and left alone")
 			continue

@@ -23,22 +23,28 @@ type looked struct {
 // answer that is a little older does not count. Further looks are made beside it.
 func (r *Runner) lookAround(ctx context.Context, sure bool, beside ...func() error) looked {
 	plan := r.state.Plan
-	out := looked{ran: make([]*provider.Progress, len(plan.Spec.Consumers))}
-	for i, c := range plan.Spec.Consumers {
-		beside = append(beside, func() error {
+	ran, runs := r.lookingAtRuns(ctx, plan.Spec.Consumers, sure)
+	held, holds := r.lookingAt(ctx, r.places(), sure)
+	// What consumers hold is mostly seen by what they run on; the stores are asked beside that.
+	stores := 1 + len(plan.Spec.Further)
+	first := slices.Concat(beside, runs, holds[:stores])
+	return looked{ran, held, errors.Join(r.Together(first...), r.Together(holds[stores:]...))}
+}
+
+// lookingAtRuns are the looks at what consumers run on, and where what they see is put;
+// nil: it could not be looked at.
+func (r *Runner) lookingAtRuns(ctx context.Context, consumers []sop.Place, sure bool) (ran []*provider.Progress, looks []func() error) {
+	ran = make([]*provider.Progress, len(consumers))
+	for i, c := range consumers {
+		looks = append(looks, func() error {
 			p, err := r.progress(ctx, c, sure)
 			if err == nil {
-				out.ran[i] = &p
+				ran[i] = &p
 			}
 			return err
 		})
 	}
-	var holds []func() error
-	out.held, holds = r.lookingAt(ctx, r.places(), sure)
-	// What consumers hold is mostly seen by what they run on; the stores are asked beside that.
-	stores := 1 + len(plan.Spec.Further)
-	out.err = errors.Join(r.Together(append(beside, holds[:stores]...)...), r.Together(holds[stores:]...))
-	return out
+	return ran, looks
 }
 
 // guardRuns: everything that can be seen to run does so on what it was given. What is
@@ -76,19 +82,9 @@ func (r *Runner) guardRunsBack(ctx context.Context) *rotation.Outcome {
 			given = append(given, c)
 		}
 	}
-	ran := make([]*provider.Progress, len(given))
-	var looks []func() error
-	for i, c := range given {
-		looks = append(looks, func() error {
-			p, err := r.progress(ctx, c, true)
-			ran[i] = &p
-			return err
-		})
-	}
+	ran, looks := r.lookingAtRuns(ctx, given, true)
 	if err := r.Together(looks...); err != nil {
-		o := fromError(err)
-		o.Why = "before anything is taken away: " + o.Why
-		return &o
+		return beforehand(err)
 	}
 	return r.guardRuns(given, ran)
 }
@@ -147,12 +143,14 @@ func (r *Runner) usedBy(ctx context.Context, a rotation.Action, o rotation.Outco
 	if o.Class != cred.Waiting || !r.endsSoon(a) {
 		return o
 	}
-	around := r.lookAround(ctx, true)
-	if b := r.behind(r.state.Plan.Spec.Consumers, around.ran, o.Why); b != nil {
+	consumers := r.state.Plan.Spec.Consumers
+	ran, looks := r.lookingAtRuns(ctx, consumers, true)
+	_ = r.Together(looks...) // what cannot be seen tells nothing of who uses it
+	if b := r.behind(consumers, ran, o.Why); b != nil {
 		return *b
 	}
-	for i, c := range r.state.Plan.Spec.Consumers {
-		if p := around.ran[i]; p != nil && p.Class == cred.Waiting {
+	for i, c := range consumers {
+		if p := ran[i]; p != nil && p.Class == cred.Waiting {
 			o.Why += "; " + c.Key + ": " + p.Detail
 		}
 	}

@@ -131,6 +131,13 @@ func guarded(strategy string) bool {
 	return strategy == rotation.Replace || strategy == rotation.RollWithGrace
 }
 
+// beforehand is the outcome where what a guard looks at could not be seen.
+func beforehand(err error) *rotation.Outcome {
+	o := fromError(err)
+	o.Why = "before anything is taken away: " + o.Why
+	return &o
+}
+
 // guardOld: nobody holds the old one, everybody holds the new one, and the rules
 // name the new one.
 func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outcome {
@@ -142,9 +149,7 @@ func (r *Runner) guardOld(ctx context.Context, a rotation.Action) *rotation.Outc
 	var keys, why, redo, missing []string
 	around := r.lookAround(ctx, sure, func() (err error) { redo, missing, err = r.unadmitted(ctx, a); return err })
 	if around.err != nil {
-		o := fromError(around.err)
-		o.Why = "before anything is taken away: " + o.Why
-		return &o
+		return beforehand(around.err)
 	}
 	for i, p := range r.places() {
 		if w := r.mismatch(p, around.held[i]); w != "" {
@@ -222,9 +227,7 @@ func (r *Runner) guardNew(ctx context.Context) *rotation.Outcome {
 	places := r.places()
 	held, looks := r.lookingAt(ctx, places, true)
 	if err := r.Together(looks...); err != nil {
-		o := fromError(err)
-		o.Why = "before anything is taken away: " + o.Why
-		return &o
+		return beforehand(err)
 	}
 	for i, p := range places {
 		holds := false

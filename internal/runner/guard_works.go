@@ -17,9 +17,7 @@ func (r *Runner) guardWorks(ctx context.Context) *rotation.Outcome {
 	why, err := r.notWorking(ctx)
 	switch {
 	case err != nil:
-		o := fromError(err)
-		o.Why = "before anything is taken away: " + o.Why
-		return &o
+		return beforehand(err)
 	case why != "":
 		o := failed(cred.Foreign, "nothing was taken away: %s", why)
 		// A secret that was rolled in place is no way back: it may have ended with theirs.

@@ -118,10 +118,7 @@ func (s *Scheduler) ticked(ctx context.Context) error {
 	if !due {
 		return nil
 	}
-	err := s.o.Journal.Beside(ctx)
-	if err == nil {
-		err = s.o.Journal.Mark(ctx, tickedMark, now.UTC().Format(time.RFC3339))
-	}
+	err := s.o.Journal.MarkTime(ctx, tickedMark, now)
 	if err == nil {
 		s.mu.Lock()
 		s.noted = now
@@ -132,12 +129,8 @@ func (s *Scheduler) ticked(ctx context.Context) error {
 
 // LastTick is when some process last went through the schedule, up to a minute ago; the
 // zero time: none did.
-func LastTick(ctx context.Context, j *journal.Journal) (at time.Time, err error) {
-	body, err := j.MarkOf(ctx, tickedMark)
-	if err != nil || body == "" {
-		return at, err
-	}
-	return time.Parse(time.RFC3339, body)
+func LastTick(ctx context.Context, j *journal.Journal) (time.Time, error) {
+	return j.TimeOf(ctx, tickedMark)
 }
 
 // alone does nothing where another process does it right now. That is for the vendors'
